@@ -1,0 +1,1 @@
+//! Sans-io controller core: belief filter, planners, plan hand-over, executor and safety gate

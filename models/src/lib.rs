@@ -1,0 +1,1 @@
+//! Model bundles: manifest, verification and ONNX Runtime sessions with bound buffers

@@ -1,0 +1,1 @@
+//! Golden, interop, allocation and end-to-end tests

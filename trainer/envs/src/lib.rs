@@ -1,0 +1,1 @@
+//! Simulated robots with cameras

@@ -1,0 +1,1 @@
+//! RSSM weights to ONNX graphs and bundles

@@ -1,0 +1,1 @@
+//! Film strips, curves and histograms as PNG pictures

@@ -1,0 +1,1 @@
+//! Offline trainer: RSSM, data from bags, evaluation, export
