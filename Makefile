@@ -1,0 +1,30 @@
+# Everything a user or CI runs. One build profile (release), so dependencies are compiled once.
+CARGO ?= cargo
+RUN   := $(CARGO) run --release --locked --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help setup onnxruntime demo test bench lint
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
+
+setup: ## system packages that are missing (C compiler, Python) and ONNX Runtime
+	@sh configs/setup/system-packages.sh
+	@$(MAKE) --no-print-directory onnxruntime
+
+onnxruntime: ## fetch the ONNX Runtime library (CPU) into .cache/, checked by sha256
+	@sh models/fetch-onnxruntime.sh
+
+demo: onnxruntime ## the main job: simulated robot and controller over DDS, pictures in demo-output/
+	$(CARGO) build --release --locked -p latco-ros
+	$(RUN) -p latco-ros --bin latco -- demo
+
+test: onnxruntime ## every test of every crate
+	$(CARGO) test --release --locked --workspace
+
+bench: onnxruntime ## figures of solver, model, planner and renderer, one JSON line each
+	@sh tests/bench.sh
+
+lint: ## format and clippy, warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
