@@ -1,1 +1,111 @@
-//! Simulated robots with cameras
+//! Simulated robots with cameras, and the scripted policies that make their data.
+//!
+//! A robot is made by the name of its task and driven one control period at a time:
+//!
+//! ```
+//! # fn main() -> Result<(), latco_envs::EnvError> {
+//! use latco_envs::{PolicyKind, make};
+//!
+//! let mut robot = make("reach", 64)?;
+//! let mut policy = PolicyKind::Expert.make();
+//! let mut action = vec![0.0; robot.joints()];
+//! let mut image = vec![0; 64 * 64 * 3];
+//!
+//! robot.reset(7); // the seed decides start posture and goal
+//! policy.begin(robot.as_ref(), 7);
+//! let mut solved = false;
+//! for _ in 0..robot.episode_steps() {
+//!     robot.render(&mut image); // what the camera sees now
+//!     policy.act(robot.as_ref(), &mut action);
+//!     robot.step(&action); // one control period
+//!     solved |= robot.success();
+//! }
+//! assert!(solved);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Layers, from the bottom: [`arm`] (kinematics and motion of the planar arm), [`render`] (its
+//! camera), [`reach`] (a task: start, goal, reward), [`policy`] (who moves it). Everything is
+//! deterministic: the same seed and actions give the same states and the same frames, bit for bit
+//! on one machine.
+
+pub mod arm;
+mod error;
+mod noise;
+pub mod policy;
+pub mod reach;
+pub mod render;
+mod robot;
+
+pub use error::EnvError;
+pub use policy::{Policy, PolicyKind};
+pub use robot::{JointLimits, Robot, Target};
+
+/// Names of the tasks that [`make`] knows.
+pub const TASKS: &[&str] = &["reach"];
+
+/// Width and height of a camera picture where nothing else is asked for, pixels.
+pub const DEFAULT_IMAGE_SIZE: usize = 64;
+
+/// The smallest picture in which arm and goal can be told apart, pixels.
+pub const MIN_IMAGE_SIZE: usize = 16;
+
+/// The largest picture that is made, pixels.
+pub const MAX_IMAGE_SIZE: usize = 2048;
+
+/// First seed of the episodes kept for evaluation: episode `k` has seed `EVALUATION_SEED + k`.
+/// Training data uses seeds below it, so that no evaluated goal was trained on.
+pub const EVALUATION_SEED: u64 = 1_000_000;
+
+/// Makes the simulated robot for a task, reset with seed 0.
+///
+/// `image_size` is the width and height of the camera picture in pixels.
+///
+/// # Errors
+/// [`EnvError::UnknownTask`] lists the known tasks; [`EnvError::ImageSize`] the allowed sizes.
+pub fn make(task: &str, image_size: usize) -> Result<Box<dyn Robot>, EnvError> {
+    if !(MIN_IMAGE_SIZE..=MAX_IMAGE_SIZE).contains(&image_size) {
+        return Err(EnvError::ImageSize { found: image_size });
+    }
+    match task {
+        "reach" => Ok(Box::new(reach::Reach::new(image_size))),
+        _ => Err(EnvError::UnknownTask {
+            found: task.to_owned(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_listed_task_can_be_made_and_says_its_name() {
+        for task in TASKS {
+            let robot = make(task, DEFAULT_IMAGE_SIZE).unwrap();
+            assert_eq!(robot.task(), *task);
+        }
+    }
+
+    #[test]
+    fn an_unknown_task_is_refused_with_the_known_ones() {
+        let message = make("reech", 64).err().unwrap().to_string();
+        assert!(
+            message.contains("reech") && message.contains("reach"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn image_sizes_outside_the_range_are_refused() {
+        for size in [0, 15, 2049] {
+            let message = make("reach", size).err().unwrap().to_string();
+            assert!(
+                message.contains(&size.to_string()) && message.contains("16"),
+                "{message}"
+            );
+        }
+        assert_eq!(make("reach", 16).unwrap().image_size(), 16);
+    }
+}

@@ -1,0 +1,29 @@
+//! What can go wrong when a robot or a policy is asked for by name.
+
+use crate::{MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, PolicyKind, TASKS};
+
+/// A robot or policy that cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EnvError {
+    /// No task has this name.
+    #[error("unknown task `{found}`: choose one of {}", TASKS.join(", "))]
+    UnknownTask {
+        /// The name asked for.
+        found: String,
+    },
+    /// No policy has this name.
+    #[error("unknown policy `{found}`: choose one of {}", PolicyKind::ALL.map(|k| k.name()).join(", "))]
+    UnknownPolicy {
+        /// The name asked for.
+        found: String,
+    },
+    /// The picture would be too small to show the task or too large to be meant.
+    #[error(
+        "image size {found}: expected {MIN_IMAGE_SIZE} to {MAX_IMAGE_SIZE} pixels \
+         (64 by default, 32 for small models)"
+    )]
+    ImageSize {
+        /// The size asked for, pixels.
+        found: usize,
+    },
+}

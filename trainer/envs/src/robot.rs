@@ -1,0 +1,109 @@
+//! The trait of a robot with a camera, simulated or bridged.
+
+use rand::Rng;
+
+/// Limits of one joint.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct JointLimits {
+    /// Lower end of the position, rad.
+    pub lower_rad: f64,
+    /// Upper end of the position, rad.
+    pub upper_rad: f64,
+    /// Largest speed in either direction, rad/s.
+    pub velocity_rad_s: f64,
+}
+
+/// What a scripted expert moves to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// A posture in which the task (or its next stage) is solved; the fastest to get to.
+    Goal,
+    /// The same goal, by any posture that is not much slower to get to than the fastest.
+    GoalAnyPosture,
+    /// A place that might have been the goal but is not.
+    Decoy,
+}
+
+/// A robot with joints moved by velocity, a camera, and a task.
+///
+/// Time passes in control periods ([`step`](Robot::step), for data and evaluation) or in smaller
+/// pieces ([`advance`](Robot::advance), for a simulator that runs in real time). `nj` is
+/// [`joints`](Robot::joints); every joint has one action.
+pub trait Robot: Send {
+    /// Name of the task, as given to [`make`](crate::make).
+    fn task(&self) -> &str;
+    /// Names of the joints, shape `[nj]`, in the order of every other slice.
+    fn joint_names(&self) -> &[&str];
+    /// Position and velocity limits, shape `[nj]`.
+    fn limits(&self) -> &[JointLimits];
+    /// Velocity set-point for an action of 1, rad/s, shape `[nj]`.
+    fn action_scale(&self) -> &[f64];
+    /// Time that one [`step`](Robot::step) takes, s.
+    fn control_period_s(&self) -> f64;
+    /// Pieces into which a simulator node should cut a control period.
+    fn substeps(&self) -> usize;
+    /// Length of an episode in control periods.
+    fn episode_steps(&self) -> usize;
+    /// Width and height of the picture, pixels.
+    fn image_size(&self) -> usize;
+
+    /// Starts an episode: the seed decides start posture and goal; the robot is at rest.
+    fn reset(&mut self, seed: u64);
+
+    /// Holds a velocity set-point (rad/s, shape `[nj]`) for `dt_s` seconds. Set-points beyond the
+    /// velocity limits are clipped; one that is not finite counts as 0. A `dt_s` that is not
+    /// positive and finite changes nothing.
+    ///
+    /// # Panics
+    /// If `velocity_rad_s` has not one value per joint.
+    fn advance(&mut self, velocity_rad_s: &[f64], dt_s: f64);
+
+    /// Holds a normalised action (shape `[nj]`) for one control period. Actions are clipped to
+    /// `[-1, 1]`; one that is not finite counts as 0.
+    ///
+    /// # Panics
+    /// If `action` has not one value per joint.
+    fn step(&mut self, action: &[f32]);
+
+    /// Writes the camera picture: 8-bit RGB, row-major, top row first, shape
+    /// `[image_size, image_size, 3]`.
+    ///
+    /// # Panics
+    /// If `rgb` has not `image_size * image_size * 3` bytes.
+    fn render(&self, rgb: &mut [u8]);
+
+    /// Joint positions, rad, shape `[nj]`.
+    fn positions(&self) -> &[f64];
+    /// Joint velocities, rad/s, shape `[nj]`.
+    fn velocities(&self) -> &[f64];
+    /// Reward of the present state; sparse: 1 where the task is solved, else 0.
+    fn reward(&self) -> f64;
+    /// Whether the task is solved in the present state. An episode counts as solved when this
+    /// holds after any of its steps; nothing is remembered here.
+    fn success(&self) -> bool;
+    /// How far from solved the episode started: for Reach the distance from tip to goal, m.
+    fn difficulty(&self) -> f64;
+
+    /// A posture (rad, shape `[nj]`) for a scripted expert to move to. Uses the true state and
+    /// goal, which no planner may.
+    fn posture(&self, target: Target, rng: &mut dyn Rng) -> Vec<f64>;
+
+    /// Number of joints.
+    fn joints(&self) -> usize {
+        self.joint_names().len()
+    }
+
+    /// Positions (rad), then velocities (rad/s), shape `[2 nj]`: the joints input of the models.
+    ///
+    /// # Panics
+    /// If `out` has not two values per joint.
+    fn write_joints(&self, out: &mut [f32]) {
+        assert_eq!(out.len(), 2 * self.joints(), "two values per joint");
+        for (o, &x) in out
+            .iter_mut()
+            .zip(self.positions().iter().chain(self.velocities()))
+        {
+            *o = x as f32;
+        }
+    }
+}
