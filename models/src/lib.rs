@@ -1,1 +1,43 @@
-//! Model bundles: manifest, verification and ONNX Runtime sessions with bound buffers
+//! Model bundles: manifest, verification and ONNX Runtime sessions with bound buffers.
+//!
+//! ```no_run
+//! use latco_models::{Bundle, LoadOptions};
+//!
+//! let bundle = Bundle::load("models/bundles/reach", &LoadOptions::default())?;
+//! let mut dynamics = bundle.dynamics(20)?;
+//! dynamics.state_mut().fill(0.0);
+//! dynamics.action_mut().fill(0.0);
+//! dynamics.run()?;
+//! println!("{:?}", &dynamics.mean()[..bundle.manifest().dims.state()]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A bundle is a folder with `manifest.toml`, five ONNX graphs and `golden.postcard`. [`Bundle::load`] refuses it,
+//! with all mismatches in one message, unless every check passes (see [`verify`](mod@crate::verify)).
+//!
+//! From the outside in: [`report`] is what `latco model` prints, [`Bundle`] loads and checks, [`Observe`],
+//! [`Dynamics`], [`Reward`], [`Rollout`] and [`Decode`] run the graphs, [`DynamicsWeights`] and [`FactorRow`] are what
+//! the solver needs for the Jacobian, [`onnx`] reads and writes the files, [`runtime`] finds the library.
+
+mod bundle;
+mod error;
+pub mod factors;
+pub mod golden;
+mod graph;
+mod graphs;
+pub mod manifest;
+pub mod onnx;
+mod provider;
+pub mod report;
+pub mod runtime;
+mod session;
+pub mod verify;
+
+pub use bundle::{Bundle, LoadOptions, read_manifest};
+pub use error::{BundleError, RunError, RuntimeError};
+pub use factors::{DynamicsWeights, FactorRow};
+pub use golden::{Golden, GoldenCase, GoldenData, GoldenTensor};
+pub use graph::{Element, Graph, Port};
+pub use graphs::{Decode, Dynamics, Observe, Reward, Rollout};
+pub use manifest::{DynamicsKind, Manifest, RewardKind};
+pub use provider::Provider;

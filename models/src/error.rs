@@ -1,0 +1,93 @@
+//! Errors of loading and running a bundle.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::graph::Graph;
+use crate::provider::Provider;
+
+/// The ONNX Runtime library cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RuntimeError {
+    /// No library at any of the places looked at.
+    #[error(
+        "the ONNX Runtime library is missing: looked at {}; run `make onnxruntime`, or set ORT_DYLIB_PATH to a \
+         libonnxruntime.so of version 1.22 or newer",
+        .looked_at.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+    )]
+    Missing {
+        /// Files that do not exist.
+        looked_at: Vec<PathBuf>,
+    },
+    /// There is a file, but it cannot be used as the library.
+    #[error(
+        "the ONNX Runtime library {} cannot be used: {reason}; run `make onnxruntime`, or set ORT_DYLIB_PATH to a \
+         libonnxruntime.so of version 1.22 or newer",
+        .path.display()
+    )]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// The loader's reason.
+        reason: String,
+    },
+}
+
+/// A bundle cannot be used. Programs end with exit status 2 on it.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum BundleError {
+    /// The ONNX Runtime library cannot be used.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The folder has no readable manifest, so nothing else can be checked.
+    #[error("bundle {}: manifest.toml {reason}", .dir.display())]
+    Manifest {
+        /// Folder of the bundle.
+        dir: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The bundle fails checks; all of them are listed.
+    #[error("{}", refusal(.dir, .mismatches))]
+    Refused {
+        /// Folder of the bundle.
+        dir: PathBuf,
+        /// One sentence each.
+        mismatches: Vec<String>,
+    },
+    /// ONNX Runtime cannot make a session of a graph.
+    #[error("graph {graph} on provider {provider}: {reason}")]
+    Session {
+        /// The graph.
+        graph: Graph,
+        /// Execution provider asked for.
+        provider: Provider,
+        /// ONNX Runtime's reason.
+        reason: String,
+    },
+}
+
+fn refusal(dir: &std::path::Path, mismatches: &[String]) -> String {
+    let mut text = format!(
+        "bundle {} is refused, {} mismatch{}:",
+        dir.display(),
+        mismatches.len(),
+        if mismatches.len() == 1 { "" } else { "es" }
+    );
+    for mismatch in mismatches {
+        text.push_str("\n  - ");
+        text.push_str(mismatch);
+    }
+    text
+}
+
+/// A graph failed while running.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("graph {graph} failed: {reason}")]
+pub struct RunError {
+    /// The graph.
+    pub graph: Graph,
+    /// ONNX Runtime's reason.
+    pub reason: String,
+}

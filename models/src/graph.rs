@@ -1,0 +1,164 @@
+//! The five graphs of a bundle and their inputs and outputs.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::manifest::{DynamicsKind, Manifest};
+
+/// A graph of a bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Graph {
+    /// Camera image, joints, previous state and action to the posterior: the filter step.
+    Observe,
+    /// States and actions to the prior mean, with what the solver needs for the Jacobian.
+    Dynamics,
+    /// States to rewards and their gradients.
+    Reward,
+    /// A start state and action sequences to rewards.
+    Rollout,
+    /// States to images, for people.
+    Decode,
+}
+
+/// Element type of an input or output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Element {
+    /// 32-bit float.
+    F32,
+    /// Byte.
+    U8,
+}
+
+impl fmt::Display for Element {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::U8 => "u8",
+        })
+    }
+}
+
+/// Name, element type and shape of an input or output. The first dimension of the tensor is the batch and not listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// Name in the graph.
+    pub name: &'static str,
+    /// Element type.
+    pub element: Element,
+    /// Shape after the batch dimension.
+    pub shape: Vec<usize>,
+}
+
+impl Port {
+    fn new(name: &'static str, shape: &[usize]) -> Self {
+        Self {
+            name,
+            element: Element::F32,
+            shape: shape.to_vec(),
+        }
+    }
+}
+
+impl Graph {
+    /// All graphs, in the order of the data.
+    pub const ALL: [Self; 5] = [
+        Self::Observe,
+        Self::Dynamics,
+        Self::Reward,
+        Self::Rollout,
+        Self::Decode,
+    ];
+
+    /// Name, as in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Dynamics => "dynamics",
+            Self::Reward => "reward",
+            Self::Rollout => "rollout",
+            Self::Decode => "decode",
+        }
+    }
+
+    /// File name in the bundle.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Observe => "observe.onnx",
+            Self::Dynamics => "dynamics.onnx",
+            Self::Reward => "reward.onnx",
+            Self::Rollout => "rollout.onnx",
+            Self::Decode => "decode.onnx",
+        }
+    }
+
+    /// Name of the dynamic first dimension: `T` where the rows are time steps of one plan, else `N`.
+    pub fn batch_name(self) -> &'static str {
+        match self {
+            Self::Dynamics | Self::Reward => "T",
+            Self::Observe | Self::Rollout | Self::Decode => "N",
+        }
+    }
+
+    /// Inputs in order, for the sizes in `manifest`.
+    pub fn inputs(self, manifest: &Manifest) -> Vec<Port> {
+        let dims = &manifest.dims;
+        let state = Port::new("state", &[dims.state()]);
+        let action = Port::new("action", &[dims.action]);
+        match self {
+            Self::Observe => {
+                let mut ports = vec![Port {
+                    name: "image",
+                    element: Element::U8,
+                    shape: vec![manifest.image.height, manifest.image.width, 3],
+                }];
+                if manifest.joints.observed {
+                    ports.push(Port::new("joints", &[2 * manifest.joints.names.len()]));
+                }
+                ports.extend([state, action]);
+                ports
+            }
+            Self::Dynamics => vec![state, action],
+            Self::Reward | Self::Decode => vec![state],
+            Self::Rollout => vec![state, Port::new("action", &[dims.horizon, dims.action])],
+        }
+    }
+
+    /// Outputs in order, for the sizes in `manifest`.
+    pub fn outputs(self, manifest: &Manifest) -> Vec<Port> {
+        let dims = &manifest.dims;
+        let (n, ns) = (dims.state(), dims.stoch);
+        match self {
+            Self::Observe => vec![Port::new("mean", &[n]), Port::new("std", &[ns])],
+            Self::Dynamics => {
+                let mut ports = vec![Port::new("mean", &[n]), Port::new("std", &[ns])];
+                match manifest.dynamics.kind {
+                    DynamicsKind::GruFactors => {
+                        ports.push(Port::new("factors", &[dims.factors()]));
+                    }
+                    DynamicsKind::Dense => {
+                        ports.push(Port::new("jacobian_state", &[n, n]));
+                        ports.push(Port::new("jacobian_action", &[n, dims.action]));
+                    }
+                }
+                ports
+            }
+            Self::Reward => vec![Port::new("reward", &[]), Port::new("gradient", &[n])],
+            Self::Rollout => vec![
+                Port::new("rewards", &[dims.horizon]),
+                Port::new("returns", &[]),
+            ],
+            Self::Decode => vec![Port::new(
+                "image",
+                &[manifest.image.height, manifest.image.width, 3],
+            )],
+        }
+    }
+}
+
+impl fmt::Display for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,336 @@
+//! `manifest.toml`: what a bundle is, how its numbers relate to the robot, and the sum of every file.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The format version this crate writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// File name of the manifest in a bundle folder.
+pub const MANIFEST_FILE: &str = "manifest.toml";
+
+/// Contents of `manifest.toml`. Unknown keys are refused.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of this format; see [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// Task the model was trained for, for example `reach`.
+    pub task: String,
+    /// Seconds between two model steps.
+    pub control_period_s: f64,
+    /// Version of the trainer that wrote the bundle.
+    pub trainer_version: String,
+    /// Sum over the training data, as the trainer defines it; empty for random weights.
+    pub data_hash: String,
+    /// Sizes.
+    pub dims: Dims,
+    /// The camera image that `observe` takes.
+    pub image: Image,
+    /// Meaning of the actions.
+    pub action: Action,
+    /// Joints of the robot, in the order of actions, commands and observations.
+    pub joints: Joints,
+    /// Meaning of the reward output.
+    pub reward: Reward,
+    /// Kind of the dynamics graph and where its weights are.
+    pub dynamics: Dynamics,
+    /// Measurements made after training, by name.
+    #[serde(default)]
+    pub gates: BTreeMap<String, Gate>,
+    /// Sum and size of every other file of the bundle, by file name.
+    pub files: BTreeMap<String, FileSum>,
+}
+
+/// Sizes of the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dims {
+    /// Stochastic part of the state, ns.
+    pub stoch: usize,
+    /// Deterministic (GRU) part of the state, nd.
+    pub deter: usize,
+    /// Actions, na.
+    pub action: usize,
+    /// Width of the dense layers of the RSSM.
+    pub hidden: usize,
+    /// Steps for which the model was trained and the rollout graph is unrolled, H.
+    pub horizon: usize,
+}
+
+impl Dims {
+    /// Size of a state `[s, h]`: n = ns + nd.
+    pub fn state(&self) -> usize {
+        self.stoch + self.deter
+    }
+
+    /// Columns of the `factors` output of the dynamics graph: `2 hidden + 5 nd`.
+    pub fn factors(&self) -> usize {
+        2 * self.hidden + 5 * self.deter
+    }
+}
+
+/// The camera image. `observe` takes raw bytes; the scaling is part of the graph.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Image {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// Pixel layout; `rgb8` is the only one.
+    pub encoding: String,
+    /// Inside the graph a byte b becomes `b * scale + offset`.
+    pub scale: f32,
+    /// See `scale`.
+    pub offset: f32,
+}
+
+/// Meaning of the actions. The graphs take normalised actions, `|a| <= limit`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Action {
+    /// Command per unit of action, one per action: joint velocity in rad/s for joint velocity commands.
+    pub scale: Vec<f32>,
+    /// Largest magnitude of a normalised action.
+    pub limit: f32,
+}
+
+/// Joints of the robot. `names` may be empty for a robot whose data has no joint states.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Joints {
+    /// Names in order.
+    pub names: Vec<String>,
+    /// Whether `observe` takes the input `joints` (positions then velocities, raw).
+    pub observed: bool,
+    /// Lower position limits, rad.
+    pub position_lower_rad: Vec<f64>,
+    /// Upper position limits, rad.
+    pub position_upper_rad: Vec<f64>,
+    /// Velocity limits, rad/s.
+    pub velocity_limit_rad_s: Vec<f64>,
+    /// Means that the `observe` graph subtracts, positions then velocities; empty if not observed.
+    pub mean: Vec<f32>,
+    /// Deviations that the `observe` graph divides by; empty if not observed.
+    pub std: Vec<f32>,
+}
+
+/// What the reward graph predicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RewardKind {
+    /// The reward itself, by regression.
+    Regression,
+    /// The logit of a 0/1 reward.
+    BernoulliLogit,
+}
+
+/// The reward head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reward {
+    /// What the reward graph predicts.
+    pub kind: RewardKind,
+}
+
+/// What the dynamics graph gives besides mean and deviation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DynamicsKind {
+    /// `factors` `[T, 2 hidden + 5 nd]`; the weights are constants of the graph.
+    GruFactors,
+    /// `jacobian_state` `[T, n, n]` and `jacobian_action` `[T, n, na]`.
+    Dense,
+}
+
+/// Kind of the dynamics graph.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dynamics {
+    /// Kind.
+    pub kind: DynamicsKind,
+    /// Smallest standard deviation, added to the softplus.
+    pub min_std: f32,
+    /// Constants of `dynamics.onnx` that the solver reads; only for [`DynamicsKind::GruFactors`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initialisers: Option<Initialisers>,
+}
+
+/// Names of constants in `dynamics.onnx`. Kernels are `[in, out]`, gates in the order update, reset, candidate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Initialisers {
+    /// W1 `[ns + na, hidden]`.
+    pub input_kernel: String,
+    /// Wx `[hidden, 3 nd]`.
+    pub gru_input_kernel: String,
+    /// Wh `[nd, 3 nd]`.
+    pub gru_recurrent_kernel: String,
+    /// W2 `[nd, hidden]`.
+    pub prior_kernel: String,
+    /// Mean half of W3 `[hidden, ns]`.
+    pub mean_kernel: String,
+}
+
+/// One measurement made after training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gate {
+    /// Measured value.
+    pub value: f64,
+    /// Value it is compared with.
+    pub threshold: f64,
+    /// Whether the value is good enough (some gates want it high, others low).
+    pub passed: bool,
+}
+
+/// Sum and size of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileSum {
+    /// SHA-256, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+impl Manifest {
+    /// Reads a manifest from TOML text.
+    ///
+    /// # Errors
+    /// Not TOML, a missing key, an unknown key or a value of the wrong type, with line and key.
+    pub fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    /// The manifest as TOML text.
+    ///
+    /// # Errors
+    /// Integers above `i64::MAX`, which TOML cannot hold.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+
+    /// Everything that is contradictory inside the manifest, one sentence each; empty if it is sound.
+    pub fn contradictions(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        if self.format_version != FORMAT_VERSION {
+            found.push(format!(
+                "format_version is {}, this program reads {FORMAT_VERSION}",
+                self.format_version
+            ));
+        }
+        if !(self.control_period_s.is_finite() && self.control_period_s > 0.0) {
+            found.push(format!(
+                "control_period_s is {}, expected a positive number of seconds",
+                self.control_period_s
+            ));
+        }
+        for (name, size) in [
+            ("dims.stoch", self.dims.stoch),
+            ("dims.deter", self.dims.deter),
+            ("dims.action", self.dims.action),
+            ("dims.hidden", self.dims.hidden),
+            ("dims.horizon", self.dims.horizon),
+            ("image.height", self.image.height),
+            ("image.width", self.image.width),
+        ] {
+            if size == 0 || size > 65_536 {
+                found.push(format!("{name} is {size}, expected 1 to 65536"));
+            }
+        }
+        if self.image.encoding != "rgb8" {
+            found.push(format!(
+                "image.encoding is {:?}, expected \"rgb8\"",
+                self.image.encoding
+            ));
+        }
+        if !(self.action.limit.is_finite() && self.action.limit > 0.0) {
+            found.push(format!(
+                "action.limit is {}, expected a positive number",
+                self.action.limit
+            ));
+        }
+        let joints = self.joints.names.len();
+        for (name, len, expected) in [
+            ("action.scale", self.action.scale.len(), self.dims.action),
+            (
+                "joints.position_lower_rad",
+                self.joints.position_lower_rad.len(),
+                joints,
+            ),
+            (
+                "joints.position_upper_rad",
+                self.joints.position_upper_rad.len(),
+                joints,
+            ),
+            (
+                "joints.velocity_limit_rad_s",
+                self.joints.velocity_limit_rad_s.len(),
+                joints,
+            ),
+        ] {
+            if len != expected {
+                found.push(format!("{name} has {len} entries, expected {expected}"));
+            }
+        }
+        let inputs = if self.joints.observed { 2 * joints } else { 0 };
+        for (name, len) in [
+            ("joints.mean", self.joints.mean.len()),
+            ("joints.std", self.joints.std.len()),
+        ] {
+            if len != inputs {
+                found.push(format!("{name} has {len} entries, expected {inputs}"));
+            }
+        }
+        if self.joints.observed && joints == 0 {
+            found.push("joints.observed is true but joints.names is empty".to_owned());
+        }
+        self.check_values(&mut found);
+        match (self.dynamics.kind, &self.dynamics.initialisers) {
+            (DynamicsKind::GruFactors, None) => found
+                .push("dynamics.kind is gru_factors but dynamics.initialisers is missing".into()),
+            (DynamicsKind::Dense, Some(_)) => {
+                found.push("dynamics.kind is dense but dynamics.initialisers is present".into());
+            }
+            _ => {}
+        }
+        found
+    }
+
+    fn check_values(&self, found: &mut Vec<String>) {
+        if self.action.scale.iter().any(|s| !s.is_finite()) {
+            found.push("action.scale has an entry that is not finite".to_owned());
+        }
+        if self.joints.std.iter().any(|&s| !(s.is_finite() && s > 0.0)) {
+            found.push("joints.std has an entry that is not positive".to_owned());
+        }
+        if self
+            .joints
+            .velocity_limit_rad_s
+            .iter()
+            .any(|&v| !(v.is_finite() && v > 0.0))
+        {
+            found.push("joints.velocity_limit_rad_s has an entry that is not positive".to_owned());
+        }
+        let bounds = self
+            .joints
+            .position_lower_rad
+            .iter()
+            .zip(&self.joints.position_upper_rad);
+        for (name, (lower, upper)) in self.joints.names.iter().zip(bounds) {
+            if lower.partial_cmp(upper) != Some(std::cmp::Ordering::Less) {
+                found.push(format!(
+                    "joint {name:?} has position limits {lower} to {upper} rad, expected lower < upper"
+                ));
+            }
+        }
+        let mut sorted = self.joints.names.clone();
+        sorted.sort_unstable();
+        if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+            found.push("joints.names has a name twice".to_owned());
+        }
+    }
+}

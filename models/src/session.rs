@@ -1,0 +1,197 @@
+//! One ONNX Runtime session with fixed shapes and all its buffers made once.
+
+use ort::memory::Allocator;
+use ort::session::{
+    HasSelectedOutputs, OutputSelector, RunOptions, Session, SessionInputValue, SessionInputs,
+};
+use ort::value::{DynValue, Tensor};
+
+use crate::error::{BundleError, RunError};
+use crate::graph::{Element, Graph, Port};
+use crate::manifest::Manifest;
+use crate::provider::Provider;
+use crate::runtime;
+
+/// A session of one graph for one batch size.
+///
+/// # Real-time
+/// [`Bound::run`] makes no Rust heap allocation (ONNX Runtime itself makes some small ones) and does not block: the
+/// session has one thread, the caller's. Its time is that of the graph's arithmetic.
+pub(crate) struct Bound {
+    graph: Graph,
+    session: Session,
+    inputs: Vec<SessionInputValue<'static>>,
+    options: RunOptions<HasSelectedOutputs>,
+    /// Handles on the preallocated outputs inside `options`.
+    outputs: Vec<DynValue>,
+}
+
+impl Bound {
+    /// Makes the session and runs it once on zeros, so that later runs find everything allocated.
+    pub(crate) fn new(
+        graph: Graph,
+        bytes: &[u8],
+        manifest: &Manifest,
+        batch: usize,
+        provider: Provider,
+    ) -> Result<Self, BundleError> {
+        let environment = runtime::environment()?;
+        Self::build(graph, bytes, manifest, batch, provider, environment).map_err(|reason| {
+            BundleError::Session {
+                graph,
+                provider,
+                reason,
+            }
+        })
+    }
+
+    fn build(
+        graph: Graph,
+        bytes: &[u8],
+        manifest: &Manifest,
+        batch: usize,
+        provider: Provider,
+        environment: &ort::environment::Environment,
+    ) -> Result<Self, String> {
+        if batch == 0 {
+            return Err("batch size 0".to_owned());
+        }
+        let builder = Session::builder(environment).map_err(|e| e.to_string())?;
+        let mut session = provider
+            .configure(builder)?
+            .with_dimension_override(
+                graph.batch_name(),
+                i64::try_from(batch).map_err(|e| e.to_string())?,
+            )
+            .map_err(|e| e.to_string())?
+            .commit_from_memory(bytes)
+            .map_err(|e| e.to_string())?;
+
+        let expected_inputs = graph.inputs(manifest);
+        let expected_outputs = graph.outputs(manifest);
+        let same = |expected: &[Port], found: &[ort::value::Outlet]| {
+            expected
+                .iter()
+                .map(|p| p.name)
+                .eq(found.iter().map(|o| o.name()))
+        };
+        if !same(&expected_inputs, session.inputs()) || !same(&expected_outputs, session.outputs())
+        {
+            return Err("inputs or outputs differ from those of the manifest".to_owned());
+        }
+
+        let inputs = expected_inputs
+            .iter()
+            .map(|port| zeros(port, batch).map(SessionInputValue::Owned))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|e| e.to_string())?;
+        let mut selector = OutputSelector::default();
+        for port in &expected_outputs {
+            selector = selector.preallocate(
+                port.name,
+                zeros(port, batch).map_err(|e| e.to_string())?,
+            );
+        }
+        let options = RunOptions::new()
+            .map_err(|e| e.to_string())?
+            .with_outputs(selector);
+
+        let outputs = {
+            let mut first = session
+                .run_with_options(SessionInputs::<0>::ValueSlice(&inputs), &options)
+                .map_err(|e| e.to_string())?;
+            expected_outputs
+                .iter()
+                .map(|port| {
+                    first
+                        .remove(port.name)
+                        .ok_or_else(|| format!("output {:?} is missing", port.name))
+                })
+                .collect::<Result<Vec<_>, _>>()?
+        };
+        for (port, value) in expected_outputs.iter().zip(&outputs) {
+            let (shape, _) = value
+                .try_extract_tensor::<f32>()
+                .map_err(|e| format!("output {:?}: {e}", port.name))?;
+            if !shape.iter().copied().eq(shape_of(port, batch)) {
+                return Err(format!("output {:?} has shape {shape:?}", port.name));
+            }
+        }
+        Ok(Self {
+            graph,
+            session,
+            inputs,
+            options,
+            outputs,
+        })
+    }
+
+    /// Buffer of the input at this position; written before [`Bound::run`].
+    pub(crate) fn input(&mut self, index: usize) -> &mut [f32] {
+        match &mut self.inputs[index] {
+            SessionInputValue::Owned(value) => {
+                value
+                    .try_extract_tensor_mut()
+                    .expect("the input was made as f32 on the CPU")
+                    .1
+            }
+            _ => unreachable!("inputs are made as owned tensors"),
+        }
+    }
+
+    /// As [`Bound::input`] for an input of bytes.
+    pub(crate) fn input_bytes(&mut self, index: usize) -> &mut [u8] {
+        match &mut self.inputs[index] {
+            SessionInputValue::Owned(value) => {
+                value
+                    .try_extract_tensor_mut()
+                    .expect("the input was made as u8 on the CPU")
+                    .1
+            }
+            _ => unreachable!("inputs are made as owned tensors"),
+        }
+    }
+
+    /// Runs the graph on the contents of the input buffers.
+    pub(crate) fn run(&mut self) -> Result<(), RunError> {
+        let values = SessionInputs::<0>::ValueSlice(&self.inputs);
+        match self.session.run_with_options(values, &self.options) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(RunError {
+                graph: self.graph,
+                reason: error.to_string(),
+            }),
+        }
+    }
+
+    /// The output at this position, as the last [`Bound::run`] left it.
+    pub(crate) fn output(&self, index: usize) -> &[f32] {
+        self.outputs[index]
+            .try_extract_tensor()
+            .expect("the output was made as f32 on the CPU")
+            .1
+    }
+}
+
+fn shape_of(port: &Port, batch: usize) -> impl Iterator<Item = i64> + '_ {
+    std::iter::once(batch)
+        .chain(port.shape.iter().copied())
+        .map(|d| d as i64)
+}
+
+fn zeros(port: &Port, batch: usize) -> ort::Result<DynValue> {
+    let shape: Vec<i64> = shape_of(port, batch).collect();
+    let allocator = Allocator::default();
+    Ok(match port.element {
+        Element::F32 => {
+            let mut tensor = Tensor::<f32>::new(&allocator, shape)?;
+            tensor.extract_tensor_mut().1.fill(0.0);
+            tensor.into_dyn()
+        }
+        Element::U8 => {
+            let mut tensor = Tensor::<u8>::new(&allocator, shape)?;
+            tensor.extract_tensor_mut().1.fill(0);
+            tensor.into_dyn()
+        }
+    })
+}

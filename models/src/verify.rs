@@ -1,0 +1,436 @@
+//! The checks a bundle passes before it is used. Each appends what it finds to one list.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use prost::Message;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::bundle::Bundle;
+use crate::error::BundleError;
+use crate::factors::{DynamicsWeights, FactorRow};
+use crate::golden::{GOLDEN_FILE, Golden, GoldenCase, GoldenData, TOLERANCE};
+use crate::graph::{Element, Graph, Port};
+use crate::manifest::{DynamicsKind, Manifest};
+use crate::onnx::{self, Dimension, ModelProto, ValueInfoProto, data_type};
+
+/// Largest allowed relative difference between the Jacobian and finite differences of the graph. Finite differences in
+/// f32 are good to about 1e-3; a wrong factor or weight is off by far more.
+pub const JACOBIAN_TOLERANCE: f64 = 2e-2;
+
+/// What the checks measured.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Verification {
+    /// Largest difference between golden vectors and the session, relative to `max(1, |expected|)`, per graph.
+    pub golden_worst: BTreeMap<Graph, f32>,
+    /// Largest relative difference between the Jacobian and finite differences.
+    pub jacobian_worst: f64,
+}
+
+/// SHA-256 in lower-case hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+pub(crate) fn joints(manifest: &Manifest, expected: &[String], found: &mut Vec<String>) {
+    if manifest.joints.names != expected {
+        found.push(format!(
+            "the bundle's joints are {:?}, the robot's are {expected:?}: same names in the same order are needed",
+            manifest.joints.names
+        ));
+    }
+}
+
+/// Contents of all files whose size and sum are right.
+pub(crate) fn files(
+    dir: &Path,
+    manifest: &Manifest,
+    found: &mut Vec<String>,
+) -> BTreeMap<&'static str, Vec<u8>> {
+    let names: BTreeSet<&'static str> = Graph::ALL
+        .iter()
+        .map(|graph| graph.file())
+        .chain([GOLDEN_FILE])
+        .collect();
+    for name in manifest.files.keys() {
+        if !names.contains(name.as_str()) {
+            found.push(format!("the manifest lists {name:?}, which no bundle has"));
+        }
+    }
+    let mut contents = BTreeMap::new();
+    for name in names {
+        let listed = manifest.files.get(name);
+        if listed.is_none() {
+            found.push(format!("{name} is not listed in the manifest"));
+        }
+        let bytes = match std::fs::read(dir.join(name)) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                found.push(format!("{name} is missing"));
+                continue;
+            }
+            Err(e) => {
+                found.push(format!("{name} cannot be read: {e}"));
+                continue;
+            }
+        };
+        let Some(listed) = listed else { continue };
+        if bytes.len() as u64 != listed.bytes {
+            found.push(format!(
+                "{name} has {} bytes, the manifest says {}",
+                bytes.len(),
+                listed.bytes
+            ));
+            continue;
+        }
+        let sum = sha256(&bytes);
+        if sum != listed.sha256 {
+            found.push(format!(
+                "{name} is damaged: sha256 {sum}, the manifest says {}",
+                listed.sha256
+            ));
+            continue;
+        }
+        contents.insert(name, bytes);
+    }
+    contents
+}
+
+/// Names, element types and shapes of inputs and outputs against the sizes in the manifest.
+pub(crate) fn ports(graph: Graph, bytes: &[u8], manifest: &Manifest, found: &mut Vec<String>) {
+    let file = graph.file();
+    let model = match ModelProto::decode(bytes) {
+        Ok(model) => model,
+        Err(e) => {
+            found.push(format!("{file} is not an ONNX file: {e}"));
+            return;
+        }
+    };
+    let Some(content) = model.graph else {
+        found.push(format!("{file} has no graph"));
+        return;
+    };
+    for (what, expected, declared) in [
+        ("input", graph.inputs(manifest), &content.input),
+        ("output", graph.outputs(manifest), &content.output),
+    ] {
+        if let Some(mismatch) = order_mismatch(&expected, declared) {
+            found.push(format!("{file}: {what}s are {mismatch}"));
+            continue;
+        }
+        for (port, value) in expected.iter().zip(declared) {
+            let wanted = describe_port(port, graph.batch_name());
+            let is = describe_value(value);
+            if wanted != is {
+                found.push(format!(
+                    "{file}: {what} {:?} is {is}, the manifest's sizes give {wanted}",
+                    port.name
+                ));
+            }
+        }
+    }
+}
+
+fn order_mismatch(expected: &[Port], declared: &[ValueInfoProto]) -> Option<String> {
+    let wanted: Vec<&str> = expected.iter().map(|port| port.name).collect();
+    let is: Vec<&str> = declared.iter().map(|value| value.name.as_str()).collect();
+    (wanted != is).then(|| format!("{is:?}, expected {wanted:?}"))
+}
+
+fn describe_port(port: &Port, batch: &str) -> String {
+    let mut dims = vec![batch.to_owned()];
+    dims.extend(port.shape.iter().map(ToString::to_string));
+    format!("{} [{}]", port.element, dims.join(", "))
+}
+
+fn describe_value(value: &ValueInfoProto) -> String {
+    let Some(tensor) = value.r#type.as_ref().and_then(|t| t.tensor_type.as_ref()) else {
+        return "not a tensor".to_owned();
+    };
+    let element = match tensor.elem_type {
+        data_type::FLOAT => Element::F32.to_string(),
+        data_type::UINT8 => Element::U8.to_string(),
+        other => format!("ONNX element type {other}"),
+    };
+    let dims: Vec<String> = tensor
+        .shape
+        .iter()
+        .flat_map(|shape| &shape.dim)
+        .map(|dim| match &dim.value {
+            Some(Dimension::Value(size)) => size.to_string(),
+            Some(Dimension::Param(name)) => name.clone(),
+            None => "?".to_owned(),
+        })
+        .collect();
+    format!("{element} [{}]", dims.join(", "))
+}
+
+/// The weights named by the manifest, with the shapes that its sizes give.
+pub(crate) fn weights(
+    bytes: &[u8],
+    manifest: &Manifest,
+    found: &mut Vec<String>,
+) -> Option<DynamicsWeights> {
+    let names = manifest.dynamics.initialisers.as_ref()?;
+    let mut constants = match onnx::initialisers(bytes) {
+        Ok(constants) => constants,
+        Err(reason) => {
+            found.push(format!("dynamics.onnx {reason}"));
+            return None;
+        }
+    };
+    let dims = manifest.dims;
+    let mut take = |key: &str, name: &str, shape: [usize; 2]| match constants.remove(name) {
+        None => {
+            found.push(format!(
+                "dynamics.onnx has no constant {name:?} (dynamics.initialisers.{key})"
+            ));
+            None
+        }
+        Some(constant) if constant.shape != shape => {
+            found.push(format!(
+                "dynamics.onnx: constant {name:?} has shape {:?}, the manifest's sizes give {shape:?} for {key}",
+                constant.shape
+            ));
+            None
+        }
+        Some(constant) => Some(constant.data),
+    };
+    let gates = dims.deter.saturating_mul(3);
+    let input = take(
+        "input_kernel",
+        &names.input_kernel,
+        [dims.stoch.saturating_add(dims.action), dims.hidden],
+    );
+    let gru_input = take(
+        "gru_input_kernel",
+        &names.gru_input_kernel,
+        [dims.hidden, gates],
+    );
+    let recurrent = take(
+        "gru_recurrent_kernel",
+        &names.gru_recurrent_kernel,
+        [dims.deter, gates],
+    );
+    let prior = take(
+        "prior_kernel",
+        &names.prior_kernel,
+        [dims.deter, dims.hidden],
+    );
+    let mean = take("mean_kernel", &names.mean_kernel, [dims.hidden, dims.stoch]);
+    Some(DynamicsWeights {
+        dims,
+        input_kernel: input?,
+        gru_input_kernel: gru_input?,
+        gru_recurrent_kernel: recurrent?,
+        prior_kernel: prior?,
+        mean_kernel: mean?,
+    })
+}
+
+/// Runs the golden vectors and the finite differences on the bundle's provider.
+pub(crate) fn run(
+    bundle: &Bundle,
+    golden: &Golden,
+    found: &mut Vec<String>,
+) -> Result<Verification, BundleError> {
+    let mut verification = Verification::default();
+    for graph in Graph::ALL {
+        let cases: Vec<&GoldenCase> = golden.cases.iter().filter(|c| c.graph == graph).collect();
+        if cases.is_empty() {
+            found.push(format!("golden.postcard has no case for graph {graph}"));
+        }
+        for (index, case) in cases.into_iter().enumerate() {
+            match golden_case(bundle, case) {
+                Ok(worst) => {
+                    let entry = verification.golden_worst.entry(graph).or_insert(0.0);
+                    *entry = entry.max(worst);
+                }
+                Err(reason) => found.push(format!("golden case {index} of {graph}: {reason}")),
+            }
+        }
+    }
+    if found.is_empty()
+        && let Some(case) = golden.cases.iter().find(|c| c.graph == Graph::Dynamics)
+    {
+        match jacobian(bundle, case) {
+            Ok(worst) => verification.jacobian_worst = worst,
+            Err(reason) => found.push(reason),
+        }
+    }
+    Ok(verification)
+}
+
+/// Largest relative difference, or what is wrong.
+fn golden_case(bundle: &Bundle, case: &GoldenCase) -> Result<f32, String> {
+    let manifest = bundle.manifest();
+    let inputs = case.graph.inputs(manifest);
+    let outputs = case.graph.outputs(manifest);
+    let batch = case
+        .inputs
+        .first()
+        .and_then(|tensor| tensor.shape.first().copied())
+        .ok_or("has no inputs")?;
+    if batch == 0 || batch > 4096 {
+        return Err(format!("batch size {batch}, expected 1 to 4096"));
+    }
+    let fits = |port: &Port, shape: &[usize], data: &GoldenData| {
+        let wanted: Vec<usize> = std::iter::once(batch)
+            .chain(port.shape.iter().copied())
+            .collect();
+        let element = match data {
+            GoldenData::F32(_) => Element::F32,
+            GoldenData::U8(_) => Element::U8,
+        };
+        if shape != wanted || element != port.element || data.len() != wanted.iter().product() {
+            return Err(format!(
+                "{:?} is {element} {shape:?} with {} elements, expected {} {wanted:?}",
+                port.name,
+                data.len(),
+                port.element
+            ));
+        }
+        Ok(())
+    };
+    let mut given = Vec::new();
+    for port in &inputs {
+        let tensor = case
+            .find_input(port.name)
+            .ok_or_else(|| format!("input {:?} is missing", port.name))?;
+        fits(port, &tensor.shape, &tensor.data)?;
+        given.push(&tensor.data);
+    }
+    let mut wanted = Vec::new();
+    for port in &outputs {
+        let tensor = case
+            .find_output(port.name)
+            .ok_or_else(|| format!("output {:?} is missing", port.name))?;
+        fits(port, &tensor.shape, &tensor.data)?;
+        wanted.push(&tensor.data);
+    }
+
+    let mut bound = bundle
+        .bound(case.graph, batch)
+        .map_err(|e| e.to_string())?;
+    for (index, data) in given.into_iter().enumerate() {
+        match data {
+            GoldenData::F32(data) => bound.input(index).copy_from_slice(data),
+            GoldenData::U8(data) => bound.input_bytes(index).copy_from_slice(data),
+        }
+    }
+    bound.run().map_err(|e| e.reason)?;
+    let mut worst = 0.0f32;
+    for (index, (port, data)) in outputs.iter().zip(wanted).enumerate() {
+        let GoldenData::F32(expected) = data else {
+            continue;
+        };
+        for (at, (&e, &got)) in expected.iter().zip(bound.output(index)).enumerate() {
+            let difference = (e - got).abs() / e.abs().max(1.0);
+            // Written so that NaN is refused too.
+            if !(difference <= TOLERANCE) {
+                return Err(format!(
+                    "output {:?} element {at} is {got}, expected {e} within {TOLERANCE}",
+                    port.name
+                ));
+            }
+            worst = worst.max(difference);
+        }
+    }
+    Ok(worst)
+}
+
+/// Central differences of the dynamics graph along 12 directions against the Jacobian from factors and weights.
+fn jacobian(bundle: &Bundle, case: &GoldenCase) -> Result<f64, String> {
+    const DIRECTIONS: usize = 12;
+    const STEP: f32 = 1e-2;
+    let dims = bundle.manifest().dims;
+    let (n, na, ns) = (dims.state(), dims.action, dims.stoch);
+    let first = |name: &str, len: usize| match case.find_input(name).map(|t| &t.data) {
+        Some(GoldenData::F32(data)) if data.len() >= len => Ok(data[..len].to_vec()),
+        _ => Err(format!("golden case of dynamics has no input {name:?}")),
+    };
+    let (z, a) = (first("state", n)?, first("action", na)?);
+
+    // Directions of unit length within one part each (stochastic, deterministic, action), signs by a fixed sequence.
+    let mut random = 0x9e37_79b9_7f4a_7c15u64;
+    let mut sign = move || {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        if random >> 63 == 0 { 1.0f32 } else { -1.0 }
+    };
+    let directions: Vec<Vec<f32>> = (0..DIRECTIONS)
+        .map(|index| {
+            let part = [0..ns, ns..n, n..n + na][index % 3].clone();
+            let length = (part.len() as f32).sqrt();
+            let mut direction = vec![0.0; n + na];
+            for entry in &mut direction[part] {
+                *entry = sign() / length;
+            }
+            direction
+        })
+        .collect();
+
+    let mut session = bundle
+        .dynamics(1 + 2 * DIRECTIONS)
+        .map_err(|e| e.to_string())?;
+    for row in 0..1 + 2 * DIRECTIONS {
+        let step = match row {
+            0 => 0.0,
+            odd if odd % 2 == 1 => STEP,
+            _ => -STEP,
+        };
+        let direction = &directions[row.saturating_sub(1) / 2];
+        for (at, &base) in z.iter().enumerate() {
+            session.state_mut()[row * n + at] = base + step * direction[at];
+        }
+        for (at, &base) in a.iter().enumerate() {
+            session.action_mut()[row * na + at] = base + step * direction[n + at];
+        }
+    }
+    session.run().map_err(|e| e.reason)?;
+
+    let mut worst = 0.0f64;
+    for (index, direction) in directions.iter().enumerate() {
+        let dz: Vec<f64> = direction[..n].iter().map(|&d| f64::from(d)).collect();
+        let da: Vec<f64> = direction[n..].iter().map(|&d| f64::from(d)).collect();
+        let predicted = match (bundle.manifest().dynamics.kind, bundle.weights()) {
+            (DynamicsKind::GruFactors, Some(weights)) => {
+                let row = FactorRow::new(&session.factors()[..dims.factors()], &dims);
+                weights.jvp(row, &dz, &da)
+            }
+            _ => {
+                let state = &session.jacobian_state()[..n * n];
+                let action = &session.jacobian_action()[..n * na];
+                let dot = |row: &[f32], d: &[f64]| -> f64 {
+                    row.iter().zip(d).map(|(&j, d)| f64::from(j) * d).sum()
+                };
+                (0..n)
+                    .map(|i| dot(&state[i * n..][..n], &dz) + dot(&action[i * na..][..na], &da))
+                    .collect()
+            }
+        };
+        let plus = &session.mean()[(1 + 2 * index) * n..][..n];
+        let minus = &session.mean()[(2 + 2 * index) * n..][..n];
+        let (mut difference, mut size) = (0.0, 0.0);
+        for ((&p, &m), &j) in plus.iter().zip(minus).zip(&predicted) {
+            let measured = (f64::from(p) - f64::from(m)) / (2.0 * f64::from(STEP));
+            difference += (measured - j).powi(2);
+            size += measured.powi(2);
+        }
+        let relative = difference.sqrt() / size.sqrt().max(0.05);
+        if !(relative <= JACOBIAN_TOLERANCE) {
+            let part = ["stochastic state", "deterministic state", "action"][index % 3];
+            return Err(format!(
+                "the Jacobian of dynamics.onnx differs from its finite differences by {relative:.3} along the {part}, \
+                 allowed {JACOBIAN_TOLERANCE}"
+            ));
+        }
+        worst = worst.max(relative);
+    }
+    Ok(worst)
+}
