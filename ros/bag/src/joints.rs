@@ -1,0 +1,158 @@
+//! Joint states: checks and the way into the order of the joints of a model.
+
+use crate::messages::JointState;
+
+/// Why a joint state cannot be used.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum JointStateError {
+    /// Arrays of different lengths.
+    #[error(
+        "joint state: expected {expected} values of {quantity} as there are names, found {found}"
+    )]
+    Length {
+        /// `position` or `velocity`.
+        quantity: &'static str,
+        /// Number of names.
+        expected: usize,
+        /// Number of values.
+        found: usize,
+    },
+    /// Joints are not in the message.
+    #[error(
+        "joint state: expected the joints {expected:?}, not found: {missing:?} (found {found:?}); set the joint names of the configuration"
+    )]
+    Missing {
+        /// Joints asked for.
+        expected: Vec<String>,
+        /// Those that are not there.
+        missing: Vec<String>,
+        /// Names in the message.
+        found: Vec<String>,
+    },
+    /// A joint stands twice in the message.
+    #[error("joint state: expected every joint once, found `{name}` more than once")]
+    Duplicate {
+        /// The joint.
+        name: String,
+    },
+    /// NaN or infinite.
+    #[error("joint state: expected a finite {quantity} of joint `{name}`, found {value}")]
+    NotFinite {
+        /// The joint.
+        name: String,
+        /// `position` or `velocity`.
+        quantity: &'static str,
+        /// The value.
+        value: f64,
+    },
+}
+
+/// The joints of a model or robot in their order; maps joint states by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JointOrder {
+    names: Vec<String>,
+}
+
+impl JointOrder {
+    /// The order given by `names`.
+    pub fn new(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            names: names.into_iter().map(Into::into).collect(),
+        }
+    }
+
+    /// Names in their order.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Number of joints.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there are no joints.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// Writes positions and velocities, each `[len]`, in this order; joints that are not asked for
+    /// are ignored. Gives whether the message has velocities; without them `velocities` are zero.
+    ///
+    /// # Real-time
+    /// No allocation but in errors.
+    ///
+    /// # Errors
+    /// [`JointStateError`]; the outputs are then not to be used.
+    ///
+    /// # Panics
+    /// When an output is shorter than [`Self::len`].
+    pub fn read_into(
+        &self,
+        message: &JointState,
+        positions: &mut [f32],
+        velocities: &mut [f32],
+    ) -> Result<bool, JointStateError> {
+        let count = message.name.len();
+        let has_velocities = !message.velocity.is_empty();
+        for (quantity, found) in [
+            ("position", message.position.len()),
+            (
+                "velocity",
+                if has_velocities {
+                    message.velocity.len()
+                } else {
+                    count
+                },
+            ),
+        ] {
+            if found != count {
+                return Err(JointStateError::Length {
+                    quantity,
+                    expected: count,
+                    found,
+                });
+            }
+        }
+        for (joint, name) in self.names.iter().enumerate() {
+            let mut places = (0..count).filter(|at| message.name[*at] == *name);
+            let Some(at) = places.next() else {
+                return Err(self.missing(message));
+            };
+            if places.next().is_some() {
+                return Err(JointStateError::Duplicate { name: name.clone() });
+            }
+            let velocity = if has_velocities {
+                message.velocity[at]
+            } else {
+                0.0
+            };
+            for (quantity, value, out) in [
+                ("position", message.position[at], &mut positions[joint]),
+                ("velocity", velocity, &mut velocities[joint]),
+            ] {
+                if !(value as f32).is_finite() {
+                    return Err(JointStateError::NotFinite {
+                        name: name.clone(),
+                        quantity,
+                        value,
+                    });
+                }
+                *out = value as f32;
+            }
+        }
+        Ok(has_velocities)
+    }
+
+    fn missing(&self, message: &JointState) -> JointStateError {
+        let missing = self
+            .names
+            .iter()
+            .filter(|name| !message.name.contains(name));
+        JointStateError::Missing {
+            expected: self.names.clone(),
+            missing: missing.cloned().collect(),
+            found: message.name.clone(),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! `trajectory_msgs` and `diagnostic_msgs`.
+
+use serde::{Deserialize, Serialize};
+
+use super::definitions::{
+    definition, diagnostic_array, diagnostic_status, duration, header, joint_trajectory,
+    joint_trajectory_point, key_value, time,
+};
+use super::{Duration, Header, RosMessage};
+
+/// `trajectory_msgs/msg/JointTrajectoryPoint`; arrays in the order of the joint names.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct JointTrajectoryPoint {
+    /// rad or m.
+    pub positions: Vec<f64>,
+    /// rad/s or m/s.
+    pub velocities: Vec<f64>,
+    /// rad/s^2 or m/s^2.
+    pub accelerations: Vec<f64>,
+    /// Nm or N.
+    pub effort: Vec<f64>,
+    /// Time after the start of the trajectory.
+    pub time_from_start: Duration,
+}
+
+/// `trajectory_msgs/msg/JointTrajectory`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct JointTrajectory {
+    /// Start of the trajectory; zero means at once.
+    pub header: Header,
+    /// Joint names.
+    pub joint_names: Vec<String>,
+    /// Points with rising times.
+    pub points: Vec<JointTrajectoryPoint>,
+}
+
+impl RosMessage for JointTrajectory {
+    const TYPE: &'static str = "trajectory_msgs/msg/JointTrajectory";
+    const DEFINITION: &'static str = definition!(
+        joint_trajectory!();
+        "std_msgs/Header" => header!();
+        "builtin_interfaces/Time" => time!();
+        "trajectory_msgs/JointTrajectoryPoint" => joint_trajectory_point!();
+        "builtin_interfaces/Duration" => duration!();
+    );
+}
+
+/// `diagnostic_msgs/msg/KeyValue`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyValue {
+    /// Name.
+    pub key: String,
+    /// Value as text.
+    pub value: String,
+}
+
+/// `diagnostic_msgs/msg/DiagnosticStatus`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiagnosticStatus {
+    /// One of [`Self::OK`], [`Self::WARN`], [`Self::ERROR`], [`Self::STALE`].
+    pub level: u8,
+    /// Name of the part.
+    pub name: String,
+    /// One line for people.
+    pub message: String,
+    /// Which device.
+    pub hardware_id: String,
+    /// Figures.
+    pub values: Vec<KeyValue>,
+}
+
+impl DiagnosticStatus {
+    /// Works as it should.
+    pub const OK: u8 = 0;
+    /// Works, but needs attention.
+    pub const WARN: u8 = 1;
+    /// Does not work.
+    pub const ERROR: u8 = 2;
+    /// Was not heard of for too long.
+    pub const STALE: u8 = 3;
+}
+
+impl RosMessage for DiagnosticStatus {
+    const TYPE: &'static str = "diagnostic_msgs/msg/DiagnosticStatus";
+    const DEFINITION: &'static str =
+        definition!(diagnostic_status!(); "diagnostic_msgs/KeyValue" => key_value!());
+}
+
+/// `diagnostic_msgs/msg/DiagnosticArray`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiagnosticArray {
+    /// Time of the report.
+    pub header: Header,
+    /// One status per part.
+    pub status: Vec<DiagnosticStatus>,
+}
+
+impl RosMessage for DiagnosticArray {
+    const TYPE: &'static str = "diagnostic_msgs/msg/DiagnosticArray";
+    const DEFINITION: &'static str = definition!(
+        diagnostic_array!();
+        "std_msgs/Header" => header!();
+        "builtin_interfaces/Time" => time!();
+        "diagnostic_msgs/DiagnosticStatus" => diagnostic_status!();
+        "diagnostic_msgs/KeyValue" => key_value!();
+    );
+}

@@ -1,0 +1,95 @@
+//! `sensor_msgs`.
+
+use serde::{Deserialize, Serialize};
+
+use super::definitions::{compressed_image, definition, header, image, joint_state, time};
+use super::{Header, RosMessage};
+
+/// `sensor_msgs/msg/Image`. Check it with [`crate::image::validate`] before use.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// Time of exposure and camera frame.
+    pub header: Header,
+    /// Rows.
+    pub height: u32,
+    /// Columns.
+    pub width: u32,
+    /// For example `rgb8`.
+    pub encoding: String,
+    /// Byte order of values wider than a byte.
+    pub is_bigendian: u8,
+    /// Bytes per row.
+    pub step: u32,
+    /// `height * step` bytes, rows from the top.
+    #[serde(with = "serde_bytes")]
+    pub data: Vec<u8>,
+}
+
+impl Image {
+    /// An `rgb8` image from packed RGB bytes (`height * width * 3`).
+    pub fn rgb8(header: Header, width: u32, height: u32, data: Vec<u8>) -> Self {
+        Self {
+            header,
+            height,
+            width,
+            encoding: "rgb8".to_owned(),
+            is_bigendian: 0,
+            step: width * 3,
+            data,
+        }
+    }
+}
+
+impl RosMessage for Image {
+    const TYPE: &'static str = "sensor_msgs/msg/Image";
+    const DEFINITION: &'static str = definition!(
+        image!();
+        "std_msgs/Header" => header!();
+        "builtin_interfaces/Time" => time!();
+    );
+}
+
+/// `sensor_msgs/msg/CompressedImage`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompressedImage {
+    /// Time of exposure and camera frame.
+    pub header: Header,
+    /// For example `jpeg` or `rgb8; jpeg compressed bgr8`.
+    pub format: String,
+    /// The compressed file.
+    #[serde(with = "serde_bytes")]
+    pub data: Vec<u8>,
+}
+
+impl RosMessage for CompressedImage {
+    const TYPE: &'static str = "sensor_msgs/msg/CompressedImage";
+    const DEFINITION: &'static str = definition!(
+        compressed_image!();
+        "std_msgs/Header" => header!();
+        "builtin_interfaces/Time" => time!();
+    );
+}
+
+/// `sensor_msgs/msg/JointState`. Check it with [`crate::joints::JointOrder`] before use.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct JointState {
+    /// Time of the measurement.
+    pub header: Header,
+    /// Joint names.
+    pub name: Vec<String>,
+    /// Positions, rad or m.
+    pub position: Vec<f64>,
+    /// Velocities, rad/s or m/s; may be empty.
+    pub velocity: Vec<f64>,
+    /// Efforts, Nm or N; may be empty.
+    pub effort: Vec<f64>,
+}
+
+impl RosMessage for JointState {
+    const TYPE: &'static str = "sensor_msgs/msg/JointState";
+    const DEFINITION: &'static str = definition!(
+        joint_state!();
+        "std_msgs/Header" => header!();
+        "builtin_interfaces/Time" => time!();
+    );
+}

@@ -1,0 +1,389 @@
+//! The records of one MCAP file: where the chunks are and which topics they hold, also when the
+//! file is cut or damaged.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mcap::records::{Record, op};
+use mcap::sans_io::LinearReader;
+use mcap::sans_io::linear_reader::{LinearReadEvent, LinearReaderOptions};
+
+use crate::error::BagError;
+
+/// Op code and length of a record.
+const RECORD_HEADER_BYTES: u64 = 9;
+/// Footer record and end magic.
+const FOOTER_BYTES: u64 = RECORD_HEADER_BYTES + 20 + 8;
+/// Bound on one chunk, decompressed, so that a damaged length cannot ask for all memory.
+const CHUNK_LIMIT_BYTES: usize = 512 << 20;
+
+/// A channel of the file: topic and type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Channel {
+    pub(crate) topic: Arc<str>,
+    pub(crate) type_name: Arc<str>,
+    pub(crate) definition: Arc<str>,
+    pub(crate) encoding: Arc<str>,
+}
+
+/// Schemas and channels seen so far.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Channels {
+    schemas: BTreeMap<u16, (Arc<str>, Arc<str>)>,
+    pub(crate) by_id: BTreeMap<u16, Arc<Channel>>,
+}
+
+impl Channels {
+    /// Takes over a schema or channel record; other records change nothing.
+    pub(crate) fn add(&mut self, record: &Record<'_>) {
+        match record {
+            Record::Schema { header, data } => {
+                let definition = String::from_utf8_lossy(data);
+                self.schemas.entry(header.id).or_insert_with(|| {
+                    (header.name.as_str().into(), definition.into_owned().into())
+                });
+            }
+            Record::Channel(channel) => {
+                let empty = || (Arc::from(""), Arc::from(""));
+                let (type_name, definition) = self
+                    .schemas
+                    .get(&channel.schema_id)
+                    .cloned()
+                    .unwrap_or_else(empty);
+                self.by_id.entry(channel.id).or_insert_with(|| {
+                    Arc::new(Channel {
+                        topic: channel.topic.as_str().into(),
+                        type_name,
+                        definition,
+                        encoding: channel.message_encoding.as_str().into(),
+                    })
+                });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A record that holds messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Where the record begins in the file.
+    pub(crate) offset: u64,
+    /// Bytes with op code and length.
+    pub(crate) length: u64,
+    pub(crate) start_ns: u64,
+    pub(crate) end_ns: u64,
+}
+
+/// What is in one file.
+#[derive(Debug)]
+pub(crate) struct FileIndex {
+    pub(crate) path: PathBuf,
+    /// Chunks (and messages outside chunks), in file order.
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) channels: Channels,
+    /// Messages per channel.
+    pub(crate) counts: BTreeMap<u16, u64>,
+    /// What was found wrong, apart from damage inside chunks.
+    pub(crate) damage: Vec<BagError>,
+}
+
+/// Parsed end of the file.
+#[derive(Default)]
+struct Summary {
+    channels: Channels,
+    counts: Option<BTreeMap<u16, u64>>,
+    chunks: Vec<Entry>,
+}
+
+impl FileIndex {
+    /// Reads the record headers of `path` and its index; makes the index from the messages where
+    /// it is missing or damaged.
+    pub(crate) fn open(path: &Path) -> Result<Self, BagError> {
+        let mut file = File::open(path).map_err(|error| BagError::io(path, "opening", error))?;
+        let file_bytes = file
+            .metadata()
+            .map_err(|error| BagError::io(path, "asking for the size", error))?
+            .len();
+        let mut magic = [0; 8];
+        let has_magic = file.read_exact(&mut magic).is_ok() && magic == mcap::MAGIC;
+        if !has_magic {
+            return Err(BagError::NotABag {
+                path: path.to_path_buf(),
+                found: format!("a file of {file_bytes} bytes without the MCAP mark at its start"),
+            });
+        }
+        let mut index = Self {
+            path: path.to_path_buf(),
+            entries: Vec::new(),
+            channels: Channels::default(),
+            counts: BTreeMap::new(),
+            damage: Vec::new(),
+        };
+        let stop = index.walk(&mut file, file_bytes)?;
+        let summary_at = match stop {
+            Stop::DataEnd(at) => Some(at),
+            Stop::Broken(_) => find_data_end(&mut file, file_bytes),
+        };
+        let summary = summary_at.map(|at| read_summary(&mut file, path, at));
+        match (summary, stop) {
+            (Some(Ok(summary)), stop) => index.adopt(summary, stop),
+            (Some(Err(detail)), stop) => {
+                let (Stop::DataEnd(offset) | Stop::Broken(offset)) = stop;
+                index.damage.push(BagError::DamagedIndex {
+                    path: path.to_path_buf(),
+                    offset,
+                    detail,
+                });
+                index.rebuild(&mut file);
+            }
+            (None, stop) => {
+                let (Stop::DataEnd(offset) | Stop::Broken(offset)) = stop;
+                let last_time_ns = index.rebuild(&mut file);
+                index.damage.push(BagError::Truncated {
+                    path: path.to_path_buf(),
+                    file_bytes,
+                    complete_bytes: offset,
+                    complete_chunks: index.entries.len(),
+                    last_time_ns,
+                });
+            }
+        }
+        Ok(index)
+    }
+
+    /// Steps from record to record of the data section.
+    fn walk(&mut self, file: &mut File, file_bytes: u64) -> Result<Stop, BagError> {
+        let mut offset = mcap::MAGIC.len() as u64;
+        loop {
+            let mut head = [0; 25];
+            let available = file_bytes.saturating_sub(offset).min(head.len() as u64) as usize;
+            if available < RECORD_HEADER_BYTES as usize {
+                return Ok(Stop::Broken(offset));
+            }
+            file.seek(SeekFrom::Start(offset))
+                .and_then(|_| file.read_exact(&mut head[..available]))
+                .map_err(|error| BagError::io(&self.path, "reading", error))?;
+            let length = u64::from_le_bytes(head[1..9].try_into().expect("eight bytes"));
+            let Some(end) = offset
+                .checked_add(RECORD_HEADER_BYTES)
+                .and_then(|start| start.checked_add(length))
+                .filter(|end| *end <= file_bytes)
+            else {
+                return Ok(Stop::Broken(offset));
+            };
+            let total = end - offset;
+            let time = |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().expect("eight"));
+            match head[0] {
+                op::CHUNK if length >= 16 => self.entries.push(Entry {
+                    offset,
+                    length: total,
+                    start_ns: time(9),
+                    end_ns: time(17),
+                }),
+                op::MESSAGE if length >= 14 => self.entries.push(Entry {
+                    offset,
+                    length: total,
+                    start_ns: time(15),
+                    end_ns: time(15),
+                }),
+                op::SCHEMA | op::CHANNEL => {
+                    let body = read_at(file, offset + RECORD_HEADER_BYTES, length)
+                        .map_err(|error| BagError::io(&self.path, "reading", error))?;
+                    match mcap::parse_record(head[0], &body) {
+                        Ok(record) => self.channels.add(&record),
+                        Err(_) => return Ok(Stop::Broken(offset)),
+                    }
+                }
+                op::DATA_END => return Ok(Stop::DataEnd(offset)),
+                0 | op::CHUNK | op::MESSAGE | op::FOOTER => return Ok(Stop::Broken(offset)),
+                _ => {}
+            }
+            offset = end;
+        }
+    }
+
+    /// Uses the index of the file; it also knows the chunks behind a damaged place.
+    fn adopt(&mut self, summary: Summary, stop: Stop) {
+        let known: BTreeMap<u64, Entry> = summary
+            .chunks
+            .iter()
+            .map(|entry| (entry.offset, *entry))
+            .collect();
+        for entry in &mut self.entries {
+            if let Some(indexed) = known.get(&entry.offset) {
+                *entry = *indexed;
+            }
+        }
+        if let Stop::Broken(offset) = stop {
+            let behind: Vec<Entry> = known.range(offset..).map(|(_, entry)| *entry).collect();
+            self.damage.push(BagError::Damaged {
+                path: self.path.clone(),
+                offset,
+                detail: "a record there has an impossible type or length".to_owned(),
+                start_ns: self.entries.last().map_or(0, |entry| entry.end_ns as i64),
+                end_ns: behind
+                    .first()
+                    .map_or(i64::MAX, |entry| entry.start_ns as i64),
+            });
+            self.entries.extend(behind);
+        }
+        self.channels = summary.channels;
+        match summary.counts {
+            Some(counts) => self.counts = counts,
+            None => {
+                if let Ok(mut file) = File::open(&self.path) {
+                    self.rebuild(&mut file);
+                }
+            }
+        }
+    }
+
+    /// Finds channels, counts and times by reading all chunks; gives the last time, ns.
+    fn rebuild(&mut self, file: &mut File) -> i64 {
+        let mut last = 0;
+        self.counts.clear();
+        for entry in &mut self.entries {
+            let mut bounds: Option<(u64, u64)> = None;
+            let (channels, counts) = (&mut self.channels, &mut self.counts);
+            // Damage inside a chunk is reported when its messages are read.
+            let _ = read_entry(file, entry, &mut |record| match record {
+                Record::Message { header, .. } => {
+                    let time = header.log_time;
+                    *counts.entry(header.channel_id).or_insert(0) += 1;
+                    bounds = Some(bounds.map_or((time, time), |(a, b)| (a.min(time), b.max(time))));
+                }
+                other => channels.add(&other),
+            });
+            if let Some((start, end)) = bounds {
+                (entry.start_ns, entry.end_ns) = (start, end);
+                last = last.max(end);
+            }
+        }
+        i64::try_from(last).unwrap_or(i64::MAX)
+    }
+}
+
+/// Where the walk through the data section ended.
+#[derive(Clone, Copy)]
+enum Stop {
+    /// At the record that ends the section.
+    DataEnd(u64),
+    /// At something that is not a complete record.
+    Broken(u64),
+}
+
+/// Position of the data end record by way of the footer, for a file damaged in the middle.
+fn find_data_end(file: &mut File, file_bytes: u64) -> Option<u64> {
+    let start = file_bytes.checked_sub(FOOTER_BYTES)?;
+    let footer = read_at(file, start, FOOTER_BYTES).ok()?;
+    if footer[0] != op::FOOTER || footer[29..] != *mcap::MAGIC {
+        return None;
+    }
+    let summary_start = u64::from_le_bytes(footer[9..17].try_into().expect("eight bytes"));
+    // A data end record has a body of four bytes and stands right before the summary.
+    let at = summary_start.checked_sub(RECORD_HEADER_BYTES + 4)?;
+    let head = (at < start).then(|| read_at(file, at, 1).ok()).flatten()?;
+    (head[0] == op::DATA_END).then_some(at)
+}
+
+/// Parses everything from the data end record to the end of the file, checksum included.
+fn read_summary(file: &mut File, path: &Path, at: u64) -> Result<Summary, String> {
+    let bytes = file
+        .metadata()
+        .map(|data| data.len())
+        .and_then(|size| read_at(file, at, size.saturating_sub(at)))
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    let options = LinearReaderOptions::default()
+        .with_skip_start_magic(true)
+        .with_validate_summary_section_crc(true)
+        .with_record_length_limit(bytes.len());
+    let mut summary = Summary::default();
+    let mut footer = false;
+    for_each_record(options, &bytes, &mut |opcode, body| {
+        match opcode {
+            op::FOOTER => footer = true,
+            op::SCHEMA | op::CHANNEL | op::STATISTICS | op::CHUNK_INDEX => {
+                match mcap::parse_record(opcode, body).map_err(|error| error.to_string())? {
+                    Record::Statistics(statistics) => {
+                        summary.counts = Some(statistics.channel_message_counts);
+                    }
+                    Record::ChunkIndex(chunk) => summary.chunks.push(Entry {
+                        offset: chunk.chunk_start_offset,
+                        length: chunk.chunk_length,
+                        start_ns: chunk.message_start_time,
+                        end_ns: chunk.message_end_time,
+                    }),
+                    other => summary.channels.add(&other),
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    if footer {
+        Ok(summary)
+    } else {
+        Err("the footer is missing".to_owned())
+    }
+}
+
+/// Reads the chunk (or message outside chunks) at `entry` and hands its schema, channel and
+/// message records over. The checksum is checked before the first record is handed over.
+pub(crate) fn read_entry(
+    file: &mut File,
+    entry: &Entry,
+    take: &mut dyn FnMut(Record<'_>),
+) -> Result<(), String> {
+    let bytes = read_at(file, entry.offset, entry.length).map_err(|error| error.to_string())?;
+    let options = LinearReaderOptions::default()
+        .with_skip_start_magic(true)
+        .with_skip_end_magic(true)
+        .with_prevalidate_chunk_crcs(true)
+        .with_record_length_limit(CHUNK_LIMIT_BYTES);
+    for_each_record(options, &bytes, &mut |opcode, body| {
+        if matches!(opcode, op::SCHEMA | op::CHANNEL | op::MESSAGE) {
+            take(mcap::parse_record(opcode, body).map_err(|error| error.to_string())?);
+        }
+        Ok(())
+    })
+}
+
+/// Feeds `bytes` through mcap's record reader.
+fn for_each_record(
+    options: LinearReaderOptions,
+    mut bytes: &[u8],
+    take: &mut dyn FnMut(u8, &[u8]) -> Result<(), String>,
+) -> Result<(), String> {
+    let mut reader = LinearReader::new_with_options(options);
+    while let Some(event) = reader.next_event() {
+        match event.map_err(|error| error.to_string())? {
+            LinearReadEvent::ReadRequest(wanted) => {
+                let count = wanted.min(bytes.len());
+                reader.insert(count).copy_from_slice(&bytes[..count]);
+                reader.notify_read(count);
+                bytes = &bytes[count..];
+            }
+            LinearReadEvent::Record { data, opcode } => take(opcode, data)?,
+        }
+    }
+    Ok(())
+}
+
+/// `length` bytes from `offset`.
+fn read_at(file: &mut File, offset: u64, length: u64) -> std::io::Result<Vec<u8>> {
+    let available = file.metadata()?.len().saturating_sub(offset);
+    if length > available {
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::UnexpectedEof,
+            format!("expected {length} bytes at byte {offset}, found {available}"),
+        ));
+    }
+    let mut bytes = vec![0; length as usize];
+    file.seek(SeekFrom::Start(offset))?;
+    file.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
