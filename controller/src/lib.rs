@@ -1,1 +1,54 @@
-//! Sans-io controller core: belief filter, planners, plan hand-over, executor and safety gate
+//! Sans-io controller core: belief filter, planners, plan hand-over, executor and safety gate.
+//!
+//! The way of a camera frame: [`Controller::step`] checks it and steps the [`belief`], a
+//! [`plan::Planner`] plans from there, the [`plan::Plan`] goes through [`latest::channel`] to the
+//! [`Executor`], whose [`Executor::tick`] gives the joint set-points at the command rate.
+//! Time is always an argument. [`runtime`] puts threads round the core; it is the only place that
+//! waits.
+//!
+//! ```no_run
+//! use latco_controller::inputs::{ImageInput, Inputs, JointInput};
+//! use latco_controller::time::{FrozenClock, Time};
+//! use latco_controller::{Config, Controller, Executor, latest};
+//!
+//! let config = Config::load("configs/reach.toml".as_ref())?;
+//! let bundle = latco_models::Bundle::load(&config.bundle.path, &Default::default())?;
+//! let mut controller = Controller::new(&config, &bundle)?;
+//! let (mut plans, reader) = latest::channel(|| controller.empty_plan());
+//! let mut executor = Executor::new(&config, controller.robot(), reader);
+//!
+//! let now = Time(0);
+//! let pixels = vec![0; 32 * 32 * 3];
+//! let joints = JointInput { stamp: now, positions: &[0.0; 3], velocities: &[0.0; 3] };
+//! let image = ImageInput { stamp: now, width: 32, height: 32, pixels: &pixels };
+//! let inputs = Inputs { image: Some(image), joints: Some(joints) };
+//! let tick = controller.step(&inputs, now, &FrozenClock(now));
+//! if tick.new_plan {
+//!     plans.value_mut().copy_from(controller.plan());
+//!     plans.publish();
+//! }
+//! executor.joints(&joints)?;
+//! let set_point = executor.tick(now);
+//! controller.record_sent(set_point.time, &set_point.velocities);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod belief;
+pub mod config;
+mod controller;
+pub mod execute;
+mod history;
+pub mod inputs;
+pub mod latest;
+pub mod model;
+pub mod plan;
+pub mod robot;
+pub mod runtime;
+pub mod time;
+pub mod trace;
+
+pub use config::{Config, ConfigError};
+pub use controller::{Controller, SetupError, Tick};
+pub use execute::{Executor, SetPoint};
+pub use robot::Robot;
+pub use time::{Clock, Time};

@@ -1,0 +1,351 @@
+//! The configuration of one robot and task: one TOML file, units in the names.
+//!
+//! ```
+//! let text = r#"
+//!     [bundle]
+//!     path = "models/bundles/reach"
+//!     [control]
+//!     output = "commands"
+//!     [planner]
+//!     kind = "latco"
+//! "#;
+//! let config = latco_controller::Config::from_toml(text).expect("valid");
+//! assert_eq!(config.control.command_rate_hz, 100.0);
+//! ```
+//!
+//! Reading collects every mistake (unknown keys, wrong types, values out of range) and reports
+//! them in one error, each with the path of its field.
+
+mod read;
+mod validate;
+
+use serde::{Deserialize, Serialize};
+
+pub use read::{ConfigError, FieldError};
+
+/// Everything a controller needs to know beside the model bundle. Every field has a default but
+/// `bundle.path`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Config {
+    /// The model.
+    pub bundle: BundleSection,
+    /// The robot, where it differs from what the bundle says of it.
+    pub robot: RobotSection,
+    /// Rates, timing and form of the output.
+    pub control: ControlSection,
+    /// Which planner, its budget and its parameters.
+    pub planner: PlannerSection,
+    /// How old an input may be.
+    pub timeouts: TimeoutsSection,
+    /// What is kept of each decision.
+    pub trace: TraceSection,
+    /// Names of the topics (relative; remappable by the node).
+    pub topics: TopicsSection,
+    /// The ROS node.
+    pub node: NodeSection,
+}
+
+/// `[bundle]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BundleSection {
+    /// Folder of the model bundle, relative to the working directory. Required.
+    pub path: String,
+}
+
+/// `[robot]`: an empty list means "as the bundle says" (names, velocity) or "unlimited".
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RobotSection {
+    /// The joints that are moved, in the bundle's order; checked against the bundle.
+    pub joint_names: Vec<String>,
+    /// Lowest position of each joint in rad.
+    pub min_position_rad: Vec<f64>,
+    /// Highest position of each joint in rad.
+    pub max_position_rad: Vec<f64>,
+    /// Highest speed of each joint in rad/s; by default the bundle's action scaling.
+    pub max_velocity_rad_s: Vec<f64>,
+    /// Highest acceleration of each joint in rad/s^2; also how hard a stop brakes.
+    pub max_acceleration_rad_s2: Vec<f64>,
+}
+
+/// What the executor publishes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputKind {
+    /// Joint velocities at the command rate, for a velocity forward_command_controller.
+    #[default]
+    Commands,
+    /// Chunks that end at rest, for joint_trajectory_controller.
+    JointTrajectory,
+}
+
+/// `[control]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ControlSection {
+    /// Rate of the executor in Hz.
+    pub command_rate_hz: f64,
+    /// What is published.
+    pub output: OutputKind,
+    /// Control periods from the image's stamp to the first action planned on it (0 or 1). With 1
+    /// the planner has one period to think while the previous plan is followed.
+    pub lead_periods: u32,
+    /// A new plan is made every so many control periods.
+    pub replan_every_periods: u32,
+    /// How long past its start a plan may be followed, in ms; by default to its end.
+    pub plan_validity_ms: Option<f64>,
+    /// Frames that may be missing in a row before the belief starts anew.
+    pub max_skipped_frames: u32,
+}
+
+impl Default for ControlSection {
+    fn default() -> Self {
+        Self {
+            command_rate_hz: 100.0,
+            output: OutputKind::Commands,
+            lead_periods: 1,
+            replan_every_periods: 1,
+            plan_validity_ms: None,
+            max_skipped_frames: 5,
+        }
+    }
+}
+
+/// Which planner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlannerKind {
+    /// Latent collocation (Rybkin et al. 2021).
+    #[default]
+    Latco,
+    /// Cross-entropy method over action sequences (ibid., appendix D).
+    Cem,
+}
+
+impl PlannerKind {
+    /// The name as it stands in configurations and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Latco => "latco",
+            Self::Cem => "cem",
+        }
+    }
+}
+
+/// `[planner]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PlannerSection {
+    /// Which planner.
+    pub kind: PlannerKind,
+    /// Seed of everything random in the planner.
+    pub seed: u64,
+    /// Time for one plan in ms, from the arrival of the image; none: iterations alone decide.
+    pub budget_ms: Option<f64>,
+    /// Failed solves in a row after which the next plan is made cold.
+    pub cold_after_failures: u32,
+    /// Failed solves in a row after which the robot is stopped.
+    pub stop_after_failures: u32,
+    /// Parameters of `kind = "latco"`.
+    pub latco: LatcoSection,
+    /// Parameters of `kind = "cem"`.
+    pub cem: CemSection,
+}
+
+impl Default for PlannerSection {
+    fn default() -> Self {
+        Self {
+            kind: PlannerKind::Latco,
+            seed: 0,
+            budget_ms: None,
+            cold_after_failures: 2,
+            stop_after_failures: 10,
+            latco: LatcoSection::default(),
+            cem: CemSection::default(),
+        }
+    }
+}
+
+/// Which linear solver inside LatCo.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SolverKind {
+    /// The H x H system; damping on defect changes and actions.
+    #[default]
+    Reduced,
+    /// The paper's block-tridiagonal Cholesky; damping on states and actions.
+    BlockTridiagonal,
+}
+
+/// `[planner.latco]`: Eq. 8-10 of the paper; the symbols as in its appendix B.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LatcoSection {
+    /// Linear solver.
+    pub solver: SolverKind,
+    /// Iterations of a plan made from nothing.
+    pub iterations_cold: u32,
+    /// Iterations of a plan that starts from the previous one.
+    pub iterations_warm: u32,
+    /// Plans started from different noise when there is no previous one; the best is kept.
+    pub starts: u32,
+    /// Initial multiplier of the dynamics, lambda_0.
+    pub dynamics_multiplier: f64,
+    /// Initial multiplier of the action limits, nu_0.
+    pub action_multiplier: f64,
+    /// Violation that is aimed at, epsilon.
+    pub tolerance: f64,
+    /// Rate of the multiplier update, alpha of Eq. 10.
+    pub multiplier_rate: f64,
+    /// Damping of the Levenberg-Marquardt step.
+    pub damping: f64,
+    /// Factor on the multipliers at each warm start: 1 copies them, less relaxes the dynamics.
+    pub multiplier_relaxation: f64,
+    /// A plan counts as converged when the largest dynamics violation is below the tolerance and
+    /// the summed predicted reward changes by less than this between iterations.
+    pub reward_tolerance: f64,
+    /// Iterations without a better plan after which the solve stops as stalled.
+    pub stall_iterations: u32,
+    /// Every so many iterations (and at the last) the plan's actions are clipped and rolled out
+    /// through the model; the best by that return is executed.
+    pub rollout_every_iterations: u32,
+}
+
+impl Default for LatcoSection {
+    fn default() -> Self {
+        Self {
+            solver: SolverKind::Reduced,
+            iterations_cold: 50,
+            iterations_warm: 20,
+            starts: 1,
+            dynamics_multiplier: 1.0,
+            action_multiplier: 1.0,
+            tolerance: 1e-4,
+            multiplier_rate: 0.1,
+            damping: 1e-3,
+            multiplier_relaxation: 1.0,
+            reward_tolerance: 1e-4,
+            stall_iterations: 1000,
+            rollout_every_iterations: 10,
+        }
+    }
+}
+
+/// `[planner.cem]`: appendix B and D of the paper, figures of the DM Control runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CemSection {
+    /// Iterations.
+    pub iterations: u32,
+    /// Action sequences per iteration.
+    pub samples: u32,
+    /// Best sequences that the distribution is refitted to.
+    pub elites: u32,
+    /// Standard deviation at the start, in normalised action units.
+    pub initial_std: f64,
+    /// Lowest standard deviation, in normalised action units.
+    pub min_std: f64,
+    /// Whether the mean starts from the shifted previous plan (the paper starts at zero).
+    pub warm_start: bool,
+}
+
+impl Default for CemSection {
+    fn default() -> Self {
+        Self {
+            iterations: 10,
+            samples: 1000,
+            elites: 100,
+            initial_std: 1.0,
+            min_std: 0.0,
+            warm_start: false,
+        }
+    }
+}
+
+/// `[timeouts]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TimeoutsSection {
+    /// Age of the newest image in ms at which the robot is stopped.
+    pub camera_ms: f64,
+    /// Age of the newest joint states in ms at which the robot is stopped.
+    pub joints_ms: f64,
+    /// How far in the future a stamp may lie, in ms.
+    pub future_stamp_ms: f64,
+}
+
+impl Default for TimeoutsSection {
+    fn default() -> Self {
+        Self {
+            camera_ms: 1000.0,
+            joints_ms: 500.0,
+            future_stamp_ms: 200.0,
+        }
+    }
+}
+
+/// `[trace]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TraceSection {
+    /// Iterations of one plan of which the figures are kept.
+    pub iterations: u32,
+}
+
+impl Default for TraceSection {
+    fn default() -> Self {
+        Self { iterations: 256 }
+    }
+}
+
+/// `[topics]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TopicsSection {
+    /// `sensor_msgs/Image`, in.
+    pub image: String,
+    /// `sensor_msgs/JointState`, in.
+    pub joint_states: String,
+    /// `std_msgs/Float64MultiArray` of joint velocities in rad/s, out.
+    pub commands: String,
+    /// `trajectory_msgs/JointTrajectory`, out.
+    pub joint_trajectory: String,
+}
+
+impl Default for TopicsSection {
+    fn default() -> Self {
+        Self {
+            image: "camera/image_raw".into(),
+            joint_states: "joint_states".into(),
+            commands: "commands".into(),
+            joint_trajectory: "joint_trajectory".into(),
+        }
+    }
+}
+
+/// `[node]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NodeSection {
+    /// Name of the node.
+    pub name: String,
+    /// Namespace of the node.
+    pub namespace: String,
+    /// DDS domain; by default `ROS_DOMAIN_ID`, else 0.
+    pub domain_id: Option<u16>,
+    /// Whether only the loopback interface is used.
+    pub loopback_only: bool,
+}
+
+impl Default for NodeSection {
+    fn default() -> Self {
+        Self {
+            name: "latco".into(),
+            namespace: "/".into(),
+            domain_id: None,
+            loopback_only: false,
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Reading a configuration so that every mistake in it is found in one go.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+use super::Config;
+
+/// One mistake, with the path of its field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// For example `planner.latco.damping`.
+    pub field: String,
+    /// What was expected and what was found.
+    pub message: String,
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.message)
+    }
+}
+
+/// Why a configuration was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The text is not TOML.
+    #[error("the configuration is not valid TOML: {0}")]
+    Syntax(#[from] toml::de::Error),
+    /// Everything that is wrong with the fields.
+    #[error("the configuration has {} error{}:{}", .0.len(), if .0.len() == 1 { "" } else { "s" }, list(.0))]
+    Fields(Vec<FieldError>),
+}
+
+fn list(errors: &[FieldError]) -> String {
+    errors.iter().fold(String::new(), |text, error| {
+        text + "\n  " + &error.to_string()
+    })
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// [`ConfigError`], with every mistake of the file at once.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        Self::from_toml(&text)
+    }
+
+    /// Reads and checks a text.
+    ///
+    /// # Errors
+    /// [`ConfigError`], with every mistake of the text at once.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        let mut errors = Vec::new();
+        let mut root: Table = toml::from_str(text)?;
+        let mut planner = take_section(&mut root, "planner", "", &mut errors);
+        let latco = take_section(&mut planner, "latco", "planner.", &mut errors);
+        let cem = take_section(&mut planner, "cem", "planner.", &mut errors);
+        let mut section = |name: &str, errors: &mut _| take_section(&mut root, name, "", errors);
+        let mut config = Config {
+            bundle: parse(section("bundle", &mut errors), "bundle", &mut errors),
+            robot: parse(section("robot", &mut errors), "robot", &mut errors),
+            control: parse(section("control", &mut errors), "control", &mut errors),
+            planner: parse(planner, "planner", &mut errors),
+            timeouts: parse(section("timeouts", &mut errors), "timeouts", &mut errors),
+            trace: parse(section("trace", &mut errors), "trace", &mut errors),
+            topics: parse(section("topics", &mut errors), "topics", &mut errors),
+            node: parse(section("node", &mut errors), "node", &mut errors),
+        };
+        config.planner.latco = parse(latco, "planner.latco", &mut errors);
+        config.planner.cem = parse(cem, "planner.cem", &mut errors);
+        for (name, value) in root {
+            let what = if value.is_table() { "section" } else { "key" };
+            errors.push(FieldError {
+                field: name,
+                message: format!(
+                    "unknown {what}, expected one of the sections bundle, robot, control, \
+                     planner, timeouts, trace, topics, node"
+                ),
+            });
+        }
+        config.check(&mut errors);
+        if errors.is_empty() {
+            Ok(config)
+        } else {
+            Err(ConfigError::Fields(errors))
+        }
+    }
+
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// [`ConfigError::Fields`] with all that are out of range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let mut errors = Vec::new();
+        self.check(&mut errors);
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigError::Fields(errors))
+        }
+    }
+}
+
+fn take_section(
+    parent: &mut Table,
+    name: &str,
+    prefix: &str,
+    errors: &mut Vec<FieldError>,
+) -> Table {
+    match parent.remove(name) {
+        None => Table::new(),
+        Some(Value::Table(table)) => table,
+        Some(other) => {
+            errors.push(FieldError {
+                field: format!("{prefix}{name}"),
+                message: format!("expected a section, found {}", other.type_str()),
+            });
+            Table::new()
+        }
+    }
+}
+
+/// Reads a section key by key, so that each wrong key gives its own error; the right ones count.
+fn parse<T: DeserializeOwned + Default>(
+    table: Table,
+    path: &str,
+    errors: &mut Vec<FieldError>,
+) -> T {
+    let mut good = Table::new();
+    for (key, value) in table {
+        let mut single = Table::new();
+        single.insert(key.clone(), value.clone());
+        match single.try_into::<T>() {
+            Ok(_) => {
+                good.insert(key, value);
+            }
+            Err(error) => errors.push(FieldError {
+                field: format!("{path}.{key}"),
+                message: error.message().trim().replace('\n', " "),
+            }),
+        }
+    }
+    good.try_into().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn errors_of(text: &str) -> Vec<String> {
+        match Config::from_toml(text) {
+            Err(ConfigError::Fields(errors)) => errors.iter().map(ToString::to_string).collect(),
+            other => panic!("expected field errors, found {other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_reported_at_once_with_its_path() {
+        let errors = errors_of(
+            r#"
+            surprise = 1
+            [bundle]
+            path = "b"
+            [control]
+            command_rate_hz = -100
+            output = "torques"
+            rate = 3
+            [planner]
+            budget_ms = "fast"
+            [planner.latco]
+            damping = -1.0
+            iterations_warm = 0
+            [planner.cem]
+            elites = 2000
+            [robots]
+            joint_names = []
+            "#,
+        );
+        let expected = [
+            ("surprise", "unknown key"),
+            ("robots", "unknown section"),
+            ("control.command_rate_hz", "-100"),
+            ("control.output", "torques"),
+            ("control.rate", "unknown field"),
+            ("planner.budget_ms", "expected"),
+            ("planner.latco.damping", "-1"),
+            ("planner.latco.iterations_warm", "0"),
+            ("planner.cem.elites", "2000"),
+        ];
+        for (field, part) in expected {
+            assert!(
+                errors
+                    .iter()
+                    .any(|e| e.starts_with(&format!("{field}:")) && e.contains(part)),
+                "no error of {field} with {part:?} in {errors:#?}"
+            );
+        }
+        assert_eq!(errors.len(), expected.len(), "{errors:#?}");
+    }
+
+    #[test]
+    fn a_name_with_another_unit_is_refused_and_the_right_one_named() {
+        let errors = errors_of("[bundle]\npath = 'b'\n[robot]\nmax_velocity_deg_s = [10.0]");
+        assert_eq!(errors.len(), 1);
+        assert!(errors[0].contains("max_velocity_rad_s"), "{errors:?}");
+    }
+
+    #[test]
+    fn a_missing_bundle_is_an_error() {
+        let errors = errors_of("");
+        assert_eq!(errors.len(), 1);
+        assert!(errors[0].starts_with("bundle.path:"), "{errors:?}");
+    }
+
+    #[test]
+    fn sections_of_the_wrong_shape_are_errors() {
+        let errors = errors_of("planner = 3\n[bundle]\npath = 'b'");
+        assert_eq!(errors, ["planner: expected a section, found integer"]);
+    }
+
+    #[test]
+    fn what_is_written_can_be_read_back() {
+        let config = Config::from_toml("[bundle]\npath = 'b'\n[planner]\nkind = 'cem'").unwrap();
+        let text = toml::to_string(&config).unwrap();
+        assert_eq!(Config::from_toml(&text).unwrap(), config);
+    }
+
+    #[test]
+    fn a_missing_file_names_the_file() {
+        let error = Config::load(Path::new("no/such.toml")).unwrap_err();
+        assert!(error.to_string().contains("no/such.toml"), "{error}");
+    }
+}

@@ -1,0 +1,343 @@
+//! The controller core: inputs and time in, plans out. No clock, thread or I/O of its own.
+
+use std::time::Duration;
+
+use latco_models::{Bundle, BundleError, Manifest};
+
+use crate::belief::{BeliefFilter, Observed};
+use crate::config::{Config, PlannerKind};
+use crate::inputs::{InputCounts, InputError, Inputs, JointVec};
+use crate::model::{FilterModel, OnnxFilter};
+use crate::plan::{
+    CemPlanner, LatcoPlanner, Plan, PlanReport, PlanRequest, PlanSizes, Planner, Solution,
+};
+use crate::robot::{Robot, RobotError};
+use crate::time::{Clock, Time};
+use crate::trace::PlanTrace;
+
+/// A controller cannot be made from this configuration and bundle.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// They are about different robots.
+    #[error(transparent)]
+    Robot(#[from] RobotError),
+    /// A session cannot be made.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The solver refused its settings or sizes.
+    #[error("the planner cannot be set up: {0}")]
+    Solver(#[from] latco_solver::SetupError),
+}
+
+/// What one step did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tick {
+    /// What the image did, if there was one.
+    pub image: Option<Result<Observed, InputError>>,
+    /// What became of the joint states, if there were any.
+    pub joints: Option<Result<(), InputError>>,
+    /// The planner's report, if it planned.
+    pub plan: Option<PlanReport>,
+    /// There is a new plan to hand over: [`Controller::plan`].
+    pub new_plan: bool,
+    /// Time from the call to the end of the belief's step, by the clock given.
+    pub belief_time: Duration,
+    /// Time from there to the end of planning, by the clock given.
+    pub plan_time: Duration,
+}
+
+/// Belief filter and planner, and what they carry from image to image.
+pub struct Controller {
+    robot: Robot,
+    sizes: PlanSizes,
+    period: Duration,
+    lead: u32,
+    replan_every: u32,
+    validity: Duration,
+    budget: Option<Duration>,
+    seed: u64,
+    cold_after: u32,
+    stop_after: u32,
+    filter: BeliefFilter,
+    planner: Box<dyn Planner>,
+    plan: Plan,
+    solution: Solution,
+    trace: PlanTrace,
+    start_state: Vec<f32>,
+    committed: Vec<f32>,
+    /// Start of the planned part of the plan that the planner remembers.
+    last_start: Option<Time>,
+    steps_since_plan: u32,
+    failures: u32,
+}
+
+impl Controller {
+    /// A controller with the planner that the configuration names, all sessions made and warmed.
+    ///
+    /// # Errors
+    /// [`SetupError`]: the configuration does not fit the bundle, or a session cannot be made.
+    pub fn new(config: &Config, bundle: &Bundle) -> Result<Self, SetupError> {
+        let sizes = plan_sizes(config, bundle.manifest());
+        let planner: Box<dyn Planner> = match config.planner.kind {
+            PlannerKind::Latco => Box::new(LatcoPlanner::new(config, bundle, &sizes)?),
+            PlannerKind::Cem => Box::new(CemPlanner::new(config, bundle, &sizes)?),
+        };
+        let filter = Box::new(OnnxFilter::new(bundle)?);
+        Ok(Self::with_parts(
+            config,
+            bundle.manifest(),
+            filter,
+            planner,
+        )?)
+    }
+
+    /// A controller round another filter model and planner (tests, fault injection).
+    ///
+    /// # Errors
+    /// [`RobotError`]: the configuration does not fit the manifest.
+    pub fn with_parts(
+        config: &Config,
+        manifest: &Manifest,
+        filter: Box<dyn FilterModel>,
+        planner: Box<dyn Planner>,
+    ) -> Result<Self, RobotError> {
+        let robot = Robot::new(config, manifest)?;
+        let sizes = plan_sizes(config, manifest);
+        let period = Duration::from_secs_f64(manifest.control_period_s);
+        let plan = Plan::new(&sizes, period);
+        let validity = match config.control.plan_validity_ms {
+            Some(ms) => Duration::from_secs_f64(ms * 1e-3),
+            None => period * plan.steps() as u32,
+        };
+        Ok(Self {
+            filter: BeliefFilter::new(config, manifest, &robot, filter),
+            robot,
+            period,
+            lead: config.control.lead_periods,
+            replan_every: config.control.replan_every_periods,
+            validity,
+            budget: (config.planner.budget_ms).map(|ms| Duration::from_secs_f64(ms * 1e-3)),
+            seed: config.planner.seed,
+            cold_after: config.planner.cold_after_failures,
+            stop_after: config.planner.stop_after_failures,
+            planner,
+            plan,
+            solution: Solution::new(&sizes),
+            trace: PlanTrace::with_capacity(config.trace.iterations as usize),
+            start_state: vec![0.0; sizes.state],
+            committed: vec![0.0; sizes.action],
+            sizes,
+            last_start: None,
+            steps_since_plan: 0,
+            failures: 0,
+        })
+    }
+
+    /// Forgets the episode: belief, commands, plan and warm start. Random numbers start again
+    /// from the configured seed plus `episode`.
+    pub fn reset(&mut self, episode: u64) {
+        self.filter.reset();
+        self.planner.reset(self.seed.wrapping_add(episode));
+        self.forget_plan();
+        self.failures = 0;
+    }
+
+    /// Notes joint velocities in rad/s that were really sent at `time`. Give them before the step
+    /// whose image is later.
+    pub fn record_sent(&mut self, time: Time, velocities: &JointVec) {
+        self.filter.record_sent(time, velocities);
+    }
+
+    /// One step: takes the inputs, and when an image made a new belief and a plan is due, plans.
+    ///
+    /// `now` is the time the inputs are looked at, on the epoch of their stamps; `clock` is read
+    /// only for budgets and measurements.
+    ///
+    /// # Real-time
+    /// No allocation after the first cold and the first warm plan, unless an input is refused.
+    /// Takes the time of one observation and one plan; the plan keeps to its budget.
+    pub fn step(&mut self, inputs: &Inputs<'_>, now: Time, clock: &dyn Clock) -> Tick {
+        let began = clock.now();
+        let mut tick = Tick {
+            image: None,
+            joints: inputs.joints.map(|joints| self.filter.joints(&joints, now)),
+            plan: None,
+            new_plan: false,
+            belief_time: Duration::ZERO,
+            plan_time: Duration::ZERO,
+        };
+        let Some(image) = inputs.image else {
+            return tick;
+        };
+        let observed = self.filter.observe(&image, now);
+        let after_belief = clock.now();
+        tick.belief_time = after_belief.saturating_since(began);
+        if let Ok(observed) = &observed {
+            if observed.restarted {
+                self.forget_plan();
+            }
+            self.steps_since_plan = self.steps_since_plan.saturating_add(observed.steps);
+            if self.is_plan_due(image.stamp) {
+                let deadline = self.budget.map(|budget| began + budget);
+                tick.plan = self.make_plan(image.stamp, deadline, clock, &mut tick.new_plan);
+                tick.plan_time = clock.now().saturating_since(after_belief);
+            }
+        }
+        tick.image = Some(observed);
+        tick
+    }
+
+    /// The newest plan; number 0 before the first.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Iterations of the newest plan.
+    #[must_use]
+    pub fn trace(&self) -> &PlanTrace {
+        &self.trace
+    }
+
+    /// Posterior mean of the newest image, `[n]`.
+    #[must_use]
+    pub fn belief(&self) -> &[f32] {
+        self.filter.mean()
+    }
+
+    /// What was taken in and refused.
+    #[must_use]
+    pub fn counts(&self) -> &InputCounts {
+        self.filter.counts()
+    }
+
+    /// The robot it is set up for.
+    #[must_use]
+    pub fn robot(&self) -> &Robot {
+        &self.robot
+    }
+
+    /// An empty plan of the right sizes, for the hand-over to the executor.
+    #[must_use]
+    pub fn empty_plan(&self) -> Plan {
+        Plan::new(&self.sizes, self.period)
+    }
+
+    /// Control period.
+    #[must_use]
+    pub fn period(&self) -> Duration {
+        self.period
+    }
+
+    /// Name of the planner.
+    #[must_use]
+    pub fn planner_name(&self) -> &'static str {
+        self.planner.name()
+    }
+
+    fn forget_plan(&mut self) {
+        self.planner.drop_warm_start();
+        self.last_start = None;
+        self.steps_since_plan = 0;
+        self.plan.valid_until = self.plan.start;
+    }
+
+    fn is_plan_due(&self, stamp: Time) -> bool {
+        let first = stamp + self.period * self.lead;
+        self.last_start.is_none()
+            || self.steps_since_plan >= self.replan_every
+            || self.plan.step_at(first).is_none()
+    }
+
+    fn make_plan(
+        &mut self,
+        stamp: Time,
+        deadline: Option<Time>,
+        clock: &dyn Clock,
+        new_plan: &mut bool,
+    ) -> Option<PlanReport> {
+        self.committed.fill(0.0);
+        if self.lead > 0 {
+            // Half a period in, so that a little jitter of the stamps does not pick a neighbour.
+            if let Some(step) = self.plan.step_at(stamp + self.period / 2) {
+                self.committed.copy_from_slice(self.plan.action(step));
+            }
+            if self
+                .filter
+                .predict(&self.committed, &mut self.start_state)
+                .is_err()
+            {
+                self.note_outcome(false);
+                return None;
+            }
+        } else {
+            self.start_state.copy_from_slice(self.filter.mean());
+        }
+        let start = stamp + self.period * self.lead;
+        let elapsed = self.last_start.map(|last| {
+            (start.seconds_since(last) / self.period.as_secs_f64())
+                .round()
+                .max(0.0) as usize
+        });
+        let request = PlanRequest {
+            state: &self.start_state,
+            elapsed_periods: elapsed,
+            deadline,
+        };
+        let number = self.plan.number + 1;
+        self.trace.clear(number, clock.now());
+        let report = self
+            .planner
+            .plan(&request, clock, &mut self.solution, &mut self.trace);
+        self.note_outcome(report.stop.was_successful());
+        if self.solution.is_finite() {
+            self.take_solution(number, stamp);
+            self.last_start = Some(start);
+            self.steps_since_plan = 0;
+            *new_plan = true;
+        } else {
+            self.planner.drop_warm_start();
+            self.last_start = None;
+        }
+        Some(report)
+    }
+
+    fn note_outcome(&mut self, successful: bool) {
+        if successful {
+            self.failures = 0;
+            return;
+        }
+        self.failures = self.failures.saturating_add(1);
+        if self.failures >= self.cold_after {
+            self.planner.drop_warm_start();
+            self.last_start = None;
+        }
+    }
+
+    fn take_solution(&mut self, number: u64, stamp: Time) {
+        let (lead, na, n) = (self.lead as usize, self.sizes.action, self.sizes.state);
+        let plan = &mut self.plan;
+        plan.number = number;
+        plan.stamp = stamp;
+        plan.start = stamp;
+        plan.valid_until = stamp + self.validity.min(self.period * plan.steps() as u32);
+        plan.abandoned = self.failures >= self.stop_after;
+        if lead > 0 {
+            plan.actions[..na].copy_from_slice(&self.committed);
+            plan.states[..n].copy_from_slice(self.filter.mean());
+        }
+        plan.actions[lead * na..].copy_from_slice(&self.solution.actions);
+        plan.states[lead * n..].copy_from_slice(&self.solution.states);
+        plan.rewards.copy_from_slice(&self.solution.rewards);
+        plan.predicted_return = self.solution.predicted_return;
+    }
+}
+
+fn plan_sizes(config: &Config, manifest: &Manifest) -> PlanSizes {
+    PlanSizes {
+        horizon: manifest.dims.horizon,
+        lead: config.control.lead_periods as usize,
+        state: manifest.dims.state(),
+        action: manifest.dims.action,
+    }
+}

@@ -1,0 +1,372 @@
+//! What comes in, and the checks that nothing wrong gets any further.
+
+use crate::time::Time;
+
+/// Most joints (and actions) of a robot.
+pub const MAX_JOINTS: usize = 16;
+
+/// One number per joint.
+pub type JointVec = heapless::Vec<f64, MAX_JOINTS>;
+
+/// A camera image, tightly packed rgb8.
+#[derive(Clone, Copy, Debug)]
+pub struct ImageInput<'a> {
+    /// When it was taken.
+    pub stamp: Time,
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// `[height, width, 3]` bytes.
+    pub pixels: &'a [u8],
+}
+
+/// A sample of the robot's joints, in the order of the bundle.
+#[derive(Clone, Copy, Debug)]
+pub struct JointInput<'a> {
+    /// When it was taken.
+    pub stamp: Time,
+    /// Positions in rad, one a joint.
+    pub positions: &'a [f64],
+    /// Velocities in rad/s, one a joint.
+    pub velocities: &'a [f64],
+}
+
+/// What a step of the controller gets; both are optional.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Inputs<'a> {
+    /// The newest image.
+    pub image: Option<ImageInput<'a>>,
+    /// The newest joint states.
+    pub joints: Option<JointInput<'a>>,
+}
+
+/// Why an input was refused, or could not be used.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum InputError {
+    /// The same stamp as the last one.
+    #[error("{0} with a stamp that came before: ignored")]
+    RepeatedStamp(Source),
+    /// Older than the last one.
+    #[error("{source_} is {older_s:.3} s older than the one before: ignored")]
+    OlderStamp {
+        /// Which input.
+        source_: Source,
+        /// By how much, in s.
+        older_s: f64,
+    },
+    /// Further in the future than the tolerance.
+    #[error("{source_} lies {ahead_s:.3} s in the future: check that the clocks agree")]
+    FutureStamp {
+        /// Which input.
+        source_: Source,
+        /// How far, in s.
+        ahead_s: f64,
+    },
+    /// Not the size the model was trained with.
+    #[error(
+        "expected an image of {expected_width}x{expected_height} ({expected_bytes} bytes), found \
+         {width}x{height} ({bytes} bytes): set the camera's size or use another bundle"
+    )]
+    ImageSize {
+        /// Columns that the model takes.
+        expected_width: usize,
+        /// Rows that the model takes.
+        expected_height: usize,
+        /// Bytes of such an image.
+        expected_bytes: usize,
+        /// Columns of the image.
+        width: usize,
+        /// Rows of the image.
+        height: usize,
+        /// Its bytes.
+        bytes: usize,
+    },
+    /// Not one number per joint.
+    #[error(
+        "expected {expected} joint positions and velocities, found {positions} and {velocities}"
+    )]
+    JointCount {
+        /// Joints of the robot.
+        expected: usize,
+        /// Positions in the message.
+        positions: usize,
+        /// Velocities in the message.
+        velocities: usize,
+    },
+    /// NaN or an infinity among the joint states.
+    #[error("joint {joint} has a position or velocity that is not finite: ignored")]
+    NonFiniteJoint {
+        /// Index of the first such joint.
+        joint: usize,
+    },
+    /// The model takes joint states and none were received yet.
+    #[error("no joint states were received yet; the model needs them beside the image")]
+    NoJoints,
+    /// The joint states nearest to the image are too old for it.
+    #[error("the joint states are {age_s:.3} s older than the image")]
+    StaleJoints {
+        /// Age in s.
+        age_s: f64,
+    },
+    /// The image came before the next model step is due; not a fault.
+    #[error("the image comes {early_s:.3} s before the next model step is due: not needed")]
+    NotDue {
+        /// How early, in s.
+        early_s: f64,
+    },
+    /// The model gave a belief that is not finite, or failed.
+    #[error("the belief could not be computed: {0}")]
+    Model(String),
+}
+
+/// An input of the controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The camera.
+    Image,
+    /// The joint states.
+    Joints,
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Image => "an image",
+            Self::Joints => "a joint state",
+        })
+    }
+}
+
+/// How many inputs were taken and how many were refused, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InputCounts {
+    /// Images that stepped the belief.
+    pub images: u64,
+    /// Joint states taken.
+    pub joints: u64,
+    /// Stamps that came before.
+    pub repeated: u64,
+    /// Stamps older than the last.
+    pub older: u64,
+    /// Stamps in the future.
+    pub future: u64,
+    /// Images of the wrong size.
+    pub wrong_size: u64,
+    /// Joint states of the wrong length.
+    pub wrong_count: u64,
+    /// Joint states that were not finite.
+    pub non_finite: u64,
+    /// Images without joint states near enough.
+    pub without_joints: u64,
+    /// Images between two model steps, not needed.
+    pub not_due: u64,
+    /// Failures of the model.
+    pub model: u64,
+    /// Model steps that were bridged for want of an image.
+    pub skipped_steps: u64,
+    /// Times that the belief began anew.
+    pub restarts: u64,
+}
+
+impl InputCounts {
+    /// Counts a refusal.
+    pub fn refuse(&mut self, error: &InputError) {
+        let counter = match error {
+            InputError::RepeatedStamp(_) => &mut self.repeated,
+            InputError::OlderStamp { .. } => &mut self.older,
+            InputError::FutureStamp { .. } => &mut self.future,
+            InputError::ImageSize { .. } => &mut self.wrong_size,
+            InputError::JointCount { .. } => &mut self.wrong_count,
+            InputError::NonFiniteJoint { .. } => &mut self.non_finite,
+            InputError::NoJoints | InputError::StaleJoints { .. } => &mut self.without_joints,
+            InputError::NotDue { .. } => &mut self.not_due,
+            InputError::Model(_) => &mut self.model,
+        };
+        *counter += 1;
+    }
+}
+
+/// Refuses a stamp that repeats, goes back or lies in the future.
+pub(crate) fn check_stamp(
+    source: Source,
+    stamp: Time,
+    last: Option<Time>,
+    now: Time,
+    future_s: f64,
+) -> Result<(), InputError> {
+    if let Some(last) = last {
+        if stamp == last {
+            return Err(InputError::RepeatedStamp(source));
+        }
+        if stamp < last {
+            return Err(InputError::OlderStamp {
+                source_: source,
+                older_s: last.seconds_since(stamp),
+            });
+        }
+    }
+    let ahead_s = stamp.seconds_since(now);
+    if ahead_s > future_s {
+        return Err(InputError::FutureStamp {
+            source_: source,
+            ahead_s,
+        });
+    }
+    Ok(())
+}
+
+impl JointInput<'_> {
+    /// Refuses samples of the wrong length or with numbers that are not finite.
+    ///
+    /// # Errors
+    /// [`InputError::JointCount`], [`InputError::NonFiniteJoint`].
+    pub fn check(&self, joints: usize) -> Result<(), InputError> {
+        if self.positions.len() != joints || self.velocities.len() != joints {
+            return Err(InputError::JointCount {
+                expected: joints,
+                positions: self.positions.len(),
+                velocities: self.velocities.len(),
+            });
+        }
+        let finite = |joint: &usize| {
+            self.positions[*joint].is_finite() && self.velocities[*joint].is_finite()
+        };
+        match (0..joints).find(|joint| !finite(joint)) {
+            Some(joint) => Err(InputError::NonFiniteJoint { joint }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Maps the joints of a message onto the robot's order by name.
+///
+/// ```
+/// use latco_controller::inputs::JointMap;
+/// let map = JointMap::new(&["base", "elbow"], &["gripper", "elbow", "base"]).expect("all there");
+/// assert_eq!(map.pick(&[9.0, 2.0, 1.0]).as_deref(), Some(&[1.0, 2.0][..]));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JointMap {
+    /// For each joint of the robot its place in the message.
+    places: heapless::Vec<usize, MAX_JOINTS>,
+    /// Length of the message.
+    received: usize,
+}
+
+/// Why the joints of a message do not fit the robot.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the joint states do not fit the robot: missing {missing:?}, more than once {twice:?}; \
+     expected {expected:?}, found {found:?}"
+)]
+pub struct JointMapError {
+    /// Joints of the robot that the message lacks.
+    pub missing: Vec<String>,
+    /// Joints of the robot that the message has more than once.
+    pub twice: Vec<String>,
+    /// The robot's joints.
+    pub expected: Vec<String>,
+    /// The message's joints.
+    pub found: Vec<String>,
+}
+
+impl JointMap {
+    /// The map from the message's order (`received`) to the robot's (`robot`). Joints of the
+    /// message that the robot does not have are left out.
+    ///
+    /// # Errors
+    /// [`JointMapError`] with every missing and every doubled name.
+    pub fn new<A: AsRef<str>, B: AsRef<str>>(
+        robot: &[A],
+        received: &[B],
+    ) -> Result<Self, JointMapError> {
+        let mut places = heapless::Vec::new();
+        let (mut missing, mut twice) = (Vec::new(), Vec::new());
+        for joint in robot {
+            let name = joint.as_ref();
+            let mut found = (0..received.len()).filter(|&i| received[i].as_ref() == name);
+            match (found.next(), found.next()) {
+                (None, _) => missing.push(name.to_owned()),
+                (Some(_), Some(_)) => twice.push(name.to_owned()),
+                (Some(place), None) => {
+                    if places.push(place).is_err() {
+                        missing.push(format!("{name} (more than {MAX_JOINTS} joints)"));
+                    }
+                }
+            }
+        }
+        if missing.is_empty() && twice.is_empty() {
+            return Ok(Self {
+                places,
+                received: received.len(),
+            });
+        }
+        let owned = |name: &str| name.to_owned();
+        Err(JointMapError {
+            missing,
+            twice,
+            expected: robot.iter().map(|n| owned(n.as_ref())).collect(),
+            found: received.iter().map(|n| owned(n.as_ref())).collect(),
+        })
+    }
+
+    /// The values of the robot's joints in its order; none when the length is not that of the
+    /// names the map was made with.
+    #[must_use]
+    pub fn pick(&self, values: &[f64]) -> Option<JointVec> {
+        (values.len() == self.received)
+            .then(|| self.places.iter().map(|&place| values[place]).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stamps_that_repeat_go_back_or_lie_ahead_are_refused() {
+        let now = Time::from_seconds(10.0);
+        let last = Some(Time::from_seconds(9.0));
+        let check =
+            |seconds: f64| check_stamp(Source::Image, Time::from_seconds(seconds), last, now, 0.2);
+        assert_eq!(check(9.5), Ok(()));
+        assert_eq!(check(10.1), Ok(()));
+        assert_eq!(check(9.0), Err(InputError::RepeatedStamp(Source::Image)));
+        assert!(matches!(check(8.9), Err(InputError::OlderStamp { .. })));
+        assert!(matches!(check(10.3), Err(InputError::FutureStamp { .. })));
+    }
+
+    #[test]
+    fn joint_samples_with_nan_or_of_another_length_are_refused() {
+        let sample = |positions: &'static [f64], velocities: &'static [f64]| JointInput {
+            stamp: Time(0),
+            positions,
+            velocities,
+        };
+        assert_eq!(sample(&[0.0, 1.0], &[0.0, 0.0]).check(2), Ok(()));
+        assert_eq!(
+            sample(&[0.0, f64::NAN], &[0.0, 0.0]).check(2),
+            Err(InputError::NonFiniteJoint { joint: 1 })
+        );
+        assert_eq!(
+            sample(&[0.0, 1.0], &[f64::INFINITY, 0.0]).check(2),
+            Err(InputError::NonFiniteJoint { joint: 0 })
+        );
+        let error = sample(&[0.0], &[]).check(2).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "expected 2 joint positions and velocities, found 1 and 0"
+        );
+    }
+
+    #[test]
+    fn joints_are_mapped_by_name_and_all_mismatches_are_named() {
+        let error = JointMap::new(&["a", "b", "c"], &["b", "b", "x"]).unwrap_err();
+        assert_eq!(error.missing, ["a", "c"]);
+        assert_eq!(error.twice, ["b"]);
+        let map = JointMap::new(&["a", "b"], &["b", "x", "a"]).unwrap();
+        assert_eq!(map.pick(&[1.0, 2.0, 3.0]).unwrap().as_slice(), [3.0, 1.0]);
+        assert_eq!(map.pick(&[1.0, 2.0]), None);
+    }
+}

@@ -1,0 +1,77 @@
+//! What the core asks of a learned model, and the bundle's ONNX graphs behind it.
+//!
+//! The traits are where tests and fault injection put something else in.
+
+use latco_models::{Bundle, BundleError, Dynamics, Observe, RunError};
+
+/// The filter step and the prior step of one state.
+pub trait FilterModel: Send {
+    /// Posterior after an image: writes the mean `[n]`. `joints` (`[2 nj]`, positions then
+    /// velocities, raw) is empty for a model without them; `state` `[n]` and `action` `[na]` are
+    /// those of the previous step.
+    ///
+    /// # Errors
+    /// The runtime's reason.
+    fn observe(
+        &mut self,
+        pixels: &[u8],
+        joints: &[f32],
+        state: &[f32],
+        action: &[f32],
+        mean: &mut [f32],
+    ) -> Result<(), RunError>;
+
+    /// Prior mean of the next state: writes `mu(state, action)`, `[n]`. Eq. 6 of the paper.
+    ///
+    /// # Errors
+    /// The runtime's reason.
+    fn prior(&mut self, state: &[f32], action: &[f32], mean: &mut [f32]) -> Result<(), RunError>;
+}
+
+/// [`FilterModel`] on the `observe` and `dynamics` graphs of a bundle.
+pub struct OnnxFilter {
+    observe: Observe,
+    dynamics: Dynamics,
+}
+
+impl OnnxFilter {
+    /// Sessions of batch 1.
+    ///
+    /// # Errors
+    /// ONNX Runtime's reason.
+    pub fn new(bundle: &Bundle) -> Result<Self, BundleError> {
+        Ok(Self {
+            observe: bundle.observe(1)?,
+            dynamics: bundle.dynamics(1)?,
+        })
+    }
+}
+
+impl FilterModel for OnnxFilter {
+    fn observe(
+        &mut self,
+        pixels: &[u8],
+        joints: &[f32],
+        state: &[f32],
+        action: &[f32],
+        mean: &mut [f32],
+    ) -> Result<(), RunError> {
+        self.observe.image_mut().copy_from_slice(pixels);
+        if let Some(input) = self.observe.joints_mut() {
+            input.copy_from_slice(joints);
+        }
+        self.observe.state_mut().copy_from_slice(state);
+        self.observe.action_mut().copy_from_slice(action);
+        self.observe.run()?;
+        mean.copy_from_slice(self.observe.mean());
+        Ok(())
+    }
+
+    fn prior(&mut self, state: &[f32], action: &[f32], mean: &mut [f32]) -> Result<(), RunError> {
+        self.dynamics.state_mut().copy_from_slice(state);
+        self.dynamics.action_mut().copy_from_slice(action);
+        self.dynamics.run()?;
+        mean.copy_from_slice(self.dynamics.mean());
+        Ok(())
+    }
+}

@@ -1,0 +1,249 @@
+//! CEM: the cross-entropy method over action sequences (Rybkin et al. 2021, appendix D).
+
+use latco_models::{Bundle, Rollout};
+
+use super::budget::IterationTimer;
+use super::noise::Noise;
+use super::rollout::{ActionRollout, clip};
+use super::{PlanReport, PlanRequest, PlanSizes, Planner, Solution, StopCause};
+use crate::config::{CemSection, Config};
+use crate::controller::SetupError;
+use crate::time::Clock;
+use crate::trace::{IterationTrace, PlanTrace};
+
+/// The planner of `kind = "cem"`.
+///
+/// Each iteration samples action sequences from a diagonal Gaussian, clips them to the limits,
+/// rolls them out through the prior and refits the Gaussian to the best. Executed is the better of
+/// the last mean and the best sample by clipped return.
+pub struct CemPlanner {
+    settings: CemSection,
+    sizes: PlanSizes,
+    action_limit: f32,
+    samples: Rollout,
+    rollout: ActionRollout,
+    noise: Noise,
+    timer: IterationTimer,
+    /// `[H, na]`
+    mean: Vec<f32>,
+    /// `[H, na]`
+    std: Vec<f32>,
+    /// Sample numbers, the best first.
+    order: Vec<u32>,
+    clipped: Vec<f32>,
+    has_previous: bool,
+}
+
+impl CemPlanner {
+    /// Sessions for plans of these sizes, all memory allocated.
+    ///
+    /// # Errors
+    /// ONNX Runtime's reason.
+    pub fn new(config: &Config, bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
+        let settings = config.planner.cem.clone();
+        let len = sizes.horizon * sizes.action;
+        Ok(Self {
+            action_limit: bundle.manifest().action.limit,
+            samples: bundle.rollout(settings.samples as usize)?,
+            rollout: ActionRollout::new(bundle, sizes)?,
+            noise: Noise::new(config.planner.seed),
+            timer: IterationTimer::default(),
+            mean: vec![0.0; len],
+            std: vec![0.0; len],
+            order: vec![0; settings.samples as usize],
+            clipped: vec![0.0; len],
+            has_previous: false,
+            sizes: *sizes,
+            settings,
+        })
+    }
+
+    fn start(&mut self, elapsed: Option<usize>) -> bool {
+        self.std.fill(self.settings.initial_std as f32);
+        let na = self.sizes.action;
+        let warm = elapsed.filter(|&elapsed| {
+            self.settings.warm_start && self.has_previous && elapsed < self.sizes.horizon
+        });
+        match warm {
+            Some(elapsed) => {
+                self.mean.copy_within(elapsed * na.., 0);
+                let kept = self.mean.len() - elapsed * na;
+                self.mean[kept..].fill(0.0);
+            }
+            None => self.mean.fill(0.0),
+        }
+        warm.is_some()
+    }
+
+    /// Draws all samples into the rollout's inputs.
+    fn sample(&mut self, state: &[f32]) {
+        let (noise, limit) = (&mut self.noise, self.action_limit);
+        for row in self.samples.state_mut().chunks_exact_mut(state.len()) {
+            row.copy_from_slice(state);
+        }
+        let actions = self.samples.action_mut();
+        noise.fill(actions);
+        for sequence in actions.chunks_exact_mut(self.mean.len()) {
+            for ((action, mean), std) in sequence.iter_mut().zip(&self.mean).zip(&self.std) {
+                *action = (mean + std * *action).clamp(-limit, limit);
+            }
+        }
+    }
+
+    /// Puts the best samples first; returns whether any return is finite.
+    fn rank(&mut self) -> bool {
+        let returns = self.samples.returns();
+        for (number, place) in self.order.iter_mut().enumerate() {
+            *place = number as u32;
+        }
+        // By return, then by number, so that the order does not depend on the sort.
+        let value = |number: u32| {
+            let value = returns[number as usize];
+            if value.is_finite() {
+                value
+            } else {
+                f32::NEG_INFINITY
+            }
+        };
+        let better = |a: &u32, b: &u32| value(*b).total_cmp(&value(*a)).then(a.cmp(b));
+        let elites = self.settings.elites as usize;
+        if elites < self.order.len() {
+            self.order.select_nth_unstable_by(elites - 1, better);
+        }
+        self.order[..elites].sort_unstable_by(better);
+        value(self.order[0]).is_finite()
+    }
+
+    /// Mean and deviation of the elites; returns their mean return.
+    fn refit(&mut self) -> f32 {
+        let elites = self.settings.elites as usize;
+        let len = self.mean.len();
+        let share = 1.0 / elites as f32;
+        let min_std = self.settings.min_std as f32;
+        let mean_return = (self.order[..elites].iter())
+            .map(|&number| share * self.samples.returns()[number as usize])
+            .sum();
+        let actions = self.samples.action_mut();
+        self.mean.fill(0.0);
+        self.std.fill(0.0);
+        for &number in &self.order[..elites] {
+            let sequence = &actions[number as usize * len..][..len];
+            for (mean, action) in self.mean.iter_mut().zip(sequence) {
+                *mean += share * action;
+            }
+        }
+        for &number in &self.order[..elites] {
+            let sequence = &actions[number as usize * len..][..len];
+            for ((std, action), mean) in self.std.iter_mut().zip(sequence).zip(&self.mean) {
+                *std += share * (action - mean) * (action - mean);
+            }
+        }
+        for std in &mut self.std {
+            *std = std.sqrt().max(min_std);
+        }
+        mean_return
+    }
+}
+
+impl Planner for CemPlanner {
+    fn plan(
+        &mut self,
+        request: &PlanRequest<'_>,
+        clock: &dyn Clock,
+        solution: &mut Solution,
+        trace: &mut PlanTrace,
+    ) -> PlanReport {
+        let began = clock.now();
+        let n = self.sizes.state;
+        let warm = self.start(request.elapsed_periods);
+        let mut report = PlanReport {
+            stop: StopCause::IterationBudget,
+            warm,
+            iterations: 0,
+            best_iteration: 0,
+            predicted_return: 0.0,
+            dynamics_violation: 0.0,
+            action_violation: 0.0,
+        };
+        let mut best = f32::NEG_INFINITY;
+        solution.actions.fill(0.0);
+        solution.rewards.fill(0.0);
+        solution.predicted_return = 0.0;
+        while report.iterations < self.settings.iterations {
+            if self.timer.would_overrun(request.deadline, clock) {
+                report.stop = StopCause::TimeBudget;
+                break;
+            }
+            self.timer.begin(clock);
+            self.sample(request.state);
+            if self.samples.run().is_err() {
+                report.stop = StopCause::ModelFailed;
+                break;
+            }
+            if !self.rank() {
+                report.stop = StopCause::NonFinite;
+                break;
+            }
+            report.iterations += 1;
+            let first = self.order[0] as usize;
+            let value = self.samples.returns()[first];
+            if value > best {
+                best = value;
+                report.best_iteration = report.iterations;
+                let (len, horizon) = (self.mean.len(), self.sizes.horizon);
+                let rewards = &self.samples.rewards()[first * horizon..][..horizon];
+                solution.rewards.copy_from_slice(rewards);
+                let actions = &self.samples.action_mut()[first * len..][..len];
+                solution.actions.copy_from_slice(actions);
+            }
+            let mean_return = self.refit();
+            self.timer.end(clock);
+            trace.push(IterationTrace {
+                iteration: report.iterations,
+                elapsed_ms: (clock.now().seconds_since(began) * 1e3) as f32,
+                planned_reward: mean_return,
+                rollout_return: value,
+                ..IterationTrace::default()
+            });
+        }
+        if report.iterations > 0 {
+            clip(&self.mean, self.action_limit, &mut self.clipped);
+            match self.rollout.evaluate(request.state, &self.clipped) {
+                Ok(value) if value >= best => {
+                    best = value;
+                    report.best_iteration = report.iterations;
+                    solution.actions.copy_from_slice(&self.clipped);
+                    solution.rewards.copy_from_slice(self.rollout.rewards());
+                }
+                Ok(_) => {}
+                Err(_) => report.stop = StopCause::ModelFailed,
+            }
+        }
+        if best.is_finite() {
+            solution.predicted_return = best;
+        }
+        solution.states[..n].copy_from_slice(request.state);
+        let filled = self
+            .rollout
+            .fill_states(0, &mut solution.states, &solution.actions);
+        if filled.is_err() {
+            report.stop = StopCause::ModelFailed;
+        }
+        report.predicted_return = solution.predicted_return;
+        self.has_previous = report.stop.was_successful();
+        report
+    }
+
+    fn reset(&mut self, seed: u64) {
+        self.noise = Noise::new(seed);
+        self.has_previous = false;
+    }
+
+    fn drop_warm_start(&mut self) {
+        self.has_previous = false;
+    }
+
+    fn name(&self) -> &'static str {
+        "cem"
+    }
+}

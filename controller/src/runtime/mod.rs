@@ -1,0 +1,1 @@
+//! Threads round the core.

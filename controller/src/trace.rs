@@ -1,0 +1,119 @@
+//! What was decided and why, kept in preallocated memory: the figures of every iteration of the
+//! newest plan, for plots and reports.
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Time;
+
+/// Figures of one planner iteration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct IterationTrace {
+    /// Counts from 1.
+    pub iteration: u32,
+    /// Which of several starts, from 0.
+    pub start: u32,
+    /// Time from the planner's start to the end of this iteration, by the planner's clock, in ms.
+    pub elapsed_ms: f32,
+    /// Mean over the steps of the squared dynamics violation `|z' - mu(z, a)|^2` (LatCo).
+    pub dynamics_violation_mean: f32,
+    /// The largest of them.
+    pub dynamics_violation_max: f32,
+    /// The largest action violation `max(0, a^2 - 1)` summed over an action (LatCo).
+    pub action_violation_max: f32,
+    /// Mean multiplier of the dynamics, lambda (LatCo).
+    pub dynamics_multiplier_mean: f32,
+    /// The largest multiplier of the dynamics (LatCo).
+    pub dynamics_multiplier_max: f32,
+    /// Mean multiplier of the actions, nu (LatCo).
+    pub action_multiplier_mean: f32,
+    /// Sum of the rewards of the planned states: what the plan promises (LatCo), or the mean
+    /// return of the elites (CEM).
+    pub planned_reward: f32,
+    /// Clipped return of the plan's actions rolled out through the model; NaN where it was not
+    /// evaluated.
+    pub rollout_return: f32,
+}
+
+/// The iterations of one plan.
+#[derive(Clone, Debug, Default)]
+pub struct PlanTrace {
+    /// Number of the plan.
+    pub plan: u64,
+    /// When the planner began, by its clock.
+    pub began: Time,
+    iterations: Vec<IterationTrace>,
+    dropped: u32,
+}
+
+impl PlanTrace {
+    /// Room for `capacity` iterations; more are counted and left out.
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self {
+            plan: 0,
+            began: Time(0),
+            iterations: Vec::with_capacity(capacity),
+            dropped: 0,
+        }
+    }
+
+    /// Forgets the last plan.
+    pub fn clear(&mut self, plan: u64, began: Time) {
+        self.plan = plan;
+        self.began = began;
+        self.iterations.clear();
+        self.dropped = 0;
+    }
+
+    /// Notes one iteration; counts it only when the memory is full.
+    pub fn push(&mut self, iteration: IterationTrace) {
+        if self.iterations.len() < self.iterations.capacity() {
+            self.iterations.push(iteration);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// The iterations, oldest first.
+    #[must_use]
+    pub fn iterations(&self) -> &[IterationTrace] {
+        &self.iterations
+    }
+
+    /// Iterations for which there was no room.
+    #[must_use]
+    pub fn dropped(&self) -> u32 {
+        self.dropped
+    }
+
+    /// Makes this trace equal to `other` as far as there is room, without allocating.
+    pub fn copy_from(&mut self, other: &PlanTrace) {
+        self.clear(other.plan, other.began);
+        for iteration in other.iterations() {
+            self.push(*iteration);
+        }
+        self.dropped += other.dropped;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_trace_counts_what_it_drops() {
+        let mut trace = PlanTrace::with_capacity(2);
+        for iteration in 1..=5 {
+            trace.push(IterationTrace {
+                iteration,
+                ..Default::default()
+            });
+        }
+        assert_eq!(trace.iterations().len(), 2);
+        assert_eq!(trace.dropped(), 3);
+        let mut copy = PlanTrace::with_capacity(2);
+        copy.copy_from(&trace);
+        assert_eq!(copy.iterations(), trace.iterations());
+        assert_eq!(copy.dropped(), 3);
+    }
+}
