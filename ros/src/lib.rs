@@ -1,1 +1,7 @@
-//! ROS 2 nodes and the latco command
+//! The ROS 2 shell of the controller: nodes, and the `latco` command.
+//!
+//! A camera frame comes in at [`node`], goes through `latco_controller`, and leaves as a joint command at [`node`]
+//! again. Nothing is decided here: whatever a replay of a bag must be able to repeat is in `latco-controller`.
+
+pub mod commands;
+pub mod node;

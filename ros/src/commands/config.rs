@@ -1,0 +1,63 @@
+//! `latco config check`: all errors of a configuration at once.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::{Failure, print_json, print_line};
+
+/// Configurations
+#[derive(Debug, Args)]
+pub struct Config {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Report all errors of a configuration at once
+    Check {
+        /// The configuration, TOML
+        file: PathBuf,
+        /// Print the result as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Serialize)]
+struct Checked {
+    file: PathBuf,
+    bundle: String,
+    ok: bool,
+}
+
+impl Config {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let Action::Check { file, json } = self.action;
+        let config = load(&file)?;
+        if json {
+            print_json(&Checked {
+                file,
+                bundle: config.bundle.path,
+                ok: true,
+            })
+        } else {
+            print_line(&format!(
+                "{}: no errors; bundle {}",
+                file.display(),
+                config.bundle.path
+            ))
+        }
+    }
+}
+
+/// Reads a configuration.
+///
+/// # Errors
+/// Status 2, with every mistake in the message.
+pub(super) fn load(file: &std::path::Path) -> Result<latco_controller::Config, Failure> {
+    latco_controller::Config::load(file)
+        .map_err(|e| Failure::usage(anyhow::anyhow!("configuration {}: {e}", file.display())))
+}

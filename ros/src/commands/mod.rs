@@ -1,0 +1,161 @@
+//! The commands of `latco`, one file each.
+//!
+//! Standard output carries results only (exactly one JSON object with `--json`); everything else goes to standard
+//! error. Exit status: 0 done, 1 the run or check failed, 2 wrong usage, configuration, bundle or bag, 3 stopped by a
+//! fault.
+
+mod config;
+mod model;
+mod play;
+mod record;
+mod sim;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+
+use crate::node::{Network, Stop};
+
+/// Planning with a learned world model, on ROS 2.
+#[derive(Debug, Parser)]
+#[command(name = "latco", version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The simulated robot with a camera, as a node
+    Sim(sim::Sim),
+    /// Record topics into a bag until Ctrl-C
+    Record(record::Record),
+    /// Play a bag onto its topics, with the recorded timing
+    Play(play::Play),
+    /// Model bundles: contents, verification, latency
+    Model(model::Model),
+    /// Configurations
+    Config(config::Config),
+}
+
+/// Where a node talks.
+#[derive(Clone, Debug, Default, Args)]
+pub struct NetworkArgs {
+    /// ROS domain, 0 to 232 [default: ROS_DOMAIN_ID, else 0]
+    #[arg(long, value_name = "ID")]
+    pub domain: Option<u16>,
+    /// Talk on 127.0.0.1 only (also: ROS_LOCALHOST_ONLY=1 or ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST)
+    #[arg(long)]
+    pub localhost: bool,
+}
+
+impl NetworkArgs {
+    /// Command line, else environment.
+    ///
+    /// # Errors
+    /// [`Failure::usage`] for a domain out of range.
+    pub fn network(&self) -> Result<Network, Failure> {
+        Network::new(self.domain, self.localhost).map_err(Failure::usage)
+    }
+}
+
+/// Why a command did not do what it was asked to; decides the exit status.
+#[derive(Debug)]
+pub struct Failure {
+    status: u8,
+    error: anyhow::Error,
+}
+
+impl Failure {
+    /// The run or the check failed: status 1.
+    pub fn failed(error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            status: 1,
+            error: error.into(),
+        }
+    }
+
+    /// Wrong usage, configuration, bundle or bag: status 2.
+    pub fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            status: 2,
+            error: error.into(),
+        }
+    }
+
+    /// Stopped by a fault of the failsafe: status 3.
+    pub fn fault(error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            status: 3,
+            error: error.into(),
+        }
+    }
+
+    /// The exit status.
+    pub fn status(&self) -> u8 {
+        self.status
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:#}", self.error)
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::failed(error)
+    }
+}
+
+impl Cli {
+    /// Does what the command line says.
+    pub fn run(self, stop: &Stop) -> ExitCode {
+        start_log();
+        let done = match self.command {
+            Command::Sim(command) => command.run(stop),
+            Command::Record(command) => command.run(stop),
+            Command::Play(command) => command.run(stop),
+            Command::Model(command) => command.run(),
+            Command::Config(command) => command.run(),
+        };
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                eprintln!("error: {failure}");
+                ExitCode::from(failure.status())
+            }
+        }
+    }
+}
+
+/// Logs on standard error; `RUST_LOG` changes what is shown. The middleware's warnings are mostly about interfaces and
+/// peers that do not concern us, over a hundred at each start.
+fn start_log() {
+    let default =
+        "warn,latco_ros=info,latco_controller=info,rustdds=error,ros2_client=error,ort=error";
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .try_init();
+}
+
+/// Writes the one JSON object of a command.
+fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let line = serde_json::to_string(value).map_err(Failure::failed)?;
+    print_line(&line)
+}
+
+/// Writes one line to standard output.
+fn print_line(line: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")
+        .and_then(|()| out.flush())
+        .map_err(Failure::failed)
+}

@@ -1,0 +1,71 @@
+//! `latco sim`: the simulated robot as a node.
+
+use clap::Args;
+
+use super::{Failure, NetworkArgs, print_json, print_line};
+use crate::node::{Stop, robot};
+
+/// The simulated robot with a camera, as a node
+#[derive(Debug, Args)]
+pub struct Sim {
+    /// The task
+    #[arg(long, default_value = "reach", value_parser = clap::builder::PossibleValuesParser::new(latco_envs::TASKS))]
+    task: String,
+    /// Episode k starts from seed SEED + k
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// End after this many episodes [default: run until stopped]
+    #[arg(long)]
+    episodes: Option<u64>,
+    /// Width and height of the camera image, pixels
+    #[arg(long, default_value_t = latco_envs::DEFAULT_IMAGE_SIZE)]
+    image_size: usize,
+    /// Control periods that an episode goes on after it is solved
+    #[arg(long, default_value_t = 5)]
+    after_success: usize,
+    /// Namespace of the node and its topics
+    #[arg(long, default_value = "/")]
+    namespace: String,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    network: NetworkArgs,
+}
+
+impl Sim {
+    pub(super) fn run(self, stop: &Stop) -> Result<(), Failure> {
+        let network = self.network.network()?;
+        let robot = latco_envs::make(&self.task, self.image_size).map_err(Failure::usage)?;
+        tracing::info!(task = %self.task, seed = self.seed, domain = network.domain, localhost = network.localhost, "simulated robot");
+        let options = robot::RobotOptions {
+            network,
+            namespace: self.namespace,
+            seed: self.seed,
+            episodes: self.episodes,
+            after_success_steps: self.after_success,
+        };
+        let summary = robot::run(robot, &options, stop, |result| {
+            tracing::info!(
+                episode = result.episode,
+                seed = result.seed,
+                success = result.success,
+                steps = result.steps,
+                "episode ended"
+            );
+        })?;
+        if self.json {
+            print_json(&summary)
+        } else {
+            print_line(&format!(
+                "{} of {} episodes solved; {} commands followed, {} refused; {} late steps (at most {:.1} ms)",
+                summary.successes,
+                summary.episodes,
+                summary.commands_received,
+                summary.commands_refused,
+                summary.late_steps,
+                summary.latest_step_ms
+            ))
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! Following commands as a robot's controllers do: joint_trajectory_controller's trajectories with velocity
+//! feed-forward and position correction, or forward_command_controller's velocity set-points with a time-out.
+//!
+//! Silence stops the robot: a trajectory ends at rest, and set-points that are not renewed count as zero.
+
+use latco_bag::messages::JointTrajectory;
+use thiserror::Error;
+
+/// Position correction, 1/s: how fast an error is worked off on top of the feed-forward velocity.
+const POSITION_GAIN_PER_S: f64 = 1.5;
+/// Velocity set-points older than this count as zero.
+pub const COMMAND_TIMEOUT_NS: i64 = 200_000_000;
+
+/// Why a command was refused. The robot keeps following what it had.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refused {
+    /// Wrong number of values, or a missing, doubled or unknown joint.
+    #[error(
+        "expected exactly the joints {expected:?}, found {found:?}; check the joint names of the controller"
+    )]
+    Joints {
+        /// The robot's joints.
+        expected: Vec<String>,
+        /// The message's.
+        found: Vec<String>,
+    },
+    /// Wrong number of values.
+    #[error("expected {expected} values, found {found}")]
+    Length {
+        /// One per joint.
+        expected: usize,
+        /// In the message.
+        found: usize,
+    },
+    /// NaN or infinity.
+    #[error("a value is not finite")]
+    NotFinite,
+    /// Times that do not rise.
+    #[error("point {0} is not later than the one before it")]
+    Times(usize),
+    /// The trajectory is from before the last reset.
+    #[error("made before the last reset")]
+    Stale,
+}
+
+#[derive(Clone, Debug)]
+struct Point {
+    at_ns: i64,
+    positions: Vec<f64>,
+    velocities: Vec<f64>,
+}
+
+#[derive(Clone, Debug)]
+enum Goal {
+    Rest,
+    Trajectory(Vec<Point>),
+    Velocities { values: Vec<f64>, received_ns: i64 },
+}
+
+/// Turns the newest command into velocity set-points by time.
+#[derive(Clone, Debug)]
+pub struct Follower {
+    joints: Vec<String>,
+    goal: Goal,
+    ignore_before_ns: i64,
+}
+
+impl Follower {
+    /// For a robot with these joints, in its order.
+    pub fn new(joints: Vec<String>) -> Self {
+        Self {
+            joints,
+            goal: Goal::Rest,
+            ignore_before_ns: i64::MIN,
+        }
+    }
+
+    /// Forgets the present command, and refuses commands that were made before `now_ns`.
+    pub fn reset(&mut self, now_ns: i64) {
+        self.goal = Goal::Rest;
+        self.ignore_before_ns = now_ns;
+    }
+
+    /// Takes a trajectory; it replaces the present command. `robot` is the position now, rad, where a trajectory whose
+    /// first point lies in the future starts from.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn accept_trajectory(
+        &mut self,
+        message: &JointTrajectory,
+        robot: &[f64],
+        now_ns: i64,
+    ) -> Result<(), Refused> {
+        let order: Option<Vec<usize>> = self
+            .joints
+            .iter()
+            .map(|joint| message.joint_names.iter().position(|n| n == joint))
+            .collect();
+        let order = match order {
+            Some(order) if message.joint_names.len() == self.joints.len() => order,
+            _ => {
+                return Err(Refused::Joints {
+                    expected: self.joints.clone(),
+                    found: message.joint_names.clone(),
+                });
+            }
+        };
+        let stamp = message.header.stamp.to_nanos();
+        if stamp != 0 && stamp < self.ignore_before_ns {
+            return Err(Refused::Stale);
+        }
+        let start = if stamp == 0 { now_ns } else { stamp };
+        let n = self.joints.len();
+        let mut points: Vec<Point> = Vec::with_capacity(message.points.len() + 1);
+        for (index, point) in message.points.iter().enumerate() {
+            for values in [&point.positions, &point.velocities] {
+                if values.len() != n
+                    && !(values.is_empty() && !std::ptr::eq(values, &point.positions))
+                {
+                    return Err(Refused::Length {
+                        expected: n,
+                        found: values.len(),
+                    });
+                }
+                if values.iter().any(|v| !v.is_finite()) {
+                    return Err(Refused::NotFinite);
+                }
+            }
+            let at_ns = start.saturating_add(point.time_from_start.to_nanos());
+            if points.last().is_some_and(|last| at_ns <= last.at_ns) {
+                return Err(Refused::Times(index));
+            }
+            points.push(Point {
+                at_ns,
+                positions: order.iter().map(|&i| point.positions[i]).collect(),
+                velocities: order
+                    .iter()
+                    .map(|&i| point.velocities.get(i).copied().unwrap_or(0.0))
+                    .collect(),
+            });
+        }
+        let Some(first) = points.first() else {
+            self.goal = Goal::Rest;
+            return Ok(());
+        };
+        if first.at_ns > now_ns {
+            // What is left of the command in work leads up to the new one.
+            let here = self
+                .desired(now_ns)
+                .unwrap_or_else(|| (robot.to_vec(), vec![0.0; n]));
+            points.insert(
+                0,
+                Point {
+                    at_ns: now_ns,
+                    positions: here.0,
+                    velocities: here.1,
+                },
+            );
+        }
+        self.goal = Goal::Trajectory(points);
+        Ok(())
+    }
+
+    /// Takes velocity set-points, rad/s, in the robot's order; they replace the present command.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn accept_velocities(&mut self, values: &[f64], now_ns: i64) -> Result<(), Refused> {
+        if values.len() != self.joints.len() {
+            return Err(Refused::Length {
+                expected: self.joints.len(),
+                found: values.len(),
+            });
+        }
+        if values.iter().any(|v| !v.is_finite()) {
+            return Err(Refused::NotFinite);
+        }
+        if now_ns < self.ignore_before_ns {
+            return Err(Refused::Stale);
+        }
+        self.goal = Goal::Velocities {
+            values: values.to_vec(),
+            received_ns: now_ns,
+        };
+        Ok(())
+    }
+
+    /// Desired positions and velocities of the trajectory in work.
+    fn desired(&self, now_ns: i64) -> Option<(Vec<f64>, Vec<f64>)> {
+        let Goal::Trajectory(points) = &self.goal else {
+            return None;
+        };
+        let last = points.last()?;
+        if now_ns >= last.at_ns {
+            return Some((last.positions.clone(), vec![0.0; self.joints.len()]));
+        }
+        let next = points.iter().position(|p| p.at_ns > now_ns)?;
+        let Some(before) = next.checked_sub(1) else {
+            return Some((points[0].positions.clone(), vec![0.0; self.joints.len()]));
+        };
+        let (a, b) = (&points[before], &points[next]);
+        let span = (b.at_ns - a.at_ns) as f64 * 1e-9;
+        let s = (now_ns - a.at_ns) as f64 * 1e-9 / span;
+        let desired = (0..self.joints.len()).map(|j| {
+            // Cubic Hermite: positions and velocities of both ends.
+            let (p0, p1) = (a.positions[j], b.positions[j]);
+            let (m0, m1) = (a.velocities[j] * span, b.velocities[j] * span);
+            let (s2, s3) = (s * s, s * s * s);
+            let position = (2.0 * s3 - 3.0 * s2 + 1.0) * p0
+                + (s3 - 2.0 * s2 + s) * m0
+                + (-2.0 * s3 + 3.0 * s2) * p1
+                + (s3 - s2) * m1;
+            let rate = (6.0 * s2 - 6.0 * s) * p0
+                + (3.0 * s2 - 4.0 * s + 1.0) * m0
+                + (-6.0 * s2 + 6.0 * s) * p1
+                + (3.0 * s2 - 2.0 * s) * m1;
+            (position, rate / span)
+        });
+        Some(desired.unzip())
+    }
+
+    /// Velocity set-points for now, rad/s, into `out`; `robot` is the position now, rad.
+    pub fn set_points(&self, now_ns: i64, robot: &[f64], out: &mut [f64]) {
+        match &self.goal {
+            Goal::Rest => out.fill(0.0),
+            Goal::Velocities {
+                values,
+                received_ns,
+            } => {
+                if now_ns - received_ns > COMMAND_TIMEOUT_NS {
+                    out.fill(0.0);
+                } else {
+                    out.copy_from_slice(values);
+                }
+            }
+            Goal::Trajectory(_) => {
+                let Some((positions, velocities)) = self.desired(now_ns) else {
+                    out.fill(0.0);
+                    return;
+                };
+                for j in 0..out.len() {
+                    out[j] = velocities[j] + POSITION_GAIN_PER_S * (positions[j] - robot[j]);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use latco_bag::messages::{Duration, Header, JointTrajectoryPoint};
+
+    fn names() -> Vec<String> {
+        vec!["a".into(), "b".into()]
+    }
+
+    fn trajectory(stamp_ns: i64, points: &[(i64, [f64; 2], [f64; 2])]) -> JointTrajectory {
+        JointTrajectory {
+            header: Header::new(stamp_ns, ""),
+            joint_names: names(),
+            points: points
+                .iter()
+                .map(|(ms, p, v)| JointTrajectoryPoint {
+                    positions: p.to_vec(),
+                    velocities: v.to_vec(),
+                    time_from_start: Duration::from_nanos(ms * 1_000_000),
+                    ..Default::default()
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn a_robot_that_follows_exactly_arrives_and_rests() {
+        let mut follower = Follower::new(names());
+        let start = 1_000_000_000;
+        let message = trajectory(
+            start,
+            &[(0, [0.0, 0.0], [0.0, 0.0]), (500, [0.2, -0.1], [0.0, 0.0])],
+        );
+        follower
+            .accept_trajectory(&message, &[0.0, 0.0], start)
+            .unwrap();
+        let (mut robot, mut out) = ([0.0, 0.0], [0.0, 0.0]);
+        let mut fastest: f64 = 0.0;
+        for step in 0..200 {
+            follower.set_points(start + step * 5_000_000, &robot, &mut out);
+            for j in 0..2 {
+                robot[j] += out[j] * 0.005;
+                fastest = fastest.max(out[j].abs());
+            }
+        }
+        assert!(
+            (robot[0] - 0.2).abs() < 2e-3 && (robot[1] + 0.1).abs() < 2e-3,
+            "{robot:?}"
+        );
+        assert!(out.iter().all(|v| v.abs() < 5e-3), "at rest: {out:?}");
+        assert!(
+            fastest < 0.2 / 0.5 * 1.6,
+            "no faster than the cubic: {fastest}"
+        );
+    }
+
+    #[test]
+    fn joints_are_mapped_by_name() {
+        let mut follower = Follower::new(names());
+        let mut message = trajectory(0, &[(100, [1.0, 2.0], [0.0, 0.0])]);
+        message.joint_names.reverse();
+        follower
+            .accept_trajectory(&message, &[0.0, 0.0], 0)
+            .unwrap();
+        assert_eq!(follower.desired(i64::MAX).unwrap().0, [2.0, 1.0]);
+    }
+
+    #[test]
+    fn bad_trajectories_are_refused_and_the_old_one_stays() {
+        let mut follower = Follower::new(names());
+        follower
+            .accept_trajectory(
+                &trajectory(0, &[(100, [0.5, 0.5], [0.0; 2])]),
+                &[0.0, 0.0],
+                0,
+            )
+            .unwrap();
+        let mut doubled = trajectory(0, &[]);
+        doubled.joint_names = vec!["a".into(), "a".into()];
+        assert!(matches!(
+            follower.accept_trajectory(&doubled, &[0.0; 2], 0),
+            Err(Refused::Joints { .. })
+        ));
+        let nan = trajectory(0, &[(100, [f64::NAN, 0.0], [0.0; 2])]);
+        assert_eq!(
+            follower.accept_trajectory(&nan, &[0.0; 2], 0),
+            Err(Refused::NotFinite)
+        );
+        let backwards = trajectory(0, &[(100, [0.0; 2], [0.0; 2]), (100, [0.0; 2], [0.0; 2])]);
+        assert_eq!(
+            follower.accept_trajectory(&backwards, &[0.0; 2], 0),
+            Err(Refused::Times(1))
+        );
+        let mut short = trajectory(0, &[(100, [0.0; 2], [0.0; 2])]);
+        short.points[0].positions.pop();
+        assert_eq!(
+            follower.accept_trajectory(&short, &[0.0; 2], 0),
+            Err(Refused::Length {
+                expected: 2,
+                found: 1
+            })
+        );
+        assert_eq!(follower.desired(i64::MAX).unwrap().0, [0.5, 0.5]);
+    }
+
+    #[test]
+    fn velocity_set_points_time_out() {
+        let mut follower = Follower::new(names());
+        follower.accept_velocities(&[0.1, 0.2], 1_000).unwrap();
+        let mut out = [9.0; 2];
+        follower.set_points(COMMAND_TIMEOUT_NS, &[0.0; 2], &mut out);
+        assert_eq!(out, [0.1, 0.2]);
+        follower.set_points(COMMAND_TIMEOUT_NS + 2_000, &[0.0; 2], &mut out);
+        assert_eq!(out, [0.0; 2]);
+        assert_eq!(
+            follower.accept_velocities(&[0.1], 0),
+            Err(Refused::Length {
+                expected: 2,
+                found: 1
+            })
+        );
+        assert_eq!(
+            follower.accept_velocities(&[f64::INFINITY, 0.0], 0),
+            Err(Refused::NotFinite)
+        );
+    }
+
+    #[test]
+    fn after_a_reset_commands_from_before_it_are_refused() {
+        let mut follower = Follower::new(names());
+        follower.reset(5_000);
+        assert_eq!(
+            follower.accept_trajectory(&trajectory(4_000, &[]), &[0.0; 2], 6_000),
+            Err(Refused::Stale)
+        );
+        follower
+            .accept_trajectory(&trajectory(5_001, &[]), &[0.0; 2], 6_000)
+            .unwrap();
+    }
+}

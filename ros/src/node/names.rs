@@ -1,0 +1,90 @@
+//! Names of topics, services and message types.
+
+use ros2_client::{MessageTypeName, Name, Node};
+
+use super::NodeError;
+
+/// `~/x` becomes `/namespace/node/x`; anything else stays.
+pub fn expand(node: &str, name: &str) -> String {
+    match name.strip_prefix("~/") {
+        Some(rest) => format!("{}/{rest}", node.trim_end_matches('/')),
+        None => name.to_owned(),
+    }
+}
+
+pub(super) fn topic(node: &Node, name: &str) -> Result<Name, NodeError> {
+    Name::parse(&expand(&node.fully_qualified_name(), name)).map_err(|e| NodeError::Name {
+        what: "topic",
+        name: name.into(),
+        reason: e.to_string(),
+    })
+}
+
+/// `sensor_msgs/msg/Image` (or `sensor_msgs/Image`) for the middleware.
+///
+/// # Errors
+/// [`NodeError::Type`].
+pub fn message_type(name: &str) -> Result<MessageTypeName, NodeError> {
+    let parts: Vec<&str> = name.split('/').collect();
+    match parts[..] {
+        [package, "msg", ty] | [package, ty] if !package.is_empty() && !ty.is_empty() => {
+            Ok(MessageTypeName::new(package, ty))
+        }
+        _ => Err(NodeError::Type(name.to_owned())),
+    }
+}
+
+/// The ROS names of a topic and its type as they stand on the wire, `rt/camera/image_raw` and
+/// `sensor_msgs::msg::dds_::Image_`; `None` for what is not a ROS topic (services, foreign DDS).
+pub fn ros_name(dds_topic: &str, dds_type: &str) -> Option<(String, String)> {
+    let topic = dds_topic.strip_prefix("rt/")?;
+    let (package, ty) = dds_type.split_once("::msg::dds_::")?;
+    let ty = ty.strip_suffix('_')?;
+    Some((format!("/{topic}"), format!("{package}/msg/{ty}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_private_namespace_is_the_nodes() {
+        assert_eq!(expand("/latco", "~/status"), "/latco/status");
+        assert_eq!(
+            expand("/arm/latco", "~/imagined/image"),
+            "/arm/latco/imagined/image"
+        );
+        assert_eq!(expand("/latco", "camera/image_raw"), "camera/image_raw");
+    }
+
+    #[test]
+    fn names_on_the_wire_are_translated_back() {
+        assert_eq!(
+            ros_name("rt/camera/image_raw", "sensor_msgs::msg::dds_::Image_"),
+            Some(("/camera/image_raw".into(), "sensor_msgs/msg/Image".into()))
+        );
+        assert_eq!(
+            ros_name(
+                "rq/latco/resetRequest",
+                "std_srvs::srv::dds_::Trigger_Request_"
+            ),
+            None
+        );
+        assert_eq!(ros_name("plain", "Plain"), None);
+    }
+
+    #[test]
+    fn a_type_name_has_two_or_three_parts() {
+        assert_eq!(
+            message_type("sensor_msgs/msg/Image").unwrap().type_name(),
+            "Image"
+        );
+        assert_eq!(
+            message_type("sensor_msgs/Image").unwrap().package_name(),
+            "sensor_msgs"
+        );
+        for bad in ["Image", "a/srv/B", "/msg/x", "a/msg/"] {
+            assert!(message_type(bad).is_err(), "{bad}");
+        }
+    }
+}

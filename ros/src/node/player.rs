@@ -1,0 +1,265 @@
+//! Playing a bag onto its topics, with the time between messages as recorded.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use latco_bag::messages::{Time, UnknownType, definition_of};
+use latco_bag::{BagError, BagReader};
+use serde::Serialize;
+use thiserror::Error;
+
+use super::raw::RawPublisher;
+use super::{Network, NodeBuilder, NodeError, Stop, qos, stamp};
+
+/// How a bag is played.
+#[derive(Clone, Debug)]
+pub struct PlayOptions {
+    /// Where it is played.
+    pub network: Network,
+    /// Namespace in front of relative topics.
+    pub namespace: String,
+    /// The bag.
+    pub bag: PathBuf,
+    /// 2 plays twice as fast.
+    pub rate: f64,
+    /// Start again at the end, until stopped.
+    pub repeat: bool,
+    /// Send header stamps as recorded; otherwise they are moved with the messages, so that a stamp that was 5 ms old
+    /// when it was recorded is 5 ms old when it is played.
+    pub keep_stamps: bool,
+    /// Play what is left of a damaged bag.
+    pub partial: bool,
+    /// Topics to play; empty: all.
+    pub topics: Vec<String>,
+    /// Time for subscribers to find the topics before the first message.
+    pub delay: Duration,
+}
+
+/// Why a bag is not played.
+#[derive(Debug, Error)]
+pub enum PlayError {
+    /// The bag cannot be read, or is damaged.
+    #[error("{0}{hint}", hint = if .0.is_partial() { "; --partial plays what is left" } else { "" })]
+    Bag(#[from] BagError),
+    /// Types that are not known, all of them.
+    #[error("{}", list(.0))]
+    UnknownTypes(Vec<(String, UnknownType)>),
+    /// Topics that were asked for and are not in the bag.
+    #[error("topics {missing:?} are not in the bag; it has {present:?}")]
+    NoTopic {
+        /// Asked for.
+        missing: Vec<String>,
+        /// In the bag.
+        present: Vec<String>,
+    },
+    /// A rate that is not positive and finite.
+    #[error("--rate: expected a positive number, found {0}")]
+    Rate(f64),
+    /// The node.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+}
+
+fn list(unknown: &[(String, UnknownType)]) -> String {
+    unknown
+        .iter()
+        .map(|(topic, e)| format!("topic {topic}: {e}"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// What was played.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Played {
+    /// Messages published.
+    pub messages: u64,
+    /// Messages that the middleware refused.
+    pub refused: u64,
+    /// Times through the bag, the last one perhaps not to its end.
+    pub rounds: u64,
+    /// The largest lag behind the recorded timing, ms.
+    pub latest_ms: f64,
+}
+
+/// Plays a bag to its end, or until a stop is asked for.
+///
+/// # Errors
+/// [`PlayError`]; nothing is published then, unless the damage is found on the way.
+pub fn play(options: &PlayOptions, stop: &Stop) -> Result<Played, PlayError> {
+    if !(options.rate.is_finite() && options.rate > 0.0) {
+        return Err(PlayError::Rate(options.rate));
+    }
+    let bag = BagReader::open(&options.bag)?;
+    if !options.partial
+        && let Some(damage) = bag.damage().next()
+    {
+        return Err(damage.clone().into());
+    }
+    let wanted = |name: &str| {
+        options.topics.is_empty()
+            || options
+                .topics
+                .iter()
+                .any(|t| latco_bag::topics::matches(name, t))
+    };
+    let missing: Vec<String> = options
+        .topics
+        .iter()
+        .filter(|t| bag.topic(t).is_none())
+        .cloned()
+        .collect();
+    if !missing.is_empty() {
+        let present = bag.topics().iter().map(|t| t.name.clone()).collect();
+        return Err(PlayError::NoTopic { missing, present });
+    }
+    let played_topics: Vec<_> = bag.topics().iter().filter(|t| wanted(&t.name)).collect();
+    let unknown: Vec<(String, UnknownType)> = played_topics
+        .iter()
+        .filter_map(|t| {
+            definition_of(&t.type_name)
+                .err()
+                .map(|e| (t.name.clone(), e))
+        })
+        .collect();
+    if !unknown.is_empty() {
+        return Err(PlayError::UnknownTypes(unknown));
+    }
+
+    let mut node = NodeBuilder::open(options.network, &options.namespace, "player")?;
+    let mut publishers: HashMap<Arc<str>, (RawPublisher, bool)> = HashMap::new();
+    for topic in played_topics {
+        let image = topic.type_name.ends_with("Image");
+        let qos = if image {
+            qos::images()
+        } else {
+            qos::commands()
+        };
+        let publisher =
+            node.raw_publisher(topic.name.trim_start_matches('/'), &topic.type_name, qos)?;
+        publishers.insert(
+            topic.name.as_str().into(),
+            (publisher, has_header(&topic.definition)),
+        );
+    }
+    let _node = node.start()?;
+    let mut played = Played::default();
+    let Some((first_ns, _)) = bag.bounds_ns() else {
+        return Ok(played);
+    };
+    if stop.wait(options.delay) {
+        return Ok(played);
+    }
+    loop {
+        played.rounds += 1;
+        round(&bag, &publishers, first_ns, options, stop, &mut played)?;
+        if !options.repeat || stop.is_requested() {
+            return Ok(played);
+        }
+    }
+}
+
+fn round(
+    bag: &BagReader,
+    publishers: &HashMap<Arc<str>, (RawPublisher, bool)>,
+    first_ns: i64,
+    options: &PlayOptions,
+    stop: &Stop,
+    played: &mut Played,
+) -> Result<(), PlayError> {
+    let began = Instant::now();
+    let began_ns = stamp::now_ns();
+    let moved = |recorded_ns: i64| ((recorded_ns - first_ns) as f64 / options.rate) as i64;
+    for message in bag.messages() {
+        let mut message = match message {
+            Ok(message) => message,
+            Err(damage) if options.partial && damage.is_partial() => {
+                tracing::warn!(%damage, "playing what is left");
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let Some((publisher, header)) = publishers.get(&message.topic) else {
+            continue;
+        };
+        let due = began + Duration::from_nanos(u64::try_from(moved(message.time_ns)).unwrap_or(0));
+        if stop.wait_until(due) {
+            return Ok(());
+        }
+        played.latest_ms = played.latest_ms.max(due.elapsed().as_secs_f64() * 1e3);
+        if *header && !options.keep_stamps {
+            restamp(&mut message.data, |stamp_ns| began_ns + moved(stamp_ns));
+        }
+        match publisher.publish(&message.data) {
+            Ok(()) => played.messages += 1,
+            Err(error) => {
+                if played.refused == 0 {
+                    tracing::warn!(topic = %message.topic, %error, "message not played; later ones are only counted");
+                }
+                played.refused += 1;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the first field of a message is its header.
+fn has_header(definition: &str) -> bool {
+    definition
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty() && !line.starts_with('#'))
+        .is_some_and(|line| line.starts_with("std_msgs/Header "))
+}
+
+/// Changes the stamp of a little-endian message that begins with a header. A stamp of zero ("now") stays.
+fn restamp(payload: &mut [u8], change: impl Fn(i64) -> i64) {
+    let [0, 1, _, _, s0, s1, s2, s3, n0, n1, n2, n3, ..] = *payload else {
+        return;
+    };
+    let recorded = Time {
+        sec: i32::from_le_bytes([s0, s1, s2, s3]),
+        nanosec: u32::from_le_bytes([n0, n1, n2, n3]),
+    };
+    if recorded.to_nanos() != 0 {
+        let changed = Time::from_nanos(change(recorded.to_nanos()));
+        payload[4..8].copy_from_slice(&changed.sec.to_le_bytes());
+        payload[8..12].copy_from_slice(&changed.nanosec.to_le_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use latco_bag::messages::{Float64, Header, Image, JointState, RosMessage, SUPPORTED};
+
+    #[test]
+    fn stamps_move_and_the_rest_stays() {
+        let image = Image::rgb8(Header::new(5_000_000_007, "camera"), 1, 1, vec![1, 2, 3]);
+        let mut payload = latco_bag::cdr::encode(&image).unwrap();
+        restamp(&mut payload, |t| t + 2_000_000_001);
+        let changed: Image = latco_bag::cdr::decode(&payload).unwrap();
+        assert_eq!(changed.header.stamp.to_nanos(), 7_000_000_008);
+        assert_eq!(
+            (changed.header.frame_id, changed.data),
+            (image.header.frame_id, image.data)
+        );
+    }
+
+    #[test]
+    fn a_stamp_of_zero_means_now_and_stays() {
+        let mut payload = latco_bag::cdr::encode(&JointState::default()).unwrap();
+        let before = payload.clone();
+        restamp(&mut payload, |t| t + 1);
+        assert_eq!(payload, before);
+        restamp(&mut [0, 1], |t| t + 1);
+    }
+
+    #[test]
+    fn messages_with_a_header_are_known_by_their_definition() {
+        assert!(has_header(Image::DEFINITION) && has_header(JointState::DEFINITION));
+        assert!(!has_header(Float64::DEFINITION));
+        assert_eq!(SUPPORTED.iter().filter(|(_, d)| has_header(d)).count(), 5);
+    }
+}
