@@ -1,0 +1,5 @@
+//! Small matrix products and factorisations, row-major, no allocation.
+
+pub(crate) mod cholesky;
+pub(crate) mod packed;
+pub(crate) mod vector;

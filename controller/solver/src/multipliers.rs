@@ -1,0 +1,29 @@
+use crate::Scalar;
+
+/// One multiplier after its constraint was violated by `violation`:
+/// `multiplier * (1 + rate * log10((violation + offset * tolerance) / tolerance))`.
+///
+/// Eq. 10 of Rybkin et al. 2021 with the published solver's base-10 logarithm. The factor keeps a
+/// multiplier positive, grows it where the violation is above the tolerance and shrinks it below.
+pub(crate) fn updated<S: Scalar>(
+    multiplier: S,
+    violation: S,
+    tolerance: S,
+    offset: S,
+    rate: S,
+) -> S {
+    multiplier * (S::ONE + rate * ((violation + offset * tolerance) / tolerance).log10())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::updated;
+
+    #[test]
+    fn grows_shrinks_and_rests() {
+        let update = |violation: f64| updated(2.0, violation, 1e-4, 0.1, 0.1);
+        assert!((update(1e-2) - 2.0 * (1.0 + 0.1 * 100.1_f64.log10())).abs() < 1e-12);
+        assert!((update(0.0) - 1.8).abs() < 1e-12);
+        assert!((update(0.9e-4) - 2.0).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,192 @@
+use core::fmt;
+
+use crate::InvalidSetting;
+
+/// What one iteration left, measured at the new plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StepReport {
+    /// Largest `|z_{t+1} - mu(z_t, a_t)|^2` over the steps.
+    pub dynamics_violation_max: f64,
+    /// Its mean over the steps.
+    pub dynamics_violation_mean: f64,
+    /// Largest `sum_j max(0, a_j^2 - limit^2)` over the steps.
+    pub action_violation_max: f64,
+    /// Its mean over the steps.
+    pub action_violation_mean: f64,
+    /// `sum_t r(z_t)`, `t = 1..H`: what the model predicts for the planned states.
+    pub reward_sum: f64,
+    /// `sum_t softplus(-r(z_t))^2`, the reward part of the minimised cost.
+    pub reward_cost: f64,
+    /// Root mean square of the change of states and actions; 0 in an evaluation without a step.
+    pub step_rms: f64,
+    /// Largest dynamics multiplier after the update.
+    pub dynamics_multiplier_max: f64,
+    /// Largest action multiplier after the update.
+    pub action_multiplier_max: f64,
+    /// Smaller is better, and comparable between iterations since no multiplier is in it:
+    /// `sum_t softplus(-r_t) + penalty sum_t [max(0, dynamics violation - tolerance) +
+    /// max(0, action violation - tolerance)]`.
+    pub merit: f64,
+    /// Both largest violations are within their tolerances.
+    pub feasible: bool,
+}
+
+/// Why an iteration failed. Plan and multipliers are then as before the call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum StepError<E> {
+    /// The model could not be evaluated.
+    Model(E),
+    /// An array of the caller has the wrong length.
+    Layout(LayoutError),
+    /// The linear system lost positive definiteness (rounding, or extreme multipliers): for the
+    /// reduced solver `stage` is the row of the H x H system, for the block-tridiagonal one the
+    /// time step.
+    NotPositiveDefinite {
+        /// Where the factorisation stopped.
+        stage: usize,
+    },
+    /// A value is infinite or NaN.
+    NonFinite(Quantity),
+}
+
+/// Which value was not finite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    /// The plan or its anchor, as handed in.
+    Plan,
+    /// The multipliers, as handed in (also: not positive).
+    Multipliers,
+    /// Prior means of the model.
+    Means,
+    /// Rewards or their gradients.
+    Rewards,
+    /// The computed change of the plan.
+    Step,
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plan => "the plan",
+            Self::Multipliers => "the multipliers",
+            Self::Means => "the model's prior means",
+            Self::Rewards => "the model's rewards",
+            Self::Step => "the computed step",
+        })
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for StepError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Model(error) => write!(f, "the model could not be evaluated: {error}"),
+            Self::Layout(error) => error.fmt(f),
+            Self::NotPositiveDefinite { stage } => write!(
+                f,
+                "the linear system is not positive definite at stage {stage}; drop the warm start \
+                 or raise the damping"
+            ),
+            Self::NonFinite(quantity) => {
+                write!(
+                    f,
+                    "{quantity} holds an infinite or undefined value; plan again from cold"
+                )
+            }
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> core::error::Error for StepError<E> {}
+
+impl<E> From<LayoutError> for StepError<E> {
+    fn from(error: LayoutError) -> Self {
+        Self::Layout(error)
+    }
+}
+
+/// An array has the wrong length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayoutError {
+    /// Which array.
+    pub what: &'static str,
+    /// Elements it should have.
+    pub expected: usize,
+    /// Elements it has.
+    pub found: usize,
+}
+
+impl LayoutError {
+    pub(crate) fn check(what: &'static str, expected: usize, found: usize) -> Result<(), Self> {
+        if expected == found {
+            Ok(())
+        } else {
+            Err(Self {
+                what,
+                expected,
+                found,
+            })
+        }
+    }
+
+    pub(crate) fn at_least(what: &'static str, expected: usize, found: usize) -> Result<(), Self> {
+        if expected <= found {
+            Ok(())
+        } else {
+            Err(Self {
+                what,
+                expected,
+                found,
+            })
+        }
+    }
+}
+
+impl fmt::Display for LayoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: expected {} elements, found {}",
+            self.what, self.expected, self.found
+        )
+    }
+}
+
+impl core::error::Error for LayoutError {}
+
+/// A solver or model could not be set up.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SetupError {
+    /// A size is 0 where at least 1 is needed.
+    Dims(crate::Dims),
+    /// Memory or weights of the wrong length.
+    Layout(LayoutError),
+    /// A setting outside its range.
+    Setting(InvalidSetting),
+}
+
+impl fmt::Display for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dims(dims) => write!(
+                f,
+                "a plan needs a state, an action and a step at least, found {dims:?}"
+            ),
+            Self::Layout(error) => error.fmt(f),
+            Self::Setting(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for SetupError {}
+
+impl From<LayoutError> for SetupError {
+    fn from(error: LayoutError) -> Self {
+        Self::Layout(error)
+    }
+}
+
+impl From<InvalidSetting> for SetupError {
+    fn from(error: InvalidSetting) -> Self {
+        Self::Setting(error)
+    }
+}
