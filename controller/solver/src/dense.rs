@@ -21,12 +21,9 @@ impl<'a, S: Scalar> DenseJacobian<'a, S> {
     }
 
     /// As [`crate::Model::transpose_product`].
-    pub fn transpose_product(&self, rows: &[S], states: Option<&mut [S]>, actions: &mut [S]) {
+    pub fn transpose_product(&self, rows: &[S], states: &mut [S], actions: &mut [S]) {
         let (n, na) = (self.dims.state(), self.dims.action);
-        let states = states
-            .into_iter()
-            .flat_map(|states| states.chunks_exact_mut(n));
-        for (q, out) in rows.chunks_exact(n).zip(states) {
+        for (q, out) in rows.chunks_exact(n).zip(states.chunks_exact_mut(n)) {
             out.fill(S::ZERO);
             add_row_product(out, q, self.state);
         }

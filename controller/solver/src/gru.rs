@@ -292,7 +292,7 @@ impl<S: Scalar, A: AsRef<[S]> + AsMut<[S]>> GruJacobian<S, A> {
 
     /// For each row `q` of `rows [k, n]` writes `F' q` to `states [k, n]` and `B' q` to
     /// `actions [k, na]`; `factors` as in [`GruSizes::factors`]. `k` is at most the `columns` of
-    /// the construction. Without `states` only the actions are
+    /// the construction. With empty `states` only the actions are
     /// computed.
     ///
     /// # Real-time
@@ -301,7 +301,7 @@ impl<S: Scalar, A: AsRef<[S]> + AsMut<[S]>> GruJacobian<S, A> {
         &mut self,
         factors: &[S],
         rows: &[S],
-        states: Option<&mut [S]>,
+        states: &mut [S],
         actions: &mut [S],
     ) {
         let GruSizes {
@@ -370,9 +370,9 @@ impl<S: Scalar, A: AsRef<[S]> + AsMut<[S]>> GruJacobian<S, A> {
         for (out, input) in actions.chunks_exact_mut(action).zip(inputs.clone()) {
             out.copy_from_slice(&input[stoch..]);
         }
-        let Some(states) = states else {
+        if states.is_empty() {
             return;
-        };
+        }
 
         // through the recurrence
         for ((gates, y), (out, input)) in gates

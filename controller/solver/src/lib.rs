@@ -46,10 +46,8 @@
 //!         }
 //!         Ok(())
 //!     }
-//!     fn transpose_product(&mut self, _t: usize, q: &[f64], z: Option<&mut [f64]>, a: &mut [f64]) {
-//!         if let Some(z) = z {
-//!             z.copy_from_slice(q);
-//!         }
+//!     fn transpose_product(&mut self, _t: usize, q: &[f64], z: &mut [f64], a: &mut [f64]) {
+//!         z.iter_mut().zip(q).for_each(|(z, &q)| *z = q); // no `z` at the first step
 //!         (0..q.len()).for_each(|i| a[i] = 0.5 * q[i]);
 //!     }
 //!     fn product(&mut self, _t: usize, dz: &[f64], da: &[f64], out: &mut [f64]) {

@@ -75,9 +75,9 @@ impl LinearSolver for Reduced {
             let propagated = if t > 0 {
                 let (gradient, propagated) = older[..(h - t + 1) * n].split_at_mut(n);
                 gradient.copy_from_slice(&problem.gradients[(t - 1) * n..][..n]);
-                Some(propagated)
+                propagated
             } else {
-                None
+                &mut []
             };
             model.transpose_product(t, rows, propagated, from_actions);
 

@@ -423,7 +423,7 @@ impl<S: Scalar> Model<S> for Rssm<'_, S> {
         &mut self,
         t: usize,
         rows: &[S],
-        states: Option<&mut [S]>,
+        states: &mut [S],
         actions: &mut [S],
     ) {
         let len = self.sizes.factors();
