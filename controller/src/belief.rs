@@ -104,6 +104,12 @@ impl BeliefFilter {
         self.stamp
     }
 
+    /// Columns and rows of the images that the model takes.
+    #[must_use]
+    pub fn image_size(&self) -> (usize, usize) {
+        (self.width, self.height)
+    }
+
     /// What was taken and refused.
     #[must_use]
     pub fn counts(&self) -> &InputCounts {

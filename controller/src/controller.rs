@@ -223,6 +223,12 @@ impl Controller {
         Plan::new(&self.sizes, self.period)
     }
 
+    /// Columns and rows of the images that the model takes.
+    #[must_use]
+    pub fn image_size(&self) -> (usize, usize) {
+        self.filter.image_size()
+    }
+
     /// Control period.
     #[must_use]
     pub fn period(&self) -> Duration {

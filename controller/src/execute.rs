@@ -43,6 +43,8 @@ pub enum StopReason {
     PlannerFailed,
     /// The emergency stop is latched.
     EmergencyStop,
+    /// The controller is being stopped.
+    Deactivated,
 }
 
 impl StopReason {
@@ -56,6 +58,7 @@ impl StopReason {
             Self::JointsSilent => "joints_silent",
             Self::PlannerFailed => "planner_failed",
             Self::EmergencyStop => "emergency_stop",
+            Self::Deactivated => "deactivated",
         }
     }
 }
@@ -90,6 +93,8 @@ pub struct SetPoint {
     pub positions: JointVec,
     /// Why.
     pub mode: Mode,
+    /// Stamp of the image that the followed plan is based on.
+    pub plan_stamp: Option<Time>,
     /// Limits that changed it.
     pub limits: LimitHits,
 }
@@ -117,13 +122,13 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// Room for the chunks of a plan of `horizon` steps.
+    /// Room for the chunks of a plan of `steps` steps.
     #[must_use]
-    pub fn with_horizon(horizon: usize) -> Self {
+    pub fn with_steps(steps: usize) -> Self {
         Self {
             start: Time(0),
             mode: Mode::Stop(StopReason::NoPlan),
-            points: Vec::with_capacity(horizon + 4),
+            points: Vec::with_capacity(steps + 4),
         }
     }
 }
@@ -155,6 +160,7 @@ pub struct Executor {
     last_tick: Option<Time>,
     joints_stamp: Option<Time>,
     estop: bool,
+    hold: Option<StopReason>,
     counts: ExecutorCounts,
 }
 
@@ -174,6 +180,7 @@ impl Executor {
             last_tick: None,
             joints_stamp: None,
             estop: false,
+            hold: None,
             counts: ExecutorCounts::default(),
         }
     }
@@ -209,6 +216,11 @@ impl Executor {
     /// Releases the emergency stop. Plans made before are followed again if still valid.
     pub fn reset(&mut self) {
         self.estop = false;
+    }
+
+    /// Brakes and holds from now on, for this reason.
+    pub fn hold(&mut self, reason: StopReason) {
+        self.hold = Some(reason);
     }
 
     /// Whether the emergency stop is latched.
@@ -278,6 +290,7 @@ impl Executor {
             velocities: self.velocities.clone(),
             positions: self.positions.clone(),
             mode,
+            plan_stamp: matches!(mode, Mode::Follow { .. }).then(|| self.plans.value().stamp),
             limits,
         }
     }
@@ -285,6 +298,9 @@ impl Executor {
     fn mode(&self, now: Time) -> Mode {
         if self.estop {
             return Mode::Stop(StopReason::EmergencyStop);
+        }
+        if let Some(reason) = self.hold {
+            return Mode::Stop(reason);
         }
         if self.robot.has_joint_states() {
             let fresh = self

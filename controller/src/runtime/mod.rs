@@ -1,1 +1,212 @@
-//! Threads round the core.
+//! Threads round the core: a planner thread and an executor thread, and the ports between them
+//! and whoever does the I/O.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use latco_controller::execute::{Chunk, SetPoint};
+//! use latco_controller::runtime::{CommandSink, Runtime};
+//! use latco_controller::time::{MonotonicClock, Time};
+//! use latco_controller::{Config, Controller};
+//!
+//! struct Print;
+//! impl CommandSink for Print {
+//!     fn set_point(&mut self, point: &SetPoint) { println!("{:?}", point.velocities); }
+//!     fn chunk(&mut self, _: &Chunk) {}
+//! }
+//!
+//! let config = Config::load("configs/reach.toml".as_ref())?;
+//! let bundle = latco_models::Bundle::load(&config.bundle.path, &Default::default())?;
+//! let controller = Controller::new(&config, &bundle)?;
+//! let clock = Arc::new(MonotonicClock::system());
+//! let (runtime, mut ports) = Runtime::start(&config, controller, clock, Box::new(Print))?;
+//! ports.joints.send(Time(0), &[0.0; 3], &[0.0; 3])?;
+//! ports.images.send(Time(0), 32, 32, &[0; 32 * 32 * 3])?;
+//! runtime.stop();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Nothing here waits for anything else: images and plans go through [`crate::latest`] (the newest
+//! wins), joint states, commands really sent and reports through bounded queues (the oldest is
+//! dropped).
+
+mod executor_thread;
+mod planner_thread;
+mod ports;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use crossbeam::channel;
+use crossbeam::queue::ArrayQueue;
+
+use crate::config::Config;
+use crate::controller::Controller;
+use crate::execute::{Chunk, Executor, ExecutorCounts, SetPoint};
+use crate::inputs::{InputCounts, JointVec};
+use crate::latest;
+use crate::time::{Clock, Time};
+
+pub use ports::{ImagePort, JointPort, PlanRecord, Ports, TickRecord};
+
+/// Where the executor thread puts what the robot shall do.
+///
+/// # Real-time
+/// Called on the executor thread: must neither block nor take long. Hand the value to another
+/// thread that publishes it.
+pub trait CommandSink: Send {
+    /// A set-point, at the command rate.
+    fn set_point(&mut self, point: &SetPoint);
+    /// A chunk, for every new plan and every stop, with `output = "joint_trajectory"`.
+    fn chunk(&mut self, chunk: &Chunk);
+}
+
+/// What both threads and the handle share.
+struct Shared {
+    stopping: AtomicBool,
+    estop: AtomicBool,
+    /// Counts new episodes.
+    episodes: AtomicU64,
+    late_ticks: AtomicU64,
+}
+
+/// The running threads.
+///
+/// Dropping it stops them, as [`Runtime::stop`].
+pub struct Runtime {
+    shared: Arc<Shared>,
+    wake: channel::Sender<()>,
+    halt: Option<channel::Sender<()>>,
+    planner: Option<JoinHandle<InputCounts>>,
+    executor: Option<JoinHandle<ExecutorCounts>>,
+}
+
+/// What the threads counted in their life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RuntimeReport {
+    /// Inputs of the controller; none if the planner thread panicked.
+    pub inputs: Option<InputCounts>,
+    /// Set-points of the executor; none if the executor thread panicked.
+    pub executor: Option<ExecutorCounts>,
+    /// Ticks of the executor that began more than a period late.
+    pub late_ticks: u64,
+}
+
+impl Runtime {
+    /// Starts both threads. `clock` shows the time on the epoch of the inputs' stamps.
+    ///
+    /// # Errors
+    /// The system cannot start a thread.
+    pub fn start(
+        config: &Config,
+        controller: Controller,
+        clock: Arc<dyn Clock + Send + Sync>,
+        sink: Box<dyn CommandSink>,
+    ) -> std::io::Result<(Self, Ports)> {
+        let shared = Arc::new(Shared {
+            stopping: AtomicBool::new(false),
+            estop: AtomicBool::new(false),
+            episodes: AtomicU64::new(0),
+            late_ticks: AtomicU64::new(0),
+        });
+        let (plan_writer, plan_reader) = latest::channel(|| controller.empty_plan());
+        let sent = Arc::new(ArrayQueue::<(Time, JointVec)>::new(4096));
+        let (wake, woken) = channel::bounded(1);
+        let (halt, halted) = channel::bounded(0);
+        let made = ports::make(config, &controller, wake.clone());
+        let executor = Executor::new(config, controller.robot(), plan_reader);
+
+        let planner = planner_thread::PlannerThread {
+            shared: Arc::clone(&shared),
+            controller,
+            clock: Arc::clone(&clock),
+            woken,
+            images: made.images,
+            joints: made.planner_joints,
+            sent: Arc::clone(&sent),
+            plans: plan_writer,
+            plan_records: made.plan_records,
+            tick_records: made.tick_records,
+        };
+        let executor = executor_thread::ExecutorThread {
+            shared: Arc::clone(&shared),
+            executor,
+            clock,
+            halted,
+            joints: made.executor_joints,
+            sent,
+            sink,
+            output: config.control.output,
+            rate_hz: config.control.command_rate_hz,
+        };
+        let mut runtime = Self {
+            shared,
+            wake,
+            halt: Some(halt),
+            planner: None,
+            executor: None,
+        };
+        let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        runtime.planner = Some(named("latco-planner").spawn(move || planner.run())?);
+        runtime.executor = Some(named("latco-executor").spawn(move || executor.run())?);
+        Ok((runtime, made.ports))
+    }
+
+    /// Latches the emergency stop.
+    pub fn estop(&self) {
+        self.shared.estop.store(true, Ordering::SeqCst);
+    }
+
+    /// Releases the emergency stop.
+    pub fn reset_estop(&self) {
+        self.shared.estop.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether the emergency stop is latched.
+    #[must_use]
+    pub fn is_estopped(&self) -> bool {
+        self.shared.estop.load(Ordering::SeqCst)
+    }
+
+    /// A new episode: belief, plan and warm start are forgotten at the next wake of the planner.
+    pub fn new_episode(&self) {
+        self.shared.episodes.fetch_add(1, Ordering::SeqCst);
+        let _ = self.wake.try_send(());
+    }
+
+    /// Whether both threads still run; false after a panic in one.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        let running = |finished: Option<bool>| finished.is_some_and(|finished| !finished);
+        running(self.planner.as_ref().map(JoinHandle::is_finished))
+            && running(self.executor.as_ref().map(JoinHandle::is_finished))
+    }
+
+    /// Ticks of the executor that began more than a period late.
+    #[must_use]
+    pub fn late_ticks(&self) -> u64 {
+        self.shared.late_ticks.load(Ordering::Relaxed)
+    }
+
+    /// Brakes the robot to rest, ends both threads and says what they counted.
+    pub fn stop(mut self) -> RuntimeReport {
+        self.shut_down()
+    }
+
+    fn shut_down(&mut self) -> RuntimeReport {
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        let _ = self.wake.try_send(());
+        drop(self.halt.take());
+        RuntimeReport {
+            inputs: self.planner.take().and_then(|thread| thread.join().ok()),
+            executor: self.executor.take().and_then(|thread| thread.join().ok()),
+            late_ticks: self.late_ticks(),
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}

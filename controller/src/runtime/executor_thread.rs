@@ -1,0 +1,106 @@
+//! The executor thread: a set-point at every tick of the command rate.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::{self, RecvTimeoutError};
+use crossbeam::queue::ArrayQueue;
+
+use super::ports::JointSample;
+use super::{CommandSink, Shared};
+use crate::config::OutputKind;
+use crate::execute::{Chunk, Executor, ExecutorCounts, Mode, SetPoint, StopReason};
+use crate::inputs::JointVec;
+use crate::latest;
+use crate::time::{Clock, Time};
+
+/// Longest time to brake to rest when the runtime stops.
+const LONGEST_STOP: Duration = Duration::from_secs(5);
+
+pub(super) struct ExecutorThread {
+    pub(super) shared: Arc<Shared>,
+    pub(super) executor: Executor,
+    pub(super) clock: Arc<dyn Clock + Send + Sync>,
+    pub(super) halted: channel::Receiver<()>,
+    pub(super) joints: latest::Reader<JointSample>,
+    pub(super) sent: Arc<ArrayQueue<(Time, JointVec)>>,
+    pub(super) sink: Box<dyn CommandSink>,
+    pub(super) output: OutputKind,
+    pub(super) rate_hz: f64,
+}
+
+impl ExecutorThread {
+    pub(super) fn run(mut self) -> ExecutorCounts {
+        let period = Duration::from_secs_f64(1.0 / self.rate_hz);
+        let mut chunk = Chunk::with_steps(self.executor.plan().steps());
+        let mut last = None;
+        let mut next = Instant::now();
+        let mut stop_by: Option<Instant> = None;
+        loop {
+            let point = self.tick();
+            if self.output == OutputKind::JointTrajectory {
+                self.send_chunk(&point, &mut last, &mut chunk);
+            }
+            if let Some(stop_by) = stop_by {
+                let at_rest = point.velocities.iter().all(|&v| v == 0.0);
+                if at_rest || Instant::now() >= stop_by {
+                    return self.executor.counts();
+                }
+            }
+            next += period;
+            let now = Instant::now();
+            if now > next + period {
+                // Too late to catch up: the missed ticks are counted and left out.
+                self.shared.late_ticks.fetch_add(1, Ordering::Relaxed);
+                next = now;
+            }
+            if stop_by.is_some() {
+                wait_until(next);
+            } else if self.halted.recv_deadline(next) == Err(RecvTimeoutError::Disconnected) {
+                stop_by = Some(Instant::now() + LONGEST_STOP);
+                self.executor.hold(StopReason::Deactivated);
+            }
+        }
+    }
+
+    fn tick(&mut self) -> SetPoint {
+        if self.shared.estop.load(Ordering::SeqCst) {
+            self.executor.estop();
+        } else if self.executor.is_estopped() {
+            self.executor.reset();
+        }
+        if self.joints.update() {
+            // Refusals are counted by the executor.
+            let _ = self.executor.joints(&self.joints.value().input());
+        }
+        let point = self.executor.tick(self.clock.now());
+        self.sent.force_push((point.time, point.velocities.clone()));
+        self.sink.set_point(&point);
+        point
+    }
+
+    /// A chunk for each new plan and each new reason to stop.
+    fn send_chunk(&mut self, point: &SetPoint, last: &mut Option<ChunkKey>, chunk: &mut Chunk) {
+        let key = match point.mode {
+            Mode::Follow { plan, .. } => ChunkKey::Plan(plan),
+            Mode::Stop(reason) => ChunkKey::Stop(reason),
+        };
+        if *last != Some(key) {
+            *last = Some(key);
+            self.executor.chunk(point.time, chunk);
+            self.sink.chunk(chunk);
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ChunkKey {
+    Plan(u64),
+    Stop(StopReason),
+}
+
+#[allow(clippy::disallowed_methods)] // waits for a deadline while the robot brakes at the end
+fn wait_until(deadline: Instant) {
+    std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
+}

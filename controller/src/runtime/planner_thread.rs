@@ -1,0 +1,103 @@
+//! The planner thread: waits for an image, steps the controller, hands the plan over.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crossbeam::channel;
+use crossbeam::queue::ArrayQueue;
+
+use super::Shared;
+use super::ports::{ImageBuffer, JointSample, PlanRecord, TickRecord};
+use crate::controller::Controller;
+use crate::inputs::{InputCounts, Inputs, JointVec};
+use crate::latest;
+use crate::plan::Plan;
+use crate::time::{Clock, Time};
+
+pub(super) struct PlannerThread {
+    pub(super) shared: Arc<Shared>,
+    pub(super) controller: Controller,
+    pub(super) clock: Arc<dyn Clock + Send + Sync>,
+    pub(super) woken: channel::Receiver<()>,
+    pub(super) images: latest::Reader<ImageBuffer>,
+    pub(super) joints: Arc<ArrayQueue<JointSample>>,
+    pub(super) sent: Arc<ArrayQueue<(Time, JointVec)>>,
+    pub(super) plans: latest::Writer<Plan>,
+    pub(super) plan_records: latest::Writer<PlanRecord>,
+    pub(super) tick_records: Arc<ArrayQueue<TickRecord>>,
+}
+
+impl PlannerThread {
+    pub(super) fn run(mut self) -> InputCounts {
+        let mut episode = 0;
+        while self.woken.recv().is_ok() && !self.shared.stopping.load(Ordering::SeqCst) {
+            let newest = self.shared.episodes.load(Ordering::SeqCst);
+            if newest != episode {
+                episode = newest;
+                self.begin_episode(episode);
+            }
+            self.take_joints();
+            while let Some((time, velocities)) = self.sent.pop() {
+                self.controller.record_sent(time, &velocities);
+            }
+            if self.images.update() {
+                self.step();
+            }
+        }
+        *self.controller.counts()
+    }
+
+    /// Also takes the plan away from the executor, so that nothing of the old episode is followed.
+    fn begin_episode(&mut self, episode: u64) {
+        self.controller.reset(episode);
+        self.hand_over_plan();
+    }
+
+    fn take_joints(&mut self) {
+        let now = self.clock.now();
+        while let Some(sample) = self.joints.pop() {
+            let inputs = Inputs {
+                image: None,
+                joints: Some(sample.input()),
+            };
+            // Refusals are counted by the controller and seen in the next record.
+            self.controller.step(&inputs, now, self.clock.as_ref());
+        }
+    }
+
+    fn step(&mut self) {
+        let taken = self.clock.now();
+        let image = self.images.value();
+        let inputs = Inputs {
+            image: Some(image.input()),
+            joints: None,
+        };
+        let tick = self.controller.step(&inputs, taken, self.clock.as_ref());
+        let stamp = image.stamp;
+        let new_plan = tick.new_plan;
+        if new_plan {
+            self.hand_over_plan();
+        }
+        let done = self.clock.now();
+        if new_plan {
+            let record = self.plan_records.value_mut();
+            record.plan.copy_from(self.controller.plan());
+            record.trace.copy_from(self.controller.trace());
+            record.belief.copy_from_slice(self.controller.belief());
+            self.plan_records.publish();
+        }
+        self.tick_records.force_push(TickRecord {
+            stamp,
+            taken,
+            done,
+            plan: self.controller.plan().number,
+            tick,
+            counts: *self.controller.counts(),
+        });
+    }
+
+    fn hand_over_plan(&mut self) {
+        self.plans.value_mut().copy_from(self.controller.plan());
+        self.plans.publish();
+    }
+}

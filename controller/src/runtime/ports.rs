@@ -1,0 +1,248 @@
+//! The ports of the runtime: images and joint states in, reports out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam::channel;
+use crossbeam::queue::ArrayQueue;
+
+use crate::config::Config;
+use crate::controller::{Controller, Tick};
+use crate::inputs::{ImageInput, InputCounts, InputError, JointInput, JointVec, MAX_JOINTS};
+use crate::latest;
+use crate::plan::Plan;
+use crate::time::Time;
+use crate::trace::PlanTrace;
+
+/// All ends of the ports; give each to whom it concerns.
+pub struct Ports {
+    /// Images in.
+    pub images: ImagePort,
+    /// Joint states in.
+    pub joints: JointPort,
+    /// The newest plan with its iterations, out.
+    pub plans: latest::Reader<PlanRecord>,
+    /// What each image led to, out; the oldest are dropped when nobody takes them.
+    pub ticks: Arc<ArrayQueue<TickRecord>>,
+}
+
+/// A plan with what is known of how it was made.
+#[derive(Clone, Debug)]
+pub struct PlanRecord {
+    /// The plan.
+    pub plan: Plan,
+    /// Its iterations.
+    pub trace: PlanTrace,
+    /// The belief it is based on, `[n]`.
+    pub belief: Vec<f32>,
+}
+
+/// What an image led to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TickRecord {
+    /// Stamp of the image.
+    pub stamp: Time,
+    /// When the planner thread took it.
+    pub taken: Time,
+    /// When the step was done and the plan, if any, handed over.
+    pub done: Time,
+    /// Number of the newest plan.
+    pub plan: u64,
+    /// The report of the step.
+    pub tick: Tick,
+    /// All inputs so far.
+    pub counts: InputCounts,
+}
+
+impl TickRecord {
+    /// From the image's stamp to the plan handed over.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.done.saturating_since(self.stamp)
+    }
+}
+
+/// An image on its way to the planner thread.
+pub(super) struct ImageBuffer {
+    pub(super) stamp: Time,
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) pixels: Vec<u8>,
+}
+
+impl ImageBuffer {
+    pub(super) fn input(&self) -> ImageInput<'_> {
+        ImageInput {
+            stamp: self.stamp,
+            width: self.width,
+            height: self.height,
+            pixels: &self.pixels,
+        }
+    }
+}
+
+/// Joint states on their way to a thread.
+#[derive(Clone, Debug, Default)]
+pub(super) struct JointSample {
+    pub(super) stamp: Time,
+    pub(super) positions: JointVec,
+    pub(super) velocities: JointVec,
+}
+
+impl JointSample {
+    pub(super) fn input(&self) -> JointInput<'_> {
+        JointInput {
+            stamp: self.stamp,
+            positions: &self.positions,
+            velocities: &self.velocities,
+        }
+    }
+}
+
+/// Where images go in.
+pub struct ImagePort {
+    buffer: latest::Writer<ImageBuffer>,
+    wake: channel::Sender<()>,
+    width: usize,
+    height: usize,
+}
+
+impl ImagePort {
+    /// Hands a tightly packed rgb8 image to the planner thread, which takes the newest.
+    ///
+    /// # Errors
+    /// [`InputError::ImageSize`] for an image that is not of the bundle's size.
+    ///
+    /// # Real-time
+    /// Copies the pixels; no allocation, no waiting.
+    pub fn send(
+        &mut self,
+        stamp: Time,
+        width: usize,
+        height: usize,
+        pixels: &[u8],
+    ) -> Result<(), InputError> {
+        let expected_bytes = self.width * self.height * 3;
+        if (width, height, pixels.len()) != (self.width, self.height, expected_bytes) {
+            return Err(InputError::ImageSize {
+                expected_width: self.width,
+                expected_height: self.height,
+                expected_bytes,
+                width,
+                height,
+                bytes: pixels.len(),
+            });
+        }
+        let buffer = self.buffer.value_mut();
+        buffer.stamp = stamp;
+        buffer.width = width;
+        buffer.height = height;
+        buffer.pixels.copy_from_slice(pixels);
+        self.buffer.publish();
+        // A full channel means that the planner thread is awake or about to be.
+        let _ = self.wake.try_send(());
+        Ok(())
+    }
+
+    /// Columns and rows of the images that the bundle takes.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        (self.width, self.height)
+    }
+}
+
+/// Where joint states go in.
+pub struct JointPort {
+    planner: Arc<ArrayQueue<JointSample>>,
+    executor: latest::Writer<JointSample>,
+    joints: usize,
+}
+
+impl JointPort {
+    /// Hands joint states, in the bundle's order, to both threads.
+    ///
+    /// # Errors
+    /// [`InputError::JointCount`], [`InputError::NonFiniteJoint`]; nothing is handed on then.
+    ///
+    /// # Real-time
+    /// No allocation, no waiting.
+    pub fn send(
+        &mut self,
+        stamp: Time,
+        positions: &[f64],
+        velocities: &[f64],
+    ) -> Result<(), InputError> {
+        let input = JointInput {
+            stamp,
+            positions,
+            velocities,
+        };
+        input.check(self.joints)?;
+        let vec = |values: &[f64]| {
+            values
+                .iter()
+                .copied()
+                .take(MAX_JOINTS)
+                .collect::<JointVec>()
+        };
+        let sample = JointSample {
+            stamp,
+            positions: vec(positions),
+            velocities: vec(velocities),
+        };
+        self.executor.value_mut().clone_from(&sample);
+        self.executor.publish();
+        self.planner.force_push(sample);
+        Ok(())
+    }
+}
+
+/// Both sides of all ports.
+pub(super) struct Made {
+    pub(super) ports: Ports,
+    pub(super) images: latest::Reader<ImageBuffer>,
+    pub(super) planner_joints: Arc<ArrayQueue<JointSample>>,
+    pub(super) executor_joints: latest::Reader<JointSample>,
+    pub(super) plan_records: latest::Writer<PlanRecord>,
+    pub(super) tick_records: Arc<ArrayQueue<TickRecord>>,
+}
+
+pub(super) fn make(config: &Config, controller: &Controller, wake: channel::Sender<()>) -> Made {
+    let (width, height) = controller.image_size();
+    let (image_writer, images) = latest::channel(|| ImageBuffer {
+        stamp: Time(0),
+        width,
+        height,
+        pixels: vec![0; width * height * 3],
+    });
+    let planner_joints = Arc::new(ArrayQueue::new(1024));
+    let (joint_writer, executor_joints) = latest::channel(JointSample::default);
+    let (plan_records, plans) = latest::channel(|| PlanRecord {
+        plan: controller.empty_plan(),
+        trace: PlanTrace::with_capacity(config.trace.iterations as usize),
+        belief: vec![0.0; controller.belief().len()],
+    });
+    let tick_records = Arc::new(ArrayQueue::new(1024));
+    Made {
+        ports: Ports {
+            images: ImagePort {
+                buffer: image_writer,
+                wake,
+                width,
+                height,
+            },
+            joints: JointPort {
+                planner: Arc::clone(&planner_joints),
+                executor: joint_writer,
+                joints: controller.robot().names().len(),
+            },
+            plans,
+            ticks: Arc::clone(&tick_records),
+        },
+        images,
+        planner_joints,
+        executor_joints,
+        plan_records,
+        tick_records,
+    }
+}
