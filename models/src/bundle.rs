@@ -61,13 +61,14 @@ impl Bundle {
         let weights = graphs
             .get(&Graph::Dynamics)
             .and_then(|bytes| verify::weights(bytes, &manifest, &mut mismatches));
-        let golden = files
-            .get(crate::golden::GOLDEN_FILE)
-            .and_then(|bytes| match Golden::from_bytes(bytes) {
-                Ok(golden) => Some(golden),
-                Err(e) => {
-                    mismatches.push(format!("golden.postcard cannot be read: {e}"));
-                    None
+        let golden =
+            files.get(crate::golden::GOLDEN_FILE).and_then(|bytes| {
+                match Golden::from_bytes(bytes) {
+                    Ok(golden) => Some(golden),
+                    Err(e) => {
+                        mismatches.push(format!("golden.postcard cannot be read: {e}"));
+                        None
+                    }
                 }
             });
         let mut bundle = Self {

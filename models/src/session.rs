@@ -87,10 +87,8 @@ impl Bound {
             .map_err(|e| e.to_string())?;
         let mut selector = OutputSelector::default();
         for port in &expected_outputs {
-            selector = selector.preallocate(
-                port.name,
-                zeros(port, batch).map_err(|e| e.to_string())?,
-            );
+            selector =
+                selector.preallocate(port.name, zeros(port, batch).map_err(|e| e.to_string())?);
         }
         let options = RunOptions::new()
             .map_err(|e| e.to_string())?

@@ -313,9 +313,7 @@ fn golden_case(bundle: &Bundle, case: &GoldenCase) -> Result<f32, String> {
         wanted.push(&tensor.data);
     }
 
-    let mut bound = bundle
-        .bound(case.graph, batch)
-        .map_err(|e| e.to_string())?;
+    let mut bound = bundle.bound(case.graph, batch).map_err(|e| e.to_string())?;
     for (index, data) in given.into_iter().enumerate() {
         match data {
             GoldenData::F32(data) => bound.input(index).copy_from_slice(data),

@@ -1,0 +1,273 @@
+//! The graphs `observe`, `reward`, `rollout` and `decode`.
+
+use latco_models::{Graph, Manifest};
+use ndarray::{Array1, Array2};
+
+use crate::builder::{Attribute, Builder, Value};
+use crate::dynamics::{halves, prior_mean, transition};
+use crate::weights::{Conv, Decoder, Encoder, Mlp, PixelScaling, RssmWeights};
+
+/// Camera image, joints, previous state and action to the posterior.
+pub(crate) fn observe(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
+    let mut b = Builder::new("observe", Graph::Observe.batch_name());
+    b.inputs(&Graph::Observe.inputs(manifest));
+    let sizes = w.sizes();
+    let (height, width) = (manifest.image.height, manifest.image.width);
+
+    let planes = b.transpose(&"image".to_owned(), &[0, 3, 1, 2]);
+    // 1 is ONNX's number for f32.
+    let floats = b.node("Cast", &[&planes], &[Attribute::Int("to", 1)]);
+    let scale = b.scalar(w.pixels.scale);
+    let mut pixels = b.op("Mul", &[&floats, &scale]);
+    if w.pixels.offset != 0.0 {
+        let offset = b.scalar(w.pixels.offset);
+        pixels = b.op("Add", &[&pixels, &offset]);
+    }
+    let features = encode(&mut b, &w.encoder, &pixels, height, width);
+
+    let parts = b.split(&"state".to_owned(), &[sizes.stoch, sizes.deter]);
+    let next = transition(&mut b, w, &parts[0], &parts[1], &"action".to_owned());
+    let mut input = vec![next.clone(), features];
+    if let Some(joints) = &w.joints {
+        let mean = b.constant("joints.mean", &joints.mean);
+        let std = b.constant("joints.std", &joints.std);
+        let centred = b.op("Sub", &[&"joints".to_owned(), &mean]);
+        input.push(b.op("Div", &[&centred, &std]));
+    }
+    let input = b.concat(&input.iter().collect::<Vec<_>>(), 1);
+    let pre = b.dense("obs1", &w.obs1, &input);
+    let e = b.op("Elu", &[&pre]);
+    let (mean, deviation) = halves(&w.obs2);
+    let m = b.dense("obs2_mean", &mean, &e);
+    let sd = b.dense("obs2_std", &deviation, &e);
+    let std = b.deviation(&sd, w.min_std);
+    let mean = b.concat(&[&m, &next], 1);
+    b.outputs(&Graph::Observe.outputs(manifest), &[&mean, &std]);
+    b.finish()
+}
+
+fn convolve(b: &mut Builder, name: &str, layer: &Conv, x: &Value) -> Value {
+    let kernel = b.constant(&format!("{name}.kernel"), &layer.kernel);
+    let bias = b.constant(&format!("{name}.bias"), &layer.bias);
+    let (_, _, kh, kw) = layer.kernel.dim();
+    let (stride, padding) = (layer.stride as i64, layer.padding as i64);
+    b.node(
+        "Conv",
+        &[x, &kernel, &bias],
+        &[
+            Attribute::Ints("kernel_shape", &[kh as i64, kw as i64]),
+            Attribute::Ints("strides", &[stride, stride]),
+            Attribute::Ints("pads", &[padding; 4]),
+        ],
+    )
+}
+
+fn encode(
+    b: &mut Builder,
+    encoder: &Encoder,
+    pixels: &Value,
+    height: usize,
+    width: usize,
+) -> Value {
+    let mut x = pixels.clone();
+    match encoder {
+        Encoder::Conv { layers } => {
+            for (index, layer) in layers.iter().enumerate() {
+                let pre = convolve(b, &format!("encoder.{index}"), layer, &x);
+                x = b.op("Relu", &[&pre]);
+            }
+            b.node("Flatten", &[&x], &[Attribute::Int("axis", 1)])
+        }
+        Encoder::Keypoint {
+            layers,
+            mlp,
+            whiten,
+        } => {
+            let mut shape = (3, height, width);
+            for (index, layer) in layers.iter().enumerate() {
+                x = convolve(b, &format!("encoder.{index}"), layer, &x);
+                if index + 1 < layers.len() {
+                    x = b.op("Relu", &[&x]);
+                }
+                shape = layer.output(shape).expect("the weights were validated");
+            }
+            let (channels, h, w) = shape;
+            let values = b.reshape(&x, &[0, channels, h * w]);
+            let p = b.node("Softmax", &[&values], &[Attribute::Int("axis", 2)]);
+            let grid = b.constant("encoder.grid", &grid(h, w));
+            let xy = b.op("MatMul", &[&p, &grid]);
+            let weighted = b.op("Mul", &[&p, &values]);
+            let axis = b.integers(&[2]);
+            let expected = b.node(
+                "ReduceSum",
+                &[&weighted, &axis],
+                &[Attribute::Int("keepdims", 1)],
+            );
+            let presence = b.op("Sigmoid", &[&expected]);
+            let points = b.concat(&[&xy, &presence], 2);
+            let points = b.reshape(&points, &[0, 3 * channels]);
+            let code = b.mlp("encoder.mlp", mlp, &points);
+            b.dense("encoder.whiten", whiten, &code)
+        }
+    }
+}
+
+/// Column and row of every pixel, -1 to 1, `[height * width, 2]`.
+pub(crate) fn grid(height: usize, width: usize) -> Array2<f32> {
+    let place = |index: usize, count: usize| {
+        if count < 2 {
+            0.0
+        } else {
+            2.0 * index as f32 / (count - 1) as f32 - 1.0
+        }
+    };
+    Array2::from_shape_fn((height * width, 2), |(pixel, axis)| match axis {
+        0 => place(pixel % width, width),
+        _ => place(pixel / width, height),
+    })
+}
+
+/// States to rewards and analytic gradients.
+pub(crate) fn reward(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
+    let mut b = Builder::new("reward", Graph::Reward.batch_name());
+    b.inputs(&Graph::Reward.inputs(manifest));
+    let layers = &w.reward.layers;
+    let mut x: Value = "state".to_owned();
+    let mut slopes = Vec::new();
+    for (index, layer) in layers.iter().enumerate() {
+        x = b.dense(&format!("reward.{index}"), layer, &x);
+        if index + 1 < layers.len() {
+            let (next, slope) = b.elu_with_slope(&x);
+            x = next;
+            slopes.push(slope);
+        }
+    }
+    let axis = b.integers(&[1]);
+    let reward = b.op("Squeeze", &[&x, &axis]);
+
+    // Backward: the last layer's only column, scaled by the slopes, through the transposed kernels.
+    let last = layers.last().expect("the weights were validated");
+    let column: Array1<f32> = last.kernel.column(0).to_owned();
+    let mut gradient = b.constant("reward.last_column", &column);
+    for (index, slope) in slopes.iter().enumerate().rev() {
+        let scaled = b.op("Mul", &[slope, &gradient]);
+        let kernel = b.constant(&format!("reward.{index}.kernel"), &layers[index].kernel);
+        gradient = b.node("Gemm", &[&scaled, &kernel], &[Attribute::Int("transB", 1)]);
+    }
+    if slopes.is_empty() {
+        // A linear head: the same row for every state.
+        let zero = b.scalar(0.0);
+        let nothing = b.op("Mul", &[&"state".to_owned(), &zero]);
+        gradient = b.op("Add", &[&nothing, &gradient]);
+    }
+    b.outputs(&Graph::Reward.outputs(manifest), &[&reward, &gradient]);
+    b.finish()
+}
+
+/// Action sequences rolled through the prior mean; the weights are stored once and used H times.
+pub(crate) fn rollout(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
+    let mut b = Builder::new("rollout", Graph::Rollout.batch_name());
+    b.inputs(&Graph::Rollout.inputs(manifest));
+    let sizes = w.sizes();
+    let horizon = manifest.dims.horizon;
+    let flat = b.reshape(&"action".to_owned(), &[0, horizon * sizes.action]);
+    let actions = b.split(&flat, &vec![sizes.action; horizon]);
+    let parts = b.split(&"state".to_owned(), &[sizes.stoch, sizes.deter]);
+    let (mut s, mut h) = (parts[0].clone(), parts[1].clone());
+    let mut rewards = Vec::new();
+    for action in &actions {
+        h = transition(&mut b, w, &s, &h, action);
+        s = prior_mean(&mut b, w, &h);
+        let z = b.concat(&[&s, &h], 1);
+        rewards.push(b.mlp("reward", &w.reward, &z));
+    }
+    let rewards = b.concat(&rewards.iter().collect::<Vec<_>>(), 1);
+    let (low, high) = (b.scalar(0.0), b.scalar(1.0));
+    let clamped = b.op("Clip", &[&rewards, &low, &high]);
+    let axis = b.integers(&[1]);
+    let returns = b.node(
+        "ReduceSum",
+        &[&clamped, &axis],
+        &[Attribute::Int("keepdims", 0)],
+    );
+    b.outputs(&Graph::Rollout.outputs(manifest), &[&rewards, &returns]);
+    b.finish()
+}
+
+/// States to images.
+pub(crate) fn decode(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
+    let mut b = Builder::new("decode", Graph::Decode.batch_name());
+    b.inputs(&Graph::Decode.inputs(manifest));
+    let state: Value = "state".to_owned();
+    let (height, width) = (manifest.image.height, manifest.image.width);
+    let image = match &w.decoder {
+        Decoder::Conv { input, layers } => {
+            let features = b.dense("decoder.input", input, &state);
+            let mut x = b.reshape(&features, &[0, input.outputs(), 1, 1]);
+            for (index, layer) in layers.iter().enumerate() {
+                let kernel = b.constant(&format!("decoder.{index}.kernel"), &layer.kernel);
+                let bias = b.constant(&format!("decoder.{index}.bias"), &layer.bias);
+                let (_, _, kh, kw) = layer.kernel.dim();
+                let stride = layer.stride as i64;
+                x = b.node(
+                    "ConvTranspose",
+                    &[&x, &kernel, &bias],
+                    &[
+                        Attribute::Ints("kernel_shape", &[kh as i64, kw as i64]),
+                        Attribute::Ints("strides", &[stride, stride]),
+                    ],
+                );
+                if index + 1 < layers.len() {
+                    x = b.op("Relu", &[&x]);
+                }
+            }
+            let rows = b.transpose(&x, &[0, 2, 3, 1]);
+            unscale(&mut b, w.pixels, &rows)
+        }
+        Decoder::Patch {
+            head,
+            unwhiten,
+            mlp,
+            patch,
+            sigmoid,
+        } => patches(
+            &mut b,
+            w,
+            (head, unwhiten, mlp),
+            (*patch, height, width),
+            *sigmoid,
+        ),
+    };
+    let (low, high) = (b.scalar(0.0), b.scalar(1.0));
+    let image = b.op("Clip", &[&image, &low, &high]);
+    b.outputs(&Graph::Decode.outputs(manifest), &[&image]);
+    b.finish()
+}
+
+fn patches(
+    b: &mut Builder,
+    w: &RssmWeights,
+    (head, unwhiten, mlp): (&Mlp, &crate::weights::Dense, &Mlp),
+    (patch, height, width): (usize, usize, usize),
+    sigmoid: bool,
+) -> Value {
+    let white = b.mlp("decoder.head", head, &"state".to_owned());
+    let code = b.dense("decoder.unwhiten", unwhiten, &white);
+    let flat = b.mlp("decoder.mlp", mlp, &code);
+    let split = b.reshape(&flat, &[0, height / patch, width / patch, patch, patch, 3]);
+    let rows = b.transpose(&split, &[0, 1, 3, 2, 4, 5]);
+    let image = b.reshape(&rows, &[0, height, width, 3]);
+    if sigmoid {
+        b.op("Sigmoid", &[&image])
+    } else {
+        unscale(b, w.pixels, &image)
+    }
+}
+
+/// Scaled pixel values to 0..1: a byte b is `b * scale + offset` when scaled and b / 255 as output.
+fn unscale(b: &mut Builder, pixels: PixelScaling, x: &Value) -> Value {
+    let factor = b.scalar(1.0 / (255.0 * pixels.scale));
+    let summand = b.scalar(-pixels.offset / (255.0 * pixels.scale));
+    let scaled = b.op("Mul", &[x, &factor]);
+    b.op("Add", &[&scaled, &summand])
+}

@@ -1,0 +1,107 @@
+//! What a bundle says about itself besides its weights.
+
+use std::collections::BTreeMap;
+
+use latco_models::manifest::{
+    Action, Dims, Dynamics, DynamicsKind, FORMAT_VERSION, Gate, Image, Initialisers, Joints,
+    Manifest, Reward, RewardKind,
+};
+
+use crate::dynamics::names;
+use crate::weights::RssmWeights;
+
+/// What a bundle says about itself besides its weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metadata {
+    /// Task, for example `reach`.
+    pub task: String,
+    /// Seconds between two model steps.
+    pub control_period_s: f64,
+    /// Version of the trainer.
+    pub trainer_version: String,
+    /// Sum over the training data; empty for random weights.
+    pub data_hash: String,
+    /// Trained horizon H; the rollout graph is unrolled over it.
+    pub horizon: usize,
+    /// Rows of the camera image.
+    pub image_height: usize,
+    /// Columns of the camera image.
+    pub image_width: usize,
+    /// Command per unit of action `[na]`, rad/s for joint velocities.
+    pub action_scale: Vec<f32>,
+    /// Largest magnitude of a normalised action.
+    pub action_limit: f32,
+    /// Joint names in order; empty if the data have no joint states.
+    pub joint_names: Vec<String>,
+    /// Lower position limits, rad, one per joint.
+    pub position_lower_rad: Vec<f64>,
+    /// Upper position limits, rad, one per joint.
+    pub position_upper_rad: Vec<f64>,
+    /// Velocity limits, rad/s, one per joint.
+    pub velocity_limit_rad_s: Vec<f64>,
+    /// What the reward head predicts.
+    pub reward_kind: RewardKind,
+    /// Measurements made after training.
+    pub gates: BTreeMap<String, Gate>,
+}
+
+impl Metadata {
+    /// The manifest of a bundle of these weights, without its files' sums.
+    pub fn manifest(&self, weights: &RssmWeights, kind: DynamicsKind) -> Manifest {
+        let sizes = weights.sizes();
+        let (mean, std) = match &weights.joints {
+            Some(joints) => (joints.mean.to_vec(), joints.std.to_vec()),
+            None => (Vec::new(), Vec::new()),
+        };
+        Manifest {
+            format_version: FORMAT_VERSION,
+            task: self.task.clone(),
+            control_period_s: self.control_period_s,
+            trainer_version: self.trainer_version.clone(),
+            data_hash: self.data_hash.clone(),
+            dims: Dims {
+                stoch: sizes.stoch,
+                deter: sizes.deter,
+                action: sizes.action,
+                hidden: sizes.hidden,
+                horizon: self.horizon,
+            },
+            image: Image {
+                height: self.image_height,
+                width: self.image_width,
+                encoding: "rgb8".to_owned(),
+                scale: weights.pixels.scale,
+                offset: weights.pixels.offset,
+            },
+            action: Action {
+                scale: self.action_scale.clone(),
+                limit: self.action_limit,
+            },
+            joints: Joints {
+                names: self.joint_names.clone(),
+                observed: weights.joints.is_some(),
+                position_lower_rad: self.position_lower_rad.clone(),
+                position_upper_rad: self.position_upper_rad.clone(),
+                velocity_limit_rad_s: self.velocity_limit_rad_s.clone(),
+                mean,
+                std,
+            },
+            reward: Reward {
+                kind: self.reward_kind,
+            },
+            dynamics: Dynamics {
+                kind,
+                min_std: weights.min_std,
+                initialisers: (kind == DynamicsKind::GruFactors).then(|| Initialisers {
+                    input_kernel: names::INPUT_KERNEL.to_owned(),
+                    gru_input_kernel: names::GRU_INPUT_KERNEL.to_owned(),
+                    gru_recurrent_kernel: names::GRU_RECURRENT_KERNEL.to_owned(),
+                    prior_kernel: names::PRIOR_KERNEL.to_owned(),
+                    mean_kernel: names::MEAN_KERNEL.to_owned(),
+                }),
+            },
+            gates: self.gates.clone(),
+            files: BTreeMap::new(),
+        }
+    }
+}
