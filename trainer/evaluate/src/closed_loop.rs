@@ -1,0 +1,142 @@
+//! Controller, executor and simulated robot, one control period at a time.
+
+use std::time::Duration;
+
+use latco_controller::inputs::{ImageInput, Inputs, JointInput};
+use latco_controller::plan::Plan;
+use latco_controller::trace::PlanTrace;
+use latco_controller::{Clock, Config, Controller, Executor, SetupError, Tick, Time, latest};
+use latco_envs::Robot;
+use latco_models::Bundle;
+
+/// The parts of the loop that carry something from period to period.
+pub struct ClosedLoop {
+    config: Config,
+    controller: Controller,
+    executor: Executor,
+    plans: latest::Writer<Plan>,
+    pixels: Vec<u8>,
+    side: usize,
+    now: Time,
+    tick_period: Duration,
+    ticks: u32,
+}
+
+/// What happened in one control period.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PeriodReport {
+    /// When it began, in simulated time.
+    pub start: Time,
+    /// The controller's step on the image of that time.
+    pub tick: Tick,
+}
+
+impl ClosedLoop {
+    /// A loop for the robot the bundle was trained for.
+    ///
+    /// # Errors
+    /// The controller cannot be made.
+    pub fn new(config: &Config, bundle: &Bundle) -> Result<Self, SetupError> {
+        let controller = Controller::new(config, bundle)?;
+        let side = bundle.manifest().image.width;
+        let period = controller.period();
+        // A whole number of command ticks in a period, at the rate nearest to the configured one.
+        let ticks = (period.as_secs_f64() * config.control.command_rate_hz)
+            .round()
+            .max(1.0) as u32;
+        let (plans, reader) = latest::channel(|| controller.empty_plan());
+        let executor = Executor::new(config, controller.robot(), reader);
+        Ok(Self {
+            config: config.clone(),
+            executor,
+            plans,
+            pixels: vec![0; side * side * 3],
+            side,
+            now: Time(0),
+            tick_period: period / ticks,
+            ticks,
+            controller,
+        })
+    }
+
+    /// Name of the planner.
+    #[must_use]
+    pub fn planner_name(&self) -> &'static str {
+        self.controller.planner_name()
+    }
+
+    /// The controller.
+    #[must_use]
+    pub fn controller(&self) -> &Controller {
+        &self.controller
+    }
+
+    /// The newest plan.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        self.controller.plan()
+    }
+
+    /// Iterations of the newest plan.
+    #[must_use]
+    pub fn trace(&self) -> &PlanTrace {
+        self.controller.trace()
+    }
+
+    /// The newest camera image, rgb8.
+    #[must_use]
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// A new episode at time 0 with nothing remembered. The planner's random numbers depend on the
+    /// configured seed and `episode` alone.
+    pub fn begin(&mut self, episode: u64) {
+        self.controller.reset(episode);
+        let (plans, reader) = latest::channel(|| self.controller.empty_plan());
+        self.plans = plans;
+        self.executor = Executor::new(&self.config, self.controller.robot(), reader);
+        self.now = Time(0);
+    }
+
+    /// One control period: looks at the robot, plans, and moves it at the command rate.
+    pub fn period(&mut self, robot: &mut dyn Robot, clock: &dyn Clock) -> PeriodReport {
+        let start = self.now;
+        robot.render(&mut self.pixels);
+        let joints = JointInput {
+            stamp: start,
+            positions: robot.positions(),
+            velocities: robot.velocities(),
+        };
+        let inputs = Inputs {
+            image: Some(ImageInput {
+                stamp: start,
+                width: self.side,
+                height: self.side,
+                pixels: &self.pixels,
+            }),
+            joints: Some(joints),
+        };
+        let tick = self.controller.step(&inputs, start, clock);
+        if tick.new_plan {
+            self.plans.value_mut().copy_from(self.controller.plan());
+            self.plans.publish();
+        }
+        for number in 0..self.ticks {
+            let time = start + self.tick_period * number;
+            let joints = JointInput {
+                stamp: time,
+                positions: robot.positions(),
+                velocities: robot.velocities(),
+            };
+            self.executor
+                .joints(&joints)
+                .expect("simulated joint states are finite and in order");
+            let point = self.executor.tick(time);
+            self.controller.record_sent(time, &point.velocities);
+            robot.advance(&point.velocities, self.tick_period.as_secs_f64());
+        }
+        self.now = start + self.controller.period();
+        PeriodReport { start, tick }
+    }
+}

@@ -1,0 +1,290 @@
+//! Closed-loop evaluation: the controller core against a simulated robot, in one process and in
+//! simulated time.
+//!
+//! The timing is that of the node: the image of time t gives a plan whose first own action
+//! applies one period later, the executor turns plans into set-points at the command rate, and the
+//! belief is fed with what was really sent. Simulated time stands still while the planner thinks,
+//! so that without a time budget in the configuration the result depends on the seed alone.
+//!
+//! ```no_run
+//! use std::ops::ControlFlow;
+//! use latco_controller::Config;
+//! use latco_evaluate::{Options, evaluate};
+//!
+//! let bundle = latco_models::Bundle::load("models/bundles/reach", &Default::default())?;
+//! let options = Options { task: "reach".into(), episodes: 100, seed: 0, expert: true };
+//! let result = evaluate(&bundle, &Config::default(), &options, |_| ControlFlow::Continue(()))?;
+//! println!("{:.2} of {} episodes", result.success, result.episodes);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod closed_loop;
+mod statistics;
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use latco_controller::time::MonotonicClock;
+use latco_controller::{Config, SetupError, Time};
+use latco_envs::{EnvError, PolicyKind, Robot};
+use latco_models::Bundle;
+use serde::Serialize;
+
+pub use closed_loop::{ClosedLoop, PeriodReport};
+pub use statistics::{percentile, wilson_interval};
+
+/// What to evaluate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Name of the simulated task.
+    pub task: String,
+    /// Number of episodes.
+    pub episodes: u32,
+    /// Episode k has the robot's seed [`latco_envs::EVALUATION_SEED`]` + seed + k`.
+    pub seed: u64,
+    /// Whether the scripted expert is run on the same episodes.
+    pub expert: bool,
+}
+
+/// Why nothing could be evaluated.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluateError {
+    /// No such simulated robot.
+    #[error(transparent)]
+    Env(#[from] EnvError),
+    /// The controller cannot be made.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The bundle is for another robot.
+    #[error("the bundle does not fit the task {task}:{}", .mismatches.iter().fold(String::new(), |t, m| t + "\n  " + m))]
+    Mismatch {
+        /// The task.
+        task: String,
+        /// Every mismatch.
+        mismatches: Vec<String>,
+    },
+}
+
+/// One episode.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Episode {
+    /// Seed of the robot.
+    pub seed: u64,
+    /// Solved after any of its steps.
+    pub success: bool,
+    /// Solved after its last step.
+    pub success_at_end: bool,
+    /// Sum of the rewards after each step.
+    pub episode_return: f64,
+    /// What the first plan promised: its clipped rollout return.
+    pub predicted_return: f64,
+    /// Whether the scripted expert solves it; none if it was not run.
+    pub expert_success: Option<bool>,
+    /// Measured time of each plan, ms.
+    #[serde(skip)]
+    pub plan_ms: Vec<f64>,
+    /// Iterations of each plan.
+    #[serde(skip)]
+    pub iterations: Vec<u32>,
+    /// How often plans ended for each cause.
+    pub stop_causes: BTreeMap<&'static str, u64>,
+}
+
+/// All episodes together. The field names are those of `latco-train eval --json`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Evaluation {
+    /// Name of the task.
+    pub task: String,
+    /// Name of the planner.
+    pub planner: String,
+    /// Episodes that were run.
+    pub episodes: usize,
+    /// Share of episodes solved after any step.
+    pub success: f64,
+    /// Lower end of the 95 % Wilson interval of `success`.
+    pub success_low: f64,
+    /// Upper end.
+    pub success_high: f64,
+    /// Share of episodes solved after the last step.
+    pub success_at_end: f64,
+    /// Share of the same episodes that the scripted expert solves; none if it was not run.
+    pub expert_success: Option<f64>,
+    /// Mean sum of rewards.
+    pub mean_return: f64,
+    /// Mean of what the first plans promised.
+    pub mean_predicted_return: f64,
+    /// Median time of a plan, ms.
+    pub plan_ms_p50: f64,
+    /// 99th percentile of the time of a plan, ms.
+    pub plan_ms_p99: f64,
+    /// Plans made.
+    pub plans: usize,
+    /// Median iterations of a plan.
+    pub iterations_median: f64,
+    /// How often plans ended for each cause.
+    pub stop_causes: BTreeMap<&'static str, u64>,
+    /// First seed.
+    pub seed: u64,
+    /// Seeds of the episodes that were not solved.
+    pub failed_seeds: Vec<u64>,
+}
+
+/// Runs the episodes; `progress` sees each and may end the evaluation early. The result then holds
+/// the episodes that are done.
+///
+/// # Errors
+/// [`EvaluateError`].
+pub fn evaluate(
+    bundle: &Bundle,
+    config: &Config,
+    options: &Options,
+    mut progress: impl FnMut(&Episode) -> ControlFlow<()>,
+) -> Result<Evaluation, EvaluateError> {
+    let image = &bundle.manifest().image;
+    let mut robot = latco_envs::make(&options.task, image.width)?;
+    check(bundle, options, robot.as_ref())?;
+    let mut closed_loop = ClosedLoop::new(config, bundle)?;
+    let clock = MonotonicClock::starting_at(Time(0));
+    let mut episodes = Vec::new();
+    for number in 0..u64::from(options.episodes) {
+        let seed = latco_envs::EVALUATION_SEED + options.seed + number;
+        let mut episode = run_episode(&mut closed_loop, robot.as_mut(), seed, &clock);
+        if options.expert {
+            episode.expert_success = Some(expert_solves(robot.as_mut(), seed));
+        }
+        let flow = progress(&episode);
+        episodes.push(episode);
+        if flow.is_break() {
+            break;
+        }
+    }
+    Ok(summarise(
+        options,
+        closed_loop.planner_name(),
+        options.seed,
+        &episodes,
+    ))
+}
+
+fn check(bundle: &Bundle, options: &Options, robot: &dyn Robot) -> Result<(), EvaluateError> {
+    let manifest = bundle.manifest();
+    let mut mismatches = Vec::new();
+    let mut differ = |what: &str, bundle: String, task: String| {
+        if bundle != task {
+            mismatches.push(format!("{what}: the bundle has {bundle}, the robot {task}"));
+        }
+    };
+    let text = |value: &dyn std::fmt::Debug| format!("{value:?}");
+    differ(
+        "joint names",
+        text(&manifest.joints.names),
+        text(&robot.joint_names()),
+    );
+    differ(
+        "image sides",
+        text(&(manifest.image.width, manifest.image.height)),
+        text(&(robot.image_size(), robot.image_size())),
+    );
+    differ(
+        "control period in s",
+        text(&manifest.control_period_s),
+        text(&robot.control_period_s()),
+    );
+    if mismatches.is_empty() {
+        Ok(())
+    } else {
+        Err(EvaluateError::Mismatch {
+            task: options.task.clone(),
+            mismatches,
+        })
+    }
+}
+
+fn run_episode(
+    closed_loop: &mut ClosedLoop,
+    robot: &mut dyn Robot,
+    seed: u64,
+    clock: &MonotonicClock,
+) -> Episode {
+    robot.reset(seed);
+    closed_loop.begin(seed);
+    let mut episode = Episode {
+        seed,
+        ..Episode::default()
+    };
+    for step in 0..robot.episode_steps() {
+        let report = closed_loop.period(robot, clock);
+        if let Some(plan) = report.tick.plan {
+            episode
+                .plan_ms
+                .push(report.tick.plan_time.as_secs_f64() * 1e3);
+            episode.iterations.push(plan.iterations);
+            *episode.stop_causes.entry(plan.stop.name()).or_default() += 1;
+            if step == 0 {
+                episode.predicted_return = f64::from(plan.predicted_return);
+            }
+        }
+        episode.episode_return += robot.reward();
+        episode.success |= robot.success();
+        episode.success_at_end = robot.success();
+    }
+    episode
+}
+
+fn expert_solves(robot: &mut dyn Robot, seed: u64) -> bool {
+    let mut policy = PolicyKind::Expert.make();
+    let mut action = vec![0.0; robot.joints()];
+    robot.reset(seed);
+    policy.begin(robot, seed);
+    (0..robot.episode_steps()).any(|_| {
+        policy.act(robot, &mut action);
+        robot.step(&action);
+        robot.success()
+    })
+}
+
+fn summarise(options: &Options, planner: &str, seed: u64, episodes: &[Episode]) -> Evaluation {
+    let count = episodes.len();
+    let share = |solved: usize| solved as f64 / count.max(1) as f64;
+    let mean = |value: fn(&Episode) -> f64| {
+        episodes.iter().map(value).sum::<f64>() / count.max(1) as f64
+    };
+    let successes = episodes.iter().filter(|e| e.success).count();
+    let (success_low, success_high) = wilson_interval(successes, count);
+    let mut plan_ms: Vec<f64> = episodes.iter().flat_map(|e| e.plan_ms.clone()).collect();
+    let mut iterations: Vec<f64> = (episodes.iter())
+        .flat_map(|e| e.iterations.iter().map(|&i| f64::from(i)))
+        .collect();
+    let mut stop_causes = BTreeMap::new();
+    for (cause, times) in episodes.iter().flat_map(|e| &e.stop_causes) {
+        *stop_causes.entry(*cause).or_default() += times;
+    }
+    Evaluation {
+        task: options.task.clone(),
+        planner: planner.to_owned(),
+        episodes: count,
+        success: share(successes),
+        success_low,
+        success_high,
+        success_at_end: share(episodes.iter().filter(|e| e.success_at_end).count()),
+        expert_success: options.expert.then(|| {
+            share(
+                episodes
+                    .iter()
+                    .filter(|e| e.expert_success == Some(true))
+                    .count(),
+            )
+        }),
+        mean_return: mean(|e| e.episode_return),
+        mean_predicted_return: mean(|e| e.predicted_return),
+        plan_ms_p50: percentile(&mut plan_ms, 0.5),
+        plan_ms_p99: percentile(&mut plan_ms, 0.99),
+        plans: plan_ms.len(),
+        iterations_median: percentile(&mut iterations, 0.5),
+        stop_causes,
+        seed,
+        failed_seeds: (episodes.iter().filter(|e| !e.success))
+            .map(|e| e.seed)
+            .collect(),
+    }
+}
