@@ -1,0 +1,238 @@
+//! ONNX Runtime against the plain reference implementation, both families of encoders and decoders.
+
+mod support;
+
+use latco_export::{Family, RandomSpec, golden, random_weights, reference, write_bundle_of_kind};
+use latco_models::{Bundle, DynamicsKind, Graph, LoadOptions, report};
+use ndarray::{Array2, Array3, Array4};
+use support::{Fixture, small};
+
+/// Deterministic numbers between -1 and 1.
+fn wave(count: usize, phase: f32) -> Vec<f32> {
+    (0..count).map(|i| (i as f32 * 0.7 + phase).sin()).collect()
+}
+
+fn close(name: &str, expected: impl IntoIterator<Item = f32>, got: &[f32], tolerance: f32) {
+    let expected: Vec<f32> = expected.into_iter().collect();
+    assert_eq!(expected.len(), got.len(), "{name}");
+    for (at, (e, g)) in expected.iter().zip(got).enumerate() {
+        assert!(
+            (e - g).abs() <= tolerance * e.abs().max(1.0),
+            "{name}[{at}] is {g}, expected {e}"
+        );
+    }
+}
+
+#[test]
+fn golden_vectors_and_jacobian_agree_at_load() {
+    let specs = [
+        small(Family::Conv),
+        small(Family::Keypoint),
+        RandomSpec::planet(),
+        RandomSpec::keypoint(),
+    ];
+    for spec in specs {
+        let bundle = Fixture::new(&spec, 3).load().unwrap();
+        let verification = bundle.verification();
+        assert_eq!(verification.golden_worst.len(), Graph::ALL.len());
+        for (graph, worst) in &verification.golden_worst {
+            assert!(*worst < 2e-5, "{graph} of {spec:?} differs by {worst}");
+        }
+        assert!(
+            verification.jacobian_worst < 5e-3,
+            "{spec:?}: {}",
+            verification.jacobian_worst
+        );
+    }
+}
+
+/// Batch sizes other than that of the golden vectors, through the typed sessions.
+#[test]
+fn typed_sessions_agree_with_the_reference() {
+    for family in [Family::Conv, Family::Keypoint] {
+        let spec = small(family);
+        let (weights, _) = random_weights(&spec, 11);
+        let bundle = Fixture::new(&spec, 11).load().unwrap();
+        let (n, na, h, side) = (
+            spec.stoch + spec.deter,
+            spec.action,
+            spec.horizon,
+            spec.image,
+        );
+        let state =
+            |count: usize| Array2::from_shape_vec((count, n), wave(count * n, 0.3)).unwrap();
+        let action =
+            |count: usize| Array2::from_shape_vec((count, na), wave(count * na, 1.1)).unwrap();
+
+        let mut observe = bundle.observe(2).unwrap();
+        let pixels: Vec<u8> = (0..2 * side * side * 3)
+            .map(|i| (i * 37 % 251) as u8)
+            .collect();
+        let joints =
+            Array2::from_shape_vec((2, 2 * spec.joints), wave(4 * spec.joints, 0.9)).unwrap();
+        observe.image_mut().copy_from_slice(&pixels);
+        match observe.joints_mut() {
+            Some(buffer) => buffer.copy_from_slice(joints.as_slice().unwrap()),
+            None => assert_eq!(spec.joints, 0),
+        }
+        observe
+            .state_mut()
+            .copy_from_slice(state(2).as_slice().unwrap());
+        observe
+            .action_mut()
+            .copy_from_slice(action(2).as_slice().unwrap());
+        observe.run().unwrap();
+        let image = Array4::from_shape_vec((2, side, side, 3), pixels).unwrap();
+        let (mean, std) = reference::observe(
+            &weights,
+            &image,
+            Some(joints.view()),
+            state(2).view(),
+            action(2).view(),
+        );
+        close("posterior mean", mean, observe.mean(), 2e-5);
+        close("posterior std", std, observe.std(), 2e-5);
+
+        let mut dynamics = bundle.dynamics(7).unwrap();
+        dynamics
+            .state_mut()
+            .copy_from_slice(state(7).as_slice().unwrap());
+        dynamics
+            .action_mut()
+            .copy_from_slice(action(7).as_slice().unwrap());
+        dynamics.run().unwrap();
+        let expected = reference::dynamics(&weights, state(7).view(), action(7).view());
+        close("prior mean", expected.mean, dynamics.mean(), 2e-5);
+        close("prior std", expected.std, dynamics.std(), 2e-5);
+        close("factors", expected.factors, dynamics.factors(), 2e-5);
+        assert!(dynamics.jacobian_state().is_empty());
+
+        let mut reward = bundle.reward(h).unwrap();
+        reward
+            .state_mut()
+            .copy_from_slice(state(h).as_slice().unwrap());
+        reward.run().unwrap();
+        let (value, gradient) = reference::reward(&weights, state(h).view());
+        close("reward", value, reward.reward(), 2e-5);
+        close("gradient", gradient, reward.gradient(), 2e-5);
+
+        let mut rollout = bundle.rollout(5).unwrap();
+        let actions = Array3::from_shape_vec((5, h, na), wave(5 * h * na, 0.2)).unwrap();
+        rollout
+            .state_mut()
+            .copy_from_slice(state(5).as_slice().unwrap());
+        rollout
+            .action_mut()
+            .copy_from_slice(actions.as_slice().unwrap());
+        rollout.run().unwrap();
+        let (rewards, returns) = reference::rollout(&weights, state(5).view(), actions.view());
+        close("rewards", rewards, rollout.rewards(), 2e-5);
+        close("returns", returns, rollout.returns(), 2e-5);
+
+        let mut decode = bundle.decode(3).unwrap();
+        decode
+            .state_mut()
+            .copy_from_slice(state(3).as_slice().unwrap());
+        decode.run().unwrap();
+        let images = reference::decode(&weights, state(3).view(), side, side);
+        let inside = images.iter().filter(|&&v| v > 0.0 && v < 1.0).count();
+        assert!(inside * 2 > images.len(), "most pixels must not be clipped");
+        close("image", images, decode.image(), 2e-5);
+    }
+}
+
+/// The reward gradient against central differences of the graph itself.
+#[test]
+fn reward_gradient_is_the_slope_of_the_reward() {
+    let spec = small(Family::Keypoint);
+    let n = spec.stoch + spec.deter;
+    let bundle = Fixture::new(&spec, 5).load().unwrap();
+    let mut reward = bundle.reward(1 + 2 * n).unwrap();
+    let base = wave(n, 0.4);
+    let step = 1e-2;
+    for (row, state) in reward.state_mut().chunks_exact_mut(n).enumerate() {
+        state.copy_from_slice(&base);
+        if row > 0 {
+            state[(row - 1) / 2] += if row % 2 == 1 { step } else { -step };
+        }
+    }
+    reward.run().unwrap();
+    for i in 0..n {
+        let difference = (reward.reward()[1 + 2 * i] - reward.reward()[2 + 2 * i]) / (2.0 * step);
+        let gradient = reward.gradient()[i];
+        assert!(
+            (difference - gradient).abs() < 2e-3,
+            "entry {i}: {gradient}, differences give {difference}"
+        );
+    }
+}
+
+/// A bundle with dense Jacobians is checked and gives the same linearisation as the factors.
+#[test]
+fn dense_kind_gives_the_same_jacobian() {
+    let spec = small(Family::Keypoint);
+    let (weights, metadata) = random_weights(&spec, 9);
+    let mut vectors = golden::from_reference(&weights, &metadata, 3, 2).unwrap();
+    for case in &mut vectors.cases {
+        case.outputs.clear();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let write = |kind| write_bundle_of_kind(folder.path(), &weights, &metadata, &vectors, kind);
+    write(DynamicsKind::Dense).unwrap();
+    let bundle = Bundle::load(folder.path(), &LoadOptions::default()).unwrap();
+    assert!(bundle.weights().is_none());
+    assert!(bundle.verification().jacobian_worst < 5e-3);
+    let (n, na) = (spec.stoch + spec.deter, spec.action);
+    let mut dynamics = bundle.dynamics(2).unwrap();
+    assert_eq!(dynamics.kind(), DynamicsKind::Dense);
+    dynamics.state_mut().copy_from_slice(&wave(2 * n, 0.1));
+    dynamics.action_mut().copy_from_slice(&wave(2 * na, 0.5));
+    dynamics.run().unwrap();
+
+    write(DynamicsKind::GruFactors).unwrap();
+    let factored = Bundle::load(folder.path(), &LoadOptions::default()).unwrap();
+    let mut other = factored.dynamics(2).unwrap();
+    other.state_mut().copy_from_slice(&wave(2 * n, 0.1));
+    other.action_mut().copy_from_slice(&wave(2 * na, 0.5));
+    other.run().unwrap();
+    close("mean", other.mean().to_vec(), dynamics.mean(), 1e-5);
+    let dims = factored.manifest().dims;
+    let gru = factored.weights().unwrap();
+    for t in 0..2 {
+        let row = &other.factors()[t * dims.factors()..][..dims.factors()];
+        let row = latco_models::FactorRow::new(row, &dims);
+        for i in 0..n + na {
+            let mut unit = vec![0.0; n + na];
+            unit[i] = 1.0;
+            let column = gru.jvp(row, &unit[..n], &unit[n..]);
+            let got: Vec<f32> = (0..n)
+                .map(|out| match i.checked_sub(n) {
+                    None => dynamics.jacobian_state()[(t * n + out) * n + i],
+                    Some(a) => dynamics.jacobian_action()[(t * n + out) * na + a],
+                })
+                .collect();
+            close("column", column.into_iter().map(|v| v as f32), &got, 1e-5);
+        }
+    }
+}
+
+#[test]
+fn reports_can_be_serialised_and_hold_every_graph() {
+    let fixture = Fixture::keypoint();
+    let info = report::info(fixture.dir()).unwrap();
+    assert_eq!(info.state, 17);
+    let total: u64 = info.manifest.files.values().map(|f| f.bytes).sum();
+    assert_eq!(info.total_bytes, total);
+    let check = report::check(fixture.dir(), &LoadOptions::default()).unwrap();
+    assert!(check.passed && check.mismatches.is_empty());
+    let bench = report::bench(&fixture.load().unwrap(), 20).unwrap();
+    let json = serde_json::to_value(&bench).unwrap();
+    for graph in Graph::ALL {
+        let latency = &json["graphs"][graph.name()];
+        let median = latency["median_us"].as_f64().unwrap();
+        assert!(median > 0.0 && latency["p99_us"].as_f64().unwrap() >= median);
+    }
+    assert_eq!(json["graphs"]["dynamics"]["batch"], 4);
+    serde_json::to_string(&info).unwrap();
+    serde_json::to_string(&check).unwrap();
+}

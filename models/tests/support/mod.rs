@@ -1,0 +1,78 @@
+//! Random bundles in temporary folders.
+#![allow(dead_code, missing_docs, unreachable_pub)]
+
+use std::path::{Path, PathBuf};
+
+use latco_export::{Family, RandomSpec, write_random_bundle};
+use latco_models::manifest::{FileSum, MANIFEST_FILE};
+use latco_models::verify::sha256;
+use latco_models::{Bundle, BundleError, LoadOptions, Manifest, read_manifest};
+use tempfile::TempDir;
+
+/// A small model of each family: fast to write and to run.
+pub fn small(family: Family) -> RandomSpec {
+    RandomSpec {
+        family,
+        stoch: 5,
+        deter: 12,
+        hidden: 10,
+        action: 2,
+        horizon: 4,
+        image: if family == Family::Conv { 64 } else { 16 },
+        joints: if family == Family::Conv { 0 } else { 2 },
+    }
+}
+
+pub struct Fixture {
+    pub folder: TempDir,
+}
+
+impl Fixture {
+    pub fn new(spec: &RandomSpec, seed: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        write_random_bundle(folder.path(), spec, seed).unwrap();
+        Self { folder }
+    }
+
+    pub fn keypoint() -> Self {
+        Self::new(&small(Family::Keypoint), 7)
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.dir().join(file)
+    }
+
+    pub fn load(&self) -> Result<Bundle, BundleError> {
+        Bundle::load(self.dir(), &LoadOptions::default())
+    }
+
+    /// The mismatches with which the bundle is refused.
+    pub fn refused(&self) -> Vec<String> {
+        match self.load() {
+            Err(BundleError::Refused { mismatches, .. }) => mismatches,
+            other => panic!("expected a refusal, got {other:?}"),
+        }
+    }
+
+    pub fn edit_manifest(&self, edit: impl FnOnce(&mut Manifest)) {
+        let mut manifest = read_manifest(self.dir()).unwrap();
+        edit(&mut manifest);
+        std::fs::write(self.path(MANIFEST_FILE), manifest.to_toml().unwrap()).unwrap();
+    }
+
+    /// Replaces a file and its sum in the manifest, so that only later checks can notice.
+    pub fn replace(&self, file: &str, bytes: &[u8]) {
+        std::fs::write(self.path(file), bytes).unwrap();
+        self.edit_manifest(|manifest| {
+            let sum = FileSum {
+                sha256: sha256(bytes),
+                bytes: bytes.len() as u64,
+            };
+            manifest.files.insert(file.to_owned(), sum);
+        });
+    }
+}
