@@ -1,1 +1,3 @@
 //! Offline trainer: RSSM, data from bags, evaluation, export
+
+pub mod data;

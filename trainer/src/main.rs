@@ -1,3 +1,35 @@
-//! Command line.
+//! `latco-train`: data, training, export and evaluation on the command line.
 
-fn main() {}
+mod commands;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+/// Learns a model of a robot from bags and turns it into a bundle for `latco`.
+#[derive(Parser)]
+#[command(name = "latco-train", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: commands::Command,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,ort=error,mcap=warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
+    match cli.command.run() {
+        Ok(status) => status,
+        Err(error) => {
+            // The user must see it whatever the log filter says.
+            eprintln!("error: {error:#}");
+            commands::status_of(&error)
+        }
+    }
+}

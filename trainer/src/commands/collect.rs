@@ -1,0 +1,324 @@
+//! `latco-train collect`: drives a simulated robot with a scripted policy and records bags.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::Context;
+use clap::ValueEnum;
+use latco_bag::{BagReader, BagWriter, topics};
+use latco_envs::{DEFAULT_IMAGE_SIZE, EVALUATION_SEED, Policy, PolicyKind, Robot};
+use latco_trainer::data::record::{EpisodeRecorder, Step};
+use serde::{Deserialize, Serialize};
+
+use super::progress::Progress;
+use super::{BadInput, print_json};
+
+/// Name of the file that holds the settings of a collection, beside its bags.
+const SETTINGS_FILE: &str = "collect.json";
+/// Simulated time between two episodes, ns.
+const PAUSE_NS: i64 = 1_000_000_000;
+/// Distance between the first episode seeds of two values of `--seed`.
+const SEED_STRIDE: u64 = 10_007;
+
+/// Arguments of `latco-train collect`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Task of the simulated robot.
+    #[arg(long)]
+    task: String,
+    /// Who moves the robot.
+    #[arg(long, value_enum, default_value_t = PolicyArg::Mixed)]
+    policy: PolicyArg,
+    /// Number of episodes.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    episodes: u64,
+    /// Folder for the bags. Running again with the same arguments goes on where it stopped.
+    #[arg(long)]
+    out: PathBuf,
+    /// The same seed gives the same bags, byte for byte.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Width and height of the camera picture, pixels.
+    #[arg(long, default_value_t = DEFAULT_IMAGE_SIZE)]
+    image_size: usize,
+    /// Episodes in one bag.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    episodes_per_bag: u64,
+    /// One JSON object on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PolicyArg {
+    /// Way-points with dwell times, decoys and noise, and random motion: for training.
+    Mixed,
+    /// Straight to the goal: the best that can be done, not for training.
+    Expert,
+    /// Way-points only.
+    Waypoints,
+    /// Correlated random motion only.
+    Random,
+    /// The planner on a learned model (not available yet).
+    Planner,
+}
+
+impl PolicyArg {
+    fn kind(self) -> anyhow::Result<PolicyKind> {
+        match self {
+            Self::Mixed => Ok(PolicyKind::Mixture),
+            Self::Expert => Ok(PolicyKind::Expert),
+            Self::Waypoints => Ok(PolicyKind::Waypoints),
+            Self::Random => Ok(PolicyKind::Random),
+            Self::Planner => Err(BadInput::new(
+                "--policy planner: collecting with the planner is not supported yet; \
+                 expected one of mixed, expert, waypoints, random",
+            )),
+        }
+    }
+}
+
+/// All that decides the content of the bags.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    task: String,
+    policy: String,
+    seed: u64,
+    image_size: usize,
+    episodes_per_bag: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+struct Totals {
+    episodes: u64,
+    steps: u64,
+    successes: u64,
+}
+
+/// Collects the episodes that are not there yet.
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let start = Instant::now();
+    let kind = args.policy.kind()?;
+    let mut robot = latco_envs::make(&args.task, args.image_size)?;
+    let mut policy = kind.make();
+    let settings = Settings {
+        task: args.task.clone(),
+        policy: kind.name().to_owned(),
+        seed: args.seed,
+        image_size: args.image_size,
+        episodes_per_bag: args.episodes_per_bag,
+    };
+    prepare_folder(&args.out, &settings)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, stop.clone()).context("catching signals")?;
+    }
+
+    let mut progress = Progress::new("episodes", args.episodes);
+    let mut totals = Totals::default();
+    let mut kept = 0;
+    let mut bags = Vec::new();
+    let mut first = 0;
+    while first < args.episodes && !stop.load(Ordering::Relaxed) {
+        let count = args.episodes_per_bag.min(args.episodes - first);
+        let bag = args.out.join(format!(
+            "{}-{:04}",
+            args.task,
+            first / args.episodes_per_bag
+        ));
+        if let Some(old) = complete_bag(&bag, count)? {
+            kept += old;
+            progress.advance(old, "already there");
+        } else {
+            if bag.exists() {
+                std::fs::remove_dir_all(&bag)
+                    .with_context(|| format!("removing the incomplete bag {}", bag.display()))?;
+            }
+            let writer = BagWriter::create(&bag)?;
+            let range = first..first + count;
+            record(
+                robot.as_mut(),
+                policy.as_mut(),
+                writer,
+                &settings,
+                range,
+                &stop,
+                &mut |solved, steps| {
+                    totals.episodes += 1;
+                    totals.steps += steps;
+                    totals.successes += u64::from(solved);
+                    let share = 100.0 * totals.successes as f64 / totals.episodes as f64;
+                    progress.advance(1, &format!("{share:.0} % solved"));
+                },
+            )?;
+        }
+        bags.push(bag.display().to_string());
+        first += count;
+    }
+    progress.finish();
+    let interrupted = stop.load(Ordering::Relaxed);
+    let elapsed_s = start.elapsed().as_secs_f64();
+    let per_second = totals.steps as f64 / elapsed_s;
+    tracing::info!(
+        "{} episodes ({} solved, {} steps, {per_second:.0} steps/s) in {}, {kept} were there already",
+        totals.episodes,
+        totals.successes,
+        totals.steps,
+        args.out.display()
+    );
+    if args.json {
+        print_json(&serde_json::json!({
+            "task": settings.task,
+            "policy": settings.policy,
+            "seed": settings.seed,
+            "image_size": settings.image_size,
+            "control_period_s": robot.control_period_s(),
+            "action_scale": robot.action_scale(),
+            "episodes": totals.episodes,
+            "episodes_kept": kept,
+            "steps": totals.steps,
+            "successes": totals.successes,
+            "elapsed_s": elapsed_s,
+            "steps_per_s": per_second,
+            "interrupted": interrupted,
+            "bags": bags,
+        }));
+    }
+    if interrupted {
+        tracing::warn!("interrupted; run the same command again to go on");
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the folder, or checks that what is there was collected with the same settings.
+fn prepare_folder(out: &Path, settings: &Settings) -> anyhow::Result<()> {
+    std::fs::create_dir_all(out).with_context(|| format!("making {}", out.display()))?;
+    let file = out.join(SETTINGS_FILE);
+    if file.exists() {
+        let text = std::fs::read_to_string(&file)
+            .with_context(|| format!("reading {}", file.display()))?;
+        let there: serde_json::Value = serde_json::from_str(&text)
+            .with_context(|| BadInput(format!("{}: not JSON", file.display())))?;
+        let asked = serde_json::to_value(settings)?;
+        if there != asked {
+            return Err(BadInput::new(format!(
+                "{}: holds bags of another collection: expected {asked}, found {there}; \
+                 choose another folder for --out",
+                out.display()
+            )));
+        }
+        return Ok(());
+    }
+    let mut entries =
+        std::fs::read_dir(out).with_context(|| format!("listing {}", out.display()))?;
+    if entries.next().is_some() {
+        return Err(BadInput::new(format!(
+            "{}: expected an empty folder or one that `latco-train collect` made, found other \
+             files; choose another folder for --out",
+            out.display()
+        )));
+    }
+    let text = serde_json::to_string_pretty(settings)? + "\n";
+    std::fs::write(&file, text).with_context(|| format!("writing {}", file.display()))
+}
+
+/// Number of episodes of a bag that is complete, `None` where it must be made (again).
+fn complete_bag(bag: &Path, episodes: u64) -> anyhow::Result<Option<u64>> {
+    // metadata.yaml is written last.
+    if !bag.join("metadata.yaml").exists() {
+        return Ok(None);
+    }
+    let reader = BagReader::open(bag)?;
+    let marks = reader
+        .topic(topics::EPISODE)
+        .map_or(0, |topic| topic.messages);
+    Ok((marks == episodes && reader.damage().next().is_none()).then_some(episodes))
+}
+
+/// Seed of an episode: below those kept for evaluation; different episodes of a collection have
+/// different seeds.
+fn episode_seed(seed: u64, episode: u64) -> u64 {
+    seed.wrapping_mul(SEED_STRIDE).wrapping_add(episode) % EVALUATION_SEED
+}
+
+/// Records the episodes `range` into one bag; calls `done(solved, steps)` after each. Time starts
+/// at 0 in every bag.
+fn record(
+    robot: &mut dyn Robot,
+    policy: &mut dyn Policy,
+    bag: BagWriter,
+    settings: &Settings,
+    range: std::ops::Range<u64>,
+    stop: &AtomicBool,
+    done: &mut dyn FnMut(bool, u64),
+) -> anyhow::Result<()> {
+    let size = robot.image_size();
+    let period_ns = (robot.control_period_s() * 1e9).round() as i64;
+    let names = robot
+        .joint_names()
+        .iter()
+        .map(|name| (*name).to_owned())
+        .collect();
+    let mut recorder = EpisodeRecorder::new(bag, size as u32, size as u32, names)?;
+    let mut image = vec![0; size * size * 3];
+    let mut action = vec![0.0f32; robot.joints()];
+    let mut command = vec![0.0; robot.joints()];
+    let mut time_ns = 0;
+    for episode in range {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let seed = episode_seed(settings.seed, episode);
+        robot.reset(seed);
+        policy.begin(robot, seed);
+        recorder.begin(episode as i64, time_ns)?;
+        let mut solved = false;
+        let steps = robot.episode_steps();
+        for _ in 0..steps {
+            robot.render(&mut image);
+            policy.act(robot, &mut action);
+            for ((command, action), scale) in
+                command.iter_mut().zip(&action).zip(robot.action_scale())
+            {
+                *command = f64::from(action.clamp(-1.0, 1.0)) * scale;
+            }
+            recorder.step(
+                time_ns,
+                &Step {
+                    image: &image,
+                    positions: robot.positions(),
+                    velocities: robot.velocities(),
+                    command: &command,
+                    reward: robot.reward(),
+                },
+            )?;
+            robot.step(&action);
+            solved |= robot.success();
+            time_ns += period_ns;
+        }
+        time_ns += PAUSE_NS;
+        done(solved, steps as u64);
+    }
+    recorder.finish()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn training_seeds_stay_below_the_evaluation_seeds() {
+        for seed in [0, 1, 99, u64::MAX] {
+            for episode in [0, 1, 999_999] {
+                assert!(episode_seed(seed, episode) < EVALUATION_SEED);
+            }
+        }
+        assert_ne!(episode_seed(0, 0), episode_seed(1, 0));
+    }
+}

@@ -1,0 +1,81 @@
+//! The subcommands, one file each: `Args` and `run`.
+//!
+//! Exit status: 0 done; 1 the run failed; 2 bad usage, configuration, bundle or bag.
+
+mod collect;
+mod eval;
+mod export;
+mod fit;
+mod import;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+/// What to do.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Drives a simulated robot with a scripted policy and records bags.
+    Collect(collect::Args),
+    /// Makes bags from npz episodes in the layout of PlaNet, Dreamer and LatCo.
+    Import(import::Args),
+    /// Learns a model from bags, measures its gates, and exports the bundle.
+    Fit(fit::Args),
+    /// Makes a bundle from a checkpoint.
+    Export(export::Args),
+    /// Measures closed-loop success in simulation, in process.
+    Eval(eval::Args),
+}
+
+impl Command {
+    /// Runs the command to its end.
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Collect(args) => collect::run(args),
+            Self::Import(args) => import::run(args),
+            Self::Fit(args) => fit::run(args),
+            Self::Export(args) => export::run(args),
+            Self::Eval(args) => eval::run(args),
+        }
+    }
+}
+
+/// Bad usage or bad input: ends the program with status 2. Make one with
+/// `return Err(BadInput::new(..))` or attach it with `.context(BadInput(..))`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BadInput(pub(crate) String);
+
+impl BadInput {
+    /// An error with this message; list everything that is wrong at once.
+    #[allow(clippy::new_ret_no_self)]
+    pub(crate) fn new(message: impl Into<String>) -> anyhow::Error {
+        anyhow::Error::new(Self(message.into()))
+    }
+}
+
+impl std::fmt::Display for BadInput {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadInput {}
+
+/// Exit status for an error that ended a command.
+pub(crate) fn status_of(error: &anyhow::Error) -> ExitCode {
+    let bad_input = error.downcast_ref::<BadInput>().is_some()
+        || error.chain().any(|cause| {
+            cause.is::<BadInput>()
+                || cause.is::<latco_bag::BagError>()
+                || cause.is::<latco_envs::EnvError>()
+                || cause.is::<latco_trainer::data::DataError>()
+        });
+    ExitCode::from(if bad_input { 2 } else { 1 })
+}
+
+/// Prints the one JSON object of a command that was run with `--json`.
+#[allow(clippy::print_stdout)]
+pub(crate) fn print_json(value: &serde_json::Value) {
+    println!("{value}");
+}

@@ -1,0 +1,227 @@
+//! Episodes of other projects: npz files with the keys of PlaNet, Dreamer and LatCo.
+//!
+//! `image` u8 `[T, h, w, 3]`, `action` `[T, na]`, `reward` `[T]` or `[T, 1]`; optional `state`
+//! `[T, ns]`, `is_first` and `is_last` `[T]`. Numbers other than images may be f32, f64, i32, i64;
+//! marks may be bool or u8.
+
+use std::fs::File;
+use std::path::Path;
+
+use ndarray::{ArrayD, IxDyn, OwnedRepr};
+use ndarray_npy::{NpzReader, ReadableElement};
+
+use super::DataError;
+
+/// One npz file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NpzEpisode {
+    /// Frames `T`.
+    pub frames: usize,
+    /// Rows of the images.
+    pub height: usize,
+    /// Columns of the images.
+    pub width: usize,
+    /// RGB, `[T, h, w, 3]`.
+    pub images: Vec<u8>,
+    /// Values per state, 0 without states.
+    pub state_width: usize,
+    /// `[T, ns]`.
+    pub states: Vec<f64>,
+    /// Values per action.
+    pub action_width: usize,
+    /// `[T, na]`.
+    pub actions: Vec<f64>,
+    /// `[T]`.
+    pub rewards: Vec<f64>,
+    /// `[T]`; without the key only the first frame begins an episode.
+    pub is_first: Vec<bool>,
+}
+
+/// An array of one of the types that are understood.
+enum Array {
+    Bytes(ArrayD<u8>),
+    Marks(ArrayD<bool>),
+    Numbers(&'static str, ArrayD<f64>),
+    Other(String),
+}
+
+impl Array {
+    fn dtype(&self) -> &str {
+        match self {
+            Self::Bytes(_) => "u8",
+            Self::Marks(_) => "bool",
+            Self::Numbers(name, _) => name,
+            Self::Other(_) => "unknown type",
+        }
+    }
+
+    fn shape(&self) -> &[usize] {
+        match self {
+            Self::Bytes(array) => array.shape(),
+            Self::Marks(array) => array.shape(),
+            Self::Numbers(_, array) => array.shape(),
+            Self::Other(_) => &[],
+        }
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Self::Other(why) => format!("an array that is not understood ({why})"),
+            known => format!("{} {:?}", known.dtype(), known.shape()),
+        }
+    }
+}
+
+/// Reads one episode file.
+///
+/// # Errors
+/// [`DataError::Npz`] with everything that does not fit and everything that is in the file.
+pub fn read(path: &Path) -> Result<NpzEpisode, DataError> {
+    let unreadable = |problem: String| DataError::Npz {
+        path: path.to_path_buf(),
+        problems: vec![problem],
+        found: vec!["nothing that can be read".to_owned()],
+    };
+    let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    let mut archive = NpzReader::new(file)
+        .map_err(|error| unreadable(format!("expected a npz file (zip of npy arrays): {error}")))?;
+    let names = archive
+        .names()
+        .map_err(|error| unreadable(error.to_string()))?;
+    let mut arrays: Vec<(String, Array)> = Vec::new();
+    for name in names {
+        let array = read_array(&mut archive, &name);
+        arrays.push((name.trim_end_matches(".npy").to_owned(), array));
+    }
+    check(&arrays).map_err(|problems| DataError::Npz {
+        path: path.to_path_buf(),
+        problems,
+        found: arrays
+            .iter()
+            .map(|(name, array)| format!("`{name}` {}", array.describe()))
+            .collect(),
+    })
+}
+
+fn read_array(archive: &mut NpzReader<File>, name: &str) -> Array {
+    fn get<T: ReadableElement>(
+        archive: &mut NpzReader<File>,
+        name: &str,
+    ) -> Result<ArrayD<T>, String> {
+        archive
+            .by_name::<OwnedRepr<T>, IxDyn>(name)
+            .map_err(|error| error.to_string())
+    }
+    if let Ok(array) = get::<f32>(archive, name) {
+        return Array::Numbers("f32", array.mapv(f64::from));
+    }
+    if let Ok(array) = get::<bool>(archive, name) {
+        return Array::Marks(array);
+    }
+    if let Ok(array) = get::<f64>(archive, name) {
+        return Array::Numbers("f64", array);
+    }
+    if let Ok(array) = get::<i32>(archive, name) {
+        return Array::Numbers("i32", array.mapv(f64::from));
+    }
+    if let Ok(array) = get::<i64>(archive, name) {
+        return Array::Numbers("i64", array.mapv(|value| value as f64));
+    }
+    match get::<u8>(archive, name) {
+        Ok(array) => Array::Bytes(array),
+        Err(why) => Array::Other(why),
+    }
+}
+
+/// The episode, or everything that does not fit.
+fn check(arrays: &[(String, Array)]) -> Result<NpzEpisode, Vec<String>> {
+    let mut problems = Vec::new();
+    let find = |key: &str| {
+        let found = arrays.iter().find(|(name, _)| name == key);
+        found.map(|(_, array)| array)
+    };
+    let wrong = |key: &str, expected: &str, found: Option<&Array>| {
+        let found = found.map_or("no such key".to_owned(), Array::describe);
+        format!("`{key}`: expected {expected}, found {found}")
+    };
+
+    let image = match find("image") {
+        Some(Array::Bytes(array)) if matches!(array.shape(), [t, h, w, 3] if t * h * w > 0) => {
+            Some(array)
+        }
+        other => {
+            problems.push(wrong("image", "u8 [T, h, w, 3]", other));
+            None
+        }
+    };
+    let frames = image.map(|array| array.shape()[0]);
+    let fits = |array: &ArrayD<f64>| frames.is_none_or(|frames| array.shape()[0] == frames);
+    let length = frames.map_or("T".to_owned(), |frames| frames.to_string());
+
+    let mut matrix = |key: &str, required: bool| match find(key) {
+        Some(Array::Numbers(_, array))
+            if array.ndim() == 2 && array.shape()[1] > 0 && fits(array) =>
+        {
+            Some(array)
+        }
+        None if !required => None,
+        other => {
+            problems.push(wrong(key, &format!("numbers [{length}, n]"), other));
+            None
+        }
+    };
+    let actions = matrix("action", true);
+    let states = matrix("state", false);
+    let rewards = match find("reward") {
+        Some(Array::Numbers(_, array)) if matches!(array.shape(), [_] | [_, 1]) && fits(array) => {
+            Some(array)
+        }
+        other => {
+            problems.push(wrong("reward", &format!("numbers [{length}]"), other));
+            None
+        }
+    };
+    let mut marks = |key: &str| -> Option<Vec<bool>> {
+        let found = find(key)?;
+        let marks: Option<Vec<bool>> = match found {
+            Array::Marks(array) if array.ndim() == 1 => Some(array.iter().copied().collect()),
+            Array::Bytes(array) if array.ndim() == 1 => {
+                Some(array.iter().map(|value| *value != 0).collect())
+            }
+            _ => None,
+        };
+        let marks = marks.filter(|marks| frames.is_none_or(|frames| marks.len() == frames));
+        if marks.is_none() {
+            problems.push(wrong(key, &format!("bool [{length}]"), Some(found)));
+        }
+        marks
+    };
+    let is_first = marks("is_first");
+    marks("is_last");
+    for (name, values) in [("action", actions), ("state", states), ("reward", rewards)] {
+        let bad = values.map_or(0, |v| v.iter().filter(|x| !x.is_finite()).count());
+        if bad > 0 {
+            problems.push(format!(
+                "`{name}`: expected finite numbers, found {bad} that are not"
+            ));
+        }
+    }
+    let (Some(image), Some(actions), Some(rewards), true) =
+        (image, actions, rewards, problems.is_empty())
+    else {
+        return Err(problems);
+    };
+    let frames = image.shape()[0];
+    Ok(NpzEpisode {
+        frames,
+        height: image.shape()[1],
+        width: image.shape()[2],
+        images: image.iter().copied().collect(),
+        state_width: states.map_or(0, |array| array.shape()[1]),
+        states: states.map_or(Vec::new(), |array| array.iter().copied().collect()),
+        action_width: actions.shape()[1],
+        actions: actions.iter().copied().collect(),
+        rewards: rewards.iter().copied().collect(),
+        is_first: is_first.unwrap_or_else(|| (0..frames).map(|frame| frame == 0).collect()),
+    })
+}

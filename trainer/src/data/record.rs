@@ -1,0 +1,104 @@
+//! Writing episodes into bags, with the topics that [`super::load`] reads.
+
+use latco_bag::messages::{
+    Float64, Float64MultiArray, Header, Image, Int64, JointState, RosMessage,
+};
+use latco_bag::{BagError, BagWriter, topics};
+
+/// What is recorded at one step: an observation and the command that follows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Step<'a> {
+    /// Packed RGB, `[height, width, 3]`.
+    pub image: &'a [u8],
+    /// rad, `[nj]`; empty when joints are not known.
+    pub positions: &'a [f64],
+    /// rad/s, `[nj]`.
+    pub velocities: &'a [f64],
+    /// Joint velocity set-points held until the next step, rad/s, `[na]`.
+    pub command: &'a [f64],
+    /// Reward of the observation.
+    pub reward: f64,
+}
+
+/// Writes the steps of episodes into a bag.
+pub struct EpisodeRecorder {
+    bag: BagWriter,
+    width: u32,
+    height: u32,
+    joint_names: Vec<String>,
+}
+
+impl EpisodeRecorder {
+    /// A recorder of `width` x `height` pictures and the joints `joint_names` (may be empty).
+    ///
+    /// # Errors
+    /// [`BagError::Write`].
+    pub fn new(
+        mut bag: BagWriter,
+        width: u32,
+        height: u32,
+        joint_names: Vec<String>,
+    ) -> Result<Self, BagError> {
+        bag.announce::<Int64>(topics::EPISODE)?;
+        bag.announce::<Image>(topics::CAMERA_IMAGE)?;
+        if !joint_names.is_empty() {
+            bag.announce::<JointState>(topics::JOINT_STATES)?;
+        }
+        bag.announce::<Float64>(topics::REWARD)?;
+        bag.announce::<Float64MultiArray>(topics::COMMANDS)?;
+        Ok(Self {
+            bag,
+            width,
+            height,
+            joint_names,
+        })
+    }
+
+    /// Marks the begin of an episode at the time of its first step.
+    ///
+    /// # Errors
+    /// [`BagError::Write`], [`BagError::NegativeTime`].
+    pub fn begin(&mut self, number: i64, time_ns: i64) -> Result<(), BagError> {
+        self.write(topics::EPISODE, time_ns, &Int64 { data: number })
+    }
+
+    /// Records one step.
+    ///
+    /// # Errors
+    /// [`BagError::Write`], [`BagError::NegativeTime`].
+    pub fn step(&mut self, time_ns: i64, step: &Step<'_>) -> Result<(), BagError> {
+        let header = Header::new(time_ns, "camera");
+        let image = Image::rgb8(header, self.width, self.height, step.image.to_vec());
+        self.write(topics::CAMERA_IMAGE, time_ns, &image)?;
+        if !self.joint_names.is_empty() {
+            let joints = JointState {
+                header: Header::new(time_ns, ""),
+                name: self.joint_names.clone(),
+                position: step.positions.to_vec(),
+                velocity: step.velocities.to_vec(),
+                effort: Vec::new(),
+            };
+            self.write(topics::JOINT_STATES, time_ns, &joints)?;
+        }
+        self.write(topics::REWARD, time_ns, &Float64 { data: step.reward })?;
+        let command = Float64MultiArray::vector(step.command.to_vec());
+        self.write(topics::COMMANDS, time_ns, &command)
+    }
+
+    /// Completes the bag.
+    ///
+    /// # Errors
+    /// [`BagError::Write`], [`BagError::Io`].
+    pub fn finish(self) -> Result<latco_bag::BagSummary, BagError> {
+        self.bag.finish()
+    }
+
+    fn write<M: RosMessage>(
+        &mut self,
+        topic: &str,
+        time_ns: i64,
+        message: &M,
+    ) -> Result<(), BagError> {
+        self.bag.write(topic, time_ns, message)
+    }
+}

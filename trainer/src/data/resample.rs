@@ -1,0 +1,233 @@
+//! Streams of messages to frames on the control period.
+
+/// Values with their times, ns, in rising order of time; `values` is `[times, width]`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Stream {
+    pub(super) times: Vec<i64>,
+    pub(super) values: Vec<f32>,
+    pub(super) width: usize,
+}
+
+impl Stream {
+    pub(super) fn new(width: usize) -> Self {
+        Self {
+            width,
+            ..Self::default()
+        }
+    }
+
+    /// Adds a value; one that is older than the last is put in its place.
+    pub(super) fn push(&mut self, time: i64, value: &[f32]) {
+        debug_assert_eq!(value.len(), self.width);
+        let at = self.times.partition_point(|known| *known <= time);
+        self.times.insert(at, time);
+        let values = at * self.width;
+        self.values.splice(values..values, value.iter().copied());
+    }
+
+    fn value(&self, at: usize) -> &[f32] {
+        &self.values[at * self.width..][..self.width]
+    }
+
+    /// The newest value at or before `time`.
+    fn newest(&self, time: i64) -> Option<&[f32]> {
+        let count = self.times.partition_point(|known| *known <= time);
+        (count > 0).then(|| self.value(count - 1))
+    }
+
+    /// Mean over `[from, to)` of the values held until the next; zero before the first.
+    fn mean_held(&self, from: i64, to: i64, out: &mut Vec<f32>) {
+        let start = out.len();
+        out.resize(start + self.width, 0.0);
+        let first = self
+            .times
+            .partition_point(|known| *known <= from)
+            .saturating_sub(1);
+        for at in first..self.times.len() {
+            let begin = self.times[at].max(from);
+            let end = self.times.get(at + 1).copied().unwrap_or(to).min(to);
+            if begin >= to {
+                break;
+            }
+            if end <= begin {
+                continue;
+            }
+            let share = (end - begin) as f64 / (to - from) as f64;
+            for (sum, value) in out[start..].iter_mut().zip(self.value(at)) {
+                *sum += (share * f64::from(*value)) as f32;
+            }
+        }
+    }
+}
+
+/// Choice of an image for each tick of the control period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Tick {
+    /// Time of the tick, ns.
+    pub(super) time_ns: i64,
+    /// Index of the image.
+    pub(super) image: usize,
+}
+
+/// Ticks from the first image on, one period apart, each with its nearest image. Where no image
+/// is within a period (dropped frames, a damaged part), the run of ticks ends and another begins
+/// at the next image.
+pub(super) fn ticks(image_times: &[i64], period_ns: i64) -> Vec<Vec<Tick>> {
+    let mut runs = Vec::new();
+    let mut run: Vec<Tick> = Vec::new();
+    let Some((&first, &last)) = image_times.first().zip(image_times.last()) else {
+        return runs;
+    };
+    let mut time = first;
+    while time <= last + period_ns / 2 {
+        let after = image_times.partition_point(|known| *known < time);
+        let candidates = [
+            after.checked_sub(1),
+            (after < image_times.len()).then_some(after),
+        ];
+        let distance = |index: usize| (image_times[index] - time).abs();
+        let nearest = candidates
+            .into_iter()
+            .flatten()
+            .min_by_key(|index| distance(*index));
+        match nearest {
+            Some(image) if distance(image) <= period_ns => {
+                run.push(Tick {
+                    time_ns: time,
+                    image,
+                });
+                time += period_ns;
+            }
+            _ => {
+                runs.push(std::mem::take(&mut run));
+                match image_times.get(after) {
+                    Some(next) => time = *next,
+                    None => break,
+                }
+            }
+        }
+    }
+    runs.push(run);
+    runs.retain(|run| !run.is_empty());
+    runs
+}
+
+/// Joints, actions and rewards of one tick.
+pub(super) struct Channels<'a> {
+    pub(super) joints: &'a Stream,
+    pub(super) commands: &'a Stream,
+    pub(super) rewards: &'a Stream,
+}
+
+impl Channels<'_> {
+    /// Appends the values of the tick at `time`; `false` and nothing appended where joints are
+    /// recorded but none is known by then.
+    pub(super) fn append(
+        &self,
+        time: i64,
+        period_ns: i64,
+        joints: &mut Vec<f32>,
+        actions: &mut Vec<f32>,
+        rewards: &mut Vec<f32>,
+    ) -> bool {
+        if self.joints.width > 0 {
+            // The first image of a recording may come just before the first joint state.
+            let known = self.joints.newest(time).or_else(|| {
+                let soon = self
+                    .joints
+                    .times
+                    .first()
+                    .is_some_and(|t| *t <= time + period_ns);
+                soon.then(|| self.joints.value(0))
+            });
+            match known {
+                Some(values) => joints.extend_from_slice(values),
+                None => return false,
+            }
+        }
+        self.commands.mean_held(time, time + period_ns, actions);
+        // A reward belongs to the image that it is published with, a little after its stamp.
+        let reward = self.rewards.newest(time + period_ns / 2);
+        rewards.push(reward.map_or(0.0, |value| value[0]));
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(entries: &[(i64, f32)]) -> Stream {
+        let mut stream = Stream::new(1);
+        for (time, value) in entries {
+            stream.push(*time, &[*value]);
+        }
+        stream
+    }
+
+    #[test]
+    fn a_stream_keeps_the_order_of_time() {
+        let stream = stream(&[(10, 1.0), (30, 3.0), (20, 2.0)]);
+        assert_eq!(stream.times, [10, 20, 30]);
+        assert_eq!(stream.values, [1.0, 2.0, 3.0]);
+        assert_eq!(stream.newest(9), None);
+        assert_eq!(stream.newest(20), Some(&[2.0][..]));
+        assert_eq!(stream.newest(99), Some(&[3.0][..]));
+    }
+
+    #[test]
+    fn commands_are_averaged_over_the_period_as_they_were_held() {
+        let stream = stream(&[(50, 1.0), (150, 3.0), (175, -1.0)]);
+        let mean = |from, to| {
+            let mut out = Vec::new();
+            stream.mean_held(from, to, &mut out);
+            out[0]
+        };
+        assert_eq!(mean(0, 50), 0.0);
+        assert_eq!(mean(0, 100), 0.5);
+        assert_eq!(mean(100, 200), 0.5 + 0.75 - 0.25);
+        assert_eq!(mean(200, 300), -1.0);
+    }
+
+    #[test]
+    fn images_at_another_rate_or_with_jitter_are_put_on_the_period() {
+        let images = |runs: &[Vec<Tick>]| -> Vec<Vec<usize>> {
+            runs.iter()
+                .map(|run| run.iter().map(|tick| tick.image).collect())
+                .collect()
+        };
+        // 20 Hz images, 10 Hz control.
+        assert_eq!(
+            images(&ticks(&[0, 50, 100, 150, 200], 100)),
+            [vec![0, 2, 4]]
+        );
+        // Jitter.
+        assert_eq!(images(&ticks(&[0, 96, 207, 299], 100)), [vec![0, 1, 2, 3]]);
+        // Half the rate: images are used twice.
+        assert_eq!(images(&ticks(&[0, 200], 100)), [vec![0, 0, 1]]);
+        // One lost image is bridged by its neighbour, a longer gap is not.
+        assert_eq!(images(&ticks(&[0, 100, 300], 100)), [vec![0, 1, 1, 2]]);
+        assert_eq!(
+            images(&ticks(&[0, 100, 530, 630], 100)),
+            [vec![0, 1, 1], vec![2, 3]]
+        );
+        assert!(ticks(&[], 100).is_empty());
+    }
+
+    #[test]
+    fn a_tick_without_known_joints_is_left_out() {
+        let mut joints = Stream::new(2);
+        joints.push(250, &[1.0, 2.0]);
+        let (commands, rewards) = (stream(&[(0, 1.0)]), stream(&[(201, 1.0)]));
+        let channels = Channels {
+            joints: &joints,
+            commands: &commands,
+            rewards: &rewards,
+        };
+        let (mut j, mut a, mut r) = (Vec::new(), Vec::new(), Vec::new());
+        assert!(!channels.append(100, 100, &mut j, &mut a, &mut r));
+        assert!(r.is_empty());
+        assert!(channels.append(200, 100, &mut j, &mut a, &mut r));
+        assert_eq!((j, a, r), (vec![1.0, 2.0], vec![1.0], vec![1.0]));
+    }
+}
