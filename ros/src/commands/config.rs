@@ -9,7 +9,7 @@ use super::{Failure, print_json, print_line};
 
 /// Configurations
 #[derive(Debug, Args)]
-pub struct Config {
+pub(super) struct Config {
     #[command(subcommand)]
     action: Action,
 }

@@ -8,9 +8,10 @@ mod config;
 mod model;
 mod play;
 mod record;
+mod run;
 mod sim;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -28,6 +29,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// The controller node
+    Run(run::Run),
     /// The simulated robot with a camera, as a node
     Sim(sim::Sim),
     /// Record topics into a bag until Ctrl-C
@@ -116,6 +119,7 @@ impl Cli {
     pub fn run(self, stop: &Stop) -> ExitCode {
         start_log();
         let done = match self.command {
+            Command::Run(command) => command.run(stop),
             Command::Sim(command) => command.run(stop),
             Command::Record(command) => command.run(stop),
             Command::Play(command) => command.run(stop),
@@ -135,13 +139,14 @@ impl Cli {
 /// Logs on standard error; `RUST_LOG` changes what is shown. The middleware's warnings are mostly about interfaces and
 /// peers that do not concern us, over a hundred at each start.
 fn start_log() {
-    let default =
-        "warn,latco_ros=info,latco_controller=info,rustdds=error,ros2_client=error,ort=error";
+    let default = "warn,latco_ros=info,latco_controller=info,ros2_client=error,ort=error,\
+                   rustdds=error,rustdds::network=off";
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .try_init();
 }

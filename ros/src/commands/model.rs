@@ -9,7 +9,7 @@ use super::{Failure, print_json, print_line};
 
 /// Model bundles
 #[derive(Debug, Args)]
-pub struct Model {
+pub(super) struct Model {
     #[command(subcommand)]
     action: Action,
 }

@@ -11,7 +11,7 @@ use crate::node::player::{PlayError, PlayOptions, play};
 
 /// Play a bag onto its topics, with the recorded timing
 #[derive(Debug, Args)]
-pub struct Play {
+pub(super) struct Play {
     /// The bag: a folder, or an .mcap file
     bag: PathBuf,
     /// Speed: 2 plays twice as fast

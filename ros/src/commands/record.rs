@@ -12,7 +12,7 @@ use crate::node::recorder::{RecordError, Recorder, discover, parse_topic, standa
 
 /// Record topics into a bag until Ctrl-C
 #[derive(Debug, Args)]
-pub struct Record {
+pub(super) struct Record {
     /// Folder of the new bag
     #[arg(long, value_name = "DIR")]
     out: PathBuf,

@@ -7,7 +7,7 @@ use crate::node::{Stop, robot};
 
 /// The simulated robot with a camera, as a node
 #[derive(Debug, Args)]
-pub struct Sim {
+pub(super) struct Sim {
     /// The task
     #[arg(long, default_value = "reach", value_parser = clap::builder::PossibleValuesParser::new(latco_envs::TASKS))]
     task: String,
@@ -29,12 +29,18 @@ pub struct Sim {
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
+    /// End when standard input is closed (for a parent process)
+    #[arg(long, hide = true)]
+    until_stdin_closes: bool,
     #[command(flatten)]
     network: NetworkArgs,
 }
 
 impl Sim {
     pub(super) fn run(self, stop: &Stop) -> Result<(), Failure> {
+        if self.until_stdin_closes {
+            stop.when_stdin_closes().map_err(Failure::failed)?;
+        }
         let network = self.network.network()?;
         let robot = latco_envs::make(&self.task, self.image_size).map_err(Failure::usage)?;
         tracing::info!(task = %self.task, seed = self.seed, domain = network.domain, localhost = network.localhost, "simulated robot");

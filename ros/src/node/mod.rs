@@ -6,7 +6,9 @@
 //!  signals thread ──▶ Stop
 //! ```
 
+pub mod controller;
 pub mod follower;
+mod intake;
 mod names;
 mod network;
 mod outbox;
@@ -17,12 +19,14 @@ pub mod recorder;
 pub mod robot;
 mod services;
 mod signals;
+mod sink;
 pub mod stamp;
+mod status;
+pub mod trace;
 
 use std::thread::JoinHandle;
-use std::time::Duration;
 
-use crossbeam::channel::{Sender, bounded};
+use crossbeam::channel::{Receiver, Sender, bounded};
 use futures::channel::oneshot;
 use futures::executor::LocalPool;
 use futures::future::LocalBoxFuture;
@@ -136,6 +140,21 @@ impl NodeBuilder {
         qos: QosProfile,
         depth: usize,
     ) -> Result<Outbox<M>, NodeError> {
+        self.publisher_of(name, qos, depth, |message: M| message)
+    }
+
+    /// As [`publisher`](Self::publisher), for values that only become messages on the publisher thread: a thread that
+    /// must not allocate sends what it has.
+    ///
+    /// # Errors
+    /// [`NodeError`] for a wrong name or type.
+    pub fn publisher_of<T: Send + 'static, M: RosMessage + Send + 'static>(
+        &mut self,
+        name: &str,
+        qos: QosProfile,
+        depth: usize,
+        convert: fn(T) -> M,
+    ) -> Result<Outbox<T>, NodeError> {
         let topic = self.topic(name, M::TYPE, &qos)?;
         let publisher = self
             .node
@@ -145,7 +164,7 @@ impl NodeBuilder {
                 name: name.into(),
                 reason: e.to_string(),
             })?;
-        Ok(self.outlets.add(name.to_owned(), publisher, depth))
+        Ok(self.outlets.add(name.to_owned(), publisher, depth, convert))
     }
 
     /// A topic to listen to. `handler` runs on the reactor thread and must not block; a message that does not decode
@@ -231,6 +250,7 @@ impl NodeBuilder {
         let publisher = self.outlets.start(quit)?;
         let (reactor_quit, quit) = oneshot::channel::<()>();
         let tasks = self.tasks;
+        let (ends_dropped, dropped) = bounded::<()>(0);
         let reactor = std::thread::Builder::new()
             .name("reactor".into())
             .spawn(move || {
@@ -242,19 +262,24 @@ impl NodeBuilder {
                     }
                 };
                 let spinning = spawner.spawn_local_with_handle(spin);
-                for task in tasks {
-                    if let Err(error) = spawner.spawn_local(task()) {
-                        tracing::error!(%error, "a subscription could not start");
-                    }
-                }
+                let handles: Vec<_> = tasks
+                    .into_iter()
+                    .map(|task| spawner.spawn_local_with_handle(task()))
+                    .collect();
                 let _ = pool.run_until(quit);
-                drop(spinning);
+                // Dropped handles cancel their tasks; one more round lets the pool let go of them.
+                drop(handles);
+                pool.run_until_stalled();
+                drop(ends_dropped);
+                if let Ok(spinning) = spinning {
+                    pool.run_until(spinning);
+                }
             })?;
         Ok(RunningNode {
             context: Some(self.context),
             node: Some(self.node),
             publisher: Some((publisher_quit, publisher)),
-            reactor: Some((reactor_quit, reactor)),
+            reactor: Some((reactor_quit, dropped, reactor)),
         })
     }
 }
@@ -265,7 +290,7 @@ pub struct RunningNode {
     context: Option<Context>,
     node: Option<Node>,
     publisher: Option<(Sender<()>, JoinHandle<()>)>,
-    reactor: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+    reactor: Option<(oneshot::Sender<()>, Receiver<()>, JoinHandle<()>)>,
 }
 
 impl RunningNode {
@@ -280,12 +305,6 @@ impl RunningNode {
             .as_ref()
             .map_or(0, |n| n.subscription_count(topic))
     }
-
-    /// Waits until all queued messages have left, at most `limit`.
-    pub fn linger(&self, limit: Duration) {
-        // The publisher thread drains its queue when it is asked to quit; what is left is the network's time.
-        let _ = bounded::<()>(0).1.recv_timeout(limit);
-    }
 }
 
 impl Drop for RunningNode {
@@ -294,14 +313,16 @@ impl Drop for RunningNode {
             drop(quit);
             let _ = thread.join();
         }
-        if let Some(node) = self.node.as_ref() {
-            node.stop_spinner();
-        }
-        if let Some((quit, thread)) = self.reactor.take() {
+        // Readers first, then the node, which tells its spinner to end, then the context.
+        let reactor = self.reactor.take().map(|(quit, dropped, thread)| {
             let _ = quit.send(());
+            let _ = dropped.recv();
+            thread
+        });
+        drop(self.node.take());
+        if let Some(thread) = reactor {
             let _ = thread.join();
         }
-        drop(self.node.take());
         drop(self.context.take());
     }
 }

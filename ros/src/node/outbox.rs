@@ -115,19 +115,20 @@ pub(super) trait Outlet: Send {
     fn topic(&self) -> &str;
 }
 
-struct Topic<M: Serialize> {
+struct Topic<T, M: Serialize> {
     name: String,
-    queue: Receiver<(M, Option<Receipt>)>,
+    queue: Receiver<(T, Option<Receipt>)>,
+    convert: fn(T) -> M,
     publisher: Publisher<M>,
     counters: Arc<OutboxCounters>,
 }
 
-impl<M: Serialize + Send> Outlet for Topic<M> {
+impl<T: Send, M: Serialize + Send> Outlet for Topic<T, M> {
     fn send_one(&mut self) {
         let Ok((message, receipt)) = self.queue.try_recv() else {
             return;
         };
-        match self.publisher.publish(message) {
+        match self.publisher.publish((self.convert)(message)) {
             Ok(()) => {
                 self.counters.sent.fetch_add(1, Ordering::Relaxed);
                 if let Some(receipt) = receipt {
@@ -165,12 +166,13 @@ impl Outlets {
         }
     }
 
-    pub(super) fn add<M: Serialize + Send + 'static>(
+    pub(super) fn add<T: Send + 'static, M: Serialize + Send + 'static>(
         &mut self,
         name: String,
         publisher: Publisher<M>,
         depth: usize,
-    ) -> Outbox<M> {
+        convert: fn(T) -> M,
+    ) -> Outbox<T> {
         let (sender, queue) = bounded(depth.max(1));
         let counters = Arc::new(OutboxCounters::default());
         let outbox = Outbox {
@@ -182,6 +184,7 @@ impl Outlets {
         self.outlets.push(Box::new(Topic {
             name,
             queue,
+            convert,
             publisher,
             counters,
         }));

@@ -86,6 +86,19 @@ impl Stop {
         drop(closer.take());
     }
 
+    /// Asks to stop when standard input comes to its end: a child process then ends with its parent, however that ends.
+    pub fn when_stdin_closes(&self) -> io::Result<()> {
+        let stop = self.clone();
+        let watch = move || {
+            let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+            stop.request();
+        };
+        std::thread::Builder::new()
+            .name("stdin".into())
+            .spawn(watch)
+            .map(|_| ())
+    }
+
     /// Whether a stop was asked for.
     pub fn is_requested(&self) -> bool {
         self.requested.load(Ordering::SeqCst)

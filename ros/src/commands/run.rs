@@ -1,0 +1,89 @@
+//! `latco run`: the controller node.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use latco_models::{Bundle, LoadOptions, Provider};
+
+use super::{Failure, NetworkArgs, print_json, print_line};
+use crate::node::controller::{self, ControllerFault, ControllerOptions};
+use crate::node::{Network, NodeError, Stop};
+
+/// The controller node
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// The configuration, TOML
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Another bundle than the configuration's
+    #[arg(long, value_name = "DIR")]
+    bundle: Option<PathBuf>,
+    /// Execution provider of the model
+    #[arg(long, default_value_t = Provider::Cpu)]
+    provider: Provider,
+    /// Keep what was decided in this file
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Print the figures of the run as JSON
+    #[arg(long)]
+    json: bool,
+    /// End when standard input is closed (for a parent process)
+    #[arg(long, hide = true)]
+    until_stdin_closes: bool,
+    #[command(flatten)]
+    network: NetworkArgs,
+}
+
+impl Run {
+    pub(super) fn run(self, stop: &Stop) -> Result<(), Failure> {
+        if self.until_stdin_closes {
+            stop.when_stdin_closes().map_err(Failure::failed)?;
+        }
+        let mut config = super::config::load(&self.config)?;
+        if let Some(bundle) = self.bundle {
+            config.bundle.path = bundle.to_string_lossy().into_owned();
+        }
+        let network = Network::new(
+            self.network.domain.or(config.node.domain_id),
+            self.network.localhost || config.node.loopback_only,
+        )
+        .map_err(Failure::usage)?;
+        let load = LoadOptions {
+            provider: self.provider,
+            ..LoadOptions::default()
+        };
+        let bundle = Bundle::load(&config.bundle.path, &load).map_err(Failure::usage)?;
+        let options = ControllerOptions {
+            network,
+            config,
+            trace: self.trace,
+        };
+        let summary = controller::run(&bundle, &options, stop).map_err(|error| {
+            if error.is::<ControllerFault>() {
+                Failure::fault(error)
+            } else if error.is::<latco_controller::SetupError>() || error.is::<NodeError>() {
+                Failure::usage(error)
+            } else {
+                Failure::failed(error)
+            }
+        })?;
+        if self.json {
+            return print_json(&summary);
+        }
+        let ms = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.1}"));
+        print_line(&format!(
+            "{} images ({} refused), {} plans by {} (median {} ms, p99 {} ms), {} deadline misses, {} commands sent, \
+             image to command median {} ms, p99 {} ms",
+            summary.images,
+            summary.images_refused,
+            summary.plans,
+            summary.planner,
+            ms(summary.plan_ms_p50),
+            ms(summary.plan_ms_p99),
+            summary.deadline_misses,
+            summary.commands_sent,
+            ms(summary.stamp_to_command_ms_p50),
+            ms(summary.stamp_to_command_ms_p99),
+        ))
+    }
+}

@@ -1,0 +1,182 @@
+//! What arrives, checked before anything further in sees it: counted, ignored and reported when it is wrong.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use latco_bag::image::{rgb_into, validate_size};
+use latco_bag::joints::JointOrder;
+use latco_bag::messages::{Image, JointState};
+use latco_controller::Time;
+use latco_controller::runtime::{ImagePort, JointPort};
+
+/// A reason is logged at once and then at most so often.
+const LOG_EVERY: Duration = Duration::from_secs(5);
+
+/// What was taken and refused, shared with the status.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) images: AtomicU64,
+    pub(super) images_refused: AtomicU64,
+    pub(super) joint_states: AtomicU64,
+    pub(super) joint_states_refused: AtomicU64,
+    /// Stamp of the newest image taken, ns; 0 before.
+    pub(super) newest_image_ns: AtomicI64,
+    /// Last reasons for refusing, for the status.
+    pub(super) last_image_error: Mutex<String>,
+    pub(super) last_joints_error: Mutex<String>,
+}
+
+impl Counters {
+    pub(super) fn get(counter: &AtomicU64) -> u64 {
+        counter.load(Ordering::Relaxed)
+    }
+}
+
+/// Logs what is wrong with one input, without flooding.
+struct Complaints {
+    what: &'static str,
+    refused: u64,
+    logged: Option<Instant>,
+}
+
+impl Complaints {
+    fn new(what: &'static str) -> Self {
+        Self {
+            what,
+            refused: 0,
+            logged: None,
+        }
+    }
+
+    fn refuse(&mut self, counter: &AtomicU64, last: &Mutex<String>, reason: String) {
+        counter.fetch_add(1, Ordering::Relaxed);
+        self.refused += 1;
+        if self.logged.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
+            tracing::warn!(refused = self.refused, "{} ignored: {reason}", self.what);
+            self.logged = Some(Instant::now());
+        }
+        *last.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+    }
+}
+
+/// The camera's end.
+pub(super) struct Camera {
+    port: ImagePort,
+    pixels: Vec<u8>,
+    size: (u32, u32),
+    counters: Arc<Counters>,
+    complaints: Complaints,
+}
+
+impl Camera {
+    pub(super) fn new(port: ImagePort, counters: Arc<Counters>) -> Self {
+        let (width, height) = port.size();
+        let pixels = vec![0; width * height * 3];
+        let size = (
+            u32::try_from(width).unwrap_or(u32::MAX),
+            u32::try_from(height).unwrap_or(u32::MAX),
+        );
+        Self {
+            port,
+            pixels,
+            size,
+            counters,
+            complaints: Complaints::new("image"),
+        }
+    }
+
+    pub(super) fn take(&mut self, message: Option<Image>) {
+        match self.try_take(message) {
+            Ok(stamp_ns) => {
+                self.counters.images.fetch_add(1, Ordering::Relaxed);
+                self.counters
+                    .newest_image_ns
+                    .store(stamp_ns, Ordering::Relaxed);
+            }
+            Err(reason) => {
+                let last = &self.counters.last_image_error;
+                self.complaints
+                    .refuse(&self.counters.images_refused, last, reason);
+            }
+        }
+    }
+
+    fn try_take(&mut self, message: Option<Image>) -> Result<i64, String> {
+        let Some(image) = message else {
+            return Err("expected a sensor_msgs/msg/Image, found bytes that do not decode".into());
+        };
+        let (width, height) = self.size;
+        validate_size(&image, width, height).map_err(|e| e.to_string())?;
+        rgb_into(&image, width, height, &mut self.pixels).map_err(|e| e.to_string())?;
+        let stamp_ns = image.header.stamp.to_nanos();
+        self.port
+            .send(
+                Time(stamp_ns),
+                width as usize,
+                height as usize,
+                &self.pixels,
+            )
+            .map_err(|e| e.to_string())?;
+        Ok(stamp_ns)
+    }
+}
+
+/// The joint states' end.
+pub(super) struct Joints {
+    port: JointPort,
+    order: JointOrder,
+    read: (Vec<f32>, Vec<f32>),
+    values: (Vec<f64>, Vec<f64>),
+    counters: Arc<Counters>,
+    complaints: Complaints,
+}
+
+impl Joints {
+    pub(super) fn new(port: JointPort, names: &[String], counters: Arc<Counters>) -> Self {
+        let n = names.len();
+        Self {
+            port,
+            order: JointOrder::new(names),
+            read: (vec![0.0; n], vec![0.0; n]),
+            values: (vec![0.0; n], vec![0.0; n]),
+            counters,
+            complaints: Complaints::new("joint state"),
+        }
+    }
+
+    pub(super) fn take(&mut self, message: Option<JointState>) {
+        match self.try_take(message) {
+            Ok(()) => {
+                self.counters.joint_states.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(reason) => {
+                let last = &self.counters.last_joints_error;
+                self.complaints
+                    .refuse(&self.counters.joint_states_refused, last, reason);
+            }
+        }
+    }
+
+    fn try_take(&mut self, message: Option<JointState>) -> Result<(), String> {
+        let Some(joints) = message else {
+            return Err(
+                "expected a sensor_msgs/msg/JointState, found bytes that do not decode".into(),
+            );
+        };
+        let (positions, velocities) = &mut self.read;
+        self.order
+            .read_into(&joints, positions, velocities)
+            .map_err(|e| e.to_string())?;
+        for (value, read) in self.values.0.iter_mut().zip(positions.iter()) {
+            *value = f64::from(*read);
+        }
+        for (value, read) in self.values.1.iter_mut().zip(velocities.iter()) {
+            *value = f64::from(*read);
+        }
+        let stamp = Time(joints.header.stamp.to_nanos());
+        self.port
+            .send(stamp, &self.values.0, &self.values.1)
+            .map_err(|e| e.to_string())
+    }
+}

@@ -1,0 +1,145 @@
+//! The heartbeat: `~/status`, and the figures of a run.
+
+use std::sync::PoisonError;
+
+use latco_bag::messages::{DiagnosticStatus, KeyValue};
+use latco_controller::execute::StopReason;
+use serde::Serialize;
+
+use super::intake::Counters;
+use super::sink::Doing;
+
+/// Figures of a run of the controller node, as `latco run --json` prints them.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RunSummary {
+    /// Name of the planner.
+    pub planner: String,
+    /// Images taken.
+    pub images: u64,
+    /// Images refused: wrong size, step, encoding, or not decodable.
+    pub images_refused: u64,
+    /// The last reason for it; empty without.
+    pub last_image_error: String,
+    /// Joint states taken.
+    pub joint_states: u64,
+    /// Joint states refused: not finite, joints missing or doubled, or not decodable.
+    pub joint_states_refused: u64,
+    /// The last reason for it; empty without.
+    pub last_joints_error: String,
+    /// Episodes begun by the topic or the reset service.
+    pub resets: u64,
+    /// Plans made.
+    pub plans: u64,
+    /// Solves that failed; the plan before, shifted, was followed.
+    pub failed_plans: u64,
+    /// Time of planning, ms.
+    pub plan_ms_p50: Option<f64>,
+    /// Time of planning, ms.
+    pub plan_ms_p99: Option<f64>,
+    /// Iterations per plan.
+    pub iterations_p50: Option<f64>,
+    /// From the stamp of an image to the first command that follows the plan made from it, ms.
+    pub stamp_to_command_ms_p50: Option<f64>,
+    /// The same.
+    pub stamp_to_command_ms_p99: Option<f64>,
+    /// Plans that were ready later than their first new action should have begun.
+    pub deadline_misses: u64,
+    /// Messages on the command topic.
+    pub commands_sent: u64,
+    /// Commands that found the queue full, or that the middleware refused.
+    pub commands_lost: u64,
+    /// Set-points that a limit of the robot changed.
+    pub limited: u64,
+    /// Ticks of the executor that began more than a period late.
+    pub late_ticks: u64,
+}
+
+/// What the node is about to say of itself.
+pub(super) struct State<'a> {
+    pub(super) name: &'a str,
+    pub(super) hardware: &'a str,
+    pub(super) stop: Option<StopReason>,
+    pub(super) final_word: Option<&'a str>,
+    pub(super) doing: &'a Doing,
+    pub(super) counters: &'a Counters,
+    pub(super) summary: &'a RunSummary,
+}
+
+impl RunSummary {
+    /// Takes over what arrived.
+    pub(super) fn count(&mut self, counters: &Counters) {
+        self.images = Counters::get(&counters.images);
+        self.images_refused = Counters::get(&counters.images_refused);
+        self.joint_states = Counters::get(&counters.joint_states);
+        self.joint_states_refused = Counters::get(&counters.joint_states_refused);
+        let text =
+            |m: &std::sync::Mutex<String>| m.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.last_image_error = text(&counters.last_image_error);
+        self.last_joints_error = text(&counters.last_joints_error);
+    }
+}
+
+/// The heartbeat message.
+pub(super) fn status(state: &State<'_>) -> DiagnosticStatus {
+    let summary = state.summary;
+    let (level, message) = match (state.final_word, state.stop) {
+        (Some(word), _) => (DiagnosticStatus::STALE, word.to_owned()),
+        (None, None) => (DiagnosticStatus::OK, "following the plan".to_owned()),
+        (None, Some(reason)) => (level(reason), format!("stopped: {}", reason.name())),
+    };
+    let mut values = vec![
+        ("moving", state.doing.is_moving().to_string()),
+        ("images", Counters::get(&state.counters.images).to_string()),
+        (
+            "images_refused",
+            Counters::get(&state.counters.images_refused).to_string(),
+        ),
+        (
+            "joint_states",
+            Counters::get(&state.counters.joint_states).to_string(),
+        ),
+        (
+            "joint_states_refused",
+            Counters::get(&state.counters.joint_states_refused).to_string(),
+        ),
+        ("plans", summary.plans.to_string()),
+        ("failed_plans", summary.failed_plans.to_string()),
+        ("deadline_misses", summary.deadline_misses.to_string()),
+        ("commands_sent", summary.commands_sent.to_string()),
+        ("commands_lost", summary.commands_lost.to_string()),
+        ("limited", summary.limited.to_string()),
+        ("late_ticks", summary.late_ticks.to_string()),
+        ("resets", summary.resets.to_string()),
+    ];
+    for (key, error) in [
+        ("last_image_error", &summary.last_image_error),
+        ("last_joints_error", &summary.last_joints_error),
+    ] {
+        if !error.is_empty() {
+            values.push((key, error.clone()));
+        }
+    }
+    DiagnosticStatus {
+        level,
+        name: state.name.to_owned(),
+        message,
+        hardware_id: state.hardware.to_owned(),
+        values: values
+            .into_iter()
+            .map(|(key, value)| KeyValue {
+                key: key.to_owned(),
+                value,
+            })
+            .collect(),
+    }
+}
+
+fn level(reason: StopReason) -> u8 {
+    match reason {
+        StopReason::NoPlan | StopReason::PlanEnded | StopReason::Deactivated => {
+            DiagnosticStatus::WARN
+        }
+        StopReason::CameraSilent | StopReason::JointsSilent => DiagnosticStatus::STALE,
+        StopReason::PlannerFailed | StopReason::EmergencyStop => DiagnosticStatus::ERROR,
+    }
+}
