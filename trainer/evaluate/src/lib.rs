@@ -246,9 +246,8 @@ fn expert_solves(robot: &mut dyn Robot, seed: u64) -> bool {
 fn summarise(options: &Options, planner: &str, seed: u64, episodes: &[Episode]) -> Evaluation {
     let count = episodes.len();
     let share = |solved: usize| solved as f64 / count.max(1) as f64;
-    let mean = |value: fn(&Episode) -> f64| {
-        episodes.iter().map(value).sum::<f64>() / count.max(1) as f64
-    };
+    let mean =
+        |value: fn(&Episode) -> f64| episodes.iter().map(value).sum::<f64>() / count.max(1) as f64;
     let successes = episodes.iter().filter(|e| e.success).count();
     let (success_low, success_high) = wilson_interval(successes, count);
     let mut plan_ms: Vec<f64> = episodes.iter().flat_map(|e| e.plan_ms.clone()).collect();
