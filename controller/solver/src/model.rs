@@ -47,13 +47,7 @@ pub trait Model<S: Scalar> {
     /// `k` adjoint products at step `t`: for each row `q` of `rows [k, n]` writes the row `F_t' q`
     /// of `states [k, n]` and the row `B_t' q` of `actions [k, na]`; `1 <= k <= H`. `states` is
     /// empty where only the actions are asked for (the first step: `z_0` is fixed).
-    fn transpose_product(
-        &mut self,
-        t: usize,
-        rows: &[S],
-        states: &mut [S],
-        actions: &mut [S],
-    );
+    fn transpose_product(&mut self, t: usize, rows: &[S], states: &mut [S], actions: &mut [S]);
 
     /// Tangent product at step `t`: writes `F_t dz + B_t da` to `out [n]`.
     fn product(&mut self, t: usize, dz: &[S], da: &[S], out: &mut [S]);

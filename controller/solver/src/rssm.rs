@@ -419,13 +419,7 @@ impl<S: Scalar> Model<S> for Rssm<'_, S> {
         Ok(())
     }
 
-    fn transpose_product(
-        &mut self,
-        t: usize,
-        rows: &[S],
-        states: &mut [S],
-        actions: &mut [S],
-    ) {
+    fn transpose_product(&mut self, t: usize, rows: &[S], states: &mut [S], actions: &mut [S]) {
         let len = self.sizes.factors();
         let factors = &self.factors[t * len..][..len];
         self.jacobian
