@@ -8,8 +8,8 @@ use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, Value
 const MAX_MAGNITUDE: f64 = 1e100;
 /// Values below this cannot be drawn on a logarithmic axis.
 const MIN_POSITIVE: f64 = 1e-100;
-/// Ticks wanted on an axis.
-const TICKS: f64 = 5.0;
+/// Ticks on an axis are at most about this many.
+const TICKS: f64 = 8.0;
 
 /// How values are laid out along an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +120,8 @@ fn linear_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
         .into_iter()
         .find(|s| *s >= rough);
     let step = step.unwrap_or(10.0 * unit);
+    // A rounding error must not cost the tick at an end.
+    let (low, high) = (low - step * 1e-9, high + step * 1e-9);
     let first = (low / step).ceil();
     (0..=2 * TICKS as i64 + 2)
         .map(|k| (first + k as f64) * step)
@@ -145,7 +147,7 @@ fn linear_label(value: f64, step: f64) -> String {
 fn log_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
     let (first, last) = (low.ceil() as i64, high.floor() as i64);
     let decades = last - first + 1;
-    let stride = (decades as f64 / (TICKS + 2.0)).ceil().max(1.0) as usize;
+    let stride = (decades as f64 / TICKS).ceil().max(1.0) as usize;
     let mantissas: &[f64] = if decades <= 2 {
         &[1.0, 2.0, 5.0]
     } else {

@@ -34,7 +34,8 @@ impl FilmStrip {
         }
     }
 
-    /// Adds a row. Rows may have different numbers of frames, and frames of different sizes.
+    /// Adds a row. Rows may have different numbers of frames. Frames may have different sizes:
+    /// each is enlarged by a whole number to the width of the widest, as nearly as that goes.
     pub fn row(mut self, title: impl Into<String>, frames: &[Frame]) -> Self {
         self.rows.push((title.into(), frames.to_vec()));
         self
@@ -46,7 +47,8 @@ impl FilmStrip {
         self
     }
 
-    /// Draws every pixel this many times as large; by default frames become about 112 wide.
+    /// Draws every pixel of the widest frame this many times as large; by default that frame
+    /// becomes at least 112 pixels wide.
     pub fn scale(mut self, scale: usize) -> Self {
         self.scale = Some(scale.max(1));
         self
@@ -85,7 +87,10 @@ impl FilmStrip {
             .rows
             .iter()
             .map(|(_, frames)| {
-                let tallest = frames.iter().map(|frame| frame.height() * scale).max();
+                let tallest = frames
+                    .iter()
+                    .map(|frame| frame.height() * (cell / frame.width()))
+                    .max();
                 tallest.unwrap_or(HEADING as usize)
             })
             .collect();
@@ -96,7 +101,7 @@ impl FilmStrip {
         let mut row_top = top;
         for ((_, frames), height) in self.rows.iter().zip(&heights) {
             for (column, frame) in frames.iter().enumerate() {
-                sheet.put(frame, column_left(column), row_top, scale);
+                sheet.put(frame, column_left(column), row_top, cell / frame.width());
             }
             row_top += height + GAP;
         }
@@ -125,8 +130,9 @@ impl FilmStrip {
                 text(area, title, at, HEADING, Align::Right, INK)?;
                 for (column, frame) in frames.iter().enumerate() {
                     let (x, y) = (column_left(column) as i32 - 1, row_top as i32 - 1);
-                    let far_x = x + (frame.width() * scale) as i32 + 1;
-                    let far_y = y + (frame.height() * scale) as i32 + 1;
+                    let enlarged = cell / frame.width();
+                    let far_x = x + (frame.width() * enlarged) as i32 + 1;
+                    let far_y = y + (frame.height() * enlarged) as i32 + 1;
                     area.draw(&Rectangle::new([(x, y), (far_x, far_y)], PALE_INK))
                         .map_err(reason)?;
                 }

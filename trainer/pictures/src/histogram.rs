@@ -93,20 +93,14 @@ impl Histogram {
             )?;
             let (_, panels) = area.split_vertically(top);
             for (k, area) in panels.split_evenly((sets.len(), 1)).iter().enumerate() {
-                self.draw_set(area, &sets[k], &axis, LINES[k % LINES.len()])?;
+                self.draw_set(area, &sets[k], &axis)?;
             }
             Ok(())
         })?;
         sheet.save(path)
     }
 
-    fn draw_set(
-        &self,
-        area: &Area,
-        set: &Samples,
-        x: &Axis,
-        colour: RGBColor,
-    ) -> Result<(), String> {
+    fn draw_set(&self, area: &Area, set: &Samples, x: &Axis) -> Result<(), String> {
         let area = area.margin(10, 10, 12, 22);
         let (width, height) = area.dim_in_pixel();
         text(
@@ -146,7 +140,7 @@ impl Histogram {
             .map(|(k, count)| {
                 let left = x.range.start + k as f64 * bin;
                 let corners = [(left, 0.0), (left + bin * 0.9, *count as f64)];
-                Rectangle::new(corners, colour.mix(0.75).filled())
+                Rectangle::new(corners, LINES[4].mix(0.75).filled())
             });
         chart.draw_series(bars).map_err(reason)?;
 
