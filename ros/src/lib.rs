@@ -4,4 +4,5 @@
 //! again. Nothing is decided here: whatever a replay of a bag must be able to repeat is in `latco-controller`.
 
 pub mod commands;
+pub mod demo;
 pub mod node;

@@ -5,6 +5,7 @@
 //! fault.
 
 mod config;
+mod demo;
 mod model;
 mod play;
 mod record;
@@ -29,6 +30,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// The main job in one go: simulated robot and controller over DDS, film strip, curves, bag, table
+    Demo(demo::Demo),
     /// The controller node
     Run(run::Run),
     /// The simulated robot with a camera, as a node
@@ -119,6 +122,7 @@ impl Cli {
     pub fn run(self, stop: &Stop) -> ExitCode {
         start_log();
         let done = match self.command {
+            Command::Demo(command) => command.run(stop),
             Command::Run(command) => command.run(stop),
             Command::Sim(command) => command.run(stop),
             Command::Record(command) => command.run(stop),

@@ -1,0 +1,138 @@
+//! The two processes of a demonstration. However the demonstration ends, they end too.
+
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::DemoError;
+use crate::node::Stop;
+
+/// Lines of a log that a failure shows.
+const LAST_WORDS: usize = 12;
+/// Time between asking a process to end and killing it, when nobody waits for its result.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// A `latco` process.
+pub(super) struct Child {
+    name: &'static str,
+    process: std::process::Child,
+    log: PathBuf,
+    reader: Option<std::thread::JoinHandle<std::io::Result<String>>>,
+}
+
+impl Child {
+    /// Starts this program with other arguments. It has its own process group, so that Ctrl-C reaches only the
+    /// demonstration, which then ends it in order; and it ends by itself when the demonstration dies, because its
+    /// standard input is then closed.
+    pub(super) fn start(
+        name: &'static str,
+        arguments: &[String],
+        log: &Path,
+    ) -> anyhow::Result<Self> {
+        let program = std::env::current_exe().context("the path of this program")?;
+        let stderr =
+            std::fs::File::create(log).with_context(|| format!("log {}", log.display()))?;
+        let mut process = Command::new(&program)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("starting {} {}", program.display(), arguments.join(" ")))?;
+        let mut stdout = process
+            .stdout
+            .take()
+            .context("the output of a child process")?;
+        let reader = std::thread::Builder::new()
+            .name("child output".into())
+            .spawn(move || {
+                let mut text = String::new();
+                stdout.read_to_string(&mut text).map(|_| text)
+            })?;
+        Ok(Self {
+            name,
+            process,
+            log: log.into(),
+            reader: Some(reader),
+        })
+    }
+
+    /// Its status, if it has ended.
+    pub(super) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        self.process
+            .try_wait()
+            .with_context(|| format!("the {}", self.name))
+    }
+
+    /// SIGTERM.
+    pub(super) fn ask_to_end(&self) {
+        if let Ok(id) = i32::try_from(self.process.id()) {
+            // It may have ended already.
+            let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
+        }
+    }
+
+    /// Waits for it to end.
+    pub(super) fn wait(&mut self, limit: Duration) -> Result<ExitStatus, DemoError> {
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(status) = self.ended()? {
+                return Ok(status);
+            }
+            if Instant::now() >= deadline {
+                return Err(DemoError::TimeLimit {
+                    what: format!("the {} did not end when asked to", self.name),
+                    seconds: limit.as_secs(),
+                    folder: self.log.parent().map(Path::to_path_buf).unwrap_or_default(),
+                });
+            }
+            Stop::new().wait(Duration::from_millis(20));
+        }
+    }
+
+    /// What it printed; call it once, after its end.
+    pub(super) fn printed(&mut self) -> anyhow::Result<String> {
+        let reader = self.reader.take().context("the output was read before")?;
+        match reader.join() {
+            Ok(text) => text.with_context(|| format!("the output of the {}", self.name)),
+            Err(_) => anyhow::bail!("the output of the {} could not be read", self.name),
+        }
+    }
+
+    /// The error of its end.
+    pub(super) fn failure(&self, status: ExitStatus) -> DemoError {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        let last_words = lines[lines.len().saturating_sub(LAST_WORDS)..].join("\n");
+        DemoError::Child {
+            name: self.name,
+            status: status.code(),
+            last_words,
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if matches!(self.process.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        self.ask_to_end();
+        let deadline = Instant::now() + GRACE;
+        while Instant::now() < deadline {
+            if matches!(self.process.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            Stop::new().wait(Duration::from_millis(20));
+        }
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,227 @@
+//! Film strip, curves and histogram of a demonstration, from the bag and the controller's trace.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use latco_bag::messages::Image;
+use latco_bag::{BagReader, topics};
+use latco_models::Bundle;
+use latco_pictures::{Curves, FilmStrip, Frame, Histogram, Panel};
+
+use super::report::Report;
+use super::{BAG, CURVES, FILM, HISTOGRAM};
+use crate::node::controller::stamp_to_command_ms;
+use crate::node::trace::{PlanTraced, RunTrace, TickTrace};
+
+/// Columns of the film strip.
+const COLUMNS: usize = 9;
+
+/// The plan that is shown.
+struct Shown<'a> {
+    tick: &'a TickTrace,
+    plan: &'a PlanTraced,
+    /// Control periods from the episode's first image to the plan's.
+    step: usize,
+    /// Control periods of the plan that are shown.
+    length: usize,
+    solved: bool,
+}
+
+/// Draws all three; gives remarks for the report.
+pub(super) fn draw(
+    folder: &Path,
+    bundle: &Bundle,
+    trace: &RunTrace,
+    report: &Report,
+) -> anyhow::Result<Vec<String>> {
+    let mut remarks = Vec::new();
+    let shown = choose(trace, report).context("there is no plan to show: no image led to one")?;
+    let episode = shown.tick.episode.map_or("?".to_owned(), |e| e.to_string());
+    let title = format!("episode {episode}, the plan made at step {}", shown.step);
+    remarks.push(film(folder, bundle, trace, &shown, &title)?);
+    curves(folder, &shown, &title)?;
+    histogram(folder, trace, report)?;
+    Ok(remarks)
+}
+
+/// The plan that looks furthest ahead to the moment at which its episode was solved; without a solved episode the
+/// first plan of any.
+fn choose<'a>(trace: &'a RunTrace, report: &Report) -> Option<Shown<'a>> {
+    let solved_at = |episode: i64| {
+        let result = report
+            .results
+            .iter()
+            .find(|r| r["episode"].as_i64() == Some(episode))?;
+        result["solved_at_step"].as_u64()
+    };
+    let mut best: Option<Shown<'a>> = None;
+    for (tick, plan) in trace.plans() {
+        let Some(episode) = tick.episode else {
+            continue;
+        };
+        let steps = (plan.states.len() / trace.state_size.max(1)).saturating_sub(1);
+        if steps == 0 || plan.iterations.is_empty() {
+            continue;
+        }
+        let first = trace
+            .ticks
+            .iter()
+            .find(|t| t.episode == Some(episode))
+            .map_or(tick.stamp_ns, |t| t.stamp_ns);
+        let step = ((tick.stamp_ns - first) as f64 / trace.period_ns as f64)
+            .round()
+            .max(0.0) as usize;
+        let solved = solved_at(episode).and_then(|at| usize::try_from(at).ok());
+        let ahead = solved
+            .and_then(|at| at.checked_sub(step))
+            .filter(|ahead| *ahead <= steps && *ahead > 0);
+        let candidate = Shown {
+            tick,
+            plan,
+            step,
+            length: ahead.map_or(steps, |a| (a + 2).min(steps)),
+            solved: ahead.is_some(),
+        };
+        let better = match &best {
+            None => true,
+            Some(best) if best.solved != candidate.solved => candidate.solved,
+            Some(best) => candidate.solved && candidate.length > best.length,
+        };
+        if better {
+            best = Some(candidate);
+        }
+    }
+    best
+}
+
+fn film(
+    folder: &Path,
+    bundle: &Bundle,
+    trace: &RunTrace,
+    shown: &Shown<'_>,
+    title: &str,
+) -> anyhow::Result<String> {
+    let columns = COLUMNS.min(shown.length + 1);
+    let offsets: Vec<usize> = (0..columns)
+        .map(|c| (c as f64 * shown.length as f64 / (columns - 1).max(1) as f64).round() as usize)
+        .collect();
+    let image = &bundle.manifest().image;
+    let (width, height) = (image.width, image.height);
+
+    let mut decode = bundle.decode(1).context("the decoder")?;
+    let imagined = offsets
+        .iter()
+        .map(|&offset| {
+            let state = &shown.plan.states[offset * trace.state_size..][..trace.state_size];
+            decode.state_mut().copy_from_slice(state);
+            decode.run()?;
+            Ok(Frame::from_unit(width, height, decode.image())?)
+        })
+        .collect::<anyhow::Result<Vec<Frame>>>()?;
+
+    let due: Vec<i64> = offsets
+        .iter()
+        .map(|&o| shown.tick.stamp_ns + o as i64 * trace.period_ns)
+        .collect();
+    let recorded = frames(&folder.join(BAG), &due, trace.period_ns / 2)?;
+    let camera: Vec<Frame> = recorded.first().cloned().flatten().into_iter().collect();
+    // An episode may end before the plan does.
+    let executed: Vec<Frame> = recorded.into_iter().map_while(|frame| frame).collect();
+    let seconds =
+        |offset: &usize| format!("{:+.1} s", *offset as f64 * trace.period_ns as f64 * 1e-9);
+    FilmStrip::new(title)
+        .row("camera", &camera)
+        .row("imagined", &imagined)
+        .row("executed", &executed)
+        .columns(offsets.iter().map(seconds))
+        .save(&folder.join(FILM))?;
+    Ok(format!(
+        "Film strip: the camera image that the plan was made from, the plan as the model imagines it (decoded states), \
+         and what the camera saw while the robot moved ({} of {} frames).",
+        executed.len(),
+        offsets.len()
+    ))
+}
+
+/// The recorded camera images nearest to the times `due`, not further away than `tolerance_ns`.
+fn frames(bag: &Path, due: &[i64], tolerance_ns: i64) -> anyhow::Result<Vec<Option<Frame>>> {
+    let mut found: Vec<Option<(i64, Frame)>> = vec![None; due.len()];
+    let bag = BagReader::open(bag)?;
+    for message in bag.messages() {
+        let message = message?;
+        if !topics::matches(&message.topic, topics::CAMERA_IMAGE) {
+            continue;
+        }
+        let image: Image = message.decode()?;
+        let stamp = image.header.stamp.to_nanos();
+        for (due, found) in due.iter().zip(&mut found) {
+            let away = (stamp - due).abs();
+            if away <= tolerance_ns && found.as_ref().is_none_or(|(best, _)| away < *best) {
+                let rgb = latco_bag::image::to_rgb(&image, image.width, image.height)?;
+                *found = Some((
+                    away,
+                    Frame::new(image.width as usize, image.height as usize, rgb)?,
+                ));
+            }
+        }
+    }
+    Ok(found
+        .into_iter()
+        .map(|f| f.map(|(_, frame)| frame))
+        .collect())
+}
+
+fn curves(folder: &Path, shown: &Shown<'_>, title: &str) -> anyhow::Result<()> {
+    let line = |value: fn(&latco_controller::trace::IterationTrace) -> f32| -> Vec<(f64, f64)> {
+        shown
+            .plan
+            .iterations
+            .iter()
+            .map(|i| (f64::from(i.iteration), f64::from(value(i))))
+            .collect()
+    };
+    let evaluated: Vec<(f64, f64)> = line(|i| i.rollout_return)
+        .into_iter()
+        .filter(|(_, v)| v.is_finite())
+        .collect();
+    Curves::new(format!(
+        "{title}: {} iterations in {:.0} ms",
+        shown.plan.report.iterations, shown.plan.plan_ms
+    ))
+    .panel(
+        Panel::new("dynamics violation |z' - mu(z, a)|^2", "iteration")
+            .log_y()
+            .points("largest", &line(|i| i.dynamics_violation_max))
+            .points("mean", &line(|i| i.dynamics_violation_mean)),
+    )
+    .panel(
+        Panel::new("multipliers", "iteration")
+            .log_y()
+            .points("dynamics, largest", &line(|i| i.dynamics_multiplier_max))
+            .points("dynamics, mean", &line(|i| i.dynamics_multiplier_mean))
+            .points("actions, mean", &line(|i| i.action_multiplier_mean)),
+    )
+    .panel(
+        Panel::new("predicted reward, sum over the plan", "iteration")
+            .points("of the planned states", &line(|i| i.planned_reward))
+            .points("of the actions, rolled out", &evaluated),
+    )
+    .save(&folder.join(CURVES))?;
+    Ok(())
+}
+
+fn histogram(folder: &Path, trace: &RunTrace, report: &Report) -> anyhow::Result<()> {
+    let planning: Vec<f64> = trace.plans().map(|(_, p)| p.plan_ms).collect();
+    let command: Vec<f64> = trace
+        .plans()
+        .filter_map(|(t, p)| stamp_to_command_ms(t, p))
+        .collect();
+    let mut histogram = Histogram::new("latency", "ms").samples("planning", &planning);
+    if !command.is_empty() {
+        histogram = histogram.samples("image stamp to command", &command);
+    }
+    histogram
+        .limit("control period", report.control_period_ms)
+        .save(&folder.join(HISTOGRAM))?;
+    Ok(())
+}
