@@ -49,23 +49,30 @@ impl Provider {
     /// Applies the provider and the options that every session has: one thread that does not spin, all optimisations.
     pub(crate) fn configure(self, builder: SessionBuilder) -> Result<SessionBuilder, String> {
         // The CPU provider is not registered by name: that would switch its arena off.
-        let common = builder
+        let text = |e: ort::Error<SessionBuilder>| e.to_string();
+        let builder = builder
             .with_log_level(ort::logging::LogLevel::Error)
-            .and_then(|b| b.with_optimization_level(GraphOptimizationLevel::All))
-            .and_then(|b| b.with_intra_threads(1))
-            .and_then(|b| b.with_inter_threads(1))
-            .and_then(|b| b.with_intra_op_spinning(false))
-            .and_then(|b| b.with_inter_op_spinning(false))
-            .map_err(|e| e.to_string())?;
+            .map_err(text)?
+            .with_optimization_level(GraphOptimizationLevel::All)
+            .map_err(text)?
+            .with_intra_threads(1)
+            .map_err(text)?
+            .with_inter_threads(1)
+            .map_err(text)?
+            .with_intra_op_spinning(false)
+            .map_err(text)?
+            .with_inter_op_spinning(false)
+            .map_err(text)?;
         let device = match self {
-            Self::Cpu => return Ok(common),
+            Self::Cpu => return Ok(builder),
             Self::Cuda => ep::CUDA::default().build(),
             Self::TensorRt => ep::TensorRT::default().with_fp16(false).build(),
         };
-        common
+        builder
             .with_disable_cpu_fallback()
-            .and_then(|b| b.with_execution_providers([device.error_on_failure()]))
-            .map_err(|e| e.to_string())
+            .map_err(text)?
+            .with_execution_providers([device.error_on_failure()])
+            .map_err(text)
     }
 }
 

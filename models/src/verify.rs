@@ -333,8 +333,7 @@ fn golden_case(bundle: &Bundle, case: &GoldenCase) -> Result<f32, String> {
         };
         for (at, (&e, &got)) in expected.iter().zip(bound.output(index)).enumerate() {
             let difference = (e - got).abs() / e.abs().max(1.0);
-            // Written so that NaN is refused too.
-            if !(difference <= TOLERANCE) {
+            if difference.is_nan() || difference > TOLERANCE {
                 return Err(format!(
                     "output {:?} element {at} is {got}, expected {e} within {TOLERANCE}",
                     port.name
@@ -426,7 +425,7 @@ fn jacobian(bundle: &Bundle, case: &GoldenCase) -> Result<f64, String> {
             size += measured.powi(2);
         }
         let relative = difference.sqrt() / size.sqrt().max(0.05);
-        if !(relative <= JACOBIAN_TOLERANCE) {
+        if relative.is_nan() || relative > JACOBIAN_TOLERANCE {
             let part = ["stochastic state", "deterministic state", "action"][index % 3];
             return Err(format!(
                 "the Jacobian of dynamics.onnx differs from its finite differences by {relative:.3} along the {part}, \

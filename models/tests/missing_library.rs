@@ -1,4 +1,5 @@
 //! Without the ONNX Runtime library loading is an error that says what to run, not a panic.
+#![allow(clippy::unwrap_used)]
 
 use std::process::Command;
 

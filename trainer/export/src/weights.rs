@@ -139,7 +139,8 @@ pub enum Decoder {
         /// The transposed convolutions.
         layers: Vec<TransposedConv>,
     },
-    /// A head predicts the whitened code; un-whitened, it is decoded into square patches.
+    /// A head predicts the whitened code; un-whitened, it is decoded into square patches. The last layer of `mlp` has
+    /// `height * width * 3` columns: at 64x64 pixels and a width of 128 that alone is 6.3 MB.
     Patch {
         /// `[n]` to whitened code.
         head: Mlp,
@@ -147,7 +148,7 @@ pub enum Decoder {
         unwhiten: Dense,
         /// Code to pixels, ordered `[patch row, patch column, row, column, rgb]`.
         mlp: Mlp,
-        /// Side of a patch, pixels.
+        /// Side of a patch, pixels; 1 for plain row-major order `[row, column, rgb]`.
         patch: usize,
         /// Whether a sigmoid follows; the image is then its output, 0 to 1, not a scaled pixel value.
         sigmoid: bool,
