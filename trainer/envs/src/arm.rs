@@ -217,8 +217,8 @@ mod tests {
         }
         assert_eq!((arm.positions[2], arm.velocities[2]), (2.4, 0.0));
         arm.advance(&[-0.35, 0.45, -0.7], 0.5);
-        for j in 0..JOINTS {
-            assert!(arm.positions[j].abs() < MAX_ANGLE_RAD[j] - 0.05);
+        for (q, max) in arm.positions.iter().zip(MAX_ANGLE_RAD) {
+            assert!(q.abs() < max - 0.05);
         }
     }
 

@@ -134,8 +134,9 @@ fn linear_label(value: f64, step: f64) -> String {
     let largest = value.abs().max(step);
     if value == 0.0 {
         "0".to_owned()
-    } else if largest >= 1e5 || largest < 1e-3 {
-        let digits = (largest / step).log10().ceil().clamp(0.0, 6.0) as usize;
+    } else if !(1e-3..1e5).contains(&largest) {
+        let digits = value.abs().log10().floor() - (step * 1.000001).log10().floor();
+        let digits = digits.clamp(0.0, 6.0) as usize;
         format!("{value:.digits$e}")
     } else {
         let digits = (-step.log10().floor()).clamp(0.0, 9.0) as usize;
@@ -198,8 +199,8 @@ mod tests {
             ["-0.3", "-0.2", "-0.1", "0", "0.1", "0.2"]
         );
         assert_eq!(
-            labels(Scale::Linear, &[0.0, 3e6]),
-            ["0", "1e6", "2e6", "3e6"]
+            labels(Scale::Linear, &[2e6, 1e7])[..3],
+            ["2e6", "3e6", "4e6"]
         );
     }
 

@@ -11,7 +11,7 @@ struct Saved {
 impl Saved {
     fn new() -> Self {
         Self {
-            folder: tempfile::tempdir().unwrap(),
+            folder: tempfile::tempdir().expect("a temporary folder"),
         }
     }
 
@@ -20,12 +20,12 @@ impl Saved {
     }
 
     fn pixels(&self) -> image::RgbImage {
-        image::open(self.path()).unwrap().to_rgb8()
+        image::open(self.path()).expect("a readable PNG").to_rgb8()
     }
 }
 
 fn plain(size: usize, colour: [u8; 3]) -> Frame {
-    Frame::new(size, size, colour.repeat(size * size)).unwrap()
+    Frame::new(size, size, colour.repeat(size * size)).expect("bytes that fit")
 }
 
 fn count(picture: &image::RgbImage, colour: [u8; 3]) -> usize {
