@@ -1,3 +1,10 @@
 //! Offline trainer: RSSM, data from bags, evaluation, export
 
 pub mod data;
+pub mod export;
+pub mod fit;
+pub mod gates;
+pub mod probe;
+pub mod report;
+pub mod rssm;
+pub mod tensorboard;

@@ -1,12 +1,71 @@
-//! `latco-train export`.
+//! `latco-train export`: checkpoint to bundle.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use anyhow::Context;
+use latco_trainer::export::export;
+use latco_trainer::fit::checkpoint::{Checkpoint, Stage};
+use latco_trainer::gates::Gate;
+use latco_trainer::rssm::model::Model;
+
+use super::{BadInput, print_json};
 
 /// Arguments of `latco-train export`.
 #[derive(clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Folder of a training run.
+    run: PathBuf,
+    /// Folder for the bundle.
+    #[arg(long)]
+    out: PathBuf,
+    /// One JSON object on standard output.
+    #[arg(long)]
+    json: bool,
+}
 
 /// Making a bundle.
-pub(crate) fn run(_args: Args) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("`latco-train export` is not in this build yet")
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let checkpoint = Checkpoint::load(&args.run).map_err(|e| BadInput::new(e.to_string()))?;
+    if checkpoint.stage == Stage::Autoencoder {
+        return Err(BadInput::new(format!(
+            "{}: expected a run whose world model has begun, found one in its autoencoder stage; \
+             go on with `latco-train fit --resume`",
+            args.run.display()
+        )));
+    }
+    if checkpoint.stage != Stage::Done {
+        tracing::warn!(
+            "the run is not finished: its bundle has the weights of step {}",
+            checkpoint.step
+        );
+    }
+    let gates = gates_of(&args.run)?;
+    let worst = export(&Model::of(&checkpoint), &gates, &args.out)?;
+    tracing::info!(
+        "bundle {}, worst difference to ONNX Runtime {worst:.1e}",
+        args.out.display()
+    );
+    if args.json {
+        print_json(&serde_json::json!({
+            "bundle": args.out.display().to_string(),
+            "export_worst_difference": worst,
+            "finished": checkpoint.stage == Stage::Done,
+        }));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The gates of the run's report; none before there is one.
+fn gates_of(run: &std::path::Path) -> anyhow::Result<Vec<Gate>> {
+    let file = run.join("report.json");
+    if !file.exists() {
+        return Ok(Vec::new());
+    }
+    let text =
+        std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+    let report: serde_json::Value =
+        serde_json::from_str(&text).with_context(|| format!("reading {}", file.display()))?;
+    serde_json::from_value(report["gates"].clone())
+        .with_context(|| format!("the gates in {}", file.display()))
 }

@@ -1,12 +1,109 @@
-//! `latco-train fit`.
+//! `latco-train fit`: bags to weights, gates and a bundle.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::Context;
+use latco_trainer::export::export;
+use latco_trainer::fit::checkpoint::Stage;
+use latco_trainer::fit::config::FitConfig;
+use latco_trainer::fit::run::{RunError, RunOptions, run as train};
+use latco_trainer::fit::source;
+use latco_trainer::report::{Report, gates};
+use latco_trainer::rssm::model::Model;
+
+use super::{BadInput, print_json};
 
 /// Arguments of `latco-train fit`.
 #[derive(clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Bags, or folders of bags.
+    #[arg(long, required = true, num_args = 1..)]
+    data: Vec<PathBuf>,
+    /// Training configuration, e.g. `configs/train/reach.toml`.
+    #[arg(long)]
+    config: PathBuf,
+    /// Folder of the run: checkpoint, losses, TensorBoard files, report, bundle.
+    #[arg(long)]
+    out: PathBuf,
+    /// Go on from the checkpoint in --out.
+    #[arg(long)]
+    resume: bool,
+    /// The same seed and data give the same weights.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// One JSON object on standard output.
+    #[arg(long)]
+    json: bool,
+}
 
 /// Learning from bags.
-pub(crate) fn run(_args: Args) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("`latco-train fit` is not in this build yet")
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let config = FitConfig::read(&args.config).map_err(|e| BadInput::new(e.to_string()))?;
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, stop.clone()).context("catching signals")?;
+    }
+    tracing::info!("reading bags");
+    let source = source::read(&args.data, &config)?;
+    for problem in &source.problems {
+        tracing::warn!("{problem}");
+    }
+    tracing::info!(
+        "{} episodes to train on ({} frames of {}x{}), {} held out",
+        source.train.episodes(),
+        source.train.len(),
+        source.facts.width,
+        source.facts.height,
+        source.held_out.episodes()
+    );
+    let options = RunOptions {
+        out: args.out.clone(),
+        resume: args.resume,
+        seed: args.seed,
+        stop: &stop,
+    };
+    let checkpoint =
+        train(&config, &source.facts, &source.train, &options).map_err(|error| match error {
+            RunError::Diverged { .. } | RunError::Checkpoint(_) | RunError::Record(_) => {
+                anyhow::Error::new(error)
+            }
+            usage => BadInput::new(usage.to_string()),
+        })?;
+    if checkpoint.stage != Stage::Done {
+        tracing::warn!("stopped; the same command with --resume goes on");
+        return Ok(ExitCode::FAILURE);
+    }
+    tracing::info!("measuring the gates");
+    let model = Model::of(&checkpoint);
+    let mut report = Report::new(&checkpoint, &source, gates(&model, &source.held_out));
+    report.write(&args.out).context("writing the report")?;
+    let bundle = args.out.join("bundle");
+    let worst = export(&model, &report.gates, &bundle)?;
+    report.export_worst_difference = Some(worst);
+    report.write(&args.out).context("writing the report")?;
+    for gate in &report.gates {
+        let value = gate
+            .value
+            .map_or("not measured".to_owned(), |v| format!("{v:.4}"));
+        let verdict = match gate.passed() {
+            Some(true) => "passed",
+            Some(false) => "FAILED",
+            None => "open",
+        };
+        tracing::info!("gate {}: {value} ({verdict})", gate.name);
+    }
+    tracing::info!(
+        "bundle {}, worst difference to ONNX Runtime {worst:.1e}",
+        bundle.display()
+    );
+    if args.json {
+        let mut value = serde_json::to_value(&report)?;
+        value["output_dir"] = args.out.display().to_string().into();
+        value["bundle"] = bundle.display().to_string().into();
+        print_json(&value);
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,120 @@
+//! Stage one of the two-stage recipe: the keypoint autoencoder on single frames.
+
+use burn::tensor::Tensor;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::config::AutoencoderConfig;
+use super::dataset::{Frames, normals, step_rng};
+use crate::rssm::keypoint::{self, Decoder, Encoder, KeypointSizes};
+use crate::rssm::params::{Params, tensor, to_vec};
+
+/// Stream of random numbers of this stage.
+const STAGE: u64 = 1;
+
+/// Frames encoded at once when nothing is trained.
+const ENCODE_BATCH: usize = 256;
+
+/// The autoencoder being trained.
+pub struct Autoencoder<'a> {
+    config: &'a AutoencoderConfig,
+    sizes: KeypointSizes,
+    frames: &'a Frames,
+    mean_image: Vec<f32>,
+    seed: u64,
+}
+
+impl<'a> Autoencoder<'a> {
+    /// Prepares training on these frames.
+    pub fn new(
+        config: &'a AutoencoderConfig,
+        sizes: KeypointSizes,
+        frames: &'a Frames,
+        seed: u64,
+    ) -> Self {
+        Self {
+            config,
+            sizes,
+            frames,
+            mean_image: frames.mean_image(),
+            seed,
+        }
+    }
+
+    /// Parameters before the first step; the decoder starts at the mean image.
+    pub fn create(&self) -> Params {
+        let mut params = Params::default();
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        keypoint::create(&mut params, &self.sizes, &mut rng);
+        params
+            .get_mut("decoder.3.b")
+            .values
+            .copy_from_slice(&self.mean_image);
+        params
+    }
+
+    /// Loss and gradients of one step.
+    pub fn step(&self, params: &Params, step: usize) -> (f32, Vec<Vec<f32>>) {
+        let mut rng = step_rng(self.seed, STAGE, step);
+        let batch = self.config.batch;
+        let chosen: Vec<usize> = (0..batch)
+            .map(|_| rng.random_range(0..self.frames.len()))
+            .collect();
+        let pixels = self.frames.pixels();
+        let mut target = Vec::with_capacity(batch * pixels);
+        let mut weight = Vec::with_capacity(batch * pixels);
+        let scale = 1.0 / (batch * pixels) as f32;
+        for &frame in &chosen {
+            for (byte, mean) in self.frames.image(frame).iter().zip(&self.mean_image) {
+                let value = f32::from(*byte) / 255.0;
+                let differs = (value - mean).abs() > self.config.foreground_threshold as f32;
+                target.push(value);
+                weight.push(
+                    if differs {
+                        self.config.foreground_weight as f32
+                    } else {
+                        1.0
+                    } * scale,
+                );
+            }
+        }
+        let noise = normals(batch * self.sizes.code, &mut rng)
+            .into_iter()
+            .map(|x| x * self.config.code_noise as f32)
+            .collect();
+
+        let leaves = params.leaves(true);
+        let encoder = Encoder::new(&leaves, self.sizes);
+        let decoder = Decoder::new(&leaves);
+        let images = tensor(
+            self.frames.planes(&chosen),
+            [batch, 3, self.frames.height, self.frames.width],
+        );
+        let code = encoder.forward(images) + tensor::<2>(noise, [batch, self.sizes.code]);
+        let error = decoder.forward(code) - tensor::<2>(target, [batch, pixels]);
+        let loss = (error.square() * tensor::<2>(weight, [batch, pixels])).sum();
+        let value = loss.clone().into_scalar::<f32>();
+        let gradients = leaves.gradients(&mut loss.backward());
+        (value, gradients)
+    }
+
+    /// Codes of all frames, `[frames, code]`.
+    pub fn codes(&self, params: &Params) -> Vec<f32> {
+        codes(params, self.sizes, self.frames)
+    }
+}
+
+/// Codes of all frames, `[frames, code]`.
+pub fn codes(params: &Params, sizes: KeypointSizes, frames: &Frames) -> Vec<f32> {
+    let encoder = Encoder::new(&params.leaves(false), sizes);
+    let all: Vec<usize> = (0..frames.len()).collect();
+    all.chunks(ENCODE_BATCH)
+        .flat_map(|chunk| {
+            let images: Tensor<4> = tensor(
+                frames.planes(chunk),
+                [chunk.len(), 3, frames.height, frames.width],
+            );
+            to_vec(encoder.forward(images))
+        })
+        .collect()
+}

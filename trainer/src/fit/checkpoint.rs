@@ -1,0 +1,185 @@
+//! The state of a training run on disk.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::adam::Adam;
+use super::config::FitConfig;
+use crate::rssm::params::Params;
+
+/// File name in the folder of a run.
+pub const CHECKPOINT_FILE: &str = "checkpoint.postcard";
+/// Version of the format.
+const VERSION: u32 = 1;
+
+/// Part of a training run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stage {
+    /// The autoencoder on single frames.
+    Autoencoder,
+    /// The world model.
+    World,
+    /// Trained.
+    Done,
+}
+
+/// What the data of a run say about the robot; goes into the bundle.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DataFacts {
+    /// Task, e.g. `reach`.
+    pub task: String,
+    /// Time between two frames, s.
+    pub control_period_s: f64,
+    /// Image height, pixels.
+    pub height: usize,
+    /// Image width, pixels.
+    pub width: usize,
+    /// Command per unit of action.
+    pub action_scale: Vec<f32>,
+    /// Joint names in order; empty if the data have none.
+    pub joint_names: Vec<String>,
+    /// Lower position limits, rad.
+    pub position_lower_rad: Vec<f64>,
+    /// Upper position limits, rad.
+    pub position_upper_rad: Vec<f64>,
+    /// Velocity limits, rad/s.
+    pub velocity_limit_rad_s: Vec<f64>,
+    /// Mean of the joint states that the model subtracts; empty without joints.
+    pub joints_mean: Vec<f32>,
+    /// Deviation of the joint states that the model divides by; empty without joints.
+    pub joints_std: Vec<f32>,
+    /// SHA-256 of the training frames.
+    pub data_hash: String,
+}
+
+/// All that a run needs to go on as if it had never stopped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    version: u32,
+    /// Configuration of the run.
+    pub config: FitConfig,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Facts about the data.
+    pub facts: DataFacts,
+    /// Part that is being trained.
+    pub stage: Stage,
+    /// Steps done in this part.
+    pub step: usize,
+    /// Parameters being trained in this part.
+    pub params: Params,
+    /// Moving average of these, if one is kept.
+    pub average: Option<Params>,
+    /// State of the optimiser.
+    pub adam: Adam,
+    /// The frozen autoencoder of the first stage, whitening folded in.
+    pub autoencoder: Option<Params>,
+    /// Time spent training so far, s.
+    pub seconds: f64,
+}
+
+/// Why a checkpoint cannot be used.
+#[derive(Debug, Error)]
+pub enum CheckpointError {
+    /// It cannot be read or written.
+    #[error("cannot use the checkpoint {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is damaged or of another version.
+    #[error(
+        "the checkpoint {path} is not one of this version ({reason}); train anew into another folder"
+    )]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl Checkpoint {
+    /// The state before the first step of a stage.
+    pub fn start(
+        config: FitConfig,
+        seed: u64,
+        facts: DataFacts,
+        stage: Stage,
+        params: Params,
+    ) -> Self {
+        Self {
+            version: VERSION,
+            config,
+            seed,
+            facts,
+            stage,
+            step: 0,
+            params,
+            average: None,
+            adam: Adam::default(),
+            autoencoder: None,
+            seconds: 0.0,
+        }
+    }
+
+    /// Whether the folder has a checkpoint.
+    pub fn exists(folder: &Path) -> bool {
+        folder.join(CHECKPOINT_FILE).exists()
+    }
+
+    /// Reads the checkpoint of a folder.
+    ///
+    /// # Errors
+    /// See [`CheckpointError`].
+    pub fn load(folder: &Path) -> Result<Self, CheckpointError> {
+        let path = folder.join(CHECKPOINT_FILE);
+        let bytes = std::fs::read(&path).map_err(|source| CheckpointError::Io {
+            path: path.clone(),
+            source,
+        })?;
+        let checkpoint: Self =
+            postcard::from_bytes(&bytes).map_err(|e| CheckpointError::Format {
+                path: path.clone(),
+                reason: e.to_string(),
+            })?;
+        if checkpoint.version == VERSION {
+            Ok(checkpoint)
+        } else {
+            let reason = format!("expected version {VERSION}, found {}", checkpoint.version);
+            Err(CheckpointError::Format { path, reason })
+        }
+    }
+
+    /// Writes the checkpoint so that an interruption leaves the former one in place.
+    ///
+    /// # Errors
+    /// See [`CheckpointError`].
+    pub fn save(&self, folder: &Path) -> Result<(), CheckpointError> {
+        let path = folder.join(CHECKPOINT_FILE);
+        let part = folder.join(format!("{CHECKPOINT_FILE}.part"));
+        let bytes = postcard::to_stdvec(self).map_err(|e| CheckpointError::Format {
+            path: path.clone(),
+            reason: e.to_string(),
+        })?;
+        let write = || -> std::io::Result<()> {
+            std::fs::create_dir_all(folder)?;
+            let mut file = File::create(&part)?;
+            file.write_all(&bytes)?;
+            file.sync_all()?;
+            std::fs::rename(&part, &path)
+        };
+        write().map_err(|source| CheckpointError::Io { path, source })
+    }
+
+    /// The weights of the world model to use: the average if one is kept.
+    pub fn world_params(&self) -> &Params {
+        self.average.as_ref().unwrap_or(&self.params)
+    }
+}

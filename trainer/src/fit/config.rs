@@ -1,0 +1,357 @@
+//! Configuration of a training run (`configs/train/*.toml`).
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use toml::Table;
+
+use super::section::Section;
+
+/// What is trained, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recipe {
+    /// Keypoint autoencoder on single frames, frozen; then the RSSM on its codes and the joints.
+    TwoStage,
+    /// PlaNet's joint evidence lower bound with convolutional encoder and decoder.
+    Planet,
+}
+
+/// What the reward head predicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RewardKind {
+    /// The reward, by squared error.
+    Regression,
+    /// The logit of a 0/1 reward, by cross entropy.
+    BernoulliLogit,
+}
+
+/// A whole configuration. Every key has a default, which depends on the recipe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FitConfig {
+    /// What is trained, and how.
+    pub recipe: Recipe,
+    /// Share of the episodes kept for the gates.
+    pub held_out: f64,
+    /// Steps that the rollout graph is unrolled for and the expert gate looks ahead.
+    pub horizon: usize,
+    /// How the bags are read.
+    pub data: DataConfig,
+    /// Single-frame autoencoder; only in the two-stage recipe.
+    pub autoencoder: AutoencoderConfig,
+    /// Sizes of the world model.
+    pub model: ModelConfig,
+    /// Training of the world model.
+    pub training: TrainingConfig,
+}
+
+/// How the bags are read. For a task of the simulated robots all but `task` may be left out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataConfig {
+    /// Name of the task, which the bundle carries.
+    pub task: String,
+    /// Time between two frames, s; 0 takes the simulated robot's.
+    pub control_period_s: f64,
+    /// Width and height of the images, pixels; 0 keeps that of the bags.
+    pub image_size: usize,
+    /// Command per unit of action; empty takes the simulated robot's, or 1.
+    pub action_scale: Vec<f64>,
+}
+
+/// Settings of the keypoint autoencoder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AutoencoderConfig {
+    /// Optimiser steps.
+    pub steps: usize,
+    /// Frames per step.
+    pub batch: usize,
+    /// Learning rate at the first step.
+    pub learning_rate: f64,
+    /// Learning rate at the last step.
+    pub final_learning_rate: f64,
+    /// Largest norm of the gradient.
+    pub clip: f64,
+    /// Keypoints (x, y, presence each).
+    pub keypoints: usize,
+    /// Width between keypoints and code.
+    pub hidden: usize,
+    /// Width of the code.
+    pub code: usize,
+    /// Width of the decoder.
+    pub decoder: usize,
+    /// Deviation of the noise added to the code before it is decoded.
+    pub code_noise: f64,
+    /// Weight of pixels that differ from the mean image.
+    pub foreground_weight: f64,
+    /// Difference (of 0..1) from which a pixel counts as differing.
+    pub foreground_threshold: f64,
+}
+
+/// Sizes of the world model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelConfig {
+    /// Stochastic part of the state.
+    pub stoch: usize,
+    /// Deterministic part of the state.
+    pub deter: usize,
+    /// Width of the dense layers.
+    pub hidden: usize,
+    /// Width of the hidden layers of the heads.
+    pub units: usize,
+    /// Smallest deviation of the stochastic part.
+    pub min_std: f64,
+    /// Whether joint states are observed beside the image.
+    pub joints: bool,
+    /// What the reward head predicts.
+    pub reward: RewardKind,
+}
+
+/// Training of the world model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingConfig {
+    /// Optimiser steps.
+    pub steps: usize,
+    /// Sequences per step.
+    pub batch: usize,
+    /// Frames per sequence.
+    pub sequence: usize,
+    /// Learning rate at the first step.
+    pub learning_rate: f64,
+    /// Learning rate at the last step.
+    pub final_learning_rate: f64,
+    /// Adam's epsilon.
+    pub epsilon: f64,
+    /// Largest norm of the gradient.
+    pub clip: f64,
+    /// Share of the sequences that begin where an episode begins.
+    pub at_start: f64,
+    /// Weight of the KL divergence.
+    pub kl_weight: f64,
+    /// Share of the KL gradient that goes to the prior; 0 for the plain divergence.
+    pub kl_balance: f64,
+    /// Divergence per step that costs nothing, nats.
+    pub free_nats: f64,
+    /// Weight of the image code's mean squared error (two-stage), or of half the summed squared
+    /// error of the pixels (PlaNet).
+    pub image_weight: f64,
+    /// Weight of the normalised joints' mean squared error.
+    pub joints_weight: f64,
+    /// Weight of the reward loss.
+    pub reward_weight: f64,
+    /// Length of the rollouts of the prior mean that are trained on; 0 for none.
+    pub rollout_steps: usize,
+    /// Weight of the rollout loss on image code, joints and reward.
+    pub rollout_weight: f64,
+    /// Decay per step of the moving average of the weights that is exported; 0 for none.
+    pub average: f64,
+    /// Steps between checkpoints.
+    pub checkpoint_steps: usize,
+}
+
+/// Why a configuration was refused.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the training configuration {path}: {source}")]
+    Read {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not TOML.
+    #[error("the training configuration is not TOML: {0}")]
+    Syntax(#[from] toml::de::Error),
+    /// Keys or values are wrong; all of them, each with its path.
+    #[error("the training configuration has {} error(s):\n  {}", .0.len(), .0.join("\n  "))]
+    Invalid(Vec<String>),
+}
+
+impl FitConfig {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// See [`ConfigError`]; wrong keys and values are reported all at once.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.display().to_string(),
+            source,
+        })?;
+        Self::parse(&text)
+    }
+
+    /// Reads and checks a configuration.
+    ///
+    /// # Errors
+    /// See [`ConfigError`]; wrong keys and values are reported all at once.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let root: Table = text.parse()?;
+        let mut errors = Vec::new();
+
+        let mut top = Section::of(&root, "", &mut errors);
+        let planet = top.choice("recipe", &["two_stage", "planet"]) == "planet";
+        let recipe = if planet {
+            Recipe::Planet
+        } else {
+            Recipe::TwoStage
+        };
+        let held_out = top.number("held_out", 0.05, 0.0..=0.9);
+        let horizon = top.count("horizon", if planet { 30 } else { 20 }, 1..=200);
+        let tables: &[&str] = if planet {
+            &["data", "model", "training"]
+        } else {
+            &["data", "autoencoder", "model", "training"]
+        };
+        top.finish(tables);
+
+        let mut s = Section::of(&root, "data", &mut errors);
+        let data = DataConfig {
+            task: s.text("task", "reach"),
+            control_period_s: s.number("control_period_s", 0.0, 0.0..=100.0),
+            image_size: s.count("image_size", 0, 0..=2048),
+            action_scale: s.numbers("action_scale", 1e-6..=1e6),
+        };
+        s.finish(&[]);
+
+        let mut s = Section::of(&root, "autoencoder", &mut errors);
+        let autoencoder = AutoencoderConfig {
+            steps: s.count("steps", 4000, 1..=10_000_000),
+            batch: s.count("batch", 64, 1..=4096),
+            learning_rate: s.number("learning_rate", 2e-3, 1e-8..=1.0),
+            final_learning_rate: s.number("final_learning_rate", 2e-4, 1e-8..=1.0),
+            clip: s.number("clip", 20.0, 1e-6..=1e9),
+            keypoints: s.count("keypoints", 8, 1..=256),
+            hidden: s.count("hidden", 64, 1..=4096),
+            code: s.count("code", 24, 1..=1024),
+            decoder: s.count("decoder", 128, 1..=4096),
+            code_noise: s.number("code_noise", 0.05, 0.0..=10.0),
+            foreground_weight: s.number("foreground_weight", 6.0, 1.0..=1000.0),
+            foreground_threshold: s.number("foreground_threshold", 0.1, 0.0..=1.0),
+        };
+        if planet {
+            drop(s);
+        } else {
+            s.finish(&[]);
+        }
+
+        let pick =
+            |two_stage: usize, for_planet: usize| if planet { for_planet } else { two_stage };
+        let pick_real =
+            |two_stage: f64, for_planet: f64| if planet { for_planet } else { two_stage };
+
+        let mut s = Section::of(&root, "model", &mut errors);
+        let model = ModelConfig {
+            stoch: s.count("stoch", pick(16, 30), 1..=1024),
+            deter: s.count("deter", pick(64, 200), 1..=4096),
+            hidden: s.count("hidden", pick(96, 200), 1..=4096),
+            units: s.count("units", pick(96, 200), 1..=4096),
+            min_std: s.number("min_std", 0.1, 1e-4..=10.0),
+            joints: s.flag("joints", !planet),
+            reward: match s.choice("reward", &["regression", "bernoulli_logit"]) {
+                "regression" => RewardKind::Regression,
+                _ => RewardKind::BernoulliLogit,
+            },
+        };
+        s.finish(&[]);
+
+        let mut s = Section::of(&root, "training", &mut errors);
+        let training = TrainingConfig {
+            steps: s.count("steps", pick(3000, 100_000), 1..=100_000_000),
+            batch: s.count("batch", pick(64, 50), 1..=4096),
+            sequence: s.count("sequence", pick(20, 50), 2..=1000),
+            learning_rate: s.number("learning_rate", pick_real(2e-3, 1e-3), 1e-8..=1.0),
+            final_learning_rate: s.number("final_learning_rate", pick_real(2e-4, 1e-3), 1e-8..=1.0),
+            epsilon: s.number("epsilon", pick_real(1e-8, 1e-4), 0.0..=1.0),
+            clip: s.number("clip", pick_real(20.0, 1000.0), 1e-6..=1e9),
+            at_start: s.number("at_start", pick_real(0.25, 0.0), 0.0..=1.0),
+            kl_weight: s.number("kl_weight", 1.0, 0.0..=1e6),
+            kl_balance: s.number("kl_balance", pick_real(0.8, 0.0), 0.0..=1.0),
+            free_nats: s.number("free_nats", pick_real(0.5, 3.0), 0.0..=1e6),
+            image_weight: s.number("image_weight", pick_real(10.0, 1.0), 0.0..=1e6),
+            joints_weight: s.number("joints_weight", pick_real(50.0, 1.0), 0.0..=1e6),
+            reward_weight: s.number("reward_weight", pick_real(10.0, 1.0), 0.0..=1e6),
+            rollout_steps: s.count("rollout_steps", pick(8, 0), 0..=200),
+            rollout_weight: s.number("rollout_weight", 1.0, 0.0..=1e6),
+            average: s.number("average", pick_real(0.995, 0.0), 0.0..=0.999_999),
+            checkpoint_steps: s.count("checkpoint_steps", pick(500, 1000), 1..=1_000_000),
+        };
+        s.finish(&[]);
+        if training.rollout_steps >= training.sequence {
+            errors.push(format!(
+                "training.rollout_steps: expected less than training.sequence = {}, found {}",
+                training.sequence, training.rollout_steps
+            ));
+        }
+        if planet && training.rollout_steps > 0 {
+            errors.push(format!(
+                "training.rollout_steps: expected 0 with recipe = \"planet\", found {}",
+                training.rollout_steps
+            ));
+        }
+
+        if errors.is_empty() {
+            Ok(Self {
+                recipe,
+                held_out,
+                horizon,
+                data,
+                autoencoder,
+                model,
+                training,
+            })
+        } else {
+            Err(ConfigError::Invalid(errors))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_is_the_two_stage_recipe() {
+        let config = FitConfig::parse("").unwrap();
+        assert_eq!(config.recipe, Recipe::TwoStage);
+        assert_eq!(
+            (config.model.stoch, config.model.deter, config.model.hidden),
+            (16, 64, 96)
+        );
+        assert_eq!(config.training.free_nats, 0.5);
+    }
+
+    #[test]
+    fn planet_has_its_own_defaults() {
+        let config = FitConfig::parse("recipe = \"planet\"").unwrap();
+        assert_eq!((config.training.batch, config.training.sequence), (50, 50));
+        assert_eq!((config.model.stoch, config.model.deter), (30, 200));
+        assert_eq!(config.training.clip, 1000.0);
+        assert!(!config.model.joints);
+    }
+
+    #[test]
+    fn all_errors_are_reported_at_once_with_their_paths() {
+        let text = "recipe = \"two_stages\"\nsped = 1\n[training]\nsteps = \"many\"\nclip = -1\n[model]\nstoch = 0\n";
+        let message = FitConfig::parse(text).unwrap_err().to_string();
+        for part in [
+            "5 error(s)",
+            "recipe",
+            "sped: unknown key",
+            "training.steps",
+            "training.clip",
+            "model.stoch",
+        ] {
+            assert!(message.contains(part), "{part} is not in: {message}");
+        }
+    }
+
+    #[test]
+    fn rollouts_must_fit_into_the_sequences() {
+        let message = FitConfig::parse("[training]\nsequence = 8\nrollout_steps = 8")
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("training.rollout_steps"), "{message}");
+    }
+}

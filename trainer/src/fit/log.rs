@@ -1,0 +1,165 @@
+//! Where the losses of a run go: `losses.csv`, TensorBoard, and the screen.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::tensorboard::EventWriter;
+
+/// Losses are recorded every so many steps.
+pub const RECORD_STEPS: usize = 10;
+/// Time between lines where standard error is not a terminal.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Records the losses of one stage.
+pub struct Log {
+    stage: &'static str,
+    csv: File,
+    events: EventWriter,
+    bar: Option<ProgressBar>,
+    steps: usize,
+    first: usize,
+    begun: Instant,
+    last_line: Instant,
+}
+
+impl Log {
+    /// Continues the records of a run at step `first` of `steps` of a stage. Rows of later steps,
+    /// which an interrupted run may have left, are removed.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn open(
+        folder: &Path,
+        stage: &'static str,
+        first: usize,
+        steps: usize,
+    ) -> io::Result<Self> {
+        let path = folder.join("losses.csv");
+        trim(&path, stage, first)?;
+        let bar = io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(steps as u64);
+            let style = "{prefix} {bar:30} {pos}/{len} [{elapsed} done, {eta} to go] {msg}";
+            if let Ok(style) = ProgressStyle::with_template(style) {
+                bar.set_style(style);
+            }
+            bar.set_prefix(stage);
+            bar.set_position(first as u64);
+            bar.reset_eta();
+            bar
+        });
+        Ok(Self {
+            stage,
+            csv: OpenOptions::new().create(true).append(true).open(path)?,
+            events: EventWriter::create(&folder.join("tensorboard"))?,
+            bar,
+            steps,
+            first,
+            begun: Instant::now(),
+            last_line: Instant::now(),
+        })
+    }
+
+    /// Records what was measured in step `step` (from 0), and shows progress.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn record(&mut self, step: usize, values: &[(&'static str, f32)]) -> io::Result<()> {
+        let done = step + 1;
+        if done.is_multiple_of(RECORD_STEPS) || done == self.steps {
+            let mut rows = String::new();
+            for (name, value) in values {
+                rows.push_str(&format!("{},{done},{name},{value}\n", self.stage));
+            }
+            self.csv.write_all(rows.as_bytes())?;
+            let tagged: Vec<_> = values
+                .iter()
+                .map(|(name, value)| (format!("{}/{name}", self.stage), *value))
+                .collect();
+            self.events.scalars(done, &tagged)?;
+        }
+        let summary = || {
+            let parts: Vec<_> = values.iter().map(|(n, v)| format!("{n} {v:.4}")).collect();
+            parts.join(" ")
+        };
+        if let Some(bar) = &self.bar {
+            bar.set_position(done as u64);
+            if done.is_multiple_of(RECORD_STEPS) {
+                bar.set_message(summary());
+            }
+        } else if self.last_line.elapsed() >= LINE_EVERY || done == self.steps {
+            self.last_line = Instant::now();
+            let each = self.begun.elapsed().as_secs_f64() / (done - self.first) as f64;
+            tracing::info!(
+                "{} {done}/{} {:.0} ms a step, {:.0} s to go: {}",
+                self.stage,
+                self.steps,
+                each * 1e3,
+                each * (self.steps - done) as f64,
+                summary()
+            );
+        }
+        Ok(())
+    }
+
+    /// Records a picture at a step.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn picture(
+        &mut self,
+        step: usize,
+        name: &str,
+        width: usize,
+        height: usize,
+        rgb: &[u8],
+    ) -> io::Result<()> {
+        let mut png = io::Cursor::new(Vec::new());
+        let written = image::write_buffer_with_format(
+            &mut png,
+            rgb,
+            width as u32,
+            height as u32,
+            image::ExtendedColorType::Rgb8,
+            image::ImageFormat::Png,
+        );
+        written.map_err(io::Error::other)?;
+        let tag = format!("{}/{name}", self.stage);
+        self.events
+            .picture(step, &tag, width, height, png.into_inner())
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Removes the rows of `stage` after step `last`, and writes the heading of a new file.
+fn trim(path: &PathBuf, stage: &str, last: usize) -> io::Result<()> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => "stage,step,name,value\n".to_owned(),
+        Err(e) => return Err(e),
+    };
+    let keep = |row: &&str| {
+        let mut fields = row.split(',');
+        fields.next() != Some(stage)
+            || fields
+                .next()
+                .and_then(|s| s.parse::<usize>().ok())
+                .is_some_and(|s| s <= last)
+    };
+    let kept: String = text
+        .lines()
+        .filter(keep)
+        .map(|row| format!("{row}\n"))
+        .collect();
+    std::fs::write(path, kept)
+}

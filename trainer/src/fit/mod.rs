@@ -1,0 +1,14 @@
+//! Training: from episodes to weights.
+
+pub mod adam;
+pub mod autoencoder;
+pub mod checkpoint;
+pub mod config;
+pub mod dataset;
+pub mod log;
+pub mod planet;
+pub mod run;
+pub mod section;
+pub mod source;
+pub mod whitening;
+pub mod world;

@@ -1,0 +1,377 @@
+//! A whole training run: stages, checkpoints, resuming.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use thiserror::Error;
+
+use super::adam::{Adam, Update, annealed};
+use super::autoencoder::Autoencoder;
+use super::checkpoint::{CHECKPOINT_FILE, Checkpoint, CheckpointError, DataFacts, Stage};
+use super::config::{FitConfig, Recipe};
+use super::dataset::Frames;
+use super::log::Log;
+use super::world::{Losses, Rows, normalised};
+use super::{planet, whitening, world};
+use crate::rssm::conv::IMAGE_SIZE;
+use crate::rssm::model::{keypoint_sizes, world_sizes};
+use crate::rssm::params::Params;
+
+/// Steps in a row without a finite gradient after which a run is given up.
+const PATIENCE: usize = 100;
+
+/// Settings of a run beside its configuration.
+pub struct RunOptions<'a> {
+    /// Folder of the run.
+    pub out: PathBuf,
+    /// Whether to go on from the folder's checkpoint.
+    pub resume: bool,
+    /// The same seed gives the same weights.
+    pub seed: u64,
+    /// Set from outside to save and stop.
+    pub stop: &'a AtomicBool,
+}
+
+/// Why a run cannot start or go on.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The folder has a run already.
+    #[error("{} has a checkpoint already; go on with --resume or choose another --out", .0.display())]
+    Exists(PathBuf),
+    /// There is nothing to resume.
+    #[error("{} has no {CHECKPOINT_FILE} to resume from; start without --resume", .0.display())]
+    NothingToResume(PathBuf),
+    /// What is resumed was started differently.
+    #[error("the checkpoint in {} was made with another {}; use the same or choose another --out", folder.display(), differs.join(", "))]
+    Different {
+        /// The folder.
+        folder: PathBuf,
+        /// What differs.
+        differs: Vec<&'static str>,
+    },
+    /// Data and configuration do not fit.
+    #[error("the data do not fit the configuration:\n  {}", .0.join("\n  "))]
+    Data(Vec<String>),
+    /// The loss is not finite any more.
+    #[error(
+        "{stage} step {step}: no finite gradient for {PATIENCE} steps; lower training.learning_rate or training.clip"
+    )]
+    Diverged {
+        /// Name of the stage.
+        stage: &'static str,
+        /// Step.
+        step: usize,
+    },
+    /// Checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// Losses.
+    #[error("cannot write the records of the run: {0}")]
+    Record(#[from] std::io::Error),
+}
+
+/// Trains to the end, or until asked to stop; the checkpoint tells which by its stage.
+///
+/// # Errors
+/// See [`RunError`]. What was trained until then is in the last checkpoint.
+pub fn run(
+    config: &FitConfig,
+    facts: &DataFacts,
+    train: &Frames,
+    options: &RunOptions,
+) -> Result<Checkpoint, RunError> {
+    check(config, facts, train)?;
+    let mut checkpoint = start(config, facts, train, options)?;
+    if checkpoint.stage == Stage::Autoencoder && !autoencoder(&mut checkpoint, train, options)? {
+        return Ok(checkpoint);
+    }
+    if checkpoint.stage == Stage::World {
+        match config.recipe {
+            Recipe::TwoStage => two_stage(&mut checkpoint, train, options)?,
+            Recipe::Planet => joint(&mut checkpoint, train, options)?,
+        }
+    }
+    Ok(checkpoint)
+}
+
+fn check(config: &FitConfig, facts: &DataFacts, train: &Frames) -> Result<(), RunError> {
+    let mut found = Vec::new();
+    let longest = (0..train.episodes())
+        .map(|e| train.range(e).len())
+        .max()
+        .unwrap_or(0);
+    if longest < config.training.sequence {
+        found.push(format!(
+            "training.sequence: expected at most the longest episode's {longest} frames, found {}",
+            config.training.sequence
+        ));
+    }
+    if config.recipe == Recipe::Planet && (facts.height, facts.width) != (IMAGE_SIZE, IMAGE_SIZE) {
+        found.push(format!(
+            "recipe \"planet\": expected {IMAGE_SIZE}x{IMAGE_SIZE} images (data.image_size = {IMAGE_SIZE}), found {}x{}",
+            facts.width, facts.height
+        ));
+    }
+    if train.action_width == 0 {
+        found.push("actions: expected at least one command per frame, found none".to_owned());
+    }
+    if found.is_empty() {
+        Ok(())
+    } else {
+        Err(RunError::Data(found))
+    }
+}
+
+fn start(
+    config: &FitConfig,
+    facts: &DataFacts,
+    train: &Frames,
+    options: &RunOptions,
+) -> Result<Checkpoint, RunError> {
+    let folder = options.out.clone();
+    match (Checkpoint::exists(&folder), options.resume) {
+        (true, false) => return Err(RunError::Exists(folder)),
+        (false, true) => return Err(RunError::NothingToResume(folder)),
+        (true, true) => {
+            let checkpoint = Checkpoint::load(&folder)?;
+            let mut differs = Vec::new();
+            if checkpoint.config != *config {
+                differs.push("configuration");
+            }
+            if checkpoint.seed != options.seed {
+                differs.push("seed");
+            }
+            if checkpoint.facts != *facts {
+                differs.push("data");
+            }
+            return if differs.is_empty() {
+                Ok(checkpoint)
+            } else {
+                Err(RunError::Different { folder, differs })
+            };
+        }
+        (false, false) => {}
+    }
+    std::fs::create_dir_all(&folder)?;
+    let (stage, params) = match config.recipe {
+        Recipe::TwoStage => {
+            let sizes = keypoint_sizes(config, facts);
+            let params = Autoencoder::new(&config.autoencoder, sizes, train, options.seed).create();
+            (Stage::Autoencoder, params)
+        }
+        Recipe::Planet => (
+            Stage::World,
+            planet::create(&world_sizes(config, facts), options.seed),
+        ),
+    };
+    Ok(Checkpoint::start(
+        config.clone(),
+        options.seed,
+        facts.clone(),
+        stage,
+        params,
+    ))
+}
+
+/// Settings of the optimiser in one stage.
+struct Schedule {
+    stage: &'static str,
+    steps: usize,
+    learning_rate: (f64, f64),
+    epsilon: f64,
+    clip: f64,
+    average: f64,
+    checkpoint_steps: usize,
+}
+
+/// Stage one; whether it was finished.
+fn autoencoder(
+    checkpoint: &mut Checkpoint,
+    train: &Frames,
+    options: &RunOptions,
+) -> Result<bool, RunError> {
+    let config = checkpoint.config.clone();
+    let settings = &config.autoencoder;
+    let stage = Autoencoder::new(
+        settings,
+        keypoint_sizes(&config, &checkpoint.facts),
+        train,
+        checkpoint.seed,
+    );
+    let schedule = Schedule {
+        stage: "autoencoder",
+        steps: settings.steps,
+        learning_rate: (settings.learning_rate, settings.final_learning_rate),
+        epsilon: 1e-8,
+        clip: settings.clip,
+        average: 0.0,
+        checkpoint_steps: config.training.checkpoint_steps,
+    };
+    let step = |params: &Params, step: usize| {
+        let (loss, gradients) = stage.step(params, step);
+        (vec![("loss", loss)], gradients)
+    };
+    if !optimise(checkpoint, &schedule, options, step)? {
+        return Ok(false);
+    }
+    let codes = stage.codes(&checkpoint.params);
+    let mut frozen = checkpoint.params.clone();
+    whitening::fold(
+        &mut frozen,
+        "encoder.code.2",
+        "decoder.1",
+        &codes,
+        settings.code,
+        settings.code_noise,
+    );
+    checkpoint.autoencoder = Some(frozen);
+    checkpoint.params = world::create(&world_sizes(&config, &checkpoint.facts), checkpoint.seed);
+    checkpoint.stage = Stage::World;
+    checkpoint.step = 0;
+    checkpoint.adam = Adam::default();
+    checkpoint.average = None;
+    checkpoint.save(&options.out)?;
+    Ok(true)
+}
+
+/// Stage two.
+fn two_stage(
+    checkpoint: &mut Checkpoint,
+    train: &Frames,
+    options: &RunOptions,
+) -> Result<(), RunError> {
+    let config = checkpoint.config.clone();
+    let facts = checkpoint.facts.clone();
+    let frozen = checkpoint
+        .autoencoder
+        .as_ref()
+        .expect("stage one ends with a frozen autoencoder");
+    let codes = super::autoencoder::codes(frozen, keypoint_sizes(&config, &facts), train);
+    let rows = Rows {
+        frames: train,
+        codes: &codes,
+        code: config.autoencoder.code,
+        joints: normalised(&train.joints, &facts.joints_mean, &facts.joints_std),
+    };
+    let sizes = world_sizes(&config, &facts);
+    let seed = checkpoint.seed;
+    finish(checkpoint, options, |params, step| {
+        world::step(
+            params,
+            sizes,
+            &rows,
+            &config.model,
+            &config.training,
+            seed,
+            step,
+        )
+    })
+}
+
+/// PlaNet's recipe.
+fn joint(
+    checkpoint: &mut Checkpoint,
+    train: &Frames,
+    options: &RunOptions,
+) -> Result<(), RunError> {
+    let config = checkpoint.config.clone();
+    let facts = checkpoint.facts.clone();
+    let joints = normalised(&train.joints, &facts.joints_mean, &facts.joints_std);
+    let stage = planet::Step {
+        frames: train,
+        joints: &joints,
+        sizes: world_sizes(&config, &facts),
+        model: &config.model,
+        training: &config.training,
+        seed: checkpoint.seed,
+    };
+    finish(checkpoint, options, |params, step| stage.run(params, step))
+}
+
+fn finish(
+    checkpoint: &mut Checkpoint,
+    options: &RunOptions,
+    step: impl FnMut(&Params, usize) -> (Losses, Vec<Vec<f32>>),
+) -> Result<(), RunError> {
+    let training = checkpoint.config.training.clone();
+    let schedule = Schedule {
+        stage: "world",
+        steps: training.steps,
+        learning_rate: (training.learning_rate, training.final_learning_rate),
+        epsilon: training.epsilon,
+        clip: training.clip,
+        average: training.average,
+        checkpoint_steps: training.checkpoint_steps,
+    };
+    if optimise(checkpoint, &schedule, options, step)? {
+        checkpoint.stage = Stage::Done;
+        checkpoint.save(&options.out)?;
+    }
+    Ok(())
+}
+
+/// Steps until the end of the stage, which gives true, or until asked to stop.
+fn optimise(
+    checkpoint: &mut Checkpoint,
+    schedule: &Schedule,
+    options: &RunOptions,
+    mut step: impl FnMut(&Params, usize) -> (Losses, Vec<Vec<f32>>),
+) -> Result<bool, RunError> {
+    let mut log = Log::open(
+        &options.out,
+        schedule.stage,
+        checkpoint.step,
+        schedule.steps,
+    )?;
+    let mut failed = 0;
+    let mut since = Instant::now();
+    let mut stopped = false;
+    while checkpoint.step < schedule.steps && !stopped {
+        let index = checkpoint.step;
+        let (mut losses, gradients) = step(&checkpoint.params, index);
+        let (first, last) = schedule.learning_rate;
+        let update = Update {
+            learning_rate: annealed(first, last, index, schedule.steps),
+            epsilon: schedule.epsilon as f32,
+            clip: schedule.clip as f32,
+        };
+        let norm = checkpoint
+            .adam
+            .step(&mut checkpoint.params, &gradients, update);
+        failed = if norm.is_finite() { 0 } else { failed + 1 };
+        if failed >= PATIENCE {
+            return Err(RunError::Diverged {
+                stage: schedule.stage,
+                step: index,
+            });
+        }
+        average(checkpoint, schedule.average, index);
+        losses.push(("gradient_norm", norm));
+        log.record(index, &losses)?;
+        checkpoint.step += 1;
+        stopped = options.stop.load(Ordering::Relaxed);
+        if stopped || checkpoint.step.is_multiple_of(schedule.checkpoint_steps) {
+            checkpoint.seconds += since.elapsed().as_secs_f64();
+            since = Instant::now();
+            checkpoint.save(&options.out)?;
+        }
+    }
+    checkpoint.seconds += since.elapsed().as_secs_f64();
+    Ok(checkpoint.step >= schedule.steps)
+}
+
+/// Moves the average of the weights; faster in the beginning.
+fn average(checkpoint: &mut Checkpoint, decay: f64, step: usize) {
+    if decay <= 0.0 {
+        return;
+    }
+    let keep = decay.min((1.0 + step as f64) / (10.0 + step as f64)) as f32;
+    let params = &checkpoint.params;
+    let average = checkpoint.average.get_or_insert_with(|| params.clone());
+    for (mean, new) in average.entries.iter_mut().zip(&params.entries) {
+        for (mean, new) in mean.values.iter_mut().zip(&new.values) {
+            *mean += (1.0 - keep) * (new - *mean);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! `report.md` and `report.json` of a training run.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::fit::checkpoint::Checkpoint;
+use crate::fit::dataset::Frames;
+use crate::fit::source::Source;
+use crate::gates::{Episodes, Gate, Measured};
+use crate::probe;
+use crate::rssm::model::Model;
+
+/// What a training run came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Task.
+    pub task: String,
+    /// Recipe of the configuration.
+    pub recipe: crate::fit::config::Recipe,
+    /// Seed.
+    pub seed: u64,
+    /// Episodes trained on.
+    pub train_episodes: usize,
+    /// Frames trained on.
+    pub train_frames: usize,
+    /// Episodes kept for the gates.
+    pub held_out_episodes: usize,
+    /// Scalars in the model.
+    pub parameters: usize,
+    /// Time spent training, s.
+    pub training_s: f64,
+    /// SHA-256 of the training frames.
+    pub data_hash: String,
+    /// The gates.
+    pub gates: Vec<Gate>,
+    /// Whether no measured gate failed.
+    pub gates_passed: bool,
+    /// Largest difference between burn and ONNX Runtime; none before the export.
+    pub export_worst_difference: Option<f64>,
+}
+
+/// Measures all gates of a model.
+pub fn gates(model: &Model, held_out: &Frames) -> Vec<Gate> {
+    let world = model.build();
+    let measured = Measured {
+        world: &world,
+        reward: model.config.model.reward,
+        joints_mean: &model.facts.joints_mean,
+        joints_std: &model.facts.joints_std,
+        horizon: model.config.horizon,
+    };
+    let embedded = |frames| Episodes {
+        frames,
+        embed: model.embed(frames),
+    };
+    let mut gates = measured.from_bags(&embedded(held_out));
+    gates.push(probe::goal_position(model));
+    gates.push(match probe::expert_episodes(&model.facts) {
+        Some(frames) => measured.expert(&embedded(&frames), "scripted expert, new seeds"),
+        None => measured.expert(&embedded(held_out), "held-out episodes"),
+    });
+    gates
+}
+
+impl Report {
+    /// The report of a finished run.
+    pub fn new(checkpoint: &Checkpoint, source: &Source, gates: Vec<Gate>) -> Self {
+        let frozen = checkpoint.autoencoder.as_ref().map_or(0, |p| p.count());
+        Self {
+            task: checkpoint.facts.task.clone(),
+            recipe: checkpoint.config.recipe,
+            seed: checkpoint.seed,
+            train_episodes: source.train.episodes(),
+            train_frames: source.train.len(),
+            held_out_episodes: source.held_out.episodes(),
+            parameters: checkpoint.params.count() + frozen,
+            training_s: checkpoint.seconds,
+            data_hash: checkpoint.facts.data_hash.clone(),
+            gates_passed: gates.iter().all(|gate| gate.passed() != Some(false)),
+            gates,
+            export_worst_difference: None,
+        }
+    }
+
+    /// Writes `report.md` and `report.json` into a folder.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn write(&self, folder: &Path) -> std::io::Result<()> {
+        let json = serde_json::to_string_pretty(self).map_err(std::io::Error::other)?;
+        std::fs::write(folder.join("report.json"), json + "\n")?;
+        std::fs::write(folder.join("report.md"), self.markdown())
+    }
+
+    /// The report as Markdown.
+    pub fn markdown(&self) -> String {
+        let mut out = format!("# Training report: {}\n\n", self.task);
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            out,
+            "{} episodes ({} frames) trained on, {} held out; {} parameters; {:.0} s of training; seed {}.\n",
+            self.train_episodes,
+            self.train_frames,
+            self.held_out_episodes,
+            self.parameters,
+            self.training_s,
+            self.seed
+        );
+        out.push_str("| gate | measured | needed | passed | over |\n|---|---|---|---|---|\n");
+        for gate in &self.gates {
+            let value = gate
+                .value
+                .map_or("not measured".to_owned(), |v| format!("{v:.4}"));
+            let sign = if gate.higher_is_better { ">=" } else { "<=" };
+            let passed = match gate.passed() {
+                Some(true) => "yes",
+                Some(false) => "**no**",
+                None => "-",
+            };
+            let _ = writeln!(
+                out,
+                "| {} | {value} | {sign} {} | {passed} | {} |",
+                gate.name, gate.threshold, gate.note
+            );
+        }
+        if let Some(worst) = self.export_worst_difference {
+            let _ = writeln!(
+                out,
+                "\nLargest difference between burn and ONNX Runtime over all graphs: {worst:.1e}."
+            );
+        }
+        let _ = writeln!(out, "\nData: sha256 {}.", self.data_hash);
+        out
+    }
+}

@@ -1,0 +1,66 @@
+//! Dense layers and multi-layer perceptrons over named parameters.
+
+use burn::tensor::Tensor;
+use rand_chacha::ChaCha8Rng;
+
+use super::fused::{Activation, dense};
+use super::params::{Leaves, Params};
+
+/// A dense layer, y = activation(x w + b).
+#[derive(Clone)]
+pub struct Dense {
+    w: Tensor<2>,
+    b: Tensor<2>,
+    activation: Activation,
+}
+
+impl Dense {
+    /// The layer `NAME.w`, `NAME.b`.
+    pub fn new(leaves: &Leaves, name: &str, activation: Activation) -> Self {
+        Self {
+            w: leaves.get(&format!("{name}.w")),
+            b: leaves.get(&format!("{name}.b")),
+            activation,
+        }
+    }
+
+    /// x `[N, in]` to `[N, out]`.
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        dense(x, self.w.clone(), self.b.clone(), self.activation)
+    }
+}
+
+/// Dense layers with one hidden activation and a linear last layer.
+#[derive(Clone)]
+pub struct Mlp {
+    layers: Vec<Dense>,
+}
+
+impl Mlp {
+    /// Creates the parameters `NAME.1` .. `NAME.k` for widths `[in, hidden.., out]`.
+    pub fn create(params: &mut Params, name: &str, widths: &[usize], rng: &mut ChaCha8Rng) {
+        for (index, pair) in widths.windows(2).enumerate() {
+            params.add_dense(&format!("{name}.{}", index + 1), pair[0], pair[1], rng);
+        }
+    }
+
+    /// The network of `layers` dense layers called `NAME`.
+    pub fn new(leaves: &Leaves, name: &str, layers: usize, hidden: Activation) -> Self {
+        let layers = (1..=layers)
+            .map(|index| {
+                let activation = if index == layers {
+                    Activation::Linear
+                } else {
+                    hidden
+                };
+                Dense::new(leaves, &format!("{name}.{index}"), activation)
+            })
+            .collect();
+        Self { layers }
+    }
+
+    /// x `[N, in]` to `[N, out]`.
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        self.layers.iter().fold(x, |x, layer| layer.forward(x))
+    }
+}

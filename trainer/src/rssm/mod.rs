@@ -1,0 +1,10 @@
+//! The world model in burn: recurrent state-space model, encoders, decoders and heads.
+
+pub mod conv;
+pub mod fused;
+pub mod keypoint;
+pub mod layers;
+pub mod model;
+pub mod params;
+pub mod recurrent;
+pub mod world;

@@ -1,0 +1,250 @@
+//! The recurrent state-space model: prior and posterior over z = [s, h].
+//!
+//! Hafner et al. 2019 (PlaNet); Eq. 2 of Rybkin et al. 2021.
+
+use burn::tensor::Tensor;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use super::fused::{Activation, dense, gru_gates, softplus};
+use super::layers::Mlp;
+use super::params::{Leaves, Params};
+
+/// Sizes of the model.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sizes {
+    /// Width of the stochastic part s.
+    pub stoch: usize,
+    /// Width of the deterministic part h.
+    pub deter: usize,
+    /// Width of the dense layers.
+    pub hidden: usize,
+    /// Width of the embedded observation (image code and normalised joints).
+    pub embed: usize,
+    /// Width of the action.
+    pub action: usize,
+    /// Added to every standard deviation of s.
+    pub min_std: f32,
+}
+
+/// A belief over s for each row, with the deterministic state it belongs to.
+#[derive(Clone)]
+pub struct Belief {
+    /// Mean of s, `[N, stoch]`.
+    pub mean: Tensor<2>,
+    /// Standard deviation of s, `[N, stoch]`.
+    pub std: Tensor<2>,
+    /// h, `[N, deter]`.
+    pub deter: Tensor<2>,
+}
+
+impl Belief {
+    /// z at the mean, `[N, stoch + deter]`.
+    pub fn state(&self) -> Tensor<2> {
+        Tensor::cat(vec![self.mean.clone(), self.deter.clone()], 1)
+    }
+}
+
+/// Beliefs of a whole batch of sequences, rows in time-major order (`t * batch + b`).
+pub struct Unrolled {
+    /// Posterior, `[T * B, ..]`.
+    pub posterior: Belief,
+    /// Prior at the same steps, `[T * B, ..]`.
+    pub prior: Belief,
+    /// Samples of the posterior s, `[T * B, stoch]`.
+    pub sample: Tensor<2>,
+}
+
+/// The recurrent core with the weights of one step.
+pub struct Core {
+    sizes: Sizes,
+    input: (Tensor<2>, Tensor<2>),
+    gru_input: (Tensor<2>, Tensor<2>),
+    gru_state: (Tensor<2>, Tensor<2>),
+    prior: Mlp,
+    posterior: Mlp,
+}
+
+impl Core {
+    /// Creates the parameters.
+    pub fn create(params: &mut Params, sizes: &Sizes, rng: &mut ChaCha8Rng) {
+        let Sizes {
+            stoch,
+            deter,
+            hidden,
+            embed,
+            action,
+            ..
+        } = *sizes;
+        params.add_dense("core.input", stoch + action, hidden, rng);
+        params.add_dense("core.gru_input", hidden, 3 * deter, rng);
+        params.add_dense("core.gru_state", deter, 3 * deter, rng);
+        Mlp::create(params, "core.prior", &[deter, hidden, 2 * stoch], rng);
+        Mlp::create(
+            params,
+            "core.posterior",
+            &[deter + embed, hidden, 2 * stoch],
+            rng,
+        );
+    }
+
+    /// The core with these weights.
+    pub fn new(leaves: &Leaves, sizes: Sizes) -> Self {
+        let pair = |name: &str| {
+            (
+                leaves.get(&format!("{name}.w")),
+                leaves.get(&format!("{name}.b")),
+            )
+        };
+        Self {
+            sizes,
+            input: pair("core.input"),
+            gru_input: pair("core.gru_input"),
+            gru_state: pair("core.gru_state"),
+            prior: Mlp::new(leaves, "core.prior", 2, Activation::Elu),
+            posterior: Mlp::new(leaves, "core.posterior", 2, Activation::Elu),
+        }
+    }
+
+    /// h' from s `[N, stoch]`, h `[N, deter]` and action `[N, action]`.
+    pub fn advance(&self, stoch: Tensor<2>, deter: Tensor<2>, action: Tensor<2>) -> Tensor<2> {
+        let x = Tensor::cat(vec![stoch, action], 1);
+        let layer = |x, (w, b): &(Tensor<2>, Tensor<2>), activation| {
+            dense(x, w.clone(), b.clone(), activation)
+        };
+        let x = layer(x, &self.input, Activation::Elu);
+        let gx = layer(x, &self.gru_input, Activation::Linear);
+        let gh = layer(deter.clone(), &self.gru_state, Activation::Linear);
+        gru_gates(gx, gh, deter)
+    }
+
+    /// The prior over s given h', `[N, deter]`.
+    pub fn prior(&self, deter: Tensor<2>) -> Belief {
+        let raw = self.prior.forward(deter.clone());
+        self.belief(raw, deter)
+    }
+
+    /// The posterior over s given h' `[N, deter]` and the embedded observation `[N, embed]`.
+    pub fn posterior(&self, deter: Tensor<2>, embed: Tensor<2>) -> Belief {
+        let raw = self
+            .posterior
+            .forward(Tensor::cat(vec![deter.clone(), embed], 1));
+        self.belief(raw, deter)
+    }
+
+    fn belief(&self, raw: Tensor<2>, deter: Tensor<2>) -> Belief {
+        let stoch = self.sizes.stoch;
+        let mean = raw.clone().narrow(1, 0, stoch);
+        let std = softplus(raw.narrow(1, stoch, stoch)).add_scalar(self.sizes.min_std);
+        Belief { mean, std, deter }
+    }
+
+    /// One step of the prior mean, mu(z, a): `[N, n]`, `[N, action]` to `[N, n]`.
+    pub fn mean_step(&self, state: Tensor<2>, action: Tensor<2>) -> Tensor<2> {
+        let Sizes { stoch, deter, .. } = self.sizes;
+        let h = self.advance(
+            state.clone().narrow(1, 0, stoch),
+            state.narrow(1, stoch, deter),
+            action,
+        );
+        self.prior(h).state()
+    }
+
+    /// Filters a batch of sequences that begin at a zero state.
+    ///
+    /// `embed` is `[T * B, embed]` and `previous_action` `[T * B, action]` in time-major order;
+    /// row t of the latter is the action executed before observation t (zero at t = 0 of an
+    /// episode). `noise` `[T * B, stoch]` draws the samples that are carried on.
+    pub fn unroll(
+        &self,
+        embed: Tensor<2>,
+        previous_action: Tensor<2>,
+        noise: Tensor<2>,
+        batch: usize,
+    ) -> Unrolled {
+        let steps = embed.dims()[0] / batch;
+        let device = embed.device();
+        let mut stoch = Tensor::zeros([batch, self.sizes.stoch], &device);
+        let mut deter = Tensor::zeros([batch, self.sizes.deter], &device);
+        let mut means = Vec::with_capacity(steps);
+        let mut stds = Vec::with_capacity(steps);
+        let mut deters = Vec::with_capacity(steps);
+        let mut samples = Vec::with_capacity(steps);
+        for t in 0..steps {
+            let at = |x: &Tensor<2>| x.clone().narrow(0, t * batch, batch);
+            deter = self.advance(stoch, deter, at(&previous_action));
+            let belief = self.posterior(deter.clone(), at(&embed));
+            stoch = belief.mean.clone() + belief.std.clone() * at(&noise);
+            means.push(belief.mean);
+            stds.push(belief.std);
+            deters.push(deter.clone());
+            samples.push(stoch.clone());
+        }
+        let deter = Tensor::cat(deters, 0);
+        Unrolled {
+            prior: self.prior(deter.clone()),
+            posterior: Belief {
+                mean: Tensor::cat(means, 0),
+                std: Tensor::cat(stds, 0),
+                deter,
+            },
+            sample: Tensor::cat(samples, 0),
+        }
+    }
+
+    /// Rolls z `[N, n]` through the prior mean; `actions[k]` is `[N, action]`.
+    /// Returns z after each action, each `[N, n]`.
+    pub fn rollout(&self, state: Tensor<2>, actions: &[Tensor<2>]) -> Vec<Tensor<2>> {
+        let mut state = state;
+        actions
+            .iter()
+            .map(|action| {
+                state = self.mean_step(state.clone(), action.clone());
+                state.clone()
+            })
+            .collect()
+    }
+}
+
+/// KL(q || p) of diagonal Gaussians, summed over the width: `[N, 1]` nats.
+pub fn kl_divergence(
+    q_mean: Tensor<2>,
+    q_std: Tensor<2>,
+    p_mean: Tensor<2>,
+    p_std: Tensor<2>,
+) -> Tensor<2> {
+    let ratio = q_std / p_std.clone();
+    let distance = (q_mean - p_mean) / p_std;
+    (distance.square() + ratio.clone().square() - ratio.log() * 2.0 - 1.0)
+        .sum_dim(1)
+        .mul_scalar(0.5)
+}
+
+/// KL(posterior || prior), mean over rows; rows below `free_nats` have no gradient.
+///
+/// A `balance` above 0 sends that share of the gradient to the prior and the rest to the
+/// posterior; 0 is the plain divergence. Returns the loss and the divergence itself, both `[1]`.
+pub fn balanced_kl(
+    posterior: &Belief,
+    prior: &Belief,
+    balance: f32,
+    free_nats: f32,
+) -> (Tensor<1>, Tensor<1>) {
+    let pair = |b: &Belief| (b.mean.clone(), b.std.clone());
+    let fixed = |b: &Belief| (b.mean.clone().detach(), b.std.clone().detach());
+    let kl =
+        |q: (Tensor<2>, Tensor<2>), p: (Tensor<2>, Tensor<2>)| kl_divergence(q.0, q.1, p.0, p.1);
+    if balance <= 0.0 {
+        let plain = kl(pair(posterior), pair(prior));
+        let measured = plain.clone().detach().mean();
+        return (plain.clamp_min(free_nats).mean(), measured);
+    }
+    let to_prior = kl(fixed(posterior), pair(prior));
+    let measured = to_prior.clone().detach().mean();
+    let mut total = to_prior.clamp_min(free_nats).mul_scalar(balance);
+    if balance < 1.0 {
+        let to_posterior = kl(pair(posterior), fixed(prior));
+        total = total + to_posterior.clamp_min(free_nats).mul_scalar(1.0 - balance);
+    }
+    (total.mean(), measured)
+}
