@@ -95,7 +95,7 @@ pub enum BagError {
     /// A part in the middle is damaged; the others are still read.
     #[error(
         "{}: damaged at byte {offset}: {detail}; the messages between {start_ns} ns and {end_ns} ns \
-         are lost, the rest of the file is read",
+         may be lost, the rest of the file is read",
         path.display()
     )]
     Damaged {

@@ -1,6 +1,6 @@
 //! Camera images: checks and the way to the size that a model takes.
 
-use crate::messages::Image;
+use crate::messages::{CompressedImage, Image};
 
 /// Order of the bytes of a pixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -264,7 +264,7 @@ impl Source<'_> {
                 let (x0, x1) = (x * crop_w, (x + 1) * crop_w);
                 let mut sums = [0u64; 3];
                 for sy in y0 / h..y1.div_ceil(h) {
-                    let weight_y = (y1.min((sy + 1) * h) - y0.max(sy * h)) as u64;
+                    let weight_y = y1.min((sy + 1) * h) - y0.max(sy * h);
                     let row = &self.data[(top + sy) as usize * self.step..];
                     for sx in x0 / w..x1.div_ceil(w) {
                         let weight = weight_y * (x1.min((sx + 1) * w) - x0.max(sx * w));
@@ -281,5 +281,176 @@ impl Source<'_> {
                 }
             }
         }
+    }
+}
+
+/// Decodes a jpeg or png into an `rgb8` image with the same header.
+///
+/// # Errors
+/// [`ImageError::Compressed`].
+pub fn decompress(message: &CompressedImage) -> Result<Image, ImageError> {
+    let decoded =
+        image::load_from_memory(&message.data).map_err(|error| ImageError::Compressed {
+            format: message.format.clone(),
+            bytes: message.data.len(),
+            detail: error.to_string(),
+        })?;
+    let rgb = decoded.into_rgb8();
+    let (width, height) = rgb.dimensions();
+    Ok(Image::rgb8(
+        message.header.clone(),
+        width,
+        height,
+        rgb.into_raw(),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messages::Header;
+
+    /// An image in `encoding` with padded rows whose pixel (x, y) has the colour `rgb(x, y)`.
+    fn image(encoding: &str, width: u32, height: u32, rgb: impl Fn(u32, u32) -> [u8; 3]) -> Image {
+        let kind = Encoding::from_name(encoding).unwrap();
+        let step = width as usize * kind.bytes_per_pixel() + 5;
+        let mut data = vec![0xee; step * height as usize];
+        for y in 0..height {
+            for x in 0..width {
+                let at = y as usize * step + x as usize * kind.bytes_per_pixel();
+                for (channel, value) in kind.channels().into_iter().zip(rgb(x, y)) {
+                    data[at + channel] = value;
+                }
+            }
+        }
+        Image {
+            header: Header::default(),
+            height,
+            width,
+            encoding: encoding.to_owned(),
+            is_bigendian: 0,
+            step: step as u32,
+            data,
+        }
+    }
+
+    #[test]
+    fn every_encoding_gives_the_same_colours() {
+        let colour = |x: u32, y: u32| [(x * 10) as u8, (y * 20) as u8, 200];
+        let expected: Vec<u8> = (0..12).flat_map(|i| colour(i % 4, i / 4)).collect();
+        for encoding in ["rgb8", "bgr8", "rgba8", "bgra8"] {
+            let image = image(encoding, 4, 3, colour);
+            assert_eq!(to_rgb(&image, 4, 3).unwrap(), expected, "{encoding}");
+        }
+        let grey = image("mono8", 2, 1, |x, _| [x as u8 + 7; 3]);
+        assert_eq!(to_rgb(&grey, 2, 1).unwrap(), [7, 7, 7, 8, 8, 8]);
+    }
+
+    #[test]
+    fn a_wide_image_is_cropped_to_its_middle_and_averaged_over_areas() {
+        // 8 x 4, the middle 4 x 4 in blocks of 2 x 2 with mean 10 (left) and 20 (right).
+        let wide = image("mono8", 8, 4, |x, y| {
+            let base = match x {
+                2 | 3 => 10,
+                4 | 5 => 20,
+                _ => 255,
+            };
+            [if base == 255 || y % 2 == 0 {
+                base
+            } else {
+                base + 2
+            }; 3]
+        });
+        assert_eq!(
+            to_rgb(&wide, 2, 2).unwrap(),
+            [11, 11, 11, 21, 21, 21, 11, 11, 11, 21, 21, 21]
+        );
+    }
+
+    #[test]
+    fn resizing_keeps_flat_colours_and_means_at_any_ratio() {
+        for (from, to) in [
+            ((7, 5), (3, 3)),
+            ((640, 480), (64, 64)),
+            ((3, 3), (8, 8)),
+            ((5, 9), (4, 2)),
+        ] {
+            let flat = image("rgb8", from.0, from.1, |_, _| [9, 99, 199]);
+            let out = to_rgb(&flat, to.0, to.1).unwrap();
+            assert!(
+                out.chunks(3).all(|rgb| rgb == [9, 99, 199]),
+                "{from:?} to {to:?}"
+            );
+        }
+        let ramp = image("rgb8", 90, 90, |x, y| [x as u8, y as u8, 0]);
+        let out = to_rgb(&ramp, 7, 7).unwrap();
+        let mean = |channel: usize| {
+            out.iter()
+                .skip(channel)
+                .step_by(3)
+                .map(|v| f64::from(*v))
+                .sum::<f64>()
+                / 49.0
+        };
+        assert!((mean(0) - 44.5).abs() < 0.5 && (mean(1) - 44.5).abs() < 0.5);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named_with_its_figures() {
+        let good = Image::rgb8(Header::default(), 4, 2, vec![0; 24]);
+        assert_eq!(validate(&good), Ok(Encoding::Rgb));
+        let mut bad = good.clone();
+        bad.encoding = "32FC1".into();
+        let text = validate(&bad).unwrap_err().to_string();
+        assert!(text.contains("32FC1") && text.contains("rgb8"), "{text}");
+        let mut bad = good.clone();
+        bad.step = 11;
+        let text = validate(&bad).unwrap_err().to_string();
+        assert!(
+            text.contains("12 bytes per row") && text.contains("found 11"),
+            "{text}"
+        );
+        let mut bad = good.clone();
+        bad.data.pop();
+        let text = validate(&bad).unwrap_err().to_string();
+        assert!(
+            text.contains("24 bytes") && text.contains("found 23"),
+            "{text}"
+        );
+        let mut bad = good.clone();
+        (bad.width, bad.height, bad.step) = (u32::MAX, u32::MAX, u32::MAX);
+        assert!(validate(&bad).is_err());
+        bad.height = 0;
+        assert!(matches!(validate(&bad), Err(ImageError::Empty { .. })));
+        let text = validate_size(&good, 64, 64).unwrap_err().to_string();
+        assert!(text.contains("64 x 64") && text.contains("4 x 2"), "{text}");
+        assert!(matches!(
+            rgb_into(&good, 4, 2, &mut [0; 3]),
+            Err(ImageError::Buffer {
+                expected: 24,
+                found: 3
+            })
+        ));
+    }
+
+    #[test]
+    fn compressed_images_decode_or_say_why_not() {
+        let pixels: Vec<u8> = (0..8 * 8 * 3).map(|i| i as u8).collect();
+        let mut png = std::io::Cursor::new(Vec::new());
+        let buffer = image::RgbImage::from_raw(8, 8, pixels.clone()).unwrap();
+        buffer.write_to(&mut png, image::ImageFormat::Png).unwrap();
+        let mut message = CompressedImage {
+            header: Header::new(5, "camera"),
+            format: "png".into(),
+            data: png.into_inner(),
+        };
+        let decoded = decompress(&message).unwrap();
+        assert_eq!(
+            (decoded.data, decoded.header),
+            (pixels, message.header.clone())
+        );
+        message.data.truncate(40);
+        let text = decompress(&message).unwrap_err().to_string();
+        assert!(text.contains("png") && text.contains("40 bytes"), "{text}");
     }
 }

@@ -156,3 +156,58 @@ impl JointOrder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(names: &[&str], position: &[f64], velocity: &[f64]) -> JointState {
+        JointState {
+            name: names.iter().map(|name| (*name).to_owned()).collect(),
+            position: position.to_vec(),
+            velocity: velocity.to_vec(),
+            ..JointState::default()
+        }
+    }
+
+    fn read(message: &JointState) -> Result<([f32; 2], [f32; 2], bool), JointStateError> {
+        let (mut positions, mut velocities) = ([f32::NAN; 2], [f32::NAN; 2]);
+        let known =
+            JointOrder::new(["a", "b"]).read_into(message, &mut positions, &mut velocities)?;
+        Ok((positions, velocities, known))
+    }
+
+    #[test]
+    fn joints_are_found_by_name_whatever_their_order() {
+        let message = state(&["x", "b", "a"], &[9.0, 2.0, 1.0], &[8.0, 0.2, 0.1]);
+        assert_eq!(read(&message), Ok(([1.0, 2.0], [0.1, 0.2], true)));
+        let message = state(&["a", "b"], &[1.0, 2.0], &[]);
+        assert_eq!(read(&message), Ok(([1.0, 2.0], [0.0, 0.0], false)));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let text = |message: JointState| read(&message).unwrap_err().to_string();
+        let found = text(state(&["a", "c"], &[1.0, 2.0], &[]));
+        assert!(
+            found.contains("not found: [\"b\"]") && found.contains("\"c\""),
+            "{found}"
+        );
+        let found = text(state(&["a", "b", "a"], &[1.0; 3], &[]));
+        assert!(found.contains("`a` more than once"), "{found}");
+        let found = text(state(&["a", "b"], &[1.0, f64::NAN], &[]));
+        assert!(
+            found.contains("position of joint `b`") && found.contains("NaN"),
+            "{found}"
+        );
+        let found = text(state(&["a", "b"], &[1.0, 2.0], &[1e300, 0.0]));
+        assert!(found.contains("velocity of joint `a`"), "{found}");
+        let found = text(state(&["a", "b"], &[1.0], &[]));
+        assert!(
+            found.contains("expected 2 values of position") && found.contains("found 1"),
+            "{found}"
+        );
+        let found = text(state(&["a", "b"], &[1.0, 2.0], &[1.0]));
+        assert!(found.contains("2 values of velocity"), "{found}");
+    }
+}

@@ -11,7 +11,7 @@ use mcap::records::Record;
 use crate::cdr;
 use crate::error::BagError;
 use crate::messages::RosMessage;
-use crate::scan::{Channel, Channels, Entry, FileIndex, read_entry};
+use crate::scan::{Channel, Channels, Entry, FileIndex, read_entry, to_i64};
 
 /// A topic of a bag.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -289,10 +289,6 @@ impl Messages<'_> {
             });
         }
     }
-}
-
-fn to_i64(time: u64) -> i64 {
-    i64::try_from(time).unwrap_or(i64::MAX)
 }
 
 /// The MCAP files of a bag in their order.

@@ -138,7 +138,10 @@ impl FileIndex {
                     offset,
                     detail,
                 });
-                index.rebuild(&mut file);
+                let last = index.rebuild(&mut file);
+                if let Stop::Broken(offset) = stop {
+                    index.broken_at(offset, last, i64::MAX);
+                }
             }
             (None, stop) => {
                 let (Stop::DataEnd(offset) | Stop::Broken(offset)) = stop;
@@ -208,29 +211,29 @@ impl FileIndex {
 
     /// Uses the index of the file; it also knows the chunks behind a damaged place.
     fn adopt(&mut self, summary: Summary, stop: Stop) {
-        let known: BTreeMap<u64, Entry> = summary
+        let mut entries: BTreeMap<u64, Entry> = summary
             .chunks
             .iter()
             .map(|entry| (entry.offset, *entry))
             .collect();
-        for entry in &mut self.entries {
-            if let Some(indexed) = known.get(&entry.offset) {
-                *entry = *indexed;
+        match stop {
+            Stop::Broken(offset) => {
+                let time = |entry: Option<(&u64, &Entry)>| entry.map(|(_, entry)| entry.start_ns);
+                let before = time(entries.range(..offset).next_back()).unwrap_or(0);
+                let behind = time(entries.range(offset + 1..).next()).unwrap_or(u64::MAX);
+                self.broken_at(offset, to_i64(before), to_i64(behind));
+                // What the walk took for records near the damage may be none.
+                if entries.is_empty() {
+                    entries.extend(self.entries.iter().map(|entry| (entry.offset, *entry)));
+                }
+            }
+            Stop::DataEnd(_) => {
+                for entry in &self.entries {
+                    entries.entry(entry.offset).or_insert(*entry);
+                }
             }
         }
-        if let Stop::Broken(offset) = stop {
-            let behind: Vec<Entry> = known.range(offset..).map(|(_, entry)| *entry).collect();
-            self.damage.push(BagError::Damaged {
-                path: self.path.clone(),
-                offset,
-                detail: "a record there has an impossible type or length".to_owned(),
-                start_ns: self.entries.last().map_or(0, |entry| entry.end_ns as i64),
-                end_ns: behind
-                    .first()
-                    .map_or(i64::MAX, |entry| entry.start_ns as i64),
-            });
-            self.entries.extend(behind);
-        }
+        self.entries = entries.into_values().collect();
         self.channels = summary.channels;
         match summary.counts {
             Some(counts) => self.counts = counts,
@@ -240,6 +243,16 @@ impl FileIndex {
                 }
             }
         }
+    }
+
+    fn broken_at(&mut self, offset: u64, start_ns: i64, end_ns: i64) {
+        self.damage.push(BagError::Damaged {
+            path: self.path.clone(),
+            offset,
+            detail: "a record there has an impossible type or length".to_owned(),
+            start_ns,
+            end_ns,
+        });
     }
 
     /// Finds channels, counts and times by reading all chunks; gives the last time, ns.
@@ -263,8 +276,13 @@ impl FileIndex {
                 last = last.max(end);
             }
         }
-        i64::try_from(last).unwrap_or(i64::MAX)
+        to_i64(last)
     }
+}
+
+/// Times beyond the signed range (after the year 2262) count as its end.
+pub(crate) fn to_i64(time: u64) -> i64 {
+    i64::try_from(time).unwrap_or(i64::MAX)
 }
 
 /// Where the walk through the data section ended.
@@ -339,6 +357,9 @@ pub(crate) fn read_entry(
     take: &mut dyn FnMut(Record<'_>),
 ) -> Result<(), String> {
     let bytes = read_at(file, entry.offset, entry.length).map_err(|error| error.to_string())?;
+    if !matches!(bytes.first(), Some(&(op::CHUNK | op::MESSAGE))) {
+        return Err("expected a chunk, found another record".to_owned());
+    }
     let options = LinearReaderOptions::default()
         .with_skip_start_magic(true)
         .with_skip_end_magic(true)

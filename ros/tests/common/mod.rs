@@ -1,0 +1,304 @@
+//! Processes of `latco`, a bundle with random weights, and a fake robot, for tests over real DDS on loopback.
+//!
+//! Each test has a ROS domain of its own, and they take turns: with two cores and real time, one loop at a time.
+
+#![allow(dead_code, unreachable_pub, missing_docs)] // shared by several test programs, each using a part
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use latco_bag::messages::{DiagnosticStatus, Float64MultiArray, Header, Image, JointState};
+use latco_export::{RandomSpec, write_random_bundle};
+use latco_ros::node::{Network, NodeBuilder, Outbox, RunningNode, Stop, qos, stamp};
+
+/// One loop in real time at a time.
+pub fn my_turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub fn wait(time: Duration) {
+    Stop::new().wait(time);
+}
+
+/// Looks every 20 ms, for at most `limit`.
+pub fn eventually(limit: Duration, mut look: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + limit;
+    loop {
+        if look() {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        wait(Duration::from_millis(20));
+    }
+}
+
+/// A `latco` process; killed when dropped.
+pub struct Latco {
+    child: std::process::Child,
+    output: Option<[std::thread::JoinHandle<String>; 2]>,
+    arguments: String,
+}
+
+pub struct Ended {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ended {
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|e| panic!("{e} in {:?}; stderr:\n{}", self.stdout, self.stderr))
+    }
+
+    pub fn assert_code(&self, code: i32) -> &Self {
+        assert_eq!(
+            self.status.code(),
+            Some(code),
+            "stdout: {}\nstderr: {}",
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+}
+
+impl Latco {
+    pub fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, |_| {})
+    }
+
+    pub fn start_with(arguments: &[&str], change: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_latco"));
+        // The library is named relative to the workspace where it is not named absolutely.
+        command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+        command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        for name in [
+            "ROS_DOMAIN_ID",
+            "ROS_LOCALHOST_ONLY",
+            "ROS_AUTOMATIC_DISCOVERY_RANGE",
+            "RUST_LOG",
+        ] {
+            command.env_remove(name);
+        }
+        change(&mut command);
+        let mut child = command.spawn().expect("the program is built");
+        let stdout = reader(child.stdout.take().expect("piped"));
+        let stderr = reader(child.stderr.take().expect("piped"));
+        Self {
+            child,
+            output: Some([stdout, stderr]),
+            arguments: arguments.join(" "),
+        }
+    }
+
+    pub fn run(arguments: &[&str], limit: Duration) -> Ended {
+        Self::start(arguments).end(limit)
+    }
+
+    pub fn terminate(&self) {
+        let id = i32::try_from(self.child.id()).expect("a process id");
+        nix::sys::signal::kill(
+            nix::unistd::Pid::from_raw(id),
+            nix::sys::signal::Signal::SIGTERM,
+        )
+        .expect("it runs");
+    }
+
+    /// SIGSTOP, a moment, SIGCONT.
+    pub fn suspend_and_continue(&self) {
+        use nix::sys::signal::{Signal, kill};
+        let id = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
+        kill(id, Signal::SIGSTOP).expect("it runs");
+        wait(Duration::from_millis(200));
+        kill(id, Signal::SIGCONT).expect("it is stopped");
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Waits for its end.
+    pub fn end(mut self, limit: Duration) -> Ended {
+        let mut status = None;
+        let ended = eventually(limit, || {
+            status = self.child.try_wait().expect("it is ours");
+            status.is_some()
+        });
+        if !ended {
+            let _ = self.child.kill();
+        }
+        let [stdout, stderr] = self
+            .output
+            .take()
+            .expect("taken once")
+            .map(|t| t.join().expect("a reader"));
+        assert!(
+            ended,
+            "latco {} did not end within {limit:?}; stderr:\n{stderr}",
+            self.arguments
+        );
+        Ended {
+            status: status.expect("it ended"),
+            stdout,
+            stderr,
+        }
+    }
+}
+
+impl Drop for Latco {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn reader(mut from: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        let _ = from.read_to_string(&mut text);
+        text
+    })
+}
+
+pub const IMAGE: usize = 32;
+pub const JOINTS: [&str; 3] = ["joint_1", "joint_2", "joint_3"];
+
+/// A small model with random weights, and a configuration for it.
+pub fn configuration(folder: &Path, more: &str) -> PathBuf {
+    let bundle = folder.join("bundle");
+    let spec = RandomSpec {
+        stoch: 4,
+        deter: 8,
+        hidden: 12,
+        horizon: 6,
+        image: IMAGE,
+        ..RandomSpec::keypoint()
+    };
+    write_random_bundle(&bundle, &spec, 3).expect("a bundle");
+    let file = folder.join("controller.toml");
+    let text = format!("[bundle]\npath = {:?}\n{more}", bundle.to_string_lossy());
+    std::fs::write(&file, text).expect("a file");
+    file
+}
+
+pub fn network(domain: u16) -> Network {
+    Network {
+        domain,
+        localhost: true,
+    }
+}
+
+/// A camera, joint states and an ear for commands and status, in this process.
+pub struct FakeRobot {
+    pub image: Outbox<Image>,
+    pub joints: Outbox<JointState>,
+    pub commands: Arc<Mutex<Vec<Vec<f64>>>>,
+    pub statuses: Arc<Mutex<Vec<DiagnosticStatus>>>,
+    pub node: RunningNode,
+}
+
+impl FakeRobot {
+    pub fn new(domain: u16) -> Self {
+        let mut node = NodeBuilder::open(network(domain), "/", "fake_robot").expect("a node");
+        let image = node
+            .publisher("camera/image_raw", qos::images(), 5)
+            .expect("a publisher");
+        let joints = node
+            .publisher("joint_states", qos::sensors(10), 20)
+            .expect("a publisher");
+        let commands = Arc::new(Mutex::new(Vec::new()));
+        let statuses = Arc::new(Mutex::new(Vec::new()));
+        let heard = commands.clone();
+        node.subscribe::<Float64MultiArray>("commands", qos::commands(), move |m| {
+            heard.lock().unwrap().extend(m.map(|m| m.data));
+        })
+        .expect("a subscription");
+        let heard = statuses.clone();
+        node.subscribe::<DiagnosticStatus>("latco/status", qos::commands(), move |m| {
+            heard.lock().unwrap().extend(m);
+        })
+        .expect("a subscription");
+        Self {
+            image,
+            joints,
+            commands,
+            statuses,
+            node: node.start().expect("threads"),
+        }
+    }
+
+    pub fn good_image(&self) -> Image {
+        let size = u32::try_from(IMAGE).expect("small");
+        let data = (0..IMAGE * IMAGE * 3).map(|i| (i % 251) as u8).collect();
+        Image::rgb8(Header::new(stamp::now_ns(), "camera"), size, size, data)
+    }
+
+    pub fn good_joints(&self) -> JointState {
+        JointState {
+            header: Header::new(stamp::now_ns(), ""),
+            name: JOINTS.map(String::from).to_vec(),
+            position: vec![0.1, 0.2, -0.1],
+            velocity: vec![0.0; 3],
+            effort: Vec::new(),
+        }
+    }
+
+    /// An image with its joint states, as every control period of 0.1 s has.
+    pub fn period(&self) {
+        for _ in 0..5 {
+            self.joints.send(self.good_joints());
+            wait(Duration::from_millis(20));
+        }
+        self.image.send(self.good_image());
+    }
+
+    /// Periods until the controller moves the robot.
+    pub fn until_moved(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        while !self.moved() {
+            assert!(
+                Instant::now() < deadline,
+                "no command other than zero within {limit:?}"
+            );
+            self.period();
+        }
+    }
+
+    pub fn moved(&self) -> bool {
+        self.commands
+            .lock()
+            .unwrap()
+            .iter()
+            .flatten()
+            .any(|v| v.abs() > 1e-3)
+    }
+
+    pub fn last_command(&self) -> Option<Vec<f64>> {
+        self.commands.lock().unwrap().last().cloned()
+    }
+
+    pub fn last_status(&self) -> Option<DiagnosticStatus> {
+        self.statuses.lock().unwrap().last().cloned()
+    }
+
+    /// A figure of the newest status.
+    pub fn figure(&self, key: &str) -> Option<String> {
+        let status = self.last_status()?;
+        status
+            .values
+            .iter()
+            .find(|v| v.key == key)
+            .map(|v| v.value.clone())
+    }
+}

@@ -1,0 +1,310 @@
+//! The loop over real DDS on the loopback interface, between processes.
+
+mod common;
+
+use std::process::Command;
+use std::time::Duration;
+
+use common::{FakeRobot, Latco, configuration, eventually, my_turn, wait};
+
+const LONG: Duration = Duration::from_secs(90);
+
+#[test]
+fn robot_and_controller_meet_and_play_an_episode() {
+    let _turn = my_turn();
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "");
+    let trace = folder.path().join("trace");
+    let controller = Latco::start(&[
+        "run",
+        "--config",
+        config.to_str().unwrap(),
+        "--domain",
+        "21",
+        "--localhost",
+        "--trace",
+        trace.to_str().unwrap(),
+        "--json",
+    ]);
+    let sim = [
+        "sim",
+        "--episodes",
+        "1",
+        "--image-size",
+        "32",
+        "--domain",
+        "21",
+        "--localhost",
+        "--json",
+    ];
+    let robot = Latco::run(&sim, LONG);
+    let robot = robot.assert_code(0).json();
+    assert_eq!(robot["episodes"], 1, "{robot}");
+    assert!(robot["commands_received"].as_u64() > Some(50), "{robot}");
+    assert_eq!(robot["commands_refused"], 0, "{robot}");
+    controller.terminate();
+    let controller = controller.end(LONG);
+    let controller = controller.assert_code(0).json();
+    assert!(controller["images"].as_u64() > Some(5), "{controller}");
+    assert!(controller["plans"].as_u64() > Some(5), "{controller}");
+    assert_eq!(
+        controller["resets"], 1,
+        "the episode's mark arrived: {controller}"
+    );
+    assert!(
+        controller["stamp_to_command_ms_p99"].as_f64() > Some(0.0),
+        "{controller}"
+    );
+    let trace = latco_ros::node::trace::RunTrace::read(&trace).unwrap();
+    assert!(
+        trace
+            .plans()
+            .any(|(tick, plan)| tick.episode == Some(0) && !plan.states.is_empty())
+    );
+}
+
+#[test]
+fn trajectories_are_followed_as_well() {
+    let _turn = my_turn();
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "[control]\noutput = \"joint_trajectory\"\n");
+    let controller = Latco::start(&[
+        "run",
+        "--config",
+        config.to_str().unwrap(),
+        "--domain",
+        "22",
+        "--localhost",
+        "--json",
+    ]);
+    let sim = [
+        "sim",
+        "--episodes",
+        "1",
+        "--image-size",
+        "32",
+        "--domain",
+        "22",
+        "--localhost",
+        "--json",
+    ];
+    let robot = Latco::run(&sim, LONG);
+    let robot = robot.assert_code(0).json();
+    assert!(robot["commands_received"].as_u64() > Some(5), "{robot}");
+    assert_eq!(robot["commands_refused"], 0, "{robot}");
+    controller.terminate();
+    controller.end(LONG).assert_code(0);
+}
+
+#[test]
+fn bad_inputs_are_counted_ignored_and_reported() {
+    let _turn = my_turn();
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "");
+    let robot = FakeRobot::new(23);
+    let controller = Latco::start(&[
+        "run",
+        "--config",
+        config.to_str().unwrap(),
+        "--domain",
+        "23",
+        "--localhost",
+        "--json",
+    ]);
+    robot.until_moved(LONG);
+
+    let mut wide = robot.good_image();
+    wide.width = 64;
+    wide.step = 192;
+    wide.data = vec![0; 64 * 32 * 3];
+    let mut short_rows = robot.good_image();
+    short_rows.step = 12;
+    let mut strange = robot.good_image();
+    strange.encoding = "yuv422".into();
+    let mut cut = robot.good_image();
+    cut.data.truncate(100);
+    let mut nan = robot.good_joints();
+    nan.position[1] = f64::NAN;
+    let mut renamed = robot.good_joints();
+    renamed.name[2] = "gripper".into();
+    let expectations = [
+        ("64 x 32", wide),
+        ("step", short_rows),
+        ("yuv422", strange),
+        ("expected 3072 bytes", cut),
+    ];
+    for (number, (words, image)) in expectations.into_iter().enumerate() {
+        robot.image.send(image);
+        let wanted = (number + 1).to_string();
+        let counted = eventually(LONG, || {
+            robot.figure("images_refused").as_deref() == Some(&wanted)
+        });
+        assert!(counted, "{words}: {:?}", robot.last_status());
+        let reported = robot.figure("last_image_error").unwrap_or_default();
+        assert!(
+            reported.contains(words),
+            "expected {words:?} in {reported:?}"
+        );
+    }
+    for (number, (words, joints)) in [("finite", nan), ("joint_3", renamed)]
+        .into_iter()
+        .enumerate()
+    {
+        robot.joints.send(joints);
+        let wanted = (number + 1).to_string();
+        let counted = eventually(LONG, || {
+            robot.figure("joint_states_refused").as_deref() == Some(&wanted)
+        });
+        assert!(counted, "{words}: {:?}", robot.last_status());
+        let reported = robot.figure("last_joints_error").unwrap_or_default();
+        assert!(
+            reported.contains(words),
+            "expected {words:?} in {reported:?}"
+        );
+    }
+
+    // And the loop goes on.
+    let before: u64 = robot.figure("plans").unwrap().parse().unwrap();
+    for _ in 0..5 {
+        robot.period();
+    }
+    let goes_on = eventually(LONG, || {
+        robot
+            .figure("plans")
+            .is_some_and(|p| p.parse::<u64>().unwrap() > before)
+    });
+    assert!(goes_on, "{:?}", robot.last_status());
+    assert!(
+        robot
+            .commands
+            .lock()
+            .unwrap()
+            .iter()
+            .flatten()
+            .all(|v| v.is_finite())
+    );
+    controller.terminate();
+    let ended = controller.end(LONG);
+    let summary = ended.assert_code(0).json();
+    assert_eq!(
+        (&summary["images_refused"], &summary["joint_states_refused"]),
+        (&4.into(), &2.into()),
+        "{summary}"
+    );
+    assert!(ended.stderr.contains("image ignored"), "{}", ended.stderr);
+}
+
+#[test]
+fn sigterm_while_moving_brakes_to_rest_and_says_so() {
+    let _turn = my_turn();
+    let folder = tempfile::tempdir().unwrap();
+    // Slow brakes, so that they are seen.
+    let config = configuration(
+        folder.path(),
+        "[robot]\nmax_acceleration_rad_s2 = [0.5, 0.5, 0.5]\n",
+    );
+    let robot = FakeRobot::new(24);
+    let controller = Latco::start(&[
+        "run",
+        "--config",
+        config.to_str().unwrap(),
+        "--domain",
+        "24",
+        "--localhost",
+        "--json",
+    ]);
+    robot.until_moved(LONG);
+    robot.period();
+    let before = robot.commands.lock().unwrap().len();
+    controller.terminate();
+    controller.end(LONG).assert_code(0);
+    assert!(
+        eventually(LONG, || robot.last_command() == Some(vec![0.0; 3])),
+        "{:?}",
+        robot.last_command()
+    );
+    let braking: Vec<Vec<f64>> =
+        robot.commands.lock().unwrap()[before.saturating_sub(1)..].to_vec();
+    for pair in braking.windows(2) {
+        for joint in 0..3 {
+            // 0.5 rad/s^2 at 100 Hz, and a tick that came late.
+            let change = (pair[1][joint] - pair[0][joint]).abs();
+            assert!(change <= 0.5 * 0.04 + 1e-9, "no jump: {pair:?}");
+        }
+    }
+    assert!(
+        eventually(LONG, || robot
+            .last_status()
+            .is_some_and(|s| s.message == "ended")),
+        "{:?}",
+        robot.last_status()
+    );
+}
+
+#[test]
+fn two_processes_need_no_multicast() {
+    let _turn = my_turn();
+    let lonely = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--net", "--map-root-user", "sh", "-c", script]);
+        command
+    };
+    let possible = lonely("ip link set lo up && ! ip route | grep -q .").output();
+    if !possible.is_ok_and(|o| o.status.success()) {
+        eprintln!(
+            "skipped: this machine does not allow a network namespace (unshare --net), or has no `ip`"
+        );
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "");
+    let script = format!(
+        "ip link set lo up; {latco} run --config {config} --localhost --domain 25 & \
+         {latco} sim --episodes 1 --image-size 32 --localhost --domain 25 --json; status=$?; \
+         kill $!; wait $!; exit $status",
+        latco = env!("CARGO_BIN_EXE_latco"),
+        config = config.display()
+    );
+    let output = lonely(&format!("timeout 60 sh -c '{script}'"))
+        .current_dir("..")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{text}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(text.contains("\"episodes\":1"), "{text}");
+}
+
+#[test]
+fn a_stopped_and_continued_controller_notices_that_its_middleware_died() {
+    let _turn = my_turn();
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "");
+    let robot = FakeRobot::new(26);
+    let mut controller = Latco::start(&[
+        "run",
+        "--config",
+        config.to_str().unwrap(),
+        "--domain",
+        "26",
+        "--localhost",
+        "--json",
+    ]);
+    robot.until_moved(LONG);
+    controller.suspend_and_continue();
+    // Its threads may survive; then it must go on. If they died, it must say so and end with its own status.
+    wait(Duration::from_secs(2));
+    if controller.is_running() {
+        robot.commands.lock().unwrap().clear();
+        robot.until_moved(LONG);
+        controller.terminate();
+        controller.end(LONG).assert_code(0);
+    } else {
+        let ended = controller.end(LONG);
+        ended.assert_code(3);
+        assert!(ended.stderr.contains("DDS threads"), "{}", ended.stderr);
+    }
+}

@@ -1,0 +1,155 @@
+//! What the command says when it cannot do what it is asked, and its exit status.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Latco, configuration};
+
+const LONG: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_missing_onnx_runtime_says_how_to_get_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "");
+    let out = folder.path().join("demo");
+    let config = config.to_str().unwrap();
+    for arguments in [
+        &["demo", "--config", config, "--out", out.to_str().unwrap()][..],
+        &["run", "--config", config, "--localhost", "--domain", "41"],
+    ] {
+        let ended = Latco::start_with(arguments, |command| {
+            command.env("ORT_DYLIB_PATH", folder.path().join("no.so"));
+        })
+        .end(LONG);
+        ended.assert_code(2);
+        assert!(
+            ended.stderr.contains("make onnxruntime"),
+            "{}",
+            ended.stderr
+        );
+    }
+    assert!(!out.exists(), "nothing is left behind");
+}
+
+#[test]
+fn all_errors_of_a_configuration_come_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("wrong.toml");
+    let text = "[bundle]\npath = \"x\"\ncolour = 1\n[control]\ncommand_rate_hz = -5.0\n[planner.latco]\ndamping = \"low\"\n";
+    std::fs::write(&file, text).unwrap();
+    let check = ["config", "check", file.to_str().unwrap()];
+    let ended = Latco::run(&check, LONG);
+    ended.assert_code(2);
+    for field in [
+        "bundle.colour",
+        "control.command_rate_hz",
+        "planner.latco.damping",
+    ] {
+        assert!(
+            ended.stderr.contains(field),
+            "no {field} in {}",
+            ended.stderr
+        );
+    }
+    assert_eq!(ended.stdout, "");
+    std::fs::write(&file, "[bundle]\npath = \"x\"\n").unwrap();
+    let ended = Latco::run(&[&check[..], &["--json"]].concat(), LONG);
+    assert_eq!(ended.assert_code(0).json()["ok"], true);
+}
+
+#[test]
+fn a_damaged_bundle_is_refused_with_every_mismatch() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "");
+    let bundle = folder.path().join("bundle");
+    Latco::run(
+        &["model", "check", bundle.to_str().unwrap(), "--json"],
+        LONG,
+    )
+    .assert_code(0);
+    let reward = bundle.join("reward.onnx");
+    let mut bytes = std::fs::read(&reward).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&reward, bytes).unwrap();
+    std::fs::remove_file(bundle.join("decode.onnx")).unwrap();
+    let run = [
+        "run",
+        "--config",
+        config.to_str().unwrap(),
+        "--localhost",
+        "--domain",
+        "42",
+    ];
+    for arguments in [&["model", "check", bundle.to_str().unwrap()][..], &run] {
+        let ended = Latco::run(arguments, LONG);
+        ended.assert_code(2);
+        for words in ["reward.onnx", "decode.onnx"] {
+            assert!(
+                ended.stderr.contains(words),
+                "no {words} in {}",
+                ended.stderr
+            );
+        }
+    }
+    let ended = Latco::run(
+        &["model", "check", bundle.to_str().unwrap(), "--json"],
+        LONG,
+    );
+    assert_eq!(ended.assert_code(2).json()["passed"], false);
+}
+
+#[test]
+fn wrong_joint_names_are_refused_before_anything_moves() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(
+        folder.path(),
+        "[robot]\njoint_names = [\"joint_2\", \"joint_1\", \"joint_3\"]\n",
+    );
+    let ended = Latco::run(
+        &[
+            "run",
+            "--config",
+            config.to_str().unwrap(),
+            "--localhost",
+            "--domain",
+            "43",
+        ],
+        LONG,
+    );
+    assert!(
+        ended.assert_code(2).stderr.contains("joint_names"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn wrong_usage_has_status_2() {
+    for (arguments, words) in [
+        (&["sim", "--task", "fly"][..], "reach"),
+        (&["sim", "--image-size", "3"], "16"),
+        (&["sim", "--domain", "999"], "232"),
+        (&["play", "x", "--rate", "0"], "rate"),
+        (&["demo", "--episodes", "0"], "episodes"),
+        (&["fly"], "fly"),
+    ] {
+        let ended = Latco::run(arguments, LONG);
+        ended.assert_code(2);
+        assert!(
+            ended.stderr.contains(words),
+            "no {words:?} in {}",
+            ended.stderr
+        );
+    }
+    let ended = Latco::start_with(&["sim"], |c| {
+        c.env("ROS_DOMAIN_ID", "many");
+    })
+    .end(LONG);
+    assert!(
+        ended.assert_code(2).stderr.contains("ROS_DOMAIN_ID"),
+        "{}",
+        ended.stderr
+    );
+}
