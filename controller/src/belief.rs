@@ -285,3 +285,292 @@ fn check_finite(state: &[f32]) -> Result<(), InputError> {
         Err(InputError::Model("a number is not finite".to_owned()))
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use latco_models::RunError;
+    use std::sync::{Arc, Mutex};
+
+    /// Calls of a [`Recorder`]: the filter step or the prior step, with the action it was given.
+    #[derive(Clone, Debug, PartialEq)]
+    pub(crate) enum Call {
+        Observe(Vec<f32>, Vec<f32>),
+        Prior(Vec<f32>),
+    }
+
+    /// A model of one number: the prior adds the action, the posterior adds 100 to that.
+    pub(crate) struct Recorder {
+        pub(crate) calls: Arc<Mutex<Vec<Call>>>,
+        pub(crate) poison: Arc<std::sync::atomic::AtomicBool>,
+    }
+
+    impl FilterModel for Recorder {
+        fn observe(
+            &mut self,
+            _pixels: &[u8],
+            joints: &[f32],
+            state: &[f32],
+            action: &[f32],
+            mean: &mut [f32],
+        ) -> Result<(), RunError> {
+            let call = Call::Observe(joints.to_vec(), action.to_vec());
+            self.calls.lock().unwrap().push(call);
+            mean[0] = state[0] + action[0] + 100.0;
+            if self.poison.load(std::sync::atomic::Ordering::SeqCst) {
+                mean[0] = f32::NAN;
+            }
+            Ok(())
+        }
+
+        fn prior(
+            &mut self,
+            state: &[f32],
+            action: &[f32],
+            mean: &mut [f32],
+        ) -> Result<(), RunError> {
+            self.calls
+                .lock()
+                .unwrap()
+                .push(Call::Prior(action.to_vec()));
+            mean[0] = state[0] + action[0];
+            Ok(())
+        }
+    }
+
+    /// A manifest of one joint, one action of 0.5 rad/s, one state, 2x2 images and 0.1 s periods.
+    pub(crate) fn manifest() -> Manifest {
+        let text = r#"
+            format_version = 1
+            task = "test"
+            control_period_s = 0.1
+            trainer_version = "test"
+            data_hash = ""
+            files = {}
+            dims = { stoch = 1, deter = 0, action = 1, hidden = 1, horizon = 4 }
+            image = { height = 2, width = 2, encoding = "rgb8", scale = 1.0, offset = 0.0 }
+            action = { scale = [0.5], limit = 1.0 }
+            reward = { kind = "regression" }
+            dynamics = { kind = "dense", min_std = 0.1 }
+            [joints]
+            names = ["joint"]
+            observed = true
+            position_lower_rad = [-1.0]
+            position_upper_rad = [1.0]
+            velocity_limit_rad_s = [0.5]
+            mean = [0.0, 0.0]
+            std = [1.0, 1.0]
+        "#;
+        Manifest::from_toml(text).expect("a manifest")
+    }
+
+    struct Bench {
+        filter: BeliefFilter,
+        calls: Arc<Mutex<Vec<Call>>>,
+        poison: Arc<std::sync::atomic::AtomicBool>,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let (calls, poison): (Arc<Mutex<Vec<Call>>>, Arc<_>) = Default::default();
+            let model = Recorder {
+                calls: Arc::clone(&calls),
+                poison: Arc::clone(&poison),
+            };
+            let (config, manifest) = (Config::default(), manifest());
+            let robot = Robot::new(&config, &manifest).unwrap();
+            Self {
+                filter: BeliefFilter::new(&config, &manifest, &robot, Box::new(model)),
+                calls,
+                poison,
+            }
+        }
+
+        fn image(&mut self, ms: i64) -> Result<Observed, InputError> {
+            self.image_of(ms, 2, &[0; 12])
+        }
+
+        fn image_of(
+            &mut self,
+            ms: i64,
+            width: usize,
+            pixels: &[u8],
+        ) -> Result<Observed, InputError> {
+            let image = ImageInput {
+                stamp: at(ms),
+                width,
+                height: 2,
+                pixels,
+            };
+            self.filter.observe(&image, at(ms + 5))
+        }
+
+        fn joints(&mut self, ms: i64, position: f64) -> Result<(), InputError> {
+            let joints = JointInput {
+                stamp: at(ms),
+                positions: &[position],
+                velocities: &[0.25],
+            };
+            self.filter.joints(&joints, at(ms))
+        }
+
+        fn sent(&mut self, ms: i64, velocity: f64) {
+            self.filter
+                .record_sent(at(ms), &std::iter::once(velocity).collect());
+        }
+
+        fn take_calls(&self) -> Vec<Call> {
+            std::mem::take(&mut self.calls.lock().unwrap())
+        }
+    }
+
+    pub(crate) fn at(ms: i64) -> Time {
+        Time(ms * 1_000_000)
+    }
+
+    #[test]
+    fn each_image_steps_once_with_the_joints_of_its_time_and_the_commands_sent() {
+        let mut bench = Bench::new();
+        bench.joints(990, 0.5).unwrap();
+        let first = bench.image(1000).unwrap();
+        assert_eq!((first.steps, first.restarted), (1, true));
+        assert_eq!(
+            bench.take_calls(),
+            [Call::Observe(vec![0.5, 0.25], vec![0.0])]
+        );
+        bench.sent(1000, 0.5); // an action of 1, for half of the period
+        bench.sent(1050, 0.0);
+        bench.joints(1100, 0.75).unwrap();
+        bench.joints(1105, 0.9).unwrap();
+        let second = bench.image(1100).unwrap();
+        assert_eq!((second.steps, second.restarted), (1, false));
+        assert_eq!(
+            bench.take_calls(),
+            [Call::Observe(vec![0.75, 0.25], vec![0.5])]
+        );
+        assert_eq!(bench.filter.mean(), [200.5]);
+        assert_eq!(bench.filter.counts().images, 2);
+    }
+
+    #[test]
+    fn a_repeated_or_older_frame_never_steps_the_filter() {
+        let mut bench = Bench::new();
+        bench.joints(990, 0.0).unwrap();
+        bench.image(1000).unwrap();
+        let mean = bench.filter.mean().to_vec();
+        bench.take_calls();
+        assert_eq!(
+            bench.image(1000),
+            Err(InputError::RepeatedStamp(Source::Image))
+        );
+        assert!(matches!(
+            bench.image(900),
+            Err(InputError::OlderStamp { .. })
+        ));
+        assert!(matches!(bench.image(1030), Err(InputError::NotDue { .. })));
+        assert_eq!(bench.take_calls(), []);
+        assert_eq!(bench.filter.mean(), mean);
+        let counts = bench.filter.counts();
+        assert_eq!((counts.repeated, counts.older, counts.not_due), (1, 1, 1));
+    }
+
+    #[test]
+    fn an_image_from_the_future_is_refused() {
+        let mut bench = Bench::new();
+        bench.joints(990, 0.0).unwrap();
+        let image = ImageInput {
+            stamp: at(5000),
+            width: 2,
+            height: 2,
+            pixels: &[0; 12],
+        };
+        let refused = bench.filter.observe(&image, at(1000));
+        assert!(matches!(refused, Err(InputError::FutureStamp { .. })));
+        assert_eq!(bench.filter.counts().future, 1);
+    }
+
+    #[test]
+    fn missed_images_are_bridged_by_the_prior_with_the_commands_sent() {
+        let mut bench = Bench::new();
+        bench.joints(990, 0.0).unwrap();
+        bench.image(1000).unwrap();
+        bench.take_calls();
+        bench.sent(1000, 0.05);
+        bench.sent(1100, 0.10);
+        bench.sent(1200, 0.15);
+        bench.joints(1300, 0.0).unwrap();
+        assert_eq!(bench.image(1300).unwrap().steps, 3);
+        let calls = bench.take_calls();
+        let close = |call: &Call, expected: f32| match call {
+            Call::Prior(action) => (action[0] - expected).abs() < 1e-6,
+            Call::Observe(_, action) => (action[0] - expected).abs() < 1e-6,
+        };
+        assert_eq!(calls.len(), 3, "{calls:?}");
+        assert!(matches!(calls[0], Call::Prior(_)) && close(&calls[0], 0.1));
+        assert!(matches!(calls[1], Call::Prior(_)) && close(&calls[1], 0.2));
+        assert!(matches!(calls[2], Call::Observe(..)) && close(&calls[2], 0.3));
+        assert_eq!(bench.filter.counts().skipped_steps, 2);
+    }
+
+    #[test]
+    fn after_too_many_missed_images_the_belief_begins_anew() {
+        let mut bench = Bench::new();
+        bench.joints(990, 0.0).unwrap();
+        bench.image(1000).unwrap();
+        bench.take_calls();
+        bench.sent(1000, 0.5);
+        bench.joints(3000, 0.0).unwrap();
+        let observed = bench.image(3000).unwrap();
+        assert_eq!((observed.steps, observed.restarted), (1, true));
+        assert_eq!(
+            bench.take_calls(),
+            [Call::Observe(vec![0.0, 0.25], vec![0.0])]
+        );
+        assert_eq!(bench.filter.mean(), [100.0]);
+    }
+
+    #[test]
+    fn wrong_images_and_joints_change_nothing_and_are_counted() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.image(1000), Err(InputError::NoJoints));
+        assert!(matches!(
+            bench.joints(990, f64::NAN),
+            Err(InputError::NonFiniteJoint { joint: 0 })
+        ));
+        bench.joints(1000, 0.0).unwrap();
+        assert!(matches!(
+            bench.joints(999, 0.0),
+            Err(InputError::OlderStamp { .. })
+        ));
+        let error = bench.image_of(1000, 3, &[0; 18]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "expected an image of 2x2 (12 bytes), found 3x2 (18 bytes): set the camera's size or \
+             use another bundle"
+        );
+        assert!(bench.image_of(1000, 2, &[0; 11]).is_err(), "truncated");
+        assert!(matches!(
+            bench.image(1600),
+            Err(InputError::StaleJoints { .. })
+        ));
+        assert_eq!(bench.take_calls(), []);
+        assert_eq!(bench.filter.mean(), [0.0]);
+        let counts = bench.filter.counts();
+        assert_eq!((counts.wrong_size, counts.non_finite), (2, 1));
+        assert_eq!((counts.without_joints, counts.older), (2, 1));
+    }
+
+    #[test]
+    fn a_belief_that_is_not_finite_is_dropped() {
+        let mut bench = Bench::new();
+        bench.joints(990, 0.0).unwrap();
+        bench.image(1000).unwrap();
+        bench
+            .poison
+            .store(true, std::sync::atomic::Ordering::SeqCst);
+        bench.joints(1100, 0.0).unwrap();
+        assert!(matches!(bench.image(1100), Err(InputError::Model(_))));
+        assert_eq!(bench.filter.mean(), [100.0]);
+        assert_eq!(bench.filter.stamp(), Some(at(1000)));
+    }
+}

@@ -273,7 +273,7 @@ impl Controller {
                 .predict(&self.committed, &mut self.start_state)
                 .is_err()
             {
-                self.note_outcome(false);
+                self.count_failures(false);
                 return None;
             }
         } else {
@@ -295,29 +295,27 @@ impl Controller {
         let report = self
             .planner
             .plan(&request, clock, &mut self.solution, &mut self.trace);
-        self.note_outcome(report.stop.was_successful());
-        if self.solution.is_finite() {
+        self.count_failures(report.stop.was_successful());
+        let usable = self.solution.is_finite();
+        if usable {
             self.take_solution(number, stamp);
             self.last_start = Some(start);
             self.steps_since_plan = 0;
             *new_plan = true;
-        } else {
+        }
+        if !usable || self.failures >= self.cold_after {
             self.planner.drop_warm_start();
             self.last_start = None;
         }
         Some(report)
     }
 
-    fn note_outcome(&mut self, successful: bool) {
-        if successful {
-            self.failures = 0;
-            return;
-        }
-        self.failures = self.failures.saturating_add(1);
-        if self.failures >= self.cold_after {
-            self.planner.drop_warm_start();
-            self.last_start = None;
-        }
+    fn count_failures(&mut self, successful: bool) {
+        self.failures = if successful {
+            0
+        } else {
+            self.failures.saturating_add(1)
+        };
     }
 
     fn take_solution(&mut self, number: u64, stamp: Time) {
@@ -345,5 +343,237 @@ fn plan_sizes(config: &Config, manifest: &Manifest) -> PlanSizes {
         lead: config.control.lead_periods as usize,
         state: manifest.dims.state(),
         action: manifest.dims.action,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::belief::tests::{Recorder, at, manifest};
+    use crate::inputs::{ImageInput, JointInput};
+    use crate::plan::StopCause;
+    use crate::time::FrozenClock;
+
+    /// What a request said: state, elapsed periods, deadline.
+    type Asked = (Vec<f32>, Option<usize>, Option<Time>);
+
+    #[derive(Default)]
+    struct Script {
+        asked: Vec<Asked>,
+        dropped: u32,
+        answer: Option<StopCause>,
+        poison: bool,
+    }
+
+    /// Answers with actions that count up: plan k is k/10, k/10 + 0.01, ...
+    struct Scripted(Arc<Mutex<Script>>);
+
+    impl Planner for Scripted {
+        fn plan(
+            &mut self,
+            request: &PlanRequest<'_>,
+            _: &dyn Clock,
+            solution: &mut Solution,
+            _: &mut PlanTrace,
+        ) -> PlanReport {
+            let mut script = self.0.lock().unwrap();
+            script.asked.push((
+                request.state.to_vec(),
+                request.elapsed_periods,
+                request.deadline,
+            ));
+            let number = script.asked.len() as f32;
+            for (step, action) in solution.actions.iter_mut().enumerate() {
+                *action = 0.1 * number + 0.01 * step as f32;
+            }
+            if script.poison {
+                solution.actions[1] = f32::NAN;
+            }
+            PlanReport {
+                stop: script.answer.unwrap_or(StopCause::IterationBudget),
+                warm: request.elapsed_periods.is_some(),
+                iterations: 1,
+                best_iteration: 1,
+                predicted_return: 0.0,
+                dynamics_violation: 0.0,
+                action_violation: 0.0,
+            }
+        }
+
+        fn reset(&mut self, _: u64) {}
+
+        fn drop_warm_start(&mut self) {
+            self.0.lock().unwrap().dropped += 1;
+        }
+
+        fn name(&self) -> &'static str {
+            "scripted"
+        }
+    }
+
+    struct Bench {
+        controller: Controller,
+        script: Arc<Mutex<Script>>,
+    }
+
+    impl Bench {
+        fn new(change: impl FnOnce(&mut Config)) -> Self {
+            let mut config = Config::default();
+            change(&mut config);
+            let model = Recorder {
+                calls: Arc::default(),
+                poison: Arc::default(),
+            };
+            let script: Arc<Mutex<Script>> = Arc::default();
+            let planner = Box::new(Scripted(Arc::clone(&script)));
+            let controller =
+                Controller::with_parts(&config, &manifest(), Box::new(model), planner).unwrap();
+            Self { controller, script }
+        }
+
+        fn image(&mut self, ms: i64) -> Tick {
+            let inputs = Inputs {
+                image: Some(ImageInput {
+                    stamp: at(ms),
+                    width: 2,
+                    height: 2,
+                    pixels: &[0; 12],
+                }),
+                joints: Some(JointInput {
+                    stamp: at(ms),
+                    positions: &[0.0],
+                    velocities: &[0.0],
+                }),
+            };
+            self.controller.step(&inputs, at(ms), &FrozenClock(at(ms)))
+        }
+
+        fn asked(&self) -> Vec<Asked> {
+            self.script.lock().unwrap().asked.clone()
+        }
+    }
+
+    fn close(a: &[f32], b: &[f32]) -> bool {
+        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6)
+    }
+
+    #[test]
+    fn with_a_lead_the_committed_action_is_frozen_and_planned_past() {
+        let mut bench = Bench::new(|config| config.planner.budget_ms = Some(40.0));
+        assert!(bench.image(1000).new_plan);
+        let plan = bench.controller.plan().clone();
+        assert_eq!((plan.number, plan.steps(), plan.lead()), (1, 5, 1));
+        assert_eq!((plan.stamp, plan.start), (at(1000), at(1000)));
+        assert_eq!(plan.valid_until, at(1500));
+        assert!(close(&plan.actions, &[0.0, 0.10, 0.11, 0.12, 0.13]));
+        bench.image(1100);
+        let plan = bench.controller.plan();
+        assert!(
+            close(&plan.actions, &[0.10, 0.20, 0.21, 0.22, 0.23]),
+            "{plan:?}"
+        );
+        let asked = bench.asked();
+        assert_eq!(asked[0], (vec![100.0], None, Some(at(1040))));
+        // The belief 200 (nothing was reported as sent), and the committed action 0.1 on top.
+        assert!(close(&asked[1].0, &[200.1]), "{asked:?}");
+        assert_eq!(asked[1].1, Some(1));
+        bench.image(1300); // one image is missing
+        assert_eq!(bench.asked()[2].1, Some(2));
+        let committed = bench.controller.plan().action(0)[0];
+        assert!((committed - 0.21).abs() < 1e-6, "{committed}");
+    }
+
+    #[test]
+    fn without_a_lead_the_plan_starts_at_the_image() {
+        let mut bench = Bench::new(|config| config.control.lead_periods = 0);
+        bench.image(1000);
+        let plan = bench.controller.plan();
+        assert_eq!((plan.steps(), plan.lead(), plan.start), (4, 0, at(1000)));
+        assert!(close(&plan.actions, &[0.10, 0.11, 0.12, 0.13]));
+        assert_eq!(bench.asked()[0].0, [100.0]);
+    }
+
+    #[test]
+    fn plans_are_made_as_often_as_configured() {
+        let mut bench = Bench::new(|config| config.control.replan_every_periods = 3);
+        let planned: Vec<bool> = (0..9)
+            .map(|k| bench.image(1000 + 100 * k).new_plan)
+            .collect();
+        let expected = [true, false, false, true, false, false, true, false, false];
+        assert_eq!(planned, expected);
+        assert_eq!(bench.asked()[1].1, Some(3));
+    }
+
+    #[test]
+    fn after_failures_plans_are_made_cold_and_then_the_robot_is_stopped() {
+        let mut bench = Bench::new(|config| {
+            config.planner.cold_after_failures = 2;
+            config.planner.stop_after_failures = 4;
+        });
+        bench.image(1000);
+        bench.script.lock().unwrap().answer = Some(StopCause::NonFinite);
+        let mut abandoned = Vec::new();
+        for k in 1..=5 {
+            bench.image(1000 + 100 * k);
+            abandoned.push(bench.controller.plan().abandoned);
+        }
+        assert_eq!(abandoned, [false, false, false, true, true]);
+        let elapsed: Vec<_> = bench.asked().iter().map(|asked| asked.1).collect();
+        assert_eq!(elapsed, [None, Some(1), Some(1), None, None, None]);
+        bench.script.lock().unwrap().answer = None;
+        bench.image(1600);
+        assert!(!bench.controller.plan().abandoned, "a good plan clears it");
+    }
+
+    #[test]
+    fn a_solution_that_is_not_finite_is_not_handed_over() {
+        let mut bench = Bench::new(|_| ());
+        bench.image(1000);
+        bench.script.lock().unwrap().poison = true;
+        let tick = bench.image(1100);
+        assert!(!tick.new_plan && tick.plan.is_some());
+        assert_eq!(bench.controller.plan().number, 1, "the old plan stays");
+        assert!(
+            bench
+                .controller
+                .plan()
+                .actions
+                .iter()
+                .all(|a| a.is_finite())
+        );
+    }
+
+    #[test]
+    fn a_refused_image_makes_no_plan_and_a_gap_forgets_the_old_one() {
+        let mut bench = Bench::new(|_| ());
+        bench.image(1000);
+        let tick = bench.image(1000);
+        assert!(matches!(
+            tick.image,
+            Some(Err(InputError::RepeatedStamp(_)))
+        ));
+        assert!(tick.plan.is_none() && !tick.new_plan);
+        bench.image(4000);
+        assert_eq!(bench.asked()[1].1, None, "cold");
+        assert_eq!(bench.controller.plan().action(0), [0.0]);
+    }
+
+    #[test]
+    fn a_configuration_for_another_robot_is_refused() {
+        let mut config = Config::default();
+        config.robot.joint_names = vec!["wrist".into()];
+        let model = Recorder {
+            calls: Arc::default(),
+            poison: Arc::default(),
+        };
+        let planner = Box::new(Scripted(Arc::default()));
+        let result = Controller::with_parts(&config, &manifest(), Box::new(model), planner);
+        let message = result.err().unwrap().to_string();
+        assert!(
+            message.contains("wrist") && message.contains("joint"),
+            "{message}"
+        );
     }
 }

@@ -423,3 +423,275 @@ impl Executor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::PlanSizes;
+    use crate::robot;
+
+    const TICK: Duration = Duration::from_millis(10);
+
+    struct Bench {
+        executor: Executor,
+        plans: latest::Writer<Plan>,
+        now: Time,
+        positions: [f64; 2],
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let sizes = PlanSizes {
+                horizon: 4,
+                lead: 1,
+                state: 1,
+                action: 2,
+            };
+            let (plans, reader) = latest::channel(|| Plan::new(&sizes, Duration::from_millis(100)));
+            Self {
+                executor: Executor::new(&Config::default(), &robot::tests::robot(), reader),
+                plans,
+                now: Time::from_seconds(10.0),
+                positions: [0.0; 2],
+            }
+        }
+
+        fn publish(&mut self, action: [f32; 2]) {
+            let (now, plan) = (self.now, self.plans.value_mut());
+            plan.number += 1;
+            plan.stamp = now;
+            plan.start = now;
+            plan.valid_until = plan.end();
+            for pair in plan.actions.chunks_exact_mut(2) {
+                pair.copy_from_slice(&action);
+            }
+            self.plans.publish();
+        }
+
+        fn sense(&mut self) {
+            let joints = JointInput {
+                stamp: self.now,
+                positions: &self.positions,
+                velocities: &[0.0; 2],
+            };
+            self.executor.joints(&joints).unwrap();
+        }
+
+        /// A tick with fresh joint states; the robot does as it is told.
+        fn tick(&mut self) -> SetPoint {
+            self.sense();
+            self.blind_tick()
+        }
+
+        fn blind_tick(&mut self) -> SetPoint {
+            let point = self.executor.tick(self.now);
+            assert!(point.velocities.iter().all(|v| v.is_finite()));
+            for (position, velocity) in self.positions.iter_mut().zip(&point.velocities) {
+                *position += velocity * TICK.as_secs_f64();
+            }
+            self.now = self.now + TICK;
+            point
+        }
+    }
+
+    #[test]
+    fn a_plan_is_followed_and_at_its_end_the_robot_brakes_to_rest() {
+        let mut bench = Bench::new();
+        bench.publish([0.4, 0.4]);
+        let mut last = None;
+        for number in 0..50 {
+            let point = bench.tick();
+            let step = number / 10;
+            assert_eq!(point.mode, Mode::Follow { plan: 1, step });
+            last = Some(point);
+        }
+        let velocities = last.unwrap().velocities;
+        assert!((velocities[0] - 0.2).abs() < 1e-6 && (velocities[1] - 0.4).abs() < 1e-6);
+        let mut before = velocities;
+        for number in 0..50 {
+            let point = bench.tick();
+            assert_eq!(point.mode, Mode::Stop(StopReason::PlanEnded));
+            for (v, u) in point.velocities.iter().zip(&before) {
+                assert!(*v <= *u && (u - v) <= 5.0 * 0.01 + 1e-9, "{v} after {u}");
+            }
+            before = point.velocities;
+            if number >= 8 {
+                assert!(before.iter().all(|&v| v == 0.0), "at rest and held");
+            }
+        }
+        assert_eq!(bench.executor.counts().followed, 50);
+    }
+
+    #[test]
+    fn silent_joints_silent_camera_and_no_plan_stop_the_robot() {
+        let mut bench = Bench::new();
+        assert_eq!(
+            bench.blind_tick().mode,
+            Mode::Stop(StopReason::JointsSilent)
+        );
+        assert_eq!(bench.tick().mode, Mode::Stop(StopReason::NoPlan));
+        bench.publish([0.4, 0.4]);
+        bench.plans.value_mut().number = 1;
+        bench.tick();
+        let mut modes = Vec::new();
+        for _ in 0..60 {
+            modes.push(bench.blind_tick().mode);
+        }
+        assert_eq!(modes[58], Mode::Stop(StopReason::JointsSilent));
+        assert!(bench.executor.velocities.iter().all(|&v| v == 0.0));
+
+        bench.publish([0.4, 0.4]);
+        let (stamp, plan) = (bench.now, bench.plans.value_mut());
+        plan.number = 3;
+        plan.stamp = stamp - Duration::from_millis(1500);
+        plan.start = stamp;
+        plan.valid_until = plan.end();
+        bench.plans.publish();
+        assert_eq!(bench.tick().mode, Mode::Stop(StopReason::CameraSilent));
+    }
+
+    #[test]
+    fn the_emergency_stop_is_latched_until_reset() {
+        let mut bench = Bench::new();
+        bench.publish([1.0, 0.5]);
+        for _ in 0..10 {
+            bench.tick();
+        }
+        bench.executor.estop();
+        for _ in 0..20 {
+            assert_eq!(bench.tick().mode, Mode::Stop(StopReason::EmergencyStop));
+        }
+        bench.publish([1.0, 0.5]);
+        let point = bench.tick();
+        assert_eq!(point.mode, Mode::Stop(StopReason::EmergencyStop));
+        assert!(point.velocities.iter().all(|&v| v == 0.0));
+        bench.executor.reset();
+        assert!(matches!(bench.tick().mode, Mode::Follow { .. }));
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_brake_the_robot() {
+        let mut bench = Bench::new();
+        bench.publish([0.4, 0.4]);
+        for _ in 0..10 {
+            bench.tick();
+        }
+        bench.publish([f32::NAN, 0.4]);
+        for _ in 0..10 {
+            bench.tick();
+        }
+        assert_eq!(bench.executor.counts().non_finite, 10);
+        assert!(bench.executor.velocities.iter().all(|&v| v == 0.0));
+    }
+
+    #[test]
+    fn an_abandoned_plan_stops_the_robot() {
+        let mut bench = Bench::new();
+        bench.publish([0.4, 0.4]);
+        bench.tick();
+        let now = bench.now;
+        let plan = bench.plans.value_mut();
+        (plan.number, plan.stamp, plan.start) = (2, now, now);
+        plan.valid_until = plan.end();
+        plan.abandoned = true;
+        bench.plans.publish();
+        assert_eq!(bench.tick().mode, Mode::Stop(StopReason::PlannerFailed));
+    }
+
+    #[test]
+    fn limits_are_kept_and_reported() {
+        let mut bench = Bench::new();
+        bench.publish([1.0, 2.0]); // joint 1: 2 rad/s asked for, 0.8 allowed
+        let point = bench.tick();
+        assert_eq!(point.limits.velocity, 2);
+        assert_eq!(point.limits.acceleration, 3);
+        for _ in 0..40 {
+            let point = bench.tick();
+            assert!(point.velocities[1] <= 0.8);
+        }
+        assert!(bench.executor.counts().limited > 30);
+    }
+
+    #[test]
+    fn a_late_tick_does_not_jump() {
+        let mut bench = Bench::new();
+        bench.publish([1.0, 0.5]);
+        bench.tick();
+        bench.now = bench.now + Duration::from_millis(300);
+        let point = bench.tick();
+        // As much as four ticks may change, no more.
+        assert!(point.velocities[0] <= 0.05 + 4.0 * 0.05 + 1e-9, "{point:?}");
+    }
+
+    #[test]
+    fn joint_states_that_repeat_or_are_not_finite_are_refused() {
+        let mut bench = Bench::new();
+        bench.sense();
+        let sample = |stamp, position| JointInput {
+            stamp,
+            positions: if position {
+                &[f64::NAN, 0.0]
+            } else {
+                &[0.0, 0.0]
+            },
+            velocities: &[0.0; 2],
+        };
+        let now = bench.now;
+        assert!(bench.executor.joints(&sample(now, false)).is_err());
+        assert!(bench.executor.joints(&sample(now + TICK, true)).is_err());
+        assert_eq!(bench.executor.counts().refused_joints, 2);
+    }
+
+    #[test]
+    fn chunks_end_at_rest_within_the_limits() {
+        let mut bench = Bench::new();
+        bench.publish([0.8, -0.6]);
+        for _ in 0..15 {
+            bench.tick();
+        }
+        bench.sense();
+        let now = bench.now;
+        let point = bench.executor.tick(now);
+        let mut chunk = Chunk::with_steps(5);
+        let room = chunk.points.capacity();
+        bench.executor.chunk(now, &mut chunk);
+        assert_eq!(chunk.points.capacity(), room, "no allocation");
+        assert_eq!(chunk.start, now);
+        let last = chunk.points.last().unwrap();
+        assert!(last.velocities.iter().all(|&v| v == 0.0));
+        // To the end of the plan (350 ms from here) and the braking (up to 120 ms) after it.
+        let end_ms = last.time_from_start.as_millis();
+        assert!((350..=490).contains(&end_ms), "{end_ms} ms");
+        let mut before = (Duration::ZERO, point.positions.clone());
+        for point in &chunk.points {
+            assert!(point.time_from_start > before.0);
+            let span = (point.time_from_start - before.0).as_secs_f64();
+            for joint in 0..2 {
+                let moved = (point.positions[joint] - before.1[joint]).abs();
+                assert!(moved <= [0.5, 0.8][joint] * span + 1e-9);
+                assert!(point.positions[joint].abs() <= 1.0 + 1e-9);
+            }
+            before = (point.time_from_start, point.positions.clone());
+        }
+        // 0.4 rad/s for 350 ms and half of that while braking 80 ms.
+        let moved = before.1[0] - bench.positions[0];
+        assert!((moved - (0.14 + 0.016)).abs() < 0.006, "{moved}");
+    }
+
+    #[test]
+    fn a_chunk_without_a_plan_is_a_stop() {
+        let mut bench = Bench::new();
+        bench.publish([0.8, 0.8]);
+        for _ in 0..20 {
+            bench.tick();
+        }
+        bench.executor.estop();
+        let point = bench.tick();
+        let mut chunk = Chunk::with_steps(5);
+        bench.executor.chunk(point.time, &mut chunk);
+        assert_eq!(chunk.mode, Mode::Stop(StopReason::EmergencyStop));
+        let last = chunk.points.last().unwrap();
+        assert!(last.velocities.iter().all(|&v| v == 0.0));
+        assert!(last.time_from_start <= Duration::from_millis(200));
+    }
+}

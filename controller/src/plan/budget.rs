@@ -36,47 +36,46 @@ impl IterationTimer {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
     use std::cell::Cell;
     use std::time::Duration;
 
-    /// Moves on by a fixed span at every look.
-    pub(crate) struct TickingClock {
-        now: Cell<Time>,
-        span: Duration,
-    }
+    struct HandClock(Cell<Time>);
 
-    impl TickingClock {
-        pub(crate) fn new(span: Duration) -> Self {
-            Self {
-                now: Cell::new(Time(0)),
-                span,
-            }
-        }
-    }
-
-    impl Clock for TickingClock {
+    impl Clock for HandClock {
         fn now(&self) -> Time {
-            let now = self.now.get() + self.span;
-            self.now.set(now);
-            now
+            self.0.get()
         }
     }
 
     #[test]
     fn stops_before_the_deadline() {
-        let clock = TickingClock::new(Duration::from_millis(2));
+        let clock = HandClock(Cell::new(Time(0)));
         let mut timer = IterationTimer::default();
-        let deadline = Some(Time::from_seconds(0.05));
+        let deadline = Some(Time(50_000_000));
         let mut iterations = 0;
-        while !timer.would_overrun(deadline, &clock) {
+        let iterate = |timer: &mut IterationTimer, ms: i64| {
             timer.begin(&clock);
+            clock.0.set(Time(clock.now().0 + ms * 1_000_000));
             timer.end(&clock);
+        };
+        while !timer.would_overrun(deadline, &clock) {
+            iterate(&mut timer, 4);
             iterations += 1;
         }
-        assert!(clock.now().0 <= 50_000_000, "{:?}", clock.now());
-        assert!((5..10).contains(&iterations), "{iterations}");
+        // 4 ms an iteration and half as much again in reserve: the twelfth begins at 44 ms.
+        assert_eq!(iterations, 12);
         assert!(!timer.would_overrun(None, &clock));
+
+        // One slow iteration makes it careful at once, fast ones hopeful again only slowly.
+        iterate(&mut timer, 20);
+        assert!(timer.would_overrun(Some(clock.now() + Duration::from_millis(25)), &clock));
+        iterate(&mut timer, 4);
+        assert!(timer.would_overrun(Some(clock.now() + Duration::from_millis(25)), &clock));
+        for _ in 0..20 {
+            iterate(&mut timer, 4);
+        }
+        assert!(!timer.would_overrun(Some(clock.now() + Duration::from_millis(25)), &clock));
     }
 }
