@@ -207,6 +207,14 @@ fn a_cut_file_gives_everything_before_the_cut() {
             assert!(matches!(errors[0], BagError::NotABag { .. }), "{text}");
             continue;
         }
+        if matches!(errors[0], BagError::DamagedIndex { .. }) {
+            assert_eq!(
+                messages.len(),
+                whole.len(),
+                "only the index was cut: {text}"
+            );
+            continue;
+        }
         let BagError::Truncated {
             file_bytes,
             last_time_ns,
