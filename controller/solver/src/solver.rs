@@ -393,6 +393,9 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
             for &a in &work.new_actions[t * dims.action..][..dims.action] {
                 *violation += (a * a - limit * limit).maximum(S::ZERO);
             }
+            if !violation.is_finite() {
+                return Err(StepError::NonFinite(Quantity::Step));
+            }
         }
 
         model
@@ -403,7 +406,8 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
             let reward = work.rewards[t];
             work.residuals[t] = (-reward).softplus();
             let slope = -(-reward).sigmoid();
-            let mut sum = work.residuals[t];
+            // an infinite reward has a residual of 0
+            let mut sum = work.residuals[t] + reward;
             for gradient in &mut work.gradients[t * n..][..n] {
                 *gradient *= slope;
                 sum += *gradient;
