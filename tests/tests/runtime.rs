@@ -1,0 +1,167 @@
+//! The planner and executor threads in real time, on a bundle of random weights.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use latco_controller::config::OutputKind;
+use latco_controller::execute::{Chunk, Mode, SetPoint, StopReason};
+use latco_controller::inputs::InputError;
+use latco_controller::runtime::{CommandSink, Ports, Runtime};
+use latco_controller::time::MonotonicClock;
+use latco_controller::{Clock, Config, Controller};
+use latco_export::{RandomSpec, write_random_bundle};
+use latco_models::Bundle;
+
+#[derive(Clone, Default)]
+struct Record {
+    points: Arc<Mutex<Vec<SetPoint>>>,
+    chunks: Arc<Mutex<Vec<Chunk>>>,
+}
+
+impl CommandSink for Record {
+    fn set_point(&mut self, point: &SetPoint) {
+        self.points.lock().unwrap().push(point.clone());
+    }
+    fn chunk(&mut self, chunk: &Chunk) {
+        self.chunks.lock().unwrap().push(chunk.clone());
+    }
+}
+
+struct Bench {
+    runtime: Runtime,
+    ports: Ports,
+    clock: Arc<MonotonicClock>,
+    record: Record,
+}
+
+impl Bench {
+    fn start() -> Self {
+        let spec = RandomSpec {
+            image: 32,
+            stoch: 4,
+            deter: 12,
+            hidden: 16,
+            horizon: 8,
+            ..RandomSpec::keypoint()
+        };
+        let dir = tempfile::tempdir().unwrap();
+        write_random_bundle(dir.path(), &spec, 21).unwrap();
+        let bundle = Bundle::load(dir.path(), &Default::default()).unwrap();
+        let mut config = Config::default();
+        config.control.output = OutputKind::JointTrajectory;
+        config.planner.latco.iterations_cold = 5;
+        config.planner.latco.iterations_warm = 2;
+        let controller = Controller::new(&config, &bundle).unwrap();
+        let clock = Arc::new(MonotonicClock::system());
+        let record = Record::default();
+        let sink = Box::new(record.clone());
+        let (runtime, ports) = Runtime::start(&config, controller, clock.clone(), sink).unwrap();
+        Self {
+            runtime,
+            ports,
+            clock,
+            record,
+        }
+    }
+
+    /// `count` images a control period apart, with joint states.
+    fn drive(&mut self, count: u32) {
+        for _ in 0..count {
+            let stamp = self.clock.now();
+            self.ports.joints.send(stamp, &[0.1; 3], &[0.0; 3]).unwrap();
+            self.ports
+                .images
+                .send(stamp, 32, 32, &[80; 32 * 32 * 3])
+                .unwrap();
+            wait(Duration::from_millis(100));
+        }
+    }
+
+    fn last_mode(&self) -> Option<Mode> {
+        self.record.points.lock().unwrap().last().map(|p| p.mode)
+    }
+}
+
+#[allow(clippy::disallowed_methods)] // a test in real time
+fn wait(span: Duration) {
+    std::thread::sleep(span);
+}
+
+#[test]
+fn images_become_set_points_and_chunks_and_the_emergency_stop_is_latched() {
+    let mut bench = Bench::start();
+    wait(Duration::from_millis(50));
+    assert_eq!(
+        bench.last_mode(),
+        Some(Mode::Stop(StopReason::JointsSilent))
+    );
+    bench.drive(5);
+    assert!(
+        matches!(bench.last_mode(), Some(Mode::Follow { .. })),
+        "{:?}",
+        bench.last_mode()
+    );
+    let mut plans = 0;
+    while let Some(record) = bench.ports.ticks.pop() {
+        assert!(matches!(record.tick.image, Some(Ok(_))), "{record:?}");
+        plans += u32::from(record.tick.new_plan);
+    }
+    assert!(plans >= 4, "{plans} plans");
+    assert!(bench.ports.plans.update());
+    assert!(bench.ports.plans.value().plan.number >= 4);
+    assert!(!bench.ports.plans.value().trace.iterations().is_empty());
+    let chunks = bench.record.chunks.lock().unwrap().clone();
+    assert!(chunks.len() >= 4);
+    for chunk in &chunks {
+        let last = chunk.points.last().expect("a chunk has points");
+        assert!(last.velocities.iter().all(|&v| v == 0.0));
+    }
+
+    bench.runtime.estop();
+    bench.drive(2);
+    assert_eq!(
+        bench.last_mode(),
+        Some(Mode::Stop(StopReason::EmergencyStop))
+    );
+    assert!(bench.runtime.is_estopped());
+    bench.runtime.reset_estop();
+    bench.drive(2);
+    assert!(matches!(bench.last_mode(), Some(Mode::Follow { .. })));
+
+    assert!(bench.runtime.is_alive());
+    let began = Instant::now();
+    let report = bench.runtime.stop();
+    assert!(began.elapsed() < Duration::from_secs(2));
+    let points = bench.record.points.lock().unwrap();
+    let last = points.last().unwrap();
+    assert_eq!(last.mode, Mode::Stop(StopReason::Deactivated));
+    assert!(last.velocities.iter().all(|&v| v == 0.0), "stops at rest");
+    assert_eq!(report.executor.unwrap().ticks, points.len() as u64);
+    assert!(report.inputs.unwrap().images >= 8);
+}
+
+#[test]
+fn wrong_inputs_are_refused_at_the_ports() {
+    let mut bench = Bench::start();
+    let stamp = bench.clock.now();
+    let refused = bench.ports.images.send(stamp, 64, 64, &[0; 64 * 64 * 3]);
+    assert!(matches!(refused, Err(InputError::ImageSize { .. })));
+    let refused = bench
+        .ports
+        .joints
+        .send(stamp, &[0.0, f64::NAN, 0.0], &[0.0; 3]);
+    assert_eq!(refused, Err(InputError::NonFiniteJoint { joint: 1 }));
+    let refused = bench.ports.joints.send(stamp, &[0.0; 2], &[0.0; 2]);
+    assert!(matches!(refused, Err(InputError::JointCount { .. })));
+}
+
+#[test]
+fn a_new_episode_takes_the_plan_away() {
+    let mut bench = Bench::start();
+    bench.drive(3);
+    bench.runtime.new_episode();
+    wait(Duration::from_millis(60));
+    assert_eq!(bench.last_mode(), Some(Mode::Stop(StopReason::PlanEnded)));
+    bench.drive(3);
+    assert!(matches!(bench.last_mode(), Some(Mode::Follow { .. })));
+}
