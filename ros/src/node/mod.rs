@@ -84,10 +84,11 @@ type Task = Box<dyn FnOnce() -> LocalBoxFuture<'static, ()> + Send>;
 
 /// A node being put together: add publishers, subscriptions and services, then [`start`](Self::start).
 pub struct NodeBuilder {
-    context: Context,
-    node: Node,
-    outlets: outbox::Outlets,
+    // Dropped in this order: the ends, their node, the context.
     tasks: Vec<Task>,
+    outlets: outbox::Outlets,
+    node: Node,
+    context: Context,
 }
 
 impl NodeBuilder {

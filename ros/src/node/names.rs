@@ -4,16 +4,20 @@ use ros2_client::{MessageTypeName, Name, Node};
 
 use super::NodeError;
 
-/// `~/x` becomes `/namespace/node/x`; anything else stays.
-pub fn expand(node: &str, name: &str) -> String {
+/// The absolute name: `~/x` becomes `/namespace/node/x`, `x` becomes `/namespace/x`, `/x` stays.
+pub fn expand(namespace: &str, node: &str, name: &str) -> String {
+    let namespace = namespace.trim_end_matches('/');
     match name.strip_prefix("~/") {
         Some(rest) => format!("{}/{rest}", node.trim_end_matches('/')),
-        None => name.to_owned(),
+        None if name.starts_with('/') => name.to_owned(),
+        None => format!("{namespace}/{name}"),
     }
 }
 
+/// Names are always made absolute here: the middleware's own way doubles the slash of the root namespace.
 pub(super) fn topic(node: &Node, name: &str) -> Result<Name, NodeError> {
-    Name::parse(&expand(&node.fully_qualified_name(), name)).map_err(|e| NodeError::Name {
+    let full = expand(node.namespace(), &node.fully_qualified_name(), name);
+    Name::parse(&full).map_err(|e| NodeError::Name {
         what: "topic",
         name: name.into(),
         reason: e.to_string(),
@@ -48,13 +52,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_private_namespace_is_the_nodes() {
-        assert_eq!(expand("/latco", "~/status"), "/latco/status");
+    fn names_become_absolute() {
+        assert_eq!(expand("/", "/latco", "~/status"), "/latco/status");
         assert_eq!(
-            expand("/arm/latco", "~/imagined/image"),
+            expand("/arm", "/arm/latco", "~/imagined/image"),
             "/arm/latco/imagined/image"
         );
-        assert_eq!(expand("/latco", "camera/image_raw"), "camera/image_raw");
+        assert_eq!(
+            expand("/", "/latco", "camera/image_raw"),
+            "/camera/image_raw"
+        );
+        assert_eq!(
+            expand("/arm", "/arm/latco", "joint_states"),
+            "/arm/joint_states"
+        );
+        assert_eq!(
+            expand("/arm", "/arm/latco", "/joint_states"),
+            "/joint_states"
+        );
     }
 
     #[test]

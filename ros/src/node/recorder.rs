@@ -15,7 +15,7 @@ use latco_bag::messages::definition_of;
 use latco_bag::{BagError, BagSummary, BagWriter};
 use thiserror::Error;
 
-use super::{Network, NodeBuilder, NodeError, RunningNode, qos, ros_name, stamp};
+use super::{Network, NodeBuilder, NodeError, RunningNode, expand, qos, ros_name, stamp};
 
 /// Messages that may wait for the disk.
 const QUEUE: usize = 4096;
@@ -129,18 +129,14 @@ pub fn discover(
     loop {
         let seen: Vec<(String, String)> = node
             .context()
-            .discovered_topics()
+            .domain_participant()
+            .discovered_writers()
             .iter()
-            .filter_map(|t| ros_name(&t.name, &t.type_name))
+            .map(|writer| &writer.publication_topic_data)
+            .filter_map(|topic| ros_name(&topic.topic_name, &topic.type_name))
             .collect();
-        let namespace = node.node().namespace().trim_end_matches('/').to_owned();
-        let absolute = |name: &str| {
-            if name.starts_with('/') {
-                name.to_owned()
-            } else {
-                format!("{namespace}/{name}")
-            }
-        };
+        let (namespace, own) = (node.node().namespace(), node.node().fully_qualified_name());
+        let absolute = |name: &str| expand(namespace, &own, name);
         let mut missing = None;
         let mut found = Vec::with_capacity(topics.len());
         for (name, ty) in topics {
@@ -204,7 +200,8 @@ impl Recorder {
         let dropped = Arc::new(AtomicU64::new(0));
         let failed = Arc::new(AtomicU64::new(0));
         for topic in topics {
-            let name: Arc<str> = format!("/{}", topic.name.trim_start_matches('/')).into();
+            let (namespace, own) = (node.node().namespace(), node.node().fully_qualified_name());
+            let name: Arc<str> = expand(namespace, &own, &topic.name).into();
             let ty: Arc<str> = topic.ty.as_str().into();
             let sender: Sender<Incoming> = sender.clone();
             let (waiting, dropped, mut tap) = (waiting.clone(), dropped.clone(), tap.clone());
