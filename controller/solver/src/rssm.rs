@@ -438,3 +438,245 @@ impl<S: Scalar> Model<S> for Rssm<'_, S> {
             .jacobian(&self.factors[t * len..][..len], state, action);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZES: GruSizes = GruSizes {
+        stoch: 3,
+        deter: 18,
+        action: 2,
+        hidden: 7,
+    };
+    const UNITS: usize = 5;
+    const HORIZON: usize = 6;
+
+    /// Weights in the order of their use, plan, rows.
+    struct Numbers<S>(Vec<S>);
+
+    impl<S: Scalar> Numbers<S> {
+        fn new() -> Self {
+            let mut state = 1_u64;
+            let next = |_| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                S::from_f64(((state >> 40) as f64 / (1 << 23) as f64 - 1.0) * 0.6)
+            };
+            Self((0..4000).map(next).collect())
+        }
+
+        fn weights(&self) -> RssmWeights<'_, S> {
+            let GruSizes {
+                stoch,
+                deter,
+                action,
+                hidden,
+            } = SIZES;
+            let mut at = 0;
+            let mut take = |len: usize| {
+                at += len;
+                &self.0[at - len..at]
+            };
+            let kernels = GruWeights {
+                input_kernel: take((stoch + action) * hidden),
+                gru_input_kernel: take(hidden * 3 * deter),
+                gru_recurrent_kernel: take(deter * 3 * deter),
+                prior_kernel: take(deter * hidden),
+                mean_kernel: take(hidden * stoch),
+            };
+            let mut layer = |rows: usize, columns: usize| DenseLayer {
+                kernel: take(rows * columns),
+                bias: take(columns),
+            };
+            let reward = [
+                layer(stoch + deter, UNITS),
+                layer(UNITS, UNITS),
+                layer(UNITS, 1),
+            ];
+            RssmWeights {
+                kernels,
+                input_bias: take(hidden),
+                gru_input_bias: take(3 * deter),
+                gru_recurrent_bias: take(3 * deter),
+                prior_bias: take(hidden),
+                mean_bias: take(stoch),
+                reward,
+            }
+        }
+
+        fn plan(&self) -> (Vec<S>, Vec<S>) {
+            let all = &self.0[2500..];
+            let n = SIZES.state();
+            (
+                all[..HORIZON * n].to_vec(),
+                all[HORIZON * n..][..HORIZON * SIZES.action].to_vec(),
+            )
+        }
+
+        fn arena() -> Vec<S> {
+            vec![S::from_f64(f64::NAN); Rssm::<S>::len(&SIZES, UNITS, HORIZON)]
+        }
+    }
+
+    /// `F_t`, `B_t` of every step, and `mu`.
+    fn jacobians<S: Scalar>() -> (Vec<Vec<S>>, Vec<Vec<S>>, Vec<S>) {
+        let numbers = Numbers::<S>::new();
+        let mut arena = Numbers::arena();
+        let mut model = Rssm::new_in(SIZES, numbers.weights(), HORIZON, &mut arena).unwrap();
+        let (z, a) = numbers.plan();
+        let n = SIZES.state();
+        let mut mu = vec![S::ZERO; HORIZON * n];
+        model.linearise(&z, &a, &mut mu).unwrap();
+        let (mut all_f, mut all_b) = (Vec::new(), Vec::new());
+        for t in 0..HORIZON {
+            let (mut f, mut b) = (vec![S::ZERO; n * n], vec![S::ZERO; n * SIZES.action]);
+            model.jacobian(t, &mut f, &mut b);
+            all_f.push(f);
+            all_b.push(b);
+        }
+        (all_f, all_b, mu)
+    }
+
+    #[test]
+    fn jacobians_are_the_finite_differences() {
+        const STEP: f64 = 1e-6;
+        let numbers = Numbers::<f64>::new();
+        let mut arena = Numbers::arena();
+        let mut model = Rssm::new_in(SIZES, numbers.weights(), HORIZON, &mut arena).unwrap();
+        let (z, a) = numbers.plan();
+        let (n, na) = (SIZES.state(), SIZES.action);
+        let (f, b, _) = jacobians::<f64>();
+        let (mut above, mut below) = (vec![0.0; HORIZON * n], vec![0.0; HORIZON * n]);
+        for column in 0..n + na {
+            let (width, j) = if column < n {
+                (n, column)
+            } else {
+                (na, column - n)
+            };
+            for (sign, out) in [(STEP, &mut above), (-STEP, &mut below)] {
+                let (mut z, mut a) = (z.clone(), a.clone());
+                let moved = if column < n { &mut z } else { &mut a };
+                moved
+                    .iter_mut()
+                    .skip(j)
+                    .step_by(width)
+                    .for_each(|x| *x += sign);
+                model.linearise(&z, &a, out).unwrap();
+            }
+            for t in 0..HORIZON {
+                for i in 0..n {
+                    let numeric = (above[t * n + i] - below[t * n + i]) / (2.0 * STEP);
+                    let own = if column < n {
+                        f[t][i * n + j]
+                    } else {
+                        b[t][i * na + j]
+                    };
+                    assert!(
+                        (numeric - own).abs() < 1e-8,
+                        "{t} {i} {column}: {numeric} {own}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn reward_gradients_are_the_finite_differences() {
+        const STEP: f64 = 1e-6;
+        let numbers = Numbers::<f64>::new();
+        let mut arena = Numbers::arena();
+        let mut model = Rssm::new_in(SIZES, numbers.weights(), HORIZON, &mut arena).unwrap();
+        let (z, _) = numbers.plan();
+        let n = SIZES.state();
+        let (mut r, mut g) = (vec![0.0; HORIZON], vec![0.0; HORIZON * n]);
+        model.reward(&z, &mut r, &mut g).unwrap();
+        let (mut above, mut below, mut unused) = (r.clone(), r.clone(), g.clone());
+        for j in 0..n {
+            for (sign, out) in [(STEP, &mut above), (-STEP, &mut below)] {
+                let mut z = z.clone();
+                z.iter_mut().skip(j).step_by(n).for_each(|x| *x += sign);
+                model.reward(&z, out, &mut unused).unwrap();
+            }
+            for t in 0..HORIZON {
+                let numeric = (above[t] - below[t]) / (2.0 * STEP);
+                assert!((numeric - g[t * n + j]).abs() < 1e-8);
+            }
+        }
+    }
+
+    /// Both products against the matrices, for every number of rows.
+    fn products_match<S: Scalar>(tolerance: f64) {
+        let numbers = Numbers::<S>::new();
+        let mut arena = Numbers::arena();
+        let mut model = Rssm::new_in(SIZES, numbers.weights(), HORIZON, &mut arena).unwrap();
+        let (z, a) = numbers.plan();
+        let (n, na) = (SIZES.state(), SIZES.action);
+        let mut mu = vec![S::ZERO; HORIZON * n];
+        model.linearise(&z, &a, &mut mu).unwrap();
+        let (f, b, expected_mu) = jacobians::<f64>();
+        let close = |found: S, expected: f64| {
+            assert!(
+                (found.to_f64() - expected).abs() < tolerance,
+                "{found:?} {expected}"
+            );
+        };
+        mu.iter()
+            .zip(&expected_mu)
+            .for_each(|(&found, &expected)| close(found, expected));
+        for k in 1..=HORIZON {
+            let t = k - 1;
+            let rows = &numbers.0[7..7 + k * n];
+            let mut states = vec![S::from_f64(f64::NAN); k * n];
+            let mut actions = vec![S::from_f64(f64::NAN); k * na];
+            model.transpose_product(t, rows, &mut states, &mut actions);
+            let sum = |r: usize, m: &[f64], width: usize, j: usize| -> f64 {
+                (0..n)
+                    .map(|i| rows[r * n + i].to_f64() * m[i * width + j])
+                    .sum()
+            };
+            for r in 0..k {
+                (0..n).for_each(|j| close(states[r * n + j], sum(r, &f[t], n, j)));
+                (0..na).for_each(|j| close(actions[r * na + j], sum(r, &b[t], na, j)));
+            }
+            let mut only = vec![S::ZERO; k * na];
+            model.transpose_product(t, rows, &mut [], &mut only);
+            assert_eq!(only, actions);
+
+            let (dz, da) = (&rows[..n], &numbers.0[500..500 + na]);
+            let mut out = vec![S::from_f64(f64::NAN); n];
+            model.product(t, dz, da, &mut out);
+            for i in 0..n {
+                let from_z: f64 = (0..n).map(|j| f[t][i * n + j] * dz[j].to_f64()).sum();
+                let from_a: f64 = (0..na).map(|j| b[t][i * na + j] * da[j].to_f64()).sum();
+                close(out[i], from_z + from_a);
+            }
+        }
+    }
+
+    #[test]
+    fn products_are_those_of_the_matrices() {
+        products_match::<f64>(1e-12);
+        products_match::<f32>(2e-5);
+    }
+
+    #[test]
+    fn wrong_weights_are_named() {
+        let numbers = Numbers::<f64>::new();
+        let mut arena = Numbers::arena();
+        let mut weights = numbers.weights();
+        weights.mean_bias = &weights.mean_bias[1..];
+        let error = Rssm::new_in(SIZES, weights, HORIZON, &mut arena).unwrap_err();
+        assert_eq!(
+            error,
+            SetupError::Layout(LayoutError {
+                what: "mean bias [ns]",
+                expected: 3,
+                found: 2
+            })
+        );
+        let short = &mut arena[1..];
+        assert!(Rssm::new_in(SIZES, numbers.weights(), HORIZON, short).is_err());
+    }
+}
