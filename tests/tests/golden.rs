@@ -1,6 +1,11 @@
 //! The `golden` program on the published solver's records, on records of a dense reference, and on
 //! files it must refuse.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test; helpers of tests are not recognised as such"
+)]
+
 #[path = "golden/reference.rs"]
 mod reference;
 
