@@ -5,7 +5,7 @@ mod common;
 use std::process::Command;
 use std::time::Duration;
 
-use common::{FakeRobot, Latco, configuration, eventually, my_turn, wait};
+use common::{FakeRobot, Latco, Operator, configuration, eventually, my_turn, wait};
 
 const LONG: Duration = Duration::from_secs(90);
 
@@ -102,7 +102,7 @@ fn bad_inputs_are_counted_ignored_and_reported() {
     let folder = tempfile::tempdir().unwrap();
     let config = configuration(folder.path(), "");
     let robot = FakeRobot::new(23);
-    let controller = Latco::start(&[
+    let mut controller = Latco::start(&[
         "run",
         "--config",
         config.to_str().unwrap(),
@@ -111,7 +111,7 @@ fn bad_inputs_are_counted_ignored_and_reported() {
         "--localhost",
         "--json",
     ]);
-    robot.until_moved(LONG);
+    robot.until_moved(&mut controller);
 
     let mut wide = robot.good_image();
     wide.width = 64;
@@ -199,12 +199,11 @@ fn sigterm_while_moving_brakes_to_rest_and_says_so() {
     let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();
     // Slow brakes, so that they are seen.
-    let config = configuration(
-        folder.path(),
-        "[robot]\nmax_acceleration_rad_s2 = [0.5, 0.5, 0.5]\n",
-    );
+    let limits = "[robot]\njoint_names = [\"joint_1\", \"joint_2\", \"joint_3\"]\n\
+                  max_acceleration_rad_s2 = [0.5, 0.5, 0.5]\n";
+    let config = configuration(folder.path(), limits);
     let robot = FakeRobot::new(24);
-    let controller = Latco::start(&[
+    let mut controller = Latco::start(&[
         "run",
         "--config",
         config.to_str().unwrap(),
@@ -213,7 +212,7 @@ fn sigterm_while_moving_brakes_to_rest_and_says_so() {
         "--localhost",
         "--json",
     ]);
-    robot.until_moved(LONG);
+    robot.until_moved(&mut controller);
     robot.period();
     let before = robot.commands.lock().unwrap().len();
     controller.terminate();
@@ -293,13 +292,13 @@ fn a_stopped_and_continued_controller_notices_that_its_middleware_died() {
         "--localhost",
         "--json",
     ]);
-    robot.until_moved(LONG);
+    robot.until_moved(&mut controller);
     controller.suspend_and_continue();
     // Its threads may survive; then it must go on. If they died, it must say so and end with its own status.
     wait(Duration::from_secs(2));
     if controller.is_running() {
         robot.commands.lock().unwrap().clear();
-        robot.until_moved(LONG);
+        robot.until_moved(&mut controller);
         controller.terminate();
         controller.end(LONG).assert_code(0);
     } else {
@@ -307,4 +306,50 @@ fn a_stopped_and_continued_controller_notices_that_its_middleware_died() {
         ended.assert_code(3);
         assert!(ended.stderr.contains("DDS threads"), "{}", ended.stderr);
     }
+}
+
+#[test]
+fn the_services_stop_and_release_the_robot() {
+    let _turn = my_turn();
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "");
+    let robot = FakeRobot::new(27);
+    let mut controller = Latco::start(&[
+        "run",
+        "--config",
+        config.to_str().unwrap(),
+        "--domain",
+        "27",
+        "--localhost",
+        "--json",
+    ]);
+    let mut operator = Operator::new(27);
+    robot.until_moved(&mut controller);
+
+    let reply = operator.call("/latco/estop");
+    assert!(reply.success, "{reply:?}");
+    let stopped = |robot: &FakeRobot| {
+        robot.period();
+        robot.last_command() == Some(vec![0.0; 3])
+            && robot
+                .last_status()
+                .is_some_and(|s| s.message == "stopped: emergency_stop")
+    };
+    assert!(
+        eventually(LONG, || stopped(&robot)),
+        "{:?}",
+        robot.last_status()
+    );
+    // Latched: images go on, nothing moves.
+    robot.commands.lock().unwrap().clear();
+    for _ in 0..10 {
+        robot.period();
+    }
+    assert!(!robot.moved(), "{:?}", robot.last_command());
+
+    let reply = operator.call("/latco/reset");
+    assert!(reply.success, "{reply:?}");
+    robot.until_moved(&mut controller);
+    controller.terminate();
+    controller.end(LONG).assert_code(0);
 }

@@ -210,23 +210,26 @@ impl Sink {
 impl CommandSink for Sink {
     fn set_point(&mut self, point: &SetPoint) {
         self.doing.note(point);
-        let CommandOutbox::Velocities(outbox) = &self.outbox else {
-            return;
-        };
-        let following = matches!(point.mode, Mode::Follow { .. });
-        if following || point.velocities.iter().any(|&v| v != 0.0) {
+        let moving = point.velocities.iter().any(|&v| v != 0.0);
+        if moving || matches!(point.mode, Mode::Follow { .. }) {
             self.moved_at = Some(point.time);
         }
         let silent = self
             .moved_at
             .is_none_or(|moved| point.time.saturating_since(moved) > REST_NOTICE);
-        if !silent {
-            let outbox = outbox.clone();
-            outbox.send_with(point.velocities.clone(), self.receipt(point.mode));
+        if silent || !matches!(self.outbox, CommandOutbox::Velocities(_)) {
+            return;
+        }
+        let receipt = self.receipt(point.mode);
+        if let CommandOutbox::Velocities(outbox) = &self.outbox {
+            outbox.send_with(point.velocities.clone(), receipt);
         }
     }
 
     fn chunk(&mut self, chunk: &Chunk) {
+        if matches!(chunk.mode, Mode::Stop(StopReason::NoPlan)) {
+            return; // nothing was ever commanded
+        }
         let receipt = self.receipt(chunk.mode);
         let CommandOutbox::Trajectories {
             outbox,
@@ -236,22 +239,17 @@ impl CommandSink for Sink {
         else {
             return;
         };
-        if matches!(chunk.mode, Mode::Stop(StopReason::NoPlan)) {
-            return; // nothing was ever commanded
-        }
         // Empty only when eight chunks wait for the publisher thread; then one more has no place in the queue either.
         let Some(mut copy) = pool.pop() else { return };
         copy.start = chunk.start;
         copy.mode = chunk.mode;
         copy.points.clone_from(&chunk.points);
-        outbox.send_with(
-            PooledChunk {
-                chunk: Some(copy),
-                joints: joints.clone(),
-                pool: pool.clone(),
-            },
-            receipt,
-        );
+        let pooled = PooledChunk {
+            chunk: Some(copy),
+            joints: joints.clone(),
+            pool: pool.clone(),
+        };
+        outbox.send_with(pooled, receipt);
     }
 }
 

@@ -12,7 +12,10 @@ use std::time::{Duration, Instant};
 
 use latco_bag::messages::{DiagnosticStatus, Float64MultiArray, Header, Image, JointState};
 use latco_export::{RandomSpec, write_random_bundle};
-use latco_ros::node::{Network, NodeBuilder, Outbox, RunningNode, Stop, qos, stamp};
+use latco_ros::node::{
+    Network, NodeBuilder, Outbox, RunningNode, Stop, TriggerReply, TriggerRequest, qos, stamp,
+};
+use ros2_client::{Name, QosProfile, ServiceMapping, ServiceTypeName};
 
 /// One loop in real time at a time.
 pub fn my_turn() -> MutexGuard<'static, ()> {
@@ -122,6 +125,18 @@ impl Latco {
         kill(id, Signal::SIGSTOP).expect("it runs");
         wait(Duration::from_millis(200));
         kill(id, Signal::SIGCONT).expect("it is stopped");
+    }
+
+    /// Its status and what it logged.
+    pub fn kill(&mut self) -> (Option<ExitStatus>, String) {
+        let _ = self.child.kill();
+        let status = self.child.wait().ok();
+        let [_, stderr] = self
+            .output
+            .take()
+            .expect("taken once")
+            .map(|t| t.join().expect("a reader"));
+        (status, stderr)
     }
 
     pub fn is_running(&mut self) -> bool {
@@ -264,13 +279,17 @@ impl FakeRobot {
     }
 
     /// Periods until the controller moves the robot.
-    pub fn until_moved(&self, limit: Duration) {
+    pub fn until_moved(&self, controller: &mut Latco) {
+        let limit = Duration::from_secs(90);
         let deadline = Instant::now() + limit;
         while !self.moved() {
-            assert!(
-                Instant::now() < deadline,
-                "no command other than zero within {limit:?}"
-            );
+            if !controller.is_running() || Instant::now() >= deadline {
+                let (status, stderr) = controller.kill();
+                panic!(
+                    "no command other than zero within {limit:?}; {status:?}; {:?}\n{stderr}",
+                    self.last_status()
+                );
+            }
             self.period();
         }
     }
@@ -300,5 +319,58 @@ impl FakeRobot {
             .iter()
             .find(|v| v.key == key)
             .map(|v| v.value.clone())
+    }
+}
+
+/// Someone who calls services.
+pub struct Operator {
+    node: ros2_client::Node,
+    context: ros2_client::Context,
+}
+
+impl Operator {
+    pub fn new(domain: u16) -> Self {
+        let context = network(domain).open().expect("a context");
+        let name = ros2_client::NodeName::new("/", "operator").expect("a name");
+        let node = context
+            .new_node(name, ros2_client::NodeOptions::new())
+            .expect("a node");
+        Self { node, context }
+    }
+
+    /// Calls a Trigger service; asks again until the service is found.
+    pub fn call(&mut self, service: &str) -> TriggerReply {
+        let qos = QosProfile::subscription_default()
+            .reliability_reliable(ros2_client::qos::WhenFull::Fail);
+        let client = self
+            .node
+            .create_client::<TriggerRequest, TriggerReply>(
+                ServiceMapping::Enhanced,
+                &Name::parse(service).expect("a name"),
+                &ServiceTypeName::new("std_srvs", "Trigger"),
+                qos.clone(),
+                qos,
+            )
+            .expect("a client");
+        for _ in 0..30 {
+            client
+                .send_request(TriggerRequest::default())
+                .expect("a request");
+            let mut reply = None;
+            eventually(Duration::from_secs(1), || {
+                reply = client
+                    .receive_response()
+                    .expect("a reply that is understood")
+                    .map(|(_, reply)| reply);
+                reply.is_some()
+            });
+            if let Some(reply) = reply {
+                return reply;
+            }
+        }
+        panic!(
+            "no reply from {service} in domain {}",
+            self.context.domain_id()
+        );
     }
 }
