@@ -221,7 +221,7 @@ impl LatcoPlanner {
                 None
             };
             let mut rollout_return = f32::NAN;
-            let is_due = iteration % self.settings.rollout_every_iterations == 0;
+            let is_due = iteration.is_multiple_of(self.settings.rollout_every_iterations);
             if is_due || ended.is_some() || iteration == limit {
                 match self.consider(request.state, iteration, best, solution) {
                     Ok(value) => {
