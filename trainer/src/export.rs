@@ -18,7 +18,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::fit::config::RewardKind;
 use crate::fit::dataset::{Frames, normals};
 use crate::gates::Gate;
-use crate::rssm::keypoint::CONV;
+use crate::rssm::keypoint::SHARPNESS;
 use crate::rssm::model::Model;
 use crate::rssm::params::{Params, tensor, to_vec};
 
@@ -58,7 +58,7 @@ pub fn weights(model: &Model) -> RssmWeights {
     });
     let (encoder, decoder) = match &model.autoencoder {
         Some(autoencoder) => (
-            keypoint_encoder(autoencoder),
+            keypoint_encoder(model, autoencoder),
             patch_decoder(model, autoencoder),
         ),
         None => (conv_encoder(world), conv_decoder(world)),
@@ -84,21 +84,36 @@ pub fn weights(model: &Model) -> RssmWeights {
     }
 }
 
-fn keypoint_encoder(params: &Params) -> Encoder {
-    let layers = CONV
-        .iter()
+fn keypoint_encoder(model: &Model, params: &Params) -> Encoder {
+    // What is multiplied onto the maps: see SHARPNESS.
+    let factors = [1.0, SHARPNESS];
+    let layers = model
+        .keypoint_sizes()
+        .geometry()
+        .into_iter()
         .enumerate()
-        .map(|(index, (_, stride, padding))| Conv {
-            kernel: array4(params, &format!("encoder.conv{}.w", index + 1)),
-            bias: array1(params, &format!("encoder.conv{}.b", index + 1)),
-            stride: *stride,
-            padding: *padding,
-        })
-        .collect();
+        .map(|(index, g)| {
+            let kernel = params.get(&format!("encoder.conv{}.w", index + 1));
+            let outputs = kernel.shape[1];
+            let by_patch = Array4::from_shape_vec(
+                (g.kernel, g.kernel, g.channels, outputs),
+                kernel.values.clone(),
+            )
+            .expect("a convolution's kernel has a row per value of its patch");
+            Conv {
+                kernel: by_patch
+                    .permuted_axes([3, 2, 0, 1])
+                    .as_standard_layout()
+                    .mapv(|w| w * factors[index]),
+                bias: array1(params, &format!("encoder.conv{}.b", index + 1)) * factors[index],
+                stride: g.stride,
+                padding: g.padding,
+            }
+        });
     let mlp = mlp(params, "encoder.code", 2);
     let code = mlp.layers[1].outputs();
     Encoder::Keypoint {
-        layers,
+        layers: layers.collect(),
         mlp,
         whiten: identity(code),
     }

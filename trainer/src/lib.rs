@@ -7,4 +7,5 @@ pub mod gates;
 pub mod probe;
 pub mod report;
 pub mod rssm;
+pub mod source;
 pub mod tensorboard;

@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use crate::fit::checkpoint::Checkpoint;
 use crate::fit::dataset::Frames;
-use crate::fit::source::Source;
 use crate::gates::{Episodes, Gate, Measured};
 use crate::probe;
 use crate::rssm::model::Model;
+use crate::source::Source;
 
 /// What a training run came to.
 #[derive(Clone, Debug, Serialize)]

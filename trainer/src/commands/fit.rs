@@ -10,9 +10,9 @@ use latco_trainer::export::export;
 use latco_trainer::fit::checkpoint::Stage;
 use latco_trainer::fit::config::FitConfig;
 use latco_trainer::fit::run::{RunError, RunOptions, run as train};
-use latco_trainer::fit::source;
 use latco_trainer::report::{Report, gates};
 use latco_trainer::rssm::model::Model;
+use latco_trainer::source;
 
 use super::{BadInput, print_json};
 

@@ -1,25 +1,27 @@
 //! Stage one of the two-stage recipe: the keypoint autoencoder on single frames.
 
-use burn::tensor::Tensor;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::config::AutoencoderConfig;
 use super::dataset::{Frames, normals, step_rng};
-use crate::rssm::keypoint::{self, Decoder, Encoder, KeypointSizes};
+use super::world::Losses;
+use crate::rssm::keypoint::{self, Decoder, Encoder, FrameReward, KeypointSizes};
 use crate::rssm::params::{Params, tensor, to_vec};
 
 /// Stream of random numbers of this stage.
 const STAGE: u64 = 1;
 
 /// Frames encoded at once when nothing is trained.
-const ENCODE_BATCH: usize = 256;
+const ENCODE_BATCH: usize = 64;
 
 /// The autoencoder being trained.
 pub struct Autoencoder<'a> {
     config: &'a AutoencoderConfig,
     sizes: KeypointSizes,
     frames: &'a Frames,
+    /// Normalised joints, `[frames, joints]`; empty without joints.
+    joints: &'a [f32],
     mean_image: Vec<f32>,
     seed: u64,
 }
@@ -30,12 +32,14 @@ impl<'a> Autoencoder<'a> {
         config: &'a AutoencoderConfig,
         sizes: KeypointSizes,
         frames: &'a Frames,
+        joints: &'a [f32],
         seed: u64,
     ) -> Self {
         Self {
             config,
             sizes,
             frames,
+            joints,
             mean_image: frames.mean_image(),
             seed,
         }
@@ -45,7 +49,7 @@ impl<'a> Autoencoder<'a> {
     pub fn create(&self) -> Params {
         let mut params = Params::default();
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        keypoint::create(&mut params, &self.sizes, &mut rng);
+        keypoint::create(&mut params, &self.sizes, self.joints_width(), &mut rng);
         params
             .get_mut("decoder.3.b")
             .values
@@ -53,8 +57,8 @@ impl<'a> Autoencoder<'a> {
         params
     }
 
-    /// Loss and gradients of one step.
-    pub fn step(&self, params: &Params, step: usize) -> (f32, Vec<Vec<f32>>) {
+    /// Losses and gradients of one step.
+    pub fn step(&self, params: &Params, step: usize) -> (Losses, Vec<Vec<f32>>) {
         let mut rng = step_rng(self.seed, STAGE, step);
         let batch = self.config.batch;
         let chosen: Vec<usize> = (0..batch)
@@ -86,16 +90,29 @@ impl<'a> Autoencoder<'a> {
         let leaves = params.leaves(true);
         let encoder = Encoder::new(&leaves, self.sizes);
         let decoder = Decoder::new(&leaves);
-        let images = tensor(
-            self.frames.planes(&chosen),
-            [batch, 3, self.frames.height, self.frames.width],
-        );
-        let code = encoder.forward(images) + tensor::<2>(noise, [batch, self.sizes.code]);
-        let error = decoder.forward(code) - tensor::<2>(target, [batch, pixels]);
-        let loss = (error.square() * tensor::<2>(weight, [batch, pixels])).sum();
-        let value = loss.clone().into_scalar::<f32>();
+        let code = encoder.forward(&self.frames.pictures(&chosen))
+            + tensor::<2>(noise, [batch, self.sizes.code]);
+        let error = decoder.forward(code.clone()) - tensor::<2>(target, [batch, pixels]);
+        let image = (error.square() * tensor::<2>(weight, [batch, pixels])).sum();
+        let width = self.joints_width();
+        let joints = chosen
+            .iter()
+            .flat_map(|f| &self.joints[f * width..][..width]);
+        let joints = (width > 0).then(|| tensor(joints.copied().collect(), [batch, width]));
+        let truth = chosen.iter().map(|f| self.frames.rewards[*f]).collect();
+        let predicted = FrameReward::new(&leaves).forward(code, joints);
+        let reward = (predicted - tensor::<2>(truth, [batch, 1])).square().mean();
+        let losses = vec![
+            ("image", image.clone().into_scalar()),
+            ("reward", reward.clone().into_scalar()),
+        ];
+        let loss = image + reward.mul_scalar(self.config.reward_weight as f32);
         let gradients = leaves.gradients(&mut loss.backward());
-        (value, gradients)
+        (losses, gradients)
+    }
+
+    fn joints_width(&self) -> usize {
+        self.joints.len() / self.frames.len().max(1)
     }
 
     /// Codes of all frames, `[frames, code]`.
@@ -109,12 +126,6 @@ pub fn codes(params: &Params, sizes: KeypointSizes, frames: &Frames) -> Vec<f32>
     let encoder = Encoder::new(&params.leaves(false), sizes);
     let all: Vec<usize> = (0..frames.len()).collect();
     all.chunks(ENCODE_BATCH)
-        .flat_map(|chunk| {
-            let images: Tensor<4> = tensor(
-                frames.planes(chunk),
-                [chunk.len(), 3, frames.height, frames.width],
-            );
-            to_vec(encoder.forward(images))
-        })
+        .flat_map(|chunk| to_vec(encoder.forward(&frames.pictures(chunk))))
         .collect()
 }

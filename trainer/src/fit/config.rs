@@ -87,6 +87,9 @@ pub struct AutoencoderConfig {
     pub foreground_weight: f64,
     /// Difference (of 0..1) from which a pixel counts as differing.
     pub foreground_threshold: f64,
+    /// Weight of predicting the frame's reward from code and joints, which brings into the code
+    /// what decides the reward.
+    pub reward_weight: f64,
 }
 
 /// Sizes of the world model.
@@ -229,6 +232,7 @@ impl FitConfig {
             code_noise: s.number("code_noise", 0.05, 0.0..=10.0),
             foreground_weight: s.number("foreground_weight", 6.0, 1.0..=1000.0),
             foreground_threshold: s.number("foreground_threshold", 0.1, 0.0..=1.0),
+            reward_weight: s.number("reward_weight", 0.1, 0.0..=1e6),
         };
         if planet {
             drop(s);

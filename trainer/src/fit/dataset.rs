@@ -93,6 +93,18 @@ impl Frames {
         &self.images[frame * self.pixels()..][..self.pixels()]
     }
 
+    /// Images as `[N, height, width, 3]` in -0.5..0.5.
+    pub fn pictures(&self, frames: &[usize]) -> Vec<f32> {
+        frames
+            .iter()
+            .flat_map(|frame| {
+                self.image(*frame)
+                    .iter()
+                    .map(|b| f32::from(*b) / 255.0 - 0.5)
+            })
+            .collect()
+    }
+
     /// Images as `[N, 3, height, width]` in -0.5..0.5.
     pub fn planes(&self, frames: &[usize]) -> Vec<f32> {
         let mut out = Vec::with_capacity(frames.len() * self.pixels());

@@ -9,6 +9,5 @@ pub mod log;
 pub mod planet;
 pub mod run;
 pub mod section;
-pub mod source;
 pub mod whitening;
 pub mod world;

@@ -157,7 +157,9 @@ fn start(
     let (stage, params) = match config.recipe {
         Recipe::TwoStage => {
             let sizes = keypoint_sizes(config, facts);
-            let params = Autoencoder::new(&config.autoencoder, sizes, train, options.seed).create();
+            let joints = normalised(&train.joints, &facts.joints_mean, &facts.joints_std);
+            let stage = Autoencoder::new(&config.autoencoder, sizes, train, &joints, options.seed);
+            let params = stage.create();
             (Stage::Autoencoder, params)
         }
         Recipe::Planet => (
@@ -193,10 +195,13 @@ fn autoencoder(
 ) -> Result<bool, RunError> {
     let config = checkpoint.config.clone();
     let settings = &config.autoencoder;
+    let facts = checkpoint.facts.clone();
+    let joints = normalised(&train.joints, &facts.joints_mean, &facts.joints_std);
     let stage = Autoencoder::new(
         settings,
-        keypoint_sizes(&config, &checkpoint.facts),
+        keypoint_sizes(&config, &facts),
         train,
+        &joints,
         checkpoint.seed,
     );
     let schedule = Schedule {
@@ -208,10 +213,7 @@ fn autoencoder(
         average: 0.0,
         checkpoint_steps: config.training.checkpoint_steps,
     };
-    let step = |params: &Params, step: usize| {
-        let (loss, gradients) = stage.step(params, step);
-        (vec![("loss", loss)], gradients)
-    };
+    let step = |params: &Params, step: usize| stage.step(params, step);
     if !optimise(checkpoint, &schedule, options, step)? {
         return Ok(false);
     }

@@ -156,3 +156,53 @@ pub fn symmetric_eigen(matrix: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
     }
     ((0..n).map(|i| a[i * n + i]).collect(), v)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rssm::params::{Init, Params};
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    #[test]
+    fn whitened_codes_are_uncorrelated_and_the_autoencoder_stays_the_same() {
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let mut params = Params::default();
+        params.add_dense("encoder", 4, 3, &mut rng);
+        params.add_dense("decoder", 3, 2, &mut rng);
+        params.add("unused", &[1], Init::Zeros, &mut rng);
+        let inputs = crate::fit::dataset::normals(4 * 500, &mut rng);
+        let layer = |params: &Params, name: &str, x: &[f32], width: usize| -> Vec<f32> {
+            let (w, b) = (
+                params.get(&format!("{name}.w")),
+                params.get(&format!("{name}.b")),
+            );
+            let out = w.shape[1];
+            x.chunks_exact(width)
+                .flat_map(|row| {
+                    (0..out).map(move |o| {
+                        b.values[o]
+                            + (0..width)
+                                .map(|i| row[i] * w.values[i * out + o])
+                                .sum::<f32>()
+                    })
+                })
+                .collect()
+        };
+        let codes = layer(&params, "encoder", &inputs, 4);
+        let before = layer(&params, "decoder", &codes, 3);
+        let white = fold(&mut params, "encoder", "decoder", &codes, 3, 0.0);
+        let again = layer(&params, "encoder", &inputs, 4);
+        let after = layer(&params, "decoder", &again, 3);
+        for (a, b) in white.iter().zip(&again).chain(before.iter().zip(&after)) {
+            assert!((a - b).abs() < 1e-3, "{a} {b}");
+        }
+        for i in 0..3 {
+            for j in 0..3 {
+                let product: f32 = white.chunks_exact(3).map(|r| r[i] * r[j]).sum::<f32>() / 500.0;
+                let expected = if i == j { 1.0 } else { 0.0 };
+                assert!((product - expected).abs() < 1e-3, "{i} {j}: {product}");
+            }
+        }
+    }
+}

@@ -12,8 +12,8 @@ use burn::backend::ops::FloatTensorOps;
 use burn::backend::{Autodiff, BackendTypes, Flex, TensorMetadata};
 use burn::tensor::{Tensor, TensorData};
 
-type Raw = <Flex as BackendTypes>::FloatTensorPrimitive;
-type Tracked = Autodiff<Flex, NoCheckpointing>;
+pub(super) type Raw = <Flex as BackendTypes>::FloatTensorPrimitive;
+pub(super) type Tracked = Autodiff<Flex, NoCheckpointing>;
 
 /// Activation that follows a dense layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ pub fn exp(x: f32) -> f32 {
 }
 
 #[inline(always)]
-fn sigmoid(x: f32) -> f32 {
+pub(super) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
@@ -320,7 +320,7 @@ impl Backward<Flex, 1> for SoftplusBackward {
     }
 }
 
-fn slice(t: &Raw) -> &[f32] {
+pub(super) fn slice(t: &Raw) -> &[f32] {
     t.as_slice()
         .expect("operands are made contiguous f32 before they are read")
 }
@@ -340,21 +340,138 @@ fn dims(t: &Raw) -> [usize; 2] {
     [shape[0], shape[1]]
 }
 
-fn from_vec(data: Vec<f32>, shape: [usize; 2]) -> Raw {
+pub(super) fn from_vec(data: Vec<f32>, shape: [usize; 2]) -> Raw {
     Raw::from_data(TensorData::new(data, shape))
 }
 
-fn raw(t: Tensor<2>) -> Raw {
+pub(super) fn raw(t: Tensor<2>) -> Raw {
     t.try_into_primitive::<Flex>()
         .expect("the trainer runs on the flex backend")
 }
 
-fn tracked(t: Tensor<2>) -> <Tracked as BackendTypes>::FloatTensorPrimitive {
+pub(super) fn tracked(t: Tensor<2>) -> <Tracked as BackendTypes>::FloatTensorPrimitive {
     t.autodiff()
         .try_into_primitive::<Tracked>()
         .expect("the trainer runs on the flex backend without gradient checkpointing")
 }
 
-fn plain(t: Raw) -> Tensor<2> {
+pub(super) fn plain(t: Raw) -> Tensor<2> {
     Tensor::from_primitive::<Flex>(t)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rssm::params::{tensor, to_vec};
+
+    /// Compares the gradient of `f` summed with fixed weights against central differences.
+    fn check(inputs: &[(Vec<f32>, [usize; 2])], f: impl Fn(&[Tensor<2>]) -> Tensor<2>) {
+        let weighted = |tensors: &[Tensor<2>]| {
+            let y = f(tensors);
+            let [rows, columns] = y.dims();
+            let weights = (0..rows * columns)
+                .map(|i| ((i * 7 + 3) % 5) as f32 - 1.5)
+                .collect();
+            (y * tensor::<2>(weights, [rows, columns])).sum()
+        };
+        let leaves: Vec<Tensor<2>> = inputs
+            .iter()
+            .map(|(values, shape)| {
+                tensor::<2>(values.clone(), *shape)
+                    .autodiff()
+                    .require_grad()
+            })
+            .collect();
+        let gradients = weighted(&leaves).backward();
+        for (index, leaf) in leaves.iter().enumerate() {
+            let gradient = to_vec(leaf.grad(&gradients).unwrap());
+            for (at, found) in gradient.iter().enumerate() {
+                let moved = |by: f32| {
+                    let tensors: Vec<Tensor<2>> = inputs
+                        .iter()
+                        .enumerate()
+                        .map(|(i, (values, shape))| {
+                            let mut values = values.clone();
+                            if i == index {
+                                values[at] += by;
+                            }
+                            tensor(values, *shape)
+                        })
+                        .collect();
+                    weighted(&tensors).into_scalar::<f32>()
+                };
+                let expected = (moved(1e-2) - moved(-1e-2)) / 2e-2;
+                assert!(
+                    (found - expected).abs() < 2e-3 * (1.0 + expected.abs()),
+                    "input {index}, value {at}: {found} instead of {expected}"
+                );
+            }
+        }
+    }
+
+    fn values(count: usize, seed: f32) -> Vec<f32> {
+        (0..count).map(|i| (i as f32 * 1.7 + seed).sin()).collect()
+    }
+
+    #[test]
+    fn exp_is_exact_to_a_few_units_in_the_last_place() {
+        for i in -8_000..8_000 {
+            let x = i as f32 * 0.01;
+            let exact = f64::from(x).exp();
+            assert!((f64::from(exp(x)) / exact - 1.0).abs() < 5e-7, "exp({x})");
+        }
+        assert!(exp(-1e9) < 1e-37 && exp(1e9).is_finite());
+    }
+
+    #[test]
+    fn gradients_of_dense_layers_are_those_of_finite_differences() {
+        for activation in [Activation::Linear, Activation::Elu, Activation::Relu] {
+            let inputs = [
+                (values(12, 0.3), [4, 3]),
+                (values(15, 1.1), [3, 5]),
+                (values(5, 2.0), [1, 5]),
+            ];
+            check(&inputs, |x| {
+                dense(x[0].clone(), x[1].clone(), x[2].clone(), activation)
+            });
+        }
+    }
+
+    #[test]
+    fn gradients_of_the_gates_are_those_of_finite_differences() {
+        let inputs = [
+            (values(18, 0.2), [2, 9]),
+            (values(18, 0.9), [2, 9]),
+            (values(6, 1.4), [2, 3]),
+        ];
+        check(&inputs, |x| {
+            gru_gates(x[0].clone(), x[1].clone(), x[2].clone())
+        });
+    }
+
+    #[test]
+    fn gradient_of_softplus_is_that_of_finite_differences() {
+        check(&[(values(8, 0.5), [2, 4])], |x| softplus(x[0].clone()));
+    }
+
+    #[test]
+    fn gradients_of_patches_and_soft_argmax_are_those_of_finite_differences() {
+        use crate::rssm::keypoint::grid;
+        use crate::rssm::spatial::{Geometry, patches, soft_argmax};
+        let geometry = Geometry {
+            height: 4,
+            width: 3,
+            channels: 2,
+            kernel: 3,
+            stride: 2,
+            padding: 1,
+        };
+        check(&[(values(48, 0.1), [24, 2])], |x| {
+            patches(x[0].clone(), geometry)
+        });
+        let cells = grid(4, 3);
+        check(&[(values(48, 0.7), [24, 2])], |x| {
+            soft_argmax(x[0].clone(), &cells)
+        });
+    }
 }

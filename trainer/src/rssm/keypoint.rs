@@ -2,18 +2,19 @@
 //! coordinates, which a plain encoder of this size leaves out of its code.
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::{relu, sigmoid, softmax};
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::fused::Activation;
-use super::layers::Mlp;
-use super::params::{Init, Leaves, Params, tensor};
+use super::layers::{Dense, Mlp};
+use super::params::{Leaves, Params, tensor};
+use super::spatial::{Geometry, patches, soft_argmax};
 
 /// Kernel size, stride and padding of the two convolutions.
 pub const CONV: [(usize, usize, usize); 2] = [(5, 2, 2), (3, 1, 1)];
+/// Factor on the map before the soft-argmax. Weights of the usual size give almost flat maps, whose
+/// expected places all lie in the middle; the exporter folds the factor into the convolution.
+pub const SHARPNESS: f32 = 8.0;
 /// Channels of the first convolution.
 pub const CHANNELS: usize = 16;
 
@@ -35,41 +36,42 @@ pub struct KeypointSizes {
 }
 
 impl KeypointSizes {
+    /// Where the patches of the two convolutions lie.
+    pub fn geometry(&self) -> [Geometry; 2] {
+        let [(kernel, stride, padding), second] = CONV;
+        let first = Geometry {
+            height: self.height,
+            width: self.width,
+            channels: 3,
+            kernel,
+            stride,
+            padding,
+        };
+        let (height, width) = first.output();
+        let (kernel, stride, padding) = second;
+        let second = Geometry {
+            height,
+            width,
+            channels: CHANNELS,
+            kernel,
+            stride,
+            padding,
+        };
+        [first, second]
+    }
+
     /// Height and width of the map that the soft-argmax runs over.
     pub fn map(&self) -> (usize, usize) {
-        let shrink = |n: usize| {
-            CONV.iter().fold(n, |n, (kernel, stride, pad)| {
-                (n + 2 * pad - kernel) / stride + 1
-            })
-        };
-        (shrink(self.height), shrink(self.width))
+        self.geometry()[1].output()
     }
 }
 
-/// Creates the parameters of encoder (`encoder.*`) and decoder (`decoder.*`).
-pub fn create(params: &mut Params, sizes: &KeypointSizes, rng: &mut ChaCha8Rng) {
-    let conv = |params: &mut Params,
-                rng: &mut ChaCha8Rng,
-                name: &str,
-                out: usize,
-                inp: usize,
-                k: usize| {
-        let glorot = Init::Glorot {
-            fan_in: inp * k * k,
-            fan_out: out * k * k,
-        };
-        params.add(&format!("{name}.w"), &[out, inp, k, k], glorot, rng);
-        params.add(&format!("{name}.b"), &[out], Init::Zeros, rng);
-    };
-    conv(params, rng, "encoder.conv1", CHANNELS, 3, CONV[0].0);
-    conv(
-        params,
-        rng,
-        "encoder.conv2",
-        sizes.keypoints,
-        CHANNELS,
-        CONV[1].0,
-    );
+/// Creates the parameters of encoder (`encoder.*`), decoder (`decoder.*`) and, for `joints` joint
+/// values beside the code, of a reward head (`frame_reward.*`).
+pub fn create(params: &mut Params, sizes: &KeypointSizes, joints: usize, rng: &mut ChaCha8Rng) {
+    let [first, second] = sizes.geometry();
+    params.add_dense("encoder.conv1", first.patch(), CHANNELS, rng);
+    params.add_dense("encoder.conv2", second.patch(), sizes.keypoints, rng);
     let features = 3 * sizes.keypoints;
     Mlp::create(
         params,
@@ -84,54 +86,66 @@ pub fn create(params: &mut Params, sizes: &KeypointSizes, rng: &mut ChaCha8Rng) 
         &[sizes.code, sizes.decoder, sizes.decoder, pixels],
         rng,
     );
+    let widths = [sizes.code + joints, sizes.hidden, sizes.hidden, 1];
+    Mlp::create(params, "frame_reward", &widths, rng);
+}
+
+/// The reward of a single frame from its code and normalised joints: trained with the autoencoder
+/// so that what decides the reward enters the code, and not used afterwards.
+pub struct FrameReward {
+    mlp: Mlp,
+}
+
+impl FrameReward {
+    /// The head with these weights.
+    pub fn new(leaves: &Leaves) -> Self {
+        Self {
+            mlp: Mlp::new(leaves, "frame_reward", 3, Activation::Elu),
+        }
+    }
+
+    /// Codes `[N, code]` and joints `[N, joints]`, if there are any, to rewards `[N, 1]`.
+    pub fn forward(&self, code: Tensor<2>, joints: Option<Tensor<2>>) -> Tensor<2> {
+        self.mlp.forward(match joints {
+            Some(joints) => Tensor::cat(vec![code, joints], 1),
+            None => code,
+        })
+    }
 }
 
 /// Image to code.
 pub struct Encoder {
     sizes: KeypointSizes,
-    conv: [(Tensor<4>, Tensor<1>); 2],
+    conv: [Dense; 2],
     code: Mlp,
     /// x and y of each cell of the map in -1..1, `[cells, 2]`.
-    grid: Tensor<2>,
+    grid: Vec<f32>,
 }
 
 impl Encoder {
     /// The encoder with these weights.
     pub fn new(leaves: &Leaves, sizes: KeypointSizes) -> Self {
-        let conv = |name: &str| {
-            (
-                leaves.get(&format!("{name}.w")),
-                leaves.get(&format!("{name}.b")),
-            )
-        };
         let (rows, columns) = sizes.map();
-        let grid = grid(rows, columns);
         Self {
             sizes,
-            conv: [conv("encoder.conv1"), conv("encoder.conv2")],
+            conv: [
+                Dense::new(leaves, "encoder.conv1", Activation::Relu),
+                Dense::new(leaves, "encoder.conv2", Activation::Linear),
+            ],
             code: Mlp::new(leaves, "encoder.code", 2, Activation::Elu),
-            grid: tensor(grid, [rows * columns, 2]),
+            grid: grid(rows, columns),
         }
     }
 
-    /// Images `[N, 3, height, width]` in 0..1, minus one half, to codes `[N, code]`.
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let count = images.dims()[0];
-        let conv = |x, index: usize| {
-            let (w, b) = &self.conv[index];
-            let (_, stride, pad) = CONV[index];
-            let options = ConvOptions::new([stride; 2], [pad; 2], [1; 2], 1);
-            conv2d(x, w.clone(), Some(b.clone()), options)
-        };
-        let x = conv(relu(conv(images, 0)), 1);
-        let (rows, columns) = self.sizes.map();
-        let map: Tensor<2> = x.reshape([count * self.sizes.keypoints, rows * columns]);
-        let weight = softmax(map.clone(), 1);
-        let place = weight.clone().matmul(self.grid.clone());
-        let presence = sigmoid((weight * map).sum_dim(1));
-        let features =
-            Tensor::cat(vec![place, presence], 1).reshape([count, 3 * self.sizes.keypoints]);
-        self.code.forward(features)
+    /// Images `[N, height, width, 3]` in -0.5..0.5, row-major, to codes `[N, code]`.
+    pub fn forward(&self, images: &[f32]) -> Tensor<2> {
+        let [first, second] = self.sizes.geometry();
+        let pixels = tensor(images.to_vec(), [images.len() / 3, 3]);
+        let map = self.conv[0].forward(patches(pixels, first));
+        let map = self.conv[1]
+            .forward(patches(map, second))
+            .mul_scalar(SHARPNESS);
+        self.code.forward(soft_argmax(map, &self.grid))
     }
 }
 

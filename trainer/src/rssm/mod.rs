@@ -7,4 +7,5 @@ pub mod layers;
 pub mod model;
 pub mod params;
 pub mod recurrent;
+pub mod spatial;
 pub mod world;

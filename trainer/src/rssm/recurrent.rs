@@ -248,3 +248,67 @@ pub fn balanced_kl(
     }
     (total.mean(), measured)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rssm::params::{tensor, to_vec};
+
+    fn belief(mean: &[f32], std: &[f32]) -> Belief {
+        let width = mean.len();
+        Belief {
+            mean: tensor(mean.to_vec(), [1, width]),
+            std: tensor(std.to_vec(), [1, width]),
+            deter: tensor(vec![0.0], [1, 1]),
+        }
+    }
+
+    #[test]
+    fn kl_has_the_closed_form_of_gaussians() {
+        let (q, p) = (
+            belief(&[1.0, -0.5], &[0.5, 2.0]),
+            belief(&[0.0, 0.5], &[1.0, 0.8]),
+        );
+        let kl = to_vec(kl_divergence(q.mean.clone(), q.std, p.mean, p.std))[0];
+        let one = |m: f64, s: f64, n: f64, t: f64| {
+            (t / s).ln() + (s * s + (m - n).powi(2)) / (2.0 * t * t) - 0.5
+        };
+        let expected = one(1.0, 0.5, 0.0, 1.0) + one(-0.5, 2.0, 0.5, 0.8);
+        assert!(
+            (f64::from(kl) - expected).abs() < 1e-5,
+            "{kl} instead of {expected}"
+        );
+        let same = to_vec(kl_divergence(
+            q.mean.clone(),
+            tensor(vec![1.0, 1.0], [1, 2]),
+            q.mean,
+            tensor(vec![1.0, 1.0], [1, 2]),
+        ));
+        assert!(same[0].abs() < 1e-6);
+    }
+
+    #[test]
+    fn balancing_splits_the_gradient_and_free_nats_stop_it() {
+        let gradient = |balance: f32, free: f32| {
+            let mean = |x: f32| tensor::<2>(vec![x], [1, 1]).autodiff().require_grad();
+            let (q, p) = (mean(1.0), mean(0.0));
+            let side = |m: &Tensor<2>| Belief {
+                mean: m.clone(),
+                std: tensor::<2>(vec![1.0], [1, 1]).autodiff(),
+                deter: tensor(vec![0.0], [1, 1]),
+            };
+            let (loss, measured) = balanced_kl(&side(&q), &side(&p), balance, free);
+            assert!((measured.into_scalar::<f32>() - 0.5).abs() < 1e-6);
+            let gradients = loss.backward();
+            (
+                to_vec(q.grad(&gradients).unwrap())[0],
+                to_vec(p.grad(&gradients).unwrap())[0],
+            )
+        };
+        let close =
+            |a: (f32, f32), b: (f32, f32)| (a.0 - b.0).abs() < 1e-5 && (a.1 - b.1).abs() < 1e-5;
+        assert!(close(gradient(0.8, 0.1), (0.2, -0.8)));
+        assert!(close(gradient(0.0, 0.1), (1.0, -1.0)));
+        assert!(close(gradient(0.8, 3.0), (0.0, 0.0)));
+    }
+}

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use latco_models::verify::sha256;
 
-use super::checkpoint::DataFacts;
-use super::config::FitConfig;
-use super::dataset::Frames;
 use crate::data::{DataError, Dataset, LoadOptions, load};
+use crate::fit::checkpoint::DataFacts;
+use crate::fit::config::FitConfig;
+use crate::fit::dataset::Frames;
 
 /// Smallest side of an image made to look at the robot's facts, pixels.
 const ANY_IMAGE_SIZE: usize = 32;
