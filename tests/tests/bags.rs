@@ -4,6 +4,9 @@
 //! virtual environment is made under `target/`. Where that is not possible the test skips with a
 //! line that says so, but fails when `CI=true`.
 
+// Helpers of tests may unwrap like the tests themselves.
+#![allow(clippy::unwrap_used)]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

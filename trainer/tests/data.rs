@@ -1,5 +1,8 @@
 //! Bags to episodes: what is collected or imported is what is trained on; bad bags are named.
 
+// Helpers of tests may unwrap like the tests themselves.
+#![allow(clippy::unwrap_used)]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -373,11 +373,14 @@ pub(crate) fn read_entry(
     })
 }
 
+/// Takes the op code and body of a record.
+type TakeRecord<'a> = dyn FnMut(u8, &[u8]) -> Result<(), String> + 'a;
+
 /// Feeds `bytes` through mcap's record reader.
 fn for_each_record(
     options: LinearReaderOptions,
     mut bytes: &[u8],
-    take: &mut dyn FnMut(u8, &[u8]) -> Result<(), String>,
+    take: &mut TakeRecord<'_>,
 ) -> Result<(), String> {
     let mut reader = LinearReader::new_with_options(options);
     while let Some(event) = reader.next_event() {

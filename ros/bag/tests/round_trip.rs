@@ -1,5 +1,8 @@
 //! Bags: what is written is read, also what is left of a cut or damaged file.
 
+// Helpers of tests may unwrap like the tests themselves.
+#![allow(clippy::unwrap_used)]
+
 use std::path::{Path, PathBuf};
 
 use latco_bag::messages::{Float64, Header, Image, Int64, JointState, StringMessage};
