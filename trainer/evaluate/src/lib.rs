@@ -19,6 +19,7 @@
 //! ```
 
 mod closed_loop;
+mod policy;
 mod statistics;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ use latco_models::Bundle;
 use serde::Serialize;
 
 pub use closed_loop::{ClosedLoop, PeriodReport};
+pub use policy::PlannerPolicy;
 pub use statistics::{percentile, wilson_interval};
 
 /// What to evaluate.
@@ -142,7 +144,7 @@ pub fn evaluate(
 ) -> Result<Evaluation, EvaluateError> {
     let image = &bundle.manifest().image;
     let mut robot = latco_envs::make(&options.task, image.width)?;
-    check(bundle, options, robot.as_ref())?;
+    check_fit(bundle, robot.as_ref())?;
     let mut closed_loop = ClosedLoop::new(config, bundle)?;
     let clock = MonotonicClock::starting_at(Time(0));
     let mut episodes = Vec::new();
@@ -166,7 +168,11 @@ pub fn evaluate(
     ))
 }
 
-fn check(bundle: &Bundle, options: &Options, robot: &dyn Robot) -> Result<(), EvaluateError> {
+/// Checks that a bundle was trained for this robot: joints, image size, control period.
+///
+/// # Errors
+/// [`EvaluateError::Mismatch`] with every difference.
+pub fn check_fit(bundle: &Bundle, robot: &dyn Robot) -> Result<(), EvaluateError> {
     let manifest = bundle.manifest();
     let mut mismatches = Vec::new();
     let mut differ = |what: &str, bundle: String, task: String| {
@@ -194,7 +200,7 @@ fn check(bundle: &Bundle, options: &Options, robot: &dyn Robot) -> Result<(), Ev
         Ok(())
     } else {
         Err(EvaluateError::Mismatch {
-            task: options.task.clone(),
+            task: robot.task().to_owned(),
             mismatches,
         })
     }

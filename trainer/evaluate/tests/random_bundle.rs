@@ -97,3 +97,34 @@ fn a_bundle_for_another_robot_is_refused_with_every_mismatch() {
     .unwrap_err();
     assert!(error.to_string().contains("joint_4"), "{error}");
 }
+
+#[test]
+fn the_planner_collects_data_and_repeats_by_seed() {
+    use latco_envs::Policy;
+    let dir = tempfile::tempdir().unwrap();
+    write_random_bundle(dir.path(), &small(), 5).unwrap();
+    let bundle = Bundle::load(dir.path(), &Default::default()).unwrap();
+    let mut robot = latco_envs::make("reach", 32).unwrap();
+    latco_evaluate::check_fit(&bundle, robot.as_ref()).unwrap();
+    let mut policy = latco_evaluate::PlannerPolicy::new(&Config::default(), &bundle).unwrap();
+    let mut drive = |seed: u64| -> Vec<Vec<f32>> {
+        robot.reset(seed);
+        policy.begin(robot.as_ref(), seed);
+        let actions = (0..10).map(|_| {
+            let mut action = vec![9.0; 3];
+            policy.act(robot.as_ref(), &mut action);
+            robot.step(&action);
+            action
+        });
+        actions.collect()
+    };
+    let first = drive(4);
+    assert_eq!(
+        first[0], [0.0; 3],
+        "nothing is planned for the first period"
+    );
+    assert!(first.iter().flatten().all(|a| a.abs() <= 1.0));
+    assert!(first[1..].iter().flatten().any(|a| *a != 0.0));
+    assert_eq!(first, drive(4));
+    assert_ne!(first, drive(5));
+}

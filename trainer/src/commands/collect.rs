@@ -9,7 +9,10 @@ use std::time::Instant;
 use anyhow::Context;
 use clap::ValueEnum;
 use latco_bag::{BagReader, BagWriter, topics};
+use latco_controller::Config;
 use latco_envs::{DEFAULT_IMAGE_SIZE, EVALUATION_SEED, Policy, PolicyKind, Robot};
+use latco_evaluate::{PlannerPolicy, check_fit};
+use latco_models::Bundle;
 use latco_trainer::data::record::{EpisodeRecorder, Step};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +35,13 @@ pub(crate) struct Args {
     /// Who moves the robot.
     #[arg(long, value_enum, default_value_t = PolicyArg::Mixed)]
     policy: PolicyArg,
+    /// Model bundle for `--policy planner`.
+    #[arg(long, required_if_eq("policy", "planner"))]
+    bundle: Option<PathBuf>,
+    /// Robot configuration with the planner's parameters for `--policy planner`; by default the
+    /// built-in ones.
+    #[arg(long)]
+    config: Option<PathBuf>,
     /// Number of episodes.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     episodes: u64,
@@ -62,23 +72,46 @@ enum PolicyArg {
     Waypoints,
     /// Correlated random motion only.
     Random,
-    /// The planner on a learned model (not available yet).
+    /// The planner on a learned model: what it does wrong is what the next model has to learn.
     Planner,
 }
 
-impl PolicyArg {
-    fn kind(self) -> anyhow::Result<PolicyKind> {
-        match self {
-            Self::Mixed => Ok(PolicyKind::Mixture),
-            Self::Expert => Ok(PolicyKind::Expert),
-            Self::Waypoints => Ok(PolicyKind::Waypoints),
-            Self::Random => Ok(PolicyKind::Random),
-            Self::Planner => Err(BadInput::new(
-                "--policy planner: collecting with the planner is not supported yet; \
-                 expected one of mixed, expert, waypoints, random",
-            )),
-        }
+/// A scripted policy, or the planner on its bundle; and its name.
+fn make_policy(args: &Args, robot: &dyn Robot) -> anyhow::Result<(Box<dyn Policy>, String)> {
+    let kind = match args.policy {
+        PolicyArg::Mixed => PolicyKind::Mixture,
+        PolicyArg::Expert => PolicyKind::Expert,
+        PolicyArg::Waypoints => PolicyKind::Waypoints,
+        PolicyArg::Random => PolicyKind::Random,
+        PolicyArg::Planner => return planner_policy(args, robot),
+    };
+    if args.bundle.is_some() || args.config.is_some() {
+        return Err(BadInput::new(
+            "--bundle and --config are for --policy planner; a scripted policy takes neither",
+        ));
     }
+    Ok((kind.make(), kind.name().to_owned()))
+}
+
+fn planner_policy(args: &Args, robot: &dyn Robot) -> anyhow::Result<(Box<dyn Policy>, String)> {
+    let bad = |error: &dyn std::fmt::Display| BadInput::new(error.to_string());
+    let path = (args.bundle.as_ref())
+        .ok_or_else(|| BadInput::new("--policy planner: expected --bundle, found none"))?;
+    let bundle = Bundle::load(path, &Default::default()).map_err(|e| bad(&e))?;
+    check_fit(&bundle, robot).map_err(|e| bad(&e))?;
+    let config = match &args.config {
+        Some(path) => Config::load(path).map_err(|e| bad(&e))?,
+        None => Config::default(),
+    };
+    let policy = PlannerPolicy::new(&config, &bundle).map_err(|e| bad(&e))?;
+    // The weights decide the bags, so their sum is part of the settings.
+    let weights = &bundle.manifest().files["dynamics.onnx"].sha256;
+    let name = format!(
+        "{} on {}",
+        policy.describe(),
+        &weights[..12.min(weights.len())]
+    );
+    Ok((Box::new(policy), name))
 }
 
 /// All that decides the content of the bags.
@@ -102,12 +135,11 @@ struct Totals {
 /// Collects the episodes that are not there yet.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
-    let kind = args.policy.kind()?;
     let mut robot = latco_envs::make(&args.task, args.image_size)?;
-    let mut policy = kind.make();
+    let (mut policy, policy_name) = make_policy(&args, robot.as_ref())?;
     let settings = Settings {
         task: args.task.clone(),
-        policy: kind.name().to_owned(),
+        policy: policy_name,
         seed: args.seed,
         image_size: args.image_size,
         episodes_per_bag: args.episodes_per_bag,

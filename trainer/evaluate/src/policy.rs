@@ -1,0 +1,81 @@
+//! The planner as a policy that collects data.
+
+use latco_controller::inputs::{ImageInput, Inputs, JointInput, JointVec};
+use latco_controller::time::FrozenClock;
+use latco_controller::{Config, Controller, SetupError, Time};
+use latco_envs::{Policy, Robot};
+use latco_models::Bundle;
+
+/// Moves a robot by plans on a learned model, with the timing of the node: the action of a period
+/// was planned on the image before it.
+///
+/// Unlike the scripted policies it sees only the picture and the joints.
+pub struct PlannerPolicy {
+    controller: Controller,
+    pixels: Vec<u8>,
+    now: Time,
+}
+
+impl PlannerPolicy {
+    /// A policy on this bundle.
+    ///
+    /// # Errors
+    /// The controller cannot be made.
+    pub fn new(config: &Config, bundle: &Bundle) -> Result<Self, SetupError> {
+        let side = bundle.manifest().image.width;
+        Ok(Self {
+            controller: Controller::new(config, bundle)?,
+            pixels: vec![0; side * side * 3],
+            now: Time(0),
+        })
+    }
+}
+
+impl std::fmt::Debug for PlannerPolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PlannerPolicy")
+            .field("planner", &self.controller.planner_name())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Policy for PlannerPolicy {
+    fn begin(&mut self, _robot: &dyn Robot, seed: u64) {
+        self.controller.reset(seed);
+        self.now = Time(0);
+    }
+
+    fn act(&mut self, robot: &dyn Robot, action: &mut [f32]) {
+        robot.render(&mut self.pixels);
+        let (width, height) = self.controller.image_size();
+        let inputs = Inputs {
+            image: Some(ImageInput {
+                stamp: self.now,
+                width,
+                height,
+                pixels: &self.pixels,
+            }),
+            joints: Some(JointInput {
+                stamp: self.now,
+                positions: robot.positions(),
+                velocities: robot.velocities(),
+            }),
+        };
+        self.controller
+            .step(&inputs, self.now, &FrozenClock(self.now));
+        let plan = self.controller.plan();
+        match plan.step_at(self.now) {
+            Some(step) => action.copy_from_slice(plan.action(step)),
+            None => action.fill(0.0),
+        }
+        let sent: JointVec = (action.iter().zip(robot.action_scale()))
+            .map(|(action, scale)| f64::from(*action) * scale)
+            .collect();
+        self.controller.record_sent(self.now, &sent);
+        self.now = self.now + self.controller.period();
+    }
+
+    fn describe(&self) -> String {
+        format!("planner {}", self.controller.planner_name())
+    }
+}
