@@ -1,5 +1,7 @@
 //! `latco record` and `latco play`: what is recorded is what is played, and bad bags are refused.
 
+#![allow(clippy::unwrap_used)] // in tests and what they share
+
 mod common;
 
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! `latco demo` with a model of random weights: nothing is solved, everything is there.
 
+#![allow(clippy::unwrap_used)] // in tests and what they share
+
 mod common;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! The loop over real DDS on the loopback interface, between processes.
 
+#![allow(clippy::unwrap_used)] // in tests and what they share
+
 mod common;
 
 use std::process::Command;

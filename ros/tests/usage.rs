@@ -1,5 +1,7 @@
 //! What the command says when it cannot do what it is asked, and its exit status.
 
+#![allow(clippy::unwrap_used)] // in tests and what they share
+
 mod common;
 
 use std::time::Duration;

@@ -24,6 +24,9 @@ pub(super) struct Run {
     /// Keep what was decided in this file
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// Publish the plan as the model imagines it on ~/imagined/image, about once a second
+    #[arg(long)]
+    imagined: bool,
     /// Print the figures of the run as JSON
     #[arg(long)]
     json: bool,
@@ -57,6 +60,7 @@ impl Run {
             network,
             config,
             trace: self.trace,
+            imagined: self.imagined,
         };
         let summary = controller::run(&bundle, &options, stop).map_err(|error| {
             if error.is::<ControllerFault>() {

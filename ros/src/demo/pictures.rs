@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use latco_bag::messages::Image;
 use latco_bag::{BagReader, topics};
+use latco_controller::trace::IterationTrace;
 use latco_models::Bundle;
 use latco_pictures::{Curves, FilmStrip, Frame, Histogram, Panel};
 
@@ -24,7 +25,6 @@ struct Shown<'a> {
     step: usize,
     /// Control periods of the plan that are shown.
     length: usize,
-    solved: bool,
 }
 
 /// Draws all three; gives remarks for the report.
@@ -39,22 +39,33 @@ pub(super) fn draw(
     let episode = shown.tick.episode.map_or("?".to_owned(), |e| e.to_string());
     let title = format!("episode {episode}, the plan made at step {}", shown.step);
     remarks.push(film(folder, bundle, trace, &shown, &title)?);
-    curves(folder, &shown, &title)?;
+    curves(folder, cold(trace, &shown), &episode)?;
     histogram(folder, trace, report)?;
     Ok(remarks)
 }
 
-/// The plan that looks furthest ahead to the moment at which its episode was solved; without a solved episode the
-/// first plan of any.
+/// What makes a plan worth showing, the most important first.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+struct Worth {
+    /// Its episode was solved within its horizon, and it foresaw that.
+    foreseen: bool,
+    solved: bool,
+    /// Made before the robot moved.
+    early: bool,
+    /// The motion that is left to be seen.
+    ahead: usize,
+}
+
+/// The plan that is most worth showing.
 fn choose<'a>(trace: &'a RunTrace, report: &Report) -> Option<Shown<'a>> {
     let solved_at = |episode: i64| {
         let result = report
             .results
             .iter()
             .find(|r| r["episode"].as_i64() == Some(episode))?;
-        result["solved_at_step"].as_u64()
+        usize::try_from(result["solved_at_step"].as_u64()?).ok()
     };
-    let mut best: Option<Shown<'a>> = None;
+    let mut best: Option<(Worth, Shown<'a>)> = None;
     for (tick, plan) in trace.plans() {
         let Some(episode) = tick.episode else {
             continue;
@@ -63,35 +74,42 @@ fn choose<'a>(trace: &'a RunTrace, report: &Report) -> Option<Shown<'a>> {
         if steps == 0 || plan.iterations.is_empty() {
             continue;
         }
-        let first = trace
-            .ticks
-            .iter()
-            .find(|t| t.episode == Some(episode))
-            .map_or(tick.stamp_ns, |t| t.stamp_ns);
-        let step = ((tick.stamp_ns - first) as f64 / trace.period_ns as f64)
+        let mut of_episode = trace.ticks.iter().filter(|t| t.episode == Some(episode));
+        let first_ns = of_episode.next().map_or(tick.stamp_ns, |t| t.stamp_ns);
+        let step = ((tick.stamp_ns - first_ns) as f64 / trace.period_ns as f64)
             .round()
             .max(0.0) as usize;
-        let solved = solved_at(episode).and_then(|at| usize::try_from(at).ok());
-        let ahead = solved
-            .and_then(|at| at.checked_sub(step))
-            .filter(|ahead| *ahead <= steps && *ahead > 0);
-        let candidate = Shown {
-            tick,
-            plan,
-            step,
-            length: ahead.map_or(steps, |a| (a + 2).min(steps)),
+        let ahead = solved_at(episode).and_then(|at| at.checked_sub(step));
+        let ahead = ahead.filter(|ahead| (1..=steps).contains(ahead));
+        let worth = Worth {
+            foreseen: ahead.is_some() && plan.report.predicted_return > 0.5,
             solved: ahead.is_some(),
+            early: step == 0,
+            ahead: ahead.unwrap_or(0),
         };
-        let better = match &best {
-            None => true,
-            Some(best) if best.solved != candidate.solved => candidate.solved,
-            Some(best) => candidate.solved && candidate.length > best.length,
-        };
-        if better {
-            best = Some(candidate);
+        if best.as_ref().is_none_or(|(best, _)| worth > *best) {
+            let length = ahead.map_or(steps, |ahead| (ahead + 3).min(steps));
+            best = Some((
+                worth,
+                Shown {
+                    tick,
+                    plan,
+                    step,
+                    length,
+                },
+            ));
         }
     }
-    best
+    best.map(|(_, shown)| shown)
+}
+
+/// The first plan of the same episode, made from nothing: the curves of one that starts warm say little.
+fn cold<'a>(trace: &'a RunTrace, shown: &Shown<'a>) -> &'a PlanTraced {
+    let mut of_episode = trace
+        .plans()
+        .filter(|(tick, _)| tick.episode == shown.tick.episode);
+    let cold = of_episode.find(|(_, plan)| !plan.report.warm && plan.iterations.len() > 1);
+    cold.map_or(shown.plan, |(_, plan)| plan)
 }
 
 fn film(
@@ -171,42 +189,50 @@ fn frames(bag: &Path, due: &[i64], tolerance_ns: i64) -> anyhow::Result<Vec<Opti
         .collect())
 }
 
-fn curves(folder: &Path, shown: &Shown<'_>, title: &str) -> anyhow::Result<()> {
-    let line = |value: fn(&latco_controller::trace::IterationTrace) -> f32| -> Vec<(f64, f64)> {
-        shown
-            .plan
-            .iterations
+fn curves(folder: &Path, plan: &PlanTraced, episode: &str) -> anyhow::Result<()> {
+    let line = |value: fn(&IterationTrace) -> f32| -> Vec<(f64, f64)> {
+        plan.iterations
             .iter()
             .map(|i| (f64::from(i.iteration), f64::from(value(i))))
             .collect()
     };
     let evaluated: Vec<(f64, f64)> = line(|i| i.rollout_return)
         .into_iter()
-        .filter(|(_, v)| v.is_finite())
+        .filter(|(_, value)| value.is_finite())
         .collect();
-    Curves::new(format!(
-        "{title}: {} iterations in {:.0} ms",
-        shown.plan.report.iterations, shown.plan.plan_ms
-    ))
-    .panel(
-        Panel::new("dynamics violation |z' - mu(z, a)|^2", "iteration")
-            .log_y()
-            .points("largest", &line(|i| i.dynamics_violation_max))
-            .points("mean", &line(|i| i.dynamics_violation_mean)),
-    )
-    .panel(
-        Panel::new("multipliers", "iteration")
-            .log_y()
-            .points("dynamics, largest", &line(|i| i.dynamics_multiplier_max))
-            .points("dynamics, mean", &line(|i| i.dynamics_multiplier_mean))
-            .points("actions, mean", &line(|i| i.action_multiplier_mean)),
-    )
-    .panel(
-        Panel::new("predicted reward, sum over the plan", "iteration")
-            .points("of the planned states", &line(|i| i.planned_reward))
-            .points("of the actions, rolled out", &evaluated),
-    )
-    .save(&folder.join(CURVES))?;
+    let start = if plan.report.warm {
+        "from the plan before"
+    } else {
+        "from nothing"
+    };
+    let title = format!(
+        "one plan of episode {episode}, made {start}: {} iterations in {:.0} ms",
+        plan.report.iterations, plan.plan_ms
+    );
+    Curves::new(title)
+        .panel(
+            Panel::new("dynamics violation |z' - mu(z, a)|^2", "iteration")
+                .log_y()
+                .points("largest", &line(|i| i.dynamics_violation_max))
+                .points("mean", &line(|i| i.dynamics_violation_mean)),
+        )
+        .panel(
+            Panel::new("multipliers", "iteration")
+                .log_y()
+                .points("dynamics, largest", &line(|i| i.dynamics_multiplier_max))
+                .points("dynamics, mean", &line(|i| i.dynamics_multiplier_mean))
+                .points("actions, mean", &line(|i| i.action_multiplier_mean)),
+        )
+        .panel(
+            Panel::new("predicted reward, sum over the plan", "iteration")
+                .points("of the planned states", &line(|i| i.planned_reward))
+                .points("of the actions, rolled out", &evaluated),
+        )
+        .panel(
+            Panel::new("action violation max(0, a^2 - 1)", "iteration")
+                .points("largest", &line(|i| i.action_violation_max)),
+        )
+        .save(&folder.join(CURVES))?;
     Ok(())
 }
 

@@ -25,6 +25,7 @@ use latco_controller::time::MonotonicClock;
 use latco_controller::{Config, Controller};
 use latco_models::Bundle;
 
+use super::imagined::Imagined;
 use super::intake::{Camera, Counters, Joints};
 use super::outbox::Published;
 use super::sink::{CommandOutbox, Doing, Sink, trajectory_message, velocities_message};
@@ -54,6 +55,8 @@ pub struct ControllerOptions {
     pub config: Config,
     /// Where to keep what was decided.
     pub trace: Option<PathBuf>,
+    /// Publish `~/imagined/image`.
+    pub imagined: bool,
 }
 
 /// Why a controller node ended by itself.
@@ -98,6 +101,12 @@ pub fn run(
     let commands = command_outbox(&mut node, config, &controller)?;
     let plans = node.publisher::<Float64MultiArray>("~/plan", qos::commands(), 4)?;
     let heartbeat = node.publisher::<DiagnosticStatus>("~/status", qos::commands(), 4)?;
+    let imagined = if options.imagined {
+        let outbox = node.publisher::<Image>("~/imagined/image", qos::images(), 2)?;
+        Some(Imagined::start(bundle, outbox)?)
+    } else {
+        None
+    };
     let doing = Arc::new(Doing::default());
     let counters = Arc::new(Counters::default());
     let (published_sender, published) = bounded(1024);
@@ -148,6 +157,7 @@ pub fn run(
         published,
         commands,
         plans,
+        imagined,
         heartbeat,
         doing,
         counters,
@@ -182,6 +192,9 @@ fn command_outbox(
             )?))
         }
         OutputKind::JointTrajectory => {
+            if controller.robot().names().is_empty() {
+                return Err(NodeError::NoJoints);
+            }
             let topic = &config.topics.joint_trajectory;
             let outbox = node.publisher_of(topic, qos::commands(), 8, trajectory_message)?;
             let steps = controller.empty_plan().steps();
@@ -240,6 +253,7 @@ struct Reporter {
     published: Receiver<Published>,
     commands: CommandOutbox,
     plans: Outbox<Float64MultiArray>,
+    imagined: Option<Imagined>,
     heartbeat: Outbox<DiagnosticStatus>,
     doing: Arc<Doing>,
     counters: Arc<Counters>,
@@ -313,6 +327,10 @@ impl Reporter {
         }
         if newer {
             self.publish_plan();
+            let plan = &self.plan_records.value().plan;
+            if let Some(imagined) = &mut self.imagined {
+                imagined.show(plan.stamp.0, &plan.states);
+            }
         }
         for published in self.published.try_iter() {
             if let Ok(number) = u64::try_from(published.id) {

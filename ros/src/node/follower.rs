@@ -114,10 +114,8 @@ impl Follower {
         let n = self.joints.len();
         let mut points: Vec<Point> = Vec::with_capacity(message.points.len() + 1);
         for (index, point) in message.points.iter().enumerate() {
-            for values in [&point.positions, &point.velocities] {
-                if values.len() != n
-                    && !(values.is_empty() && !std::ptr::eq(values, &point.positions))
-                {
+            for (values, optional) in [(&point.positions, false), (&point.velocities, true)] {
+                if values.len() != n && !(optional && values.is_empty()) {
                     return Err(Refused::Length {
                         expected: n,
                         found: values.len(),

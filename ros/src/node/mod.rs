@@ -8,6 +8,7 @@
 
 pub mod controller;
 pub mod follower;
+mod imagined;
 mod intake;
 mod names;
 mod network;
@@ -75,6 +76,12 @@ pub enum NodeError {
         /// The middleware's words.
         reason: String,
     },
+    /// Trajectories name their joints.
+    #[error(
+        "control.output = \"joint_trajectory\" needs the names of the joints, and the bundle has none; use \
+         output = \"commands\""
+    )]
+    NoJoints,
     /// The operating system gave no thread.
     #[error("no thread for the node: {0}")]
     Thread(#[from] std::io::Error),

@@ -2,7 +2,7 @@
 //!
 //! Each test has a ROS domain of its own, and they take turns: with two cores and real time, one loop at a time.
 
-#![allow(dead_code, unreachable_pub, missing_docs)] // shared by several test programs, each using a part
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)] // shared by several test programs, each using a part
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
