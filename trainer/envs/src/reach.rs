@@ -14,6 +14,12 @@ use crate::robot::{JointLimits, Robot, Target};
 pub const TOLERANCE: f64 = 0.08;
 /// Radius with which the goal is drawn, m. Smaller ones do not make it into a learned code.
 pub const GOAL_RADIUS: f64 = 0.15;
+/// Share of the decoys that lie just beside the goal. Without them, slowing down near the goal
+/// means arriving at it in nearly all data; a model learns that instead of where the goal ends, and
+/// plans stop short of it in expectation of a reward.
+pub const NEAR_MISS_SHARE: f64 = 0.5;
+/// Largest distance of such a decoy from the goal, m.
+pub const FARTHEST_NEAR_MISS: f64 = 0.3;
 /// Length of an episode, control periods.
 pub const EPISODE_STEPS: usize = 50;
 /// Control period, s.
@@ -186,7 +192,11 @@ impl Robot for Reach {
             Target::Goal => fastest(&self.arm, self.goal).map(|(posture, _)| posture),
             Target::GoalAnyPosture => any_quick(&self.arm, self.goal, rng),
             Target::Decoy => loop {
-                let decoy = place(rng);
+                let decoy = if uniform(rng, 0.0, 1.0) < NEAR_MISS_SHARE {
+                    beside(self.goal, rng)
+                } else {
+                    place(rng)
+                };
                 if distance(decoy, self.goal) > TOLERANCE
                     && let Some(posture) = any_quick(&self.arm, decoy, rng)
                 {
@@ -205,6 +215,13 @@ fn place(rng: &mut dyn Rng) -> [f64; 2] {
         uniform(rng, -WIDEST_GOAL, WIDEST_GOAL),
         uniform(rng, LOWEST_GOAL, highest),
     ]
+}
+
+/// A place just missing the goal, in any direction, not yet checked to be in reach.
+fn beside(goal: [f64; 2], rng: &mut dyn Rng) -> [f64; 2] {
+    let distance = uniform(rng, TOLERANCE, FARTHEST_NEAR_MISS);
+    let (sin, cos) = uniform(rng, 0.0, std::f64::consts::TAU).sin_cos();
+    [goal[0] + distance * cos, goal[1] + distance * sin]
 }
 
 /// The posture with the tip at a place that takes the least time to get to, and that time, s.

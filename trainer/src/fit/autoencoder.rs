@@ -7,10 +7,14 @@ use super::config::AutoencoderConfig;
 use super::dataset::{Frames, normals, step_rng};
 use super::world::Losses;
 use crate::rssm::keypoint::{self, Decoder, Encoder, FrameReward, KeypointSizes};
-use crate::rssm::params::{Params, tensor, to_vec};
+use crate::rssm::params::{Leaves, Params, tensor, to_vec};
+use burn::tensor::Tensor;
 
 /// Stream of random numbers of this stage.
 const STAGE: u64 = 1;
+
+/// Other frames of the same episode whose reward is predicted from the code of a frame.
+const PARTNERS: usize = 8;
 
 /// Frames encoded at once when nothing is trained.
 const ENCODE_BATCH: usize = 64;
@@ -61,9 +65,14 @@ impl<'a> Autoencoder<'a> {
     pub fn step(&self, params: &Params, step: usize) -> (Losses, Vec<Vec<f32>>) {
         let mut rng = step_rng(self.seed, STAGE, step);
         let batch = self.config.batch;
-        let chosen: Vec<usize> = (0..batch)
-            .map(|_| rng.random_range(0..self.frames.len()))
-            .collect();
+        let (mut chosen, mut partners) = (Vec::with_capacity(batch), Vec::new());
+        for _ in 0..batch {
+            let range = self
+                .frames
+                .range(rng.random_range(0..self.frames.episodes()));
+            chosen.push(rng.random_range(range.clone()));
+            partners.extend((0..PARTNERS).map(|_| rng.random_range(range.clone())));
+        }
         let pixels = self.frames.pixels();
         let mut target = Vec::with_capacity(batch * pixels);
         let mut weight = Vec::with_capacity(batch * pixels);
@@ -94,14 +103,7 @@ impl<'a> Autoencoder<'a> {
             + tensor::<2>(noise, [batch, self.sizes.code]);
         let error = decoder.forward(code.clone()) - tensor::<2>(target, [batch, pixels]);
         let image = (error.square() * tensor::<2>(weight, [batch, pixels])).sum();
-        let width = self.joints_width();
-        let joints = chosen
-            .iter()
-            .flat_map(|f| &self.joints[f * width..][..width]);
-        let joints = (width > 0).then(|| tensor(joints.copied().collect(), [batch, width]));
-        let truth = chosen.iter().map(|f| self.frames.rewards[*f]).collect();
-        let predicted = FrameReward::new(&leaves).forward(code, joints);
-        let reward = (predicted - tensor::<2>(truth, [batch, 1])).square().mean();
+        let reward = self.partners_reward(&leaves, code, &partners);
         let losses = vec![
             ("image", image.clone().into_scalar()),
             ("reward", reward.clone().into_scalar()),
@@ -109,6 +111,28 @@ impl<'a> Autoencoder<'a> {
         let loss = image + reward.mul_scalar(self.config.reward_weight as f32);
         let gradients = leaves.gradients(&mut loss.backward());
         (losses, gradients)
+    }
+
+    /// How well the rewards of other frames of the same episodes follow from the codes of the
+    /// chosen frames and the joints of the others. A code that only says how its own frame is
+    /// rewarded does not help; one that says where the goal is does.
+    fn partners_reward(&self, leaves: &Leaves, code: Tensor<2>, partners: &[usize]) -> Tensor<1> {
+        let [batch, width] = code.dims();
+        let rows = partners.len();
+        let code = code
+            .unsqueeze_dim::<3>(1)
+            .repeat_dim(1, PARTNERS)
+            .reshape([batch * PARTNERS, width]);
+        let width = self.joints_width();
+        let joints = (width > 0).then(|| {
+            let values = partners
+                .iter()
+                .flat_map(|f| &self.joints[f * width..][..width]);
+            tensor(values.copied().collect(), [rows, width])
+        });
+        let truth = partners.iter().map(|f| self.frames.rewards[*f]).collect();
+        let predicted = FrameReward::new(leaves).forward(code, joints);
+        (predicted - tensor::<2>(truth, [rows, 1])).square().mean()
     }
 
     fn joints_width(&self) -> usize {

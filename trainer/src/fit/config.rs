@@ -87,8 +87,8 @@ pub struct AutoencoderConfig {
     pub foreground_weight: f64,
     /// Difference (of 0..1) from which a pixel counts as differing.
     pub foreground_threshold: f64,
-    /// Weight of predicting the frame's reward from code and joints, which brings into the code
-    /// what decides the reward.
+    /// Weight of predicting the rewards of an episode's frames from their joints and the code of
+    /// another frame, which brings into the code what decides the reward.
     pub reward_weight: f64,
 }
 

@@ -90,8 +90,9 @@ pub fn create(params: &mut Params, sizes: &KeypointSizes, joints: usize, rng: &m
     Mlp::create(params, "frame_reward", &widths, rng);
 }
 
-/// The reward of a single frame from its code and normalised joints: trained with the autoencoder
-/// so that what decides the reward enters the code, and not used afterwards.
+/// The reward of a frame from its joints and the code of another frame of the same episode:
+/// trained with the autoencoder so that what decides the reward enters the code, and not used
+/// afterwards.
 pub struct FrameReward {
     mlp: Mlp,
 }
