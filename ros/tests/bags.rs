@@ -93,7 +93,7 @@ fn what_is_played_is_recorded_byte_for_byte_and_in_its_rhythm() {
         original.to_str().unwrap(),
         "--keep-stamps",
         "--delay-s",
-        "2",
+        "4",
         "--domain",
         "31",
         "--localhost",
@@ -157,7 +157,7 @@ fn stamps_move_to_now_and_the_rate_is_kept() {
         "--topic",
         "camera/image_raw",
         "--delay-s",
-        "2",
+        "4",
     ];
     let played = Latco::run(
         &[&play[..], &["--domain", "32", "--localhost", "--json"]].concat(),

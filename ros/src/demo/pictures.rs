@@ -25,6 +25,8 @@ struct Shown<'a> {
     step: usize,
     /// Control periods of the plan that are shown.
     length: usize,
+    /// The step at which the episode was solved, if the plan reaches that far.
+    solved_at: Option<usize>,
 }
 
 /// Draws all three; gives remarks for the report.
@@ -37,7 +39,11 @@ pub(super) fn draw(
     let mut remarks = Vec::new();
     let shown = choose(trace, report).context("there is no plan to show: no image led to one")?;
     let episode = shown.tick.episode.map_or("?".to_owned(), |e| e.to_string());
-    let title = format!("episode {episode}, the plan made at step {}", shown.step);
+    let step = shown.step;
+    let title = match shown.solved_at {
+        Some(at) => format!("episode {episode}: the plan made at step {step}; solved at step {at}"),
+        None => format!("episode {episode}: the plan made at step {step}"),
+    };
     remarks.push(film(folder, bundle, trace, &shown, &title)?);
     curves(folder, cold(trace, &shown), &episode)?;
     histogram(folder, trace, report)?;
@@ -89,6 +95,7 @@ fn choose<'a>(trace: &'a RunTrace, report: &Report) -> Option<Shown<'a>> {
         };
         if best.as_ref().is_none_or(|(best, _)| worth > *best) {
             let length = ahead.map_or(steps, |ahead| (ahead + 3).min(steps));
+            let solved_at = ahead.map(|ahead| step + ahead);
             best = Some((
                 worth,
                 Shown {
@@ -96,6 +103,7 @@ fn choose<'a>(trace: &'a RunTrace, report: &Report) -> Option<Shown<'a>> {
                     plan,
                     step,
                     length,
+                    solved_at,
                 },
             ));
         }

@@ -170,6 +170,8 @@ pub fn run(
         scale,
         lead_ns: lead * period_ns,
         episode: None,
+        episode_began_ns: i64::MIN,
+        previous_episode: None,
         first_words: true,
     };
     let fault = reporter.watch(&requests, stop);
@@ -264,6 +266,9 @@ struct Reporter {
     /// From an image's stamp to the first new action of its plan, ns.
     lead_ns: i64,
     episode: Option<i64>,
+    /// When it began, ns, and the one before: an image from before belongs to that.
+    episode_began_ns: i64,
+    previous_episode: Option<i64>,
     first_words: bool,
 }
 
@@ -312,7 +317,9 @@ impl Reporter {
             }
             Request::Episode(episode) => {
                 runtime.new_episode();
-                self.episode = Some(*episode);
+                self.previous_episode = self.episode.replace(*episode);
+                // A mark may come a little after the image that it belongs to.
+                self.episode_began_ns = super::stamp::now_ns() - self.trace.period_ns / 2;
                 self.summary.resets += 1;
                 tracing::info!(episode, "episode begins");
             }
@@ -378,7 +385,11 @@ impl Reporter {
             tracing::info!("the first plan is made");
         }
         self.trace.push(TickTrace {
-            episode: self.episode,
+            episode: if record.stamp.0 >= self.episode_began_ns {
+                self.episode
+            } else {
+                self.previous_episode
+            },
             stamp_ns: record.stamp.0,
             received_ns: record.taken.0,
             belief_ms: record.tick.belief_time.as_secs_f64() * 1e3,

@@ -83,8 +83,10 @@ struct Ends {
     commands: Receiver<Command>,
 }
 
-/// Time between a reset and the first image of the episode: marks and images travel on different topics, and the
-/// mark must be there first.
+/// Time between the last image and the mark of the next episode. Marks and images travel on different topics: without
+/// it a controller that still plans would take the last image for the first of the new episode.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Time between the mark and the first image, for the same reason.
 const SETTLE: Duration = Duration::from_millis(100);
 
 /// Runs the robot until its episodes are done or a stop is asked for. `progress` is called as each episode ends.
@@ -206,6 +208,10 @@ impl Simulation {
         after_success: usize,
         stop: &Stop,
     ) -> Option<EpisodeResult> {
+        self.follower.reset(stamp::now_ns());
+        if stop.wait(PAUSE) {
+            return None;
+        }
         self.robot.reset(seed);
         self.follower.reset(stamp::now_ns());
         self.ends.episode.send(Int64 {
