@@ -27,6 +27,8 @@ pub struct Report {
     pub plan_ms_p50: Option<f64>,
     /// Time of planning, ms.
     pub plan_ms_p99: Option<f64>,
+    /// Why the planner stopped, and how often.
+    pub stop_causes: Value,
     /// Iterations per plan.
     pub iterations_p50: Option<f64>,
     /// The most iterations of a plan.
@@ -100,6 +102,7 @@ impl Report {
             plans: count(&controller, "plans")?,
             plan_ms_p50: quantile(&plan_ms, 0.5),
             plan_ms_p99: quantile(&plan_ms, 0.99),
+            stop_causes: controller["stop_causes"].clone(),
             iterations_p50: quantile(&iterations, 0.5),
             iterations_max: quantile(&iterations, 1.0),
             stamp_to_command_ms_p50: quantile(&latency, 0.5),
@@ -122,6 +125,14 @@ impl Report {
         })
     }
 
+    fn stops(&self) -> String {
+        let causes = self.stop_causes.as_object().into_iter().flatten();
+        causes
+            .map(|(cause, count)| format!("{cause} {count}"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
     /// Rows of the table.
     fn rows(&self) -> Vec<(&'static str, String)> {
         let ms = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.1} ms"));
@@ -132,6 +143,7 @@ impl Report {
                 format!("{} of {}", self.successes, self.episodes),
             ),
             ("plans", format!("{} by {}", self.plans, self.planner)),
+            ("the planner stopped by", self.stops()),
             ("planning, median", ms(self.plan_ms_p50)),
             ("planning, p99", ms(self.plan_ms_p99)),
             ("iterations per plan, median", whole(self.iterations_p50)),

@@ -355,6 +355,11 @@ impl Reporter {
         }
         let plan = record.tick.plan.map(|report| {
             self.summary.plans += 1;
+            *self
+                .summary
+                .stop_causes
+                .entry(report.stop.name())
+                .or_default() += 1;
             self.summary.failed_plans += u64::from(!report.stop.was_successful());
             let missed =
                 record.done.0 > record.stamp.0.saturating_add(self.lead_ns) && self.lead_ns > 0;

@@ -1,5 +1,6 @@
 //! The heartbeat: `~/status`, and the figures of a run.
 
+use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 use latco_bag::messages::{DiagnosticStatus, KeyValue};
@@ -32,6 +33,8 @@ pub struct RunSummary {
     pub plans: u64,
     /// Solves that failed; the plan before, shifted, was followed.
     pub failed_plans: u64,
+    /// Why the planner stopped, and how often.
+    pub stop_causes: BTreeMap<&'static str, u64>,
     /// Time of planning, ms.
     pub plan_ms_p50: Option<f64>,
     /// Time of planning, ms.
