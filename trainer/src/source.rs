@@ -24,11 +24,11 @@ pub struct Source {
     pub problems: Vec<String>,
 }
 
-/// Reads bags for a configuration.
+/// Reads bags for a configuration; `recent` are those drawn more often in training.
 ///
 /// # Errors
 /// See [`DataError`].
-pub fn read(bags: &[PathBuf], config: &FitConfig) -> Result<Source, DataError> {
+pub fn read(bags: &[PathBuf], recent: &[PathBuf], config: &FitConfig) -> Result<Source, DataError> {
     let robot = latco_envs::make(&config.data.task, ANY_IMAGE_SIZE).ok();
     let period = match (config.data.control_period_s, &robot) {
         (period, _) if period > 0.0 => period,
@@ -56,8 +56,21 @@ pub fn read(bags: &[PathBuf], config: &FitConfig) -> Result<Source, DataError> {
         ..LoadOptions::default()
     };
     let data = load(bags, &options)?;
-    let problems = data.problems();
-    let (train, held_out) = split(&data, config.held_out);
+    let mut problems = data.problems();
+    let (mut train, mut held_out) = split(&data, config.held_out);
+    if !recent.is_empty() {
+        let options = LoadOptions {
+            image_size: Some((data.width as u32, data.height as u32)),
+            joint_names: Some(data.joint_names.clone()),
+            ..options
+        };
+        let data = load(recent, &options)?;
+        problems.extend(data.problems());
+        let (recent_train, recent_held_out) = split(&data, config.held_out);
+        train.append(&recent_train);
+        train.recent_episodes = recent_train.episodes();
+        held_out.append(&recent_held_out);
+    }
     let mut facts = DataFacts {
         task: config.data.task.clone(),
         control_period_s: period,

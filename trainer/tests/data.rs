@@ -142,10 +142,7 @@ fn what_cannot_be_collected_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("bags");
     for (arguments, expected) in [
-        (
-            ["--task", "reach", "--policy", "planner"],
-            "not supported yet",
-        ),
+        (["--task", "reach", "--policy", "planner"], "--bundle"),
         (["--task", "fly", "--policy", "mixed"], "reach"),
     ] {
         let begin = ["collect", "--episodes", "1", "--out", path(&out)];

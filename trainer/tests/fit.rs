@@ -117,6 +117,7 @@ fn go(
         out: out.to_owned(),
         resume,
         seed: 3,
+        base: None,
         stop: &stop,
     };
     run(
@@ -146,6 +147,43 @@ fn a_run_stopped_after_every_step_equals_an_uninterrupted_one() {
     assert_eq!(found.average, expected.average);
     let losses = |folder: &Folder| std::fs::read_to_string(folder.0.join("losses.csv")).unwrap();
     assert_eq!(losses(&parts), losses(&whole));
+}
+
+#[test]
+fn a_run_goes_on_from_another_with_recent_episodes() {
+    let mut data = episodes(4, 10, 32);
+    let (first, second) = (Folder::new("first"), Folder::new("second"));
+    let base = go(TWO_STAGE, &first.0, false, false, &data).unwrap();
+    data.0.append(&episodes(2, 10, 32).0);
+    data.0.recent_episodes = 2;
+    let from = |config: &str, base: &Checkpoint| {
+        let options = RunOptions {
+            out: second.0.clone(),
+            resume: false,
+            seed: 3,
+            base: Some(base),
+            stop: &AtomicBool::new(false),
+        };
+        run(
+            &FitConfig::parse(config).unwrap(),
+            &data.1,
+            &data.0,
+            &options,
+        )
+    };
+    let message = from(&TWO_STAGE.replace("deter = 8", "deter = 9"), &base)
+        .unwrap_err()
+        .to_string();
+    assert!(message.contains("model: expected"), "{message}");
+    let mut stopped = base.clone();
+    stopped.stage = Stage::World;
+    let message = from(TWO_STAGE, &stopped).unwrap_err().to_string();
+    assert!(message.contains("expected a finished run"), "{message}");
+
+    let refined = from(TWO_STAGE, &base).unwrap();
+    assert_eq!(refined.stage, Stage::Done);
+    assert_eq!(refined.autoencoder, base.autoencoder);
+    assert_ne!(refined.params, base.params);
 }
 
 #[test]

@@ -2,10 +2,15 @@
 
 use crate::time::{Clock, Time};
 
+/// Factor on the estimate when an iteration was refused. Nothing is measured then, and an estimate
+/// that stays above the whole budget would refuse for ever.
+const AFTER_REFUSAL: f64 = 0.7;
+
 /// Predicts how long iterations take.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct IterationTimer {
-    /// Estimate in seconds; rises at once, falls slowly.
+    /// Estimate in seconds; rises at once, falls slowly with every iteration and faster with every
+    /// refusal, so that one slow iteration does not stop all later plans.
     estimate_s: f64,
     began: Option<Time>,
 }
@@ -13,12 +18,16 @@ pub(super) struct IterationTimer {
 impl IterationTimer {
     /// Whether an iteration begun now would end after `deadline`, with half as much again in
     /// reserve for what follows the last one. Without a deadline: never.
-    pub(super) fn would_overrun(&self, deadline: Option<Time>, clock: &dyn Clock) -> bool {
+    pub(super) fn would_overrun(&mut self, deadline: Option<Time>, clock: &dyn Clock) -> bool {
         let Some(deadline) = deadline else {
             return false;
         };
         let left_s = deadline.seconds_since(clock.now());
-        left_s <= 0.0 || left_s < 1.5 * self.estimate_s
+        let refused = left_s <= 0.0 || left_s < 1.5 * self.estimate_s;
+        if refused {
+            self.estimate_s *= AFTER_REFUSAL;
+        }
+        refused
     }
 
     /// An iteration begins.
@@ -69,13 +78,32 @@ mod tests {
         assert!(!timer.would_overrun(None, &clock));
 
         // One slow iteration makes it careful at once, fast ones hopeful again only slowly.
+        let left = |clock: &HandClock| Some(clock.now() + Duration::from_millis(25));
         iterate(&mut timer, 20);
-        assert!(timer.would_overrun(Some(clock.now() + Duration::from_millis(25)), &clock));
         iterate(&mut timer, 4);
-        assert!(timer.would_overrun(Some(clock.now() + Duration::from_millis(25)), &clock));
+        assert!(timer.would_overrun(left(&clock), &clock));
         for _ in 0..20 {
             iterate(&mut timer, 4);
         }
-        assert!(!timer.would_overrun(Some(clock.now() + Duration::from_millis(25)), &clock));
+        assert!(!timer.would_overrun(left(&clock), &clock));
+    }
+
+    #[test]
+    fn one_very_slow_iteration_does_not_stop_all_later_plans() {
+        let clock = HandClock(Cell::new(Time(0)));
+        let mut timer = IterationTimer::default();
+        timer.begin(&clock);
+        clock.0.set(Time(1_000_000_000));
+        timer.end(&clock);
+        let refused = (0..)
+            .take_while(|_| {
+                let deadline = Some(clock.now() + Duration::from_millis(60));
+                timer.would_overrun(deadline, &clock)
+            })
+            .count();
+        assert!(
+            (1..=10).contains(&refused),
+            "{refused} plans without an iteration"
+        );
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
 use latco_trainer::export::export;
-use latco_trainer::fit::checkpoint::Stage;
+use latco_trainer::fit::checkpoint::{Checkpoint, Stage};
 use latco_trainer::fit::config::FitConfig;
 use latco_trainer::fit::run::{RunError, RunOptions, run as train};
 use latco_trainer::report::{Report, gates};
@@ -22,6 +22,13 @@ pub(crate) struct Args {
     /// Bags, or folders of bags.
     #[arg(long, required = true, num_args = 1..)]
     data: Vec<PathBuf>,
+    /// More bags, of which `training.recent_share` of every batch is drawn: what the planner did
+    /// with the model of --from.
+    #[arg(long, num_args = 1.., requires = "from")]
+    recent: Vec<PathBuf>,
+    /// Folder of a finished run of the same model to start from; its autoencoder is kept.
+    #[arg(long)]
+    from: Option<PathBuf>,
     /// Training configuration, e.g. `configs/train/reach.toml`.
     #[arg(long)]
     config: PathBuf,
@@ -47,7 +54,17 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         signal_hook::flag::register(signal, stop.clone()).context("catching signals")?;
     }
     tracing::info!("reading bags");
-    let source = source::read(&args.data, &config)?;
+    let mut source = source::read(&args.data, &args.recent, &config)?;
+    let base = match &args.from {
+        None => None,
+        Some(folder) => {
+            let base = Checkpoint::load(folder).map_err(|e| BadInput::new(e.to_string()))?;
+            // The weights were learned with these.
+            source.facts.joints_mean.clone_from(&base.facts.joints_mean);
+            source.facts.joints_std.clone_from(&base.facts.joints_std);
+            Some(base)
+        }
+    };
     for problem in &source.problems {
         tracing::warn!("{problem}");
     }
@@ -63,6 +80,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         out: args.out.clone(),
         resume: args.resume,
         seed: args.seed,
+        base: base.as_ref(),
         stop: &stop,
     };
     let checkpoint =

@@ -16,7 +16,7 @@ use clap::Subcommand;
 /// What to do.
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Drives a simulated robot with a scripted policy and records bags.
+    /// Drives a simulated robot with a scripted policy or the planner and records bags.
     Collect(collect::Args),
     /// Makes bags from npz episodes in the layout of PlaNet, Dreamer and LatCo.
     Import(import::Args),

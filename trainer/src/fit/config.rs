@@ -130,6 +130,8 @@ pub struct TrainingConfig {
     pub clip: f64,
     /// Share of the sequences that begin where an episode begins.
     pub at_start: f64,
+    /// Share of the sequences drawn from the recent bags (`--recent`), if there are any.
+    pub recent_share: f64,
     /// Weight of the KL divergence.
     pub kl_weight: f64,
     /// Share of the KL gradient that goes to the prior; 0 for the plain divergence.
@@ -270,6 +272,7 @@ impl FitConfig {
             epsilon: s.number("epsilon", pick_real(1e-8, 1e-4), 0.0..=1.0),
             clip: s.number("clip", pick_real(20.0, 1000.0), 1e-6..=1e9),
             at_start: s.number("at_start", pick_real(0.25, 0.0), 0.0..=1.0),
+            recent_share: s.number("recent_share", 0.5, 0.0..=1.0),
             kl_weight: s.number("kl_weight", 1.0, 0.0..=1e6),
             kl_balance: s.number("kl_balance", pick_real(0.8, 0.0), 0.0..=1.0),
             free_nats: s.number("free_nats", pick_real(0.5, 3.0), 0.0..=1e6),

@@ -16,6 +16,8 @@ pub struct Frames {
     pub action_width: usize,
     /// First frame of every episode, and the number of frames at the end.
     pub starts: Vec<usize>,
+    /// How many of the last episodes are recent ones, which are drawn more often.
+    pub recent_episodes: usize,
     /// RGB, `[frames, height, width, 3]`.
     pub images: Vec<u8>,
     /// `[frames, joints_width]`, raw.
@@ -61,6 +63,25 @@ impl Frames {
         self.actions.extend_from_slice(actions);
         self.rewards.extend_from_slice(rewards);
         self.starts.push(self.rewards.len());
+    }
+
+    /// Adds all episodes of frames of the same shape.
+    ///
+    /// # Panics
+    /// If image, joint or action widths differ.
+    pub fn append(&mut self, other: &Self) {
+        for episode in 0..other.episodes() {
+            let range = other.range(episode);
+            let part = |values: &'_ [f32], width: usize| {
+                values[range.start * width..range.end * width].to_vec()
+            };
+            self.push(
+                &other.images[range.start * other.pixels()..range.end * other.pixels()],
+                &part(&other.joints, other.joints_width),
+                &part(&other.actions, other.action_width),
+                &other.rewards[range.clone()],
+            );
+        }
     }
 
     /// Bytes of one image.
@@ -169,19 +190,24 @@ pub fn normals(count: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
 }
 
 /// First frames of `batch` sequences of `length` frames. A fraction begins at an episode's start,
-/// where a belief starts in use; the others anywhere.
+/// where a belief starts in use; the others anywhere. The share `recent` comes from the recent
+/// episodes, if there are any.
 pub fn sequence_starts(
     frames: &Frames,
     batch: usize,
     length: usize,
     at_start: f64,
+    recent: f64,
     rng: &mut ChaCha8Rng,
 ) -> Vec<usize> {
-    let usable: Vec<usize> = (0..frames.episodes())
+    let first_recent = frames.episodes() - frames.recent_episodes;
+    let (new, old): (Vec<usize>, Vec<usize>) = (0..frames.episodes())
         .filter(|e| frames.range(*e).len() >= length)
-        .collect();
+        .partition(|e| *e >= first_recent);
     (0..batch)
         .map(|_| {
+            let from_new = old.is_empty() || (!new.is_empty() && rng.random::<f64>() < recent);
+            let usable = if from_new { &new } else { &old };
             let range = frames.range(usable[rng.random_range(0..usable.len())]);
             let slack = range.len() - length;
             if slack == 0 || rng.random::<f64>() < at_start {

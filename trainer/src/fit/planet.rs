@@ -55,7 +55,14 @@ impl Step<'_> {
         } = *self;
         let mut rng = step_rng(self.seed, STAGE, step);
         let (batch, length) = (training.batch, training.sequence);
-        let starts = sequence_starts(frames, batch, length, training.at_start, &mut rng);
+        let starts = sequence_starts(
+            frames,
+            batch,
+            length,
+            training.at_start,
+            training.recent_share,
+            &mut rng,
+        );
         let order: Vec<usize> = (0..length)
             .flat_map(|t| starts.iter().map(move |s| s + t))
             .collect();

@@ -29,6 +29,8 @@ pub struct RunOptions<'a> {
     pub resume: bool,
     /// The same seed gives the same weights.
     pub seed: u64,
+    /// A finished run whose weights the world model starts from; its autoencoder is kept as it is.
+    pub base: Option<&'a Checkpoint>,
     /// Set from outside to save and stop.
     pub stop: &'a AtomicBool,
 }
@@ -50,6 +52,9 @@ pub enum RunError {
         /// What differs.
         differs: Vec<&'static str>,
     },
+    /// The run to start from is not finished, or is about another model.
+    #[error("cannot start from that run:\n  {}", .0.join("\n  "))]
+    Base(Vec<String>),
     /// Data and configuration do not fit.
     #[error("the data do not fit the configuration:\n  {}", .0.join("\n  "))]
     Data(Vec<String>),
@@ -153,6 +158,20 @@ fn start(
         }
         (false, false) => {}
     }
+    if let Some(base) = options.base {
+        check_base(base, config, facts)?;
+        std::fs::create_dir_all(&folder)?;
+        let params = base.world_params().clone();
+        let mut checkpoint = Checkpoint::start(
+            config.clone(),
+            options.seed,
+            facts.clone(),
+            Stage::World,
+            params,
+        );
+        checkpoint.autoencoder = base.autoencoder.clone();
+        return Ok(checkpoint);
+    }
     std::fs::create_dir_all(&folder)?;
     let (stage, params) = match config.recipe {
         Recipe::TwoStage => {
@@ -174,6 +193,51 @@ fn start(
         stage,
         params,
     ))
+}
+
+/// Whether the weights of a run can be gone on with under another configuration and data.
+fn check_base(base: &Checkpoint, config: &FitConfig, facts: &DataFacts) -> Result<(), RunError> {
+    let mut found = Vec::new();
+    if base.stage != Stage::Done {
+        found.push("stage: expected a finished run, found one that was stopped".to_owned());
+    }
+    let mut differ = |what: &str, expected: String, is: String| {
+        if expected != is {
+            found.push(format!(
+                "{what}: expected {expected} as in that run, found {is}"
+            ));
+        }
+    };
+    let text = |value: &dyn std::fmt::Debug| format!("{value:?}");
+    differ("recipe", text(&base.config.recipe), text(&config.recipe));
+    differ("model", text(&base.config.model), text(&config.model));
+    if config.recipe == Recipe::TwoStage {
+        differ(
+            "autoencoder sizes",
+            text(&keypoint_sizes(&base.config, &base.facts)),
+            text(&keypoint_sizes(config, facts)),
+        );
+    }
+    differ(
+        "joints",
+        text(&base.facts.joint_names),
+        text(&facts.joint_names),
+    );
+    differ(
+        "action scale",
+        text(&base.facts.action_scale),
+        text(&facts.action_scale),
+    );
+    differ(
+        "control period in s",
+        text(&base.facts.control_period_s),
+        text(&facts.control_period_s),
+    );
+    if found.is_empty() {
+        Ok(())
+    } else {
+        Err(RunError::Base(found))
+    }
 }
 
 /// Settings of the optimiser in one stage.

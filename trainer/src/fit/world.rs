@@ -78,7 +78,14 @@ pub fn step(
     let mut rng = step_rng(seed, STAGE, step);
     let (batch, length) = (training.batch, training.sequence);
     let frames = rows.frames;
-    let starts = sequence_starts(frames, batch, length, training.at_start, &mut rng);
+    let starts = sequence_starts(
+        frames,
+        batch,
+        length,
+        training.at_start,
+        training.recent_share,
+        &mut rng,
+    );
     let count = batch * length;
     let na = frames.action_width;
     let mut embed = Vec::with_capacity(count * sizes.core.embed);
