@@ -191,6 +191,10 @@ pub struct LatcoSection {
     pub iterations_warm: u32,
     /// Plans started from different noise when there is no previous one; the best is kept.
     pub starts: u32,
+    /// While a warm plan's predicted return is below this, one more plan is made from noise in the
+    /// same tick, and the better of both is gone on with: a sparse reward that the first start
+    /// missed is found by a later one. 0 switches this off.
+    pub restart_below_return: f64,
     /// Initial multiplier of the dynamics, lambda_0.
     pub dynamics_multiplier: f64,
     /// Initial multiplier of the action limits, nu_0.
@@ -220,6 +224,7 @@ impl Default for LatcoSection {
             iterations_cold: 50,
             iterations_warm: 20,
             starts: 1,
+            restart_below_return: 1.0,
             dynamics_multiplier: 1.0,
             action_multiplier: 1.0,
             tolerance: 1e-4,

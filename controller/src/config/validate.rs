@@ -148,6 +148,12 @@ fn check_planner(planner: &PlannerSection, check: &mut Check<'_>) {
     check.at_least("planner.latco.iterations_cold", latco.iterations_cold, 1);
     check.at_least("planner.latco.iterations_warm", latco.iterations_warm, 1);
     check.within("planner.latco.starts", f64::from(latco.starts), 1.0, 64.0);
+    check.within(
+        "planner.latco.restart_below_return",
+        latco.restart_below_return,
+        0.0,
+        1e6,
+    );
     check.at_least("planner.latco.stall_iterations", latco.stall_iterations, 1);
     check.at_least(
         "planner.latco.rollout_every_iterations",

@@ -294,16 +294,7 @@ impl Planner for LatcoPlanner {
             self.consider(request.state, 0, &mut best, solution)
         });
         let outcome = match base {
-            Some(Ok(_)) => self.refine(
-                request,
-                0,
-                self.settings.iterations_warm,
-                clock,
-                began,
-                &mut best,
-                solution,
-                trace,
-            ),
+            Some(Ok(_)) => self.plan_warm(request, clock, began, &mut best, solution, trace),
             Some(Err(_)) => Outcome {
                 stop: StopCause::ModelFailed,
                 iterations: 0,
@@ -339,6 +330,39 @@ impl Planner for LatcoPlanner {
 }
 
 impl LatcoPlanner {
+    /// Goes on with the shifted plan; while it promises next to nothing, against a fresh start.
+    fn plan_warm(
+        &mut self,
+        request: &PlanRequest<'_>,
+        clock: &dyn Clock,
+        began: Time,
+        best: &mut Best,
+        solution: &mut Solution,
+        trace: &mut PlanTrace,
+    ) -> Outcome {
+        let limit = self.settings.iterations_warm;
+        let warm = self.refine(request, 0, limit, clock, began, best, solution, trace);
+        let is_poor = f64::from(best.predicted_return) < self.settings.restart_below_return;
+        if !is_poor || warm.stop == StopCause::TimeBudget {
+            return warm;
+        }
+        self.kept.copy_from(&self.iterate);
+        self.start_cold(request.state);
+        let limit = self.settings.iterations_cold;
+        let mut fresh = self.refine(request, 1, limit, clock, began, best, solution, trace);
+        let iterations = warm.iterations + fresh.iterations;
+        let is_better = fresh.stop.was_successful()
+            && (!warm.stop.was_successful() || fresh.final_return > warm.final_return);
+        if !is_better {
+            self.iterate.copy_from(&self.kept);
+            fresh = warm;
+        }
+        Outcome {
+            iterations,
+            ..fresh
+        }
+    }
+
     /// All starts one after the other; the iterate of the best is kept for the next plan.
     fn plan_cold(
         &mut self,
