@@ -3,3 +3,4 @@
 pub(crate) mod cholesky;
 pub(crate) mod packed;
 pub(crate) mod vector;
+mod wide;

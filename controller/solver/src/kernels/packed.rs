@@ -1,5 +1,6 @@
 //! A constant matrix packed once, so that a product with few rows reads it in order.
 
+use super::wide;
 use crate::Scalar;
 
 /// Columns of a panel: they stay in vector registers while a product runs down the panel.
@@ -70,7 +71,7 @@ impl<'a, S: Scalar> Packed<'a, S> {
     }
 
     /// `y += x B` for `count` rows: row `i` of `x` begins at `i * x_stride`, of `y` at
-    /// `i * y_stride`.
+    /// `i * y_stride`. The same bits with and without wide registers.
     #[inline]
     pub(crate) fn add_product(
         &self,
@@ -80,9 +81,21 @@ impl<'a, S: Scalar> Packed<'a, S> {
         y: &mut [S],
         y_stride: usize,
     ) {
-        if self.inner == 0 {
-            return;
+        if self.inner > 0 {
+            wide::add_product(self, count, x, x_stride, y, y_stride);
         }
+    }
+
+    /// [`Self::add_product`] of a matrix with rows, compiled into its caller.
+    #[inline(always)]
+    pub(super) fn add_product_here(
+        &self,
+        count: usize,
+        x: &[S],
+        x_stride: usize,
+        y: &mut [S],
+        y_stride: usize,
+    ) {
         for (p, panel) in self.panels.chunks_exact(self.inner * PANEL).enumerate() {
             let first = p * PANEL;
             let width = PANEL.min(self.columns - first);
