@@ -26,7 +26,7 @@ pub struct IterationTrace {
     pub dynamics_multiplier_max: f32,
     /// Mean multiplier of the actions, nu (LatCo).
     pub action_multiplier_mean: f32,
-    /// Sum of the rewards of the planned states: what the plan promises (LatCo), or the mean
+    /// Sum of the rewards to expect in the planned states, each within 0..1 (LatCo), or the mean
     /// return of the elites (CEM).
     pub planned_reward: f32,
     /// Clipped return of the plan's actions rolled out through the model; NaN where it was not

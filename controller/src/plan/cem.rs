@@ -1,10 +1,10 @@
 //! CEM: the cross-entropy method over action sequences (Rybkin et al. 2021, appendix D).
 
-use latco_models::{Bundle, Rollout};
+use latco_models::{Bundle, RewardKind, Rollout};
 
 use super::budget::IterationTimer;
 use super::noise::Noise;
-use super::rollout::{ActionRollout, clip};
+use super::rollout::{ActionRollout, clip, expected_reward};
 use super::{PlanReport, PlanRequest, PlanSizes, Planner, Solution, StopCause};
 use crate::config::{CemSection, Config};
 use crate::controller::SetupError;
@@ -28,6 +28,9 @@ pub struct CemPlanner {
     mean: Vec<f32>,
     /// `[H, na]`
     std: Vec<f32>,
+    reward_kind: RewardKind,
+    /// Return of each sample.
+    returns: Vec<f32>,
     /// Sample numbers, the best first.
     order: Vec<u32>,
     clipped: Vec<f32>,
@@ -50,6 +53,8 @@ impl CemPlanner {
             timer: IterationTimer::default(),
             mean: vec![0.0; len],
             std: vec![0.0; len],
+            reward_kind: bundle.manifest().reward.kind,
+            returns: vec![0.0; settings.samples as usize],
             order: vec![0; settings.samples as usize],
             clipped: vec![0.0; len],
             has_previous: false,
@@ -90,9 +95,14 @@ impl CemPlanner {
         }
     }
 
-    /// Puts the best samples first; returns whether any return is finite.
+    /// Returns of all samples, and the best first; says whether any return is finite.
     fn rank(&mut self) -> bool {
-        let returns = self.samples.returns();
+        let (kind, horizon) = (self.reward_kind, self.sizes.horizon);
+        let rewards = self.samples.rewards().chunks_exact(horizon);
+        for (value, rewards) in self.returns.iter_mut().zip(rewards) {
+            *value = rewards.iter().map(|r| expected_reward(kind, *r)).sum();
+        }
+        let returns = &self.returns;
         for (number, place) in self.order.iter_mut().enumerate() {
             *place = number as u32;
         }
@@ -121,7 +131,7 @@ impl CemPlanner {
         let share = 1.0 / elites as f32;
         let min_std = self.settings.min_std as f32;
         let mean_return = (self.order[..elites].iter())
-            .map(|&number| share * self.samples.returns()[number as usize])
+            .map(|&number| share * self.returns[number as usize])
             .sum();
         let actions = self.samples.action_mut();
         self.mean.fill(0.0);
@@ -186,13 +196,15 @@ impl Planner for CemPlanner {
             }
             report.iterations += 1;
             let first = self.order[0] as usize;
-            let value = self.samples.returns()[first];
+            let value = self.returns[first];
             if value > best {
                 best = value;
                 report.best_iteration = report.iterations;
                 let (len, horizon) = (self.mean.len(), self.sizes.horizon);
                 let rewards = &self.samples.rewards()[first * horizon..][..horizon];
-                solution.rewards.copy_from_slice(rewards);
+                for (reward, output) in solution.rewards.iter_mut().zip(rewards) {
+                    *reward = expected_reward(self.reward_kind, *output);
+                }
                 let actions = &self.samples.action_mut()[first * len..][..len];
                 solution.actions.copy_from_slice(actions);
             }

@@ -5,7 +5,7 @@
 //! control periods. What is executed is the best candidate by its clipped open-loop return (see
 //! [`super::rollout`]): the shifted plan itself, every few iterates, and the last.
 
-use latco_models::{Bundle, RunError};
+use latco_models::{Bundle, RewardKind, RunError};
 use latco_solver::{
     BlockTridiagonal, Dims, Multipliers, Plan as SolverPlan, Quantity, Reduced, Settings, Solver,
     StepError, StepReport,
@@ -14,7 +14,7 @@ use latco_solver::{
 use super::budget::IterationTimer;
 use super::model::OnnxModel;
 use super::noise::Noise;
-use super::rollout::{ActionRollout, clip};
+use super::rollout::{ActionRollout, clip, expected_reward};
 use super::{PlanReport, PlanRequest, PlanSizes, Planner, Solution, StopCause};
 use crate::config::{Config, LatcoSection, SolverKind};
 use crate::controller::SetupError;
@@ -26,6 +26,7 @@ pub struct LatcoPlanner {
     settings: LatcoSection,
     sizes: PlanSizes,
     action_limit: f32,
+    reward_kind: RewardKind,
     model: OnnxModel,
     solver: AnySolver,
     rollout: ActionRollout,
@@ -99,6 +100,7 @@ impl LatcoPlanner {
         };
         Ok(Self {
             action_limit: manifest.action.limit,
+            reward_kind: manifest.reward.kind,
             model: OnnxModel::new(bundle, sizes)?,
             solver: AnySolver::new(settings.solver, dims, solver_settings)?,
             rollout: ActionRollout::new(bundle, sizes)?,
@@ -245,7 +247,9 @@ impl LatcoPlanner {
                 dynamics_multiplier_mean: mean(&self.iterate.dynamics),
                 dynamics_multiplier_max: report.dynamics_multiplier_max as f32,
                 action_multiplier_mean: mean(&self.iterate.action_limits),
-                planned_reward: report.reward_sum as f32,
+                planned_reward: (self.solver.rewards().iter())
+                    .map(|r| expected_reward(self.reward_kind, *r))
+                    .sum(),
                 rollout_return,
             });
             if let Some(cause) = ended {
@@ -474,6 +478,14 @@ impl AnySolver {
                 Self::BlockTridiagonal(Solver::new_in(dims, settings, arena)?)
             }
         })
+    }
+
+    /// Outputs of the reward head at the last iterate, `[H]`.
+    fn rewards(&self) -> &[f32] {
+        match self {
+            Self::Reduced(solver) => solver.rewards(),
+            Self::BlockTridiagonal(solver) => solver.rewards(),
+        }
     }
 
     fn reset(&mut self) {

@@ -1,17 +1,27 @@
 //! What a plan's actions are worth: clipped to their limits and rolled out through the prior.
 
-use latco_models::{Bundle, BundleError, Dynamics, Rollout, RunError};
+use latco_models::{Bundle, BundleError, Dynamics, RewardKind, Rollout, RunError};
 
 use super::PlanSizes;
 
+/// The reward to expect where the reward head says `output`, within 0..1.
+pub(super) fn expected_reward(kind: RewardKind, output: f32) -> f32 {
+    match kind {
+        RewardKind::Regression => output.clamp(0.0, 1.0),
+        RewardKind::BernoulliLogit => 1.0 / (1.0 + (-output).exp()),
+    }
+}
+
 /// Rolls one action sequence at a time.
 ///
-/// The value of a plan is the sum of the predicted rewards of this rollout, each clipped to 0..1:
-/// unlike the planned states of a collocation that is still relaxed, it is what the model says
-/// these actions lead to.
+/// The value of a plan is the sum of the rewards to expect in this rollout: unlike the planned
+/// states of a collocation that is still relaxed, it is what the model says these actions lead to.
+/// With a logit as reward head it also orders plans that are all far from the reward.
 pub(super) struct ActionRollout {
     rollout: Rollout,
     prior: Dynamics,
+    kind: RewardKind,
+    rewards: Vec<f32>,
     state_size: usize,
     action_size: usize,
 }
@@ -21,6 +31,8 @@ impl ActionRollout {
         Ok(Self {
             rollout: bundle.rollout(1)?,
             prior: bundle.dynamics(1)?,
+            kind: bundle.manifest().reward.kind,
+            rewards: vec![0.0; sizes.horizon],
             state_size: sizes.state,
             action_size: sizes.action,
         })
@@ -32,7 +44,10 @@ impl ActionRollout {
         self.rollout.state_mut().copy_from_slice(state);
         self.rollout.action_mut().copy_from_slice(actions);
         self.rollout.run()?;
-        let value = self.rollout.returns()[0];
+        for (reward, output) in self.rewards.iter_mut().zip(self.rollout.rewards()) {
+            *reward = expected_reward(self.kind, *output);
+        }
+        let value: f32 = self.rewards.iter().sum();
         Ok(if value.is_finite() {
             value
         } else {
@@ -40,9 +55,9 @@ impl ActionRollout {
         })
     }
 
-    /// Rewards of the last evaluation, `[H]`.
+    /// Rewards to expect in the last evaluation, `[H]`.
     pub(super) fn rewards(&self) -> &[f32] {
-        self.rollout.rewards()
+        &self.rewards
     }
 
     /// Prior steps: with row `from` of `states` `[H + 1, n]` given, writes the rows after it under
