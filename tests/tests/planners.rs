@@ -10,8 +10,8 @@ use latco_controller::plan::{
 use latco_controller::time::FrozenClock;
 use latco_controller::trace::PlanTrace;
 use latco_controller::{Clock, Config, Time};
-use latco_export::{RandomSpec, write_random_bundle};
-use latco_models::Bundle;
+use latco_export::{RandomSpec, golden, random_weights, write_bundle};
+use latco_models::{Bundle, RewardKind};
 
 struct Bench {
     planner: Box<dyn Planner>,
@@ -23,6 +23,10 @@ struct Bench {
 
 impl Bench {
     fn new(change: impl FnOnce(&mut Config)) -> Self {
+        Self::with_reward(RewardKind::Regression, change)
+    }
+
+    fn with_reward(kind: RewardKind, change: impl FnOnce(&mut Config)) -> Self {
         let spec = RandomSpec {
             image: 32,
             stoch: 4,
@@ -32,7 +36,10 @@ impl Bench {
             ..RandomSpec::keypoint()
         };
         let dir = tempfile::tempdir().unwrap();
-        write_random_bundle(dir.path(), &spec, 21).unwrap();
+        let (weights, mut metadata) = random_weights(&spec, 21);
+        metadata.reward_kind = kind;
+        let vectors = golden::from_reference(&weights, &metadata, 4, 2).unwrap();
+        write_bundle(dir.path(), &weights, &metadata, &vectors).unwrap();
         let bundle = Bundle::load(dir.path(), &Default::default()).unwrap();
         let mut config = Config::default();
         config.planner.cem.samples = 64;
@@ -122,6 +129,18 @@ fn the_iteration_budgets_of_cold_and_warm_plans_are_kept() {
     assert_eq!(warm.iterations, 5);
     let far = bench.plan(Some(8));
     assert!(!far.warm, "nothing is left of the old plan");
+}
+
+#[test]
+fn a_warm_plan_that_promises_too_little_is_joined_by_a_fresh_start() {
+    let mut bench = Bench::latco(|latco| {
+        (latco.iterations_cold, latco.iterations_warm) = (12, 5);
+        latco.restart_below_return = 100.0;
+    });
+    assert_eq!(bench.plan(None).iterations, 12);
+    let warm = bench.plan(Some(1));
+    assert_eq!((warm.iterations, warm.warm), (17, true));
+    assert_eq!(bench.trace.iterations().last().map(|i| i.start), Some(1));
 }
 
 #[test]
@@ -278,4 +297,21 @@ fn cem_beats_standing_still_and_improves() {
     assert_eq!(means.len(), 10);
     assert!(means[9] >= means[0], "{means:?}");
     assert!(report.predicted_return >= means[9] - 1e-3);
+}
+
+#[test]
+fn with_a_logit_as_reward_head_plans_are_compared_by_probabilities() {
+    for kind in [PlannerKind::Latco, PlannerKind::Cem] {
+        let change = |config: &mut Config| config.planner.kind = kind;
+        let mut bench = Bench::with_reward(RewardKind::BernoulliLogit, change);
+        let report = bench.plan(None);
+        assert!(bench.solution.rewards.iter().all(|r| 0.0 < *r && *r < 1.0));
+        let sum: f32 = bench.solution.rewards.iter().sum();
+        assert!(
+            (sum - report.predicted_return).abs() < 1e-4,
+            "{kind:?}: {report:?}"
+        );
+        let promised = bench.trace.iterations().iter().map(|i| i.planned_reward);
+        assert!(promised.into_iter().all(|sum| 0.0 < sum && sum < 8.0));
+    }
 }

@@ -259,7 +259,7 @@ impl LatcoPlanner {
         }
         // The budget may have ended between two evaluations.
         if outcome.stop == StopCause::TimeBudget
-            && outcome.iterations % self.settings.rollout_every_iterations != 0
+            && !(outcome.iterations).is_multiple_of(self.settings.rollout_every_iterations)
         {
             match self.consider(request.state, outcome.iterations, best, solution) {
                 Ok(value) => outcome.final_return = value,
