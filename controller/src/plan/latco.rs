@@ -62,6 +62,14 @@ struct Outcome {
     final_return: f32,
 }
 
+impl Outcome {
+    /// Whether the next plan should rather go on from this start than from the other.
+    fn is_better_than(&self, other: &Self) -> bool {
+        self.stop.was_successful()
+            && (!other.stop.was_successful() || self.final_return > other.final_return)
+    }
+}
+
 /// The best candidate so far.
 struct Best {
     predicted_return: f32,
@@ -355,9 +363,7 @@ impl LatcoPlanner {
         let limit = self.settings.iterations_cold;
         let mut fresh = self.refine(request, 1, limit, clock, began, best, solution, trace);
         let iterations = warm.iterations + fresh.iterations;
-        let is_better = fresh.stop.was_successful()
-            && (!warm.stop.was_successful() || fresh.final_return > warm.final_return);
-        if !is_better {
+        if !fresh.is_better_than(&warm) {
             self.iterate.copy_from(&self.kept);
             fresh = warm;
         }
@@ -385,11 +391,7 @@ impl LatcoPlanner {
             let outcome = self.refine(request, start, limit, clock, began, best, solution, trace);
             iterations += outcome.iterations;
             let out_of_time = outcome.stop == StopCause::TimeBudget;
-            let better = chosen.as_ref().is_none_or(|chosen| {
-                outcome.stop.was_successful()
-                    && (!chosen.stop.was_successful() || outcome.final_return > chosen.final_return)
-            });
-            if better {
+            if (chosen.as_ref()).is_none_or(|chosen| outcome.is_better_than(chosen)) {
                 chosen = Some(outcome);
                 self.kept.copy_from(&self.iterate);
             }

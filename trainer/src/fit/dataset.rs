@@ -70,18 +70,15 @@ impl Frames {
     /// # Panics
     /// If image, joint or action widths differ.
     pub fn append(&mut self, other: &Self) {
-        for episode in 0..other.episodes() {
-            let range = other.range(episode);
-            let part = |values: &'_ [f32], width: usize| {
-                values[range.start * width..range.end * width].to_vec()
-            };
-            self.push(
-                &other.images[range.start * other.pixels()..range.end * other.pixels()],
-                &part(&other.joints, other.joints_width),
-                &part(&other.actions, other.action_width),
-                &other.rewards[range.clone()],
-            );
-        }
+        let shape = |f: &Self| (f.height, f.width, f.joints_width, f.action_width);
+        assert_eq!(shape(self), shape(other), "shapes of the frames");
+        let first = self.len();
+        self.starts
+            .extend(other.starts[1..].iter().map(|start| first + start));
+        self.images.extend_from_slice(&other.images);
+        self.joints.extend_from_slice(&other.joints);
+        self.actions.extend_from_slice(&other.actions);
+        self.rewards.extend_from_slice(&other.rewards);
     }
 
     /// Bytes of one image.
