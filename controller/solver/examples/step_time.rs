@@ -6,8 +6,8 @@
 use std::time::Instant;
 
 use latco_solver::{
-    BlockTridiagonal, DenseLayer, GruSizes, GruWeights, LinearSolver, Model, Multipliers, Plan,
-    Reduced, Rssm, RssmWeights, Settings, Solver,
+    Alone, BlockTridiagonal, DenseLayer, Dims, GruSizes, GruWeights, LinearSolver, Multipliers,
+    Plan, Reduced, Rssm, RssmWeights, Settings, Shape, Solver,
 };
 
 #[expect(clippy::print_stdout, reason = "the result of this program")]
@@ -34,13 +34,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!(
         "{{\"solver\":\"{solver}\",\"stoch\":{},\"deter\":{},\"hidden\":{},\"units\":{units},\
          \"action\":{},\"horizon\":{horizon},\"threads\":1,\"steps\":{steps},\
-         \"iteration_ms_median\":{:.4},\"iteration_ms_p99\":{:.4},\"model_ms\":{:.4},\
+         \"iteration_ms_median\":{:.4},\"min\":{:.4},\"iteration_ms_p99\":{:.4},\"model_ms\":{:.4},\
          \"arena_bytes\":{}}}",
         sizes.stoch,
         sizes.deter,
         sizes.hidden,
         sizes.action,
         times.median,
+        times.min,
         times.p99,
         times.model,
         times.arena,
@@ -49,6 +50,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 struct Times {
+    min: f64,
     median: f64,
     p99: f64,
     model: f64,
@@ -118,11 +120,16 @@ fn run<L: LinearSolver>(
             },
         ],
     };
-    let mut model_arena = vec![0.0; Rssm::<f32>::len(&sizes, units, horizon)];
-    let mut model = Rssm::new_in(sizes, weights, horizon, &mut model_arena)?;
-    let dims = model.dims();
-    let arena = vec![0.0_f32; Solver::<f32, L, Vec<f32>>::len(&dims)];
-    let mut solver = Solver::<f32, L, _>::new_in(dims, Settings::default(), arena)?;
+    let shape = Shape::of(Dims {
+        stoch,
+        deter,
+        action,
+        horizon,
+    });
+    let mut model_arena = vec![0.0; Rssm::<f32>::len(&sizes, units, &shape)];
+    let mut model = Rssm::new_in(sizes, weights, &shape, &mut model_arena)?;
+    let arena = vec![0.0_f32; Solver::<f32, L, Vec<f32>>::len(&shape)];
+    let mut solver = Solver::<f32, L, _>::new_in(shape, Settings::default(), arena)?;
 
     let anchor = random(n, 3);
     let (mut states, mut actions) = (random((horizon + 1) * n, 1), random(horizon * action, 1));
@@ -136,28 +143,29 @@ fn run<L: LinearSolver>(
         dynamics: &mut lambda,
         actions: &mut nu,
     };
-    let mut times = Vec::with_capacity(steps);
+    let (mut proposing, mut accepting) = (Vec::new(), Vec::new());
     for _ in 0..steps.max(1) {
         let start = Instant::now();
-        solver.step(&mut model, &mut plan, &mut multipliers)?;
-        times.push(start.elapsed().as_secs_f64() * 1e3);
+        solver.propose(&mut model, &mut Alone, &mut plan, &multipliers)?;
+        let middle = Instant::now();
+        solver.accept(&mut model, &mut Alone, &mut plan, &mut multipliers)?;
+        proposing.push((middle - start).as_secs_f64() * 1e3);
+        accepting.push(middle.elapsed().as_secs_f64() * 1e3);
     }
+    let mut times: Vec<f64> = proposing
+        .iter()
+        .zip(&accepting)
+        .map(|(a, b)| a + b)
+        .collect();
     times.sort_by(f64::total_cmp);
-
-    let (mut means, mut rewards) = (vec![0.0; horizon * n], vec![0.0; horizon]);
-    let mut model_times = Vec::new();
-    for _ in 0..steps.max(1) {
-        let start = Instant::now();
-        model.linearise(&plan.states[..horizon * n], plan.actions, &mut means)?;
-        model.reward(&plan.states[n..], &mut rewards, &mut means)?;
-        model_times.push(start.elapsed().as_secs_f64() * 1e3);
-    }
-    model_times.sort_by(f64::total_cmp);
+    accepting.sort_by(f64::total_cmp);
+    let model_times = accepting;
     Ok(Times {
         median: times[times.len() / 2],
+        min: times[0],
         p99: times[(times.len() * 99 / 100).min(times.len() - 1)],
         model: model_times[model_times.len() / 2],
-        arena: Solver::<f32, L, Vec<f32>>::bytes(&dims)
-            + Rssm::<f32>::len(&sizes, units, horizon) * 4,
+        arena: Solver::<f32, L, Vec<f32>>::bytes(&shape)
+            + Rssm::<f32>::len(&sizes, units, &shape) * 4,
     })
 }

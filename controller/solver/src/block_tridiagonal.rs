@@ -13,9 +13,9 @@
 
 use crate::kernels::cholesky;
 use crate::kernels::vector::{add_row_product, add_scaled, dot};
-use crate::solver::{LinearProblem, LinearSolver, excess};
-use crate::workspace::Parts;
-use crate::{Dims, Model, Scalar};
+use crate::problem::{LinearProblem, LinearSolver, PlanFaults, excess};
+use crate::workspace::{Parts, total};
+use crate::{Crew, Model, Scalar, Shape};
 
 /// The published block-tridiagonal solver: `O(H (n + na)^3)` work, `O(H (n + na)^2)` memory.
 #[derive(Clone, Copy, Debug)]
@@ -28,20 +28,69 @@ const PIN: f64 = 1000.0;
 impl LinearSolver for BlockTridiagonal {
     const MOVES_ANCHOR: bool = true;
 
-    fn scratch_len(dims: &Dims) -> usize {
+    fn scratch_len(shape: &Shape) -> usize {
+        let dims = &shape.dims;
         let (h, n, na) = (dims.horizon, dims.state(), dims.action);
         let width = n + na;
-        h * (width * width + n * width) + n * n + h * width + n + n * n + n * na
+        total([
+            h * width * width + n * n,
+            h * n * width,
+            h * width + n,
+            n * n,
+            n * na,
+        ])
     }
 
-    fn solve<S: Scalar, M: Model<S>>(
+    fn solve<S: Scalar, M: Model<S>, C: Crew>(
         problem: &LinearProblem<'_, S>,
+        _crew: &mut C,
+        model: &mut M,
+        scratch: &mut [S],
+        states: &mut [S],
+        actions: &mut [S],
+        faults: &mut PlanFaults,
+    ) {
+        let dims = &problem.shape.dims;
+        for (b, (states, actions)) in states
+            .chunks_exact_mut(dims.states_len())
+            .zip(actions.chunks_exact_mut(dims.actions_len()))
+            .enumerate()
+        {
+            let system = System { problem, b };
+            if let Err(stage) = system.solve(model, scratch, states, actions) {
+                faults.set(b, stage);
+            }
+        }
+    }
+}
+
+/// The system of plan `b`.
+struct System<'a, 'b, S> {
+    problem: &'a LinearProblem<'b, S>,
+    b: usize,
+}
+
+impl<S: Scalar> System<'_, '_, S> {
+    fn multiplier(&self, t: usize) -> S {
+        self.problem.dynamics_multipliers[self.b * self.problem.shape.dims.horizon + t]
+    }
+
+    /// `z_{t+1} - mu(z_t, a_t)`, `[n]`.
+    fn defect(&self, t: usize) -> &[S] {
+        let dims = &self.problem.shape.dims;
+        &self.problem.defects[(self.b * dims.horizon + t) * dims.state()..][..dims.state()]
+    }
+
+    /// # Errors
+    /// The stage at which the factorisation found no positive pivot.
+    fn solve<M: Model<S>>(
+        &self,
         model: &mut M,
         scratch: &mut [S],
         states: &mut [S],
         actions: &mut [S],
     ) -> Result<(), usize> {
-        let dims = &problem.dims;
+        let dims = &self.problem.shape.dims;
         let (h, n, na) = (dims.horizon, dims.state(), dims.action);
         let width = n + na;
         let mut parts = Parts::new(scratch);
@@ -57,10 +106,10 @@ impl LinearSolver for BlockTridiagonal {
         let last = h * width * width;
         diagonal.fill(S::ZERO);
         for (t, block) in diagonal[..last].chunks_exact_mut(width * width).enumerate() {
-            state_terms(problem, t, width, block, &mut x[t * width..][..n]);
-            action_terms(problem, t, block, &mut x[t * width + n..][..na]);
+            self.state_terms(t, width, block, &mut x[t * width..][..n]);
+            self.action_terms(t, block, &mut x[t * width + n..][..na]);
         }
-        state_terms(problem, h, n, &mut diagonal[last..], &mut x[h * width..]);
+        self.state_terms(h, n, &mut diagonal[last..], &mut x[h * width..]);
 
         for t in 0..h {
             let (block, next) = diagonal[t * width * width..].split_at_mut(width * width);
@@ -68,7 +117,7 @@ impl LinearSolver for BlockTridiagonal {
             let (now, later) = x[t * width..].split_at_mut(width);
 
             // [F B], its share of A_t and of the right-hand side, then C_t
-            model.jacobian(t, jacobian_state, jacobian_action);
+            model.jacobian(self.b, t, jacobian_state, jacobian_action);
             for (row, (state, action)) in coupling.chunks_exact_mut(width).zip(
                 jacobian_state
                     .chunks_exact(n)
@@ -77,11 +126,8 @@ impl LinearSolver for BlockTridiagonal {
                 row[..n].copy_from_slice(state);
                 row[n..].copy_from_slice(action);
             }
-            let multiplier = problem.dynamics_multipliers[t];
-            for (row, &defect) in coupling
-                .chunks_exact(width)
-                .zip(&problem.defects[t * n..][..n])
-            {
+            let multiplier = self.multiplier(t);
+            for (row, &defect) in coupling.chunks_exact(width).zip(self.defect(t)) {
                 add_scaled(now, multiplier * defect, row);
             }
             add_gram(block, multiplier, coupling, width);
@@ -113,58 +159,49 @@ impl LinearSolver for BlockTridiagonal {
         }
         Ok(())
     }
-}
 
-/// Terms of `z_t` alone: damping, the pin or the dynamics row that ends here, the reward row.
-fn state_terms<S: Scalar>(
-    problem: &LinearProblem<'_, S>,
-    t: usize,
-    width: usize,
-    block: &mut [S],
-    rhs: &mut [S],
-) {
-    let n = rhs.len();
-    let (weight, defect) = if t == 0 {
-        let pin = S::from_f64(PIN) * problem.normaliser;
-        (pin * pin, problem.anchor_defect)
-    } else {
-        (
-            problem.dynamics_multipliers[t - 1],
-            &problem.defects[(t - 1) * n..][..n],
-        )
-    };
-    for i in 0..n {
-        block[i * width + i] = problem.damping + weight;
-        rhs[i] = -(weight * defect[i]);
-    }
-    if t > 0 {
-        let gradient = &problem.gradients[(t - 1) * n..][..n];
-        let residual = problem.residuals[t - 1];
+    /// Terms of `z_t` alone: damping, the pin or the dynamics row that ends here, the reward row.
+    fn state_terms(&self, t: usize, width: usize, block: &mut [S], rhs: &mut [S]) {
+        let problem = self.problem;
+        let scales = &problem.scales[self.b];
+        let n = rhs.len();
+        let (weight, defect) = if t == 0 {
+            let pin = S::from_f64(PIN) * scales.normaliser;
+            (pin * pin, &problem.anchor_defect[self.b * n..][..n])
+        } else {
+            (self.multiplier(t - 1), self.defect(t - 1))
+        };
         for i in 0..n {
-            add_scaled(&mut block[i * width..][..=i], gradient[i], gradient);
-            rhs[i] -= residual * gradient[i];
+            block[i * width + i] = scales.damping + weight;
+            rhs[i] = -(weight * defect[i]);
+        }
+        if t > 0 {
+            let reward = self.b * problem.shape.dims.horizon + t - 1;
+            let gradient = &problem.gradients[reward * n..][..n];
+            let residual = problem.residuals[reward];
+            for i in 0..n {
+                add_scaled(&mut block[i * width..][..=i], gradient[i], gradient);
+                rhs[i] -= residual * gradient[i];
+            }
         }
     }
-}
 
-/// Terms of `a_t` alone: damping and the limits that are exceeded.
-fn action_terms<S: Scalar>(
-    problem: &LinearProblem<'_, S>,
-    t: usize,
-    block: &mut [S],
-    rhs: &mut [S],
-) {
-    let na = rhs.len();
-    let width = problem.dims.state() + na;
-    let multiplier = problem.action_multipliers[t];
-    for (j, rhs) in rhs.iter_mut().enumerate() {
-        let i = problem.dims.state() + j;
-        let diagonal = &mut block[i * width + i];
-        *diagonal = problem.damping;
-        *rhs = S::ZERO;
-        if let Some((excess, sign)) = excess(problem.actions[t * na + j], problem.action_limit) {
-            *diagonal += multiplier;
-            *rhs = -(multiplier * excess * sign);
+    /// Terms of `a_t` alone: damping and the limits that are exceeded.
+    fn action_terms(&self, t: usize, block: &mut [S], rhs: &mut [S]) {
+        let problem = self.problem;
+        let (n, na) = (problem.shape.dims.state(), rhs.len());
+        let width = n + na;
+        let step = self.b * problem.shape.dims.horizon + t;
+        let multiplier = problem.action_multipliers[step];
+        for (j, rhs) in rhs.iter_mut().enumerate() {
+            let diagonal = &mut block[(n + j) * width + n + j];
+            *diagonal = problem.scales[self.b].damping;
+            *rhs = S::ZERO;
+            let action = problem.actions[step * na + j];
+            if let Some((excess, sign)) = excess(action, problem.action_limit) {
+                *diagonal += multiplier;
+                *rhs = -(multiplier * excess * sign);
+            }
         }
     }
 }

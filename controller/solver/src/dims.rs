@@ -38,3 +38,46 @@ impl Dims {
         self.state() > 0 && self.action > 0 && self.horizon > 0
     }
 }
+
+/// Most plans that one solver iterates at once.
+pub const MAX_PLANS: usize = 64;
+
+/// What a solver's memory depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Sizes of every plan.
+    pub dims: Dims,
+    /// Plans that are iterated at once, `N`, 1 to [`MAX_PLANS`]. They share every reading of the
+    /// model's weights.
+    pub plans: usize,
+    /// Parts that a stage of work is cut into, 1 to [`crate::MAX_PARTS`]: as many threads can work
+    /// at the same time. Results depend on it in the last bits, and not on the threads.
+    pub parts: usize,
+}
+
+impl Shape {
+    /// One plan, in two parts.
+    #[must_use]
+    pub const fn of(dims: Dims) -> Self {
+        Self {
+            dims,
+            plans: 1,
+            parts: 2,
+        }
+    }
+
+    /// The same for `plans` plans at once.
+    #[must_use]
+    pub const fn with_plans(self, plans: usize) -> Self {
+        Self { plans, ..self }
+    }
+
+    /// Whether all sizes are within their ranges.
+    pub const fn is_valid(&self) -> bool {
+        self.dims.is_valid()
+            && self.plans > 0
+            && self.plans <= MAX_PLANS
+            && self.parts > 0
+            && self.parts <= crate::MAX_PARTS
+    }
+}

@@ -11,7 +11,9 @@
 //!
 //! with multipliers `lambda`, `nu` that grow while their constraint is violated. [`Solver::step`]
 //! is one such iteration: linear solve, new plan, one model evaluation there, new multipliers.
-//! There is no clock, thread or I/O here: how many iterations fit is the caller's decision.
+//! There is no clock, thread or I/O here: how many iterations fit is the caller's decision, and a
+//! [`Crew`] of the caller's does the parts of each stage at the same time. Several plans can be
+//! iterated at once; they share every reading of the weights.
 //!
 //! The way down:
 //! - [`Solver`] owns the iteration and the arena; every function names its memory beforehand
@@ -25,7 +27,10 @@
 //!
 //! # Example
 //! ```
-//! use latco_solver::{Dims, Model, Multipliers, Plan, Reduced, Settings, Solver};
+//! use latco_solver::{
+//!     Alone, Crew, Dims, Model, Multipliers, Plan, Predictions, Reduced, Settings, Shape, Slab,
+//!     Solver, Trajectories,
+//! };
 //!
 //! /// A point on a line, moved by its action, rewarded for standing at 1.
 //! struct Line;
@@ -35,41 +40,55 @@
 //!     fn dims(&self) -> Dims {
 //!         Dims { stoch: 1, deter: 0, action: 1, horizon: 4 }
 //!     }
-//!     fn linearise(&mut self, z: &[f64], a: &[f64], means: &mut [f64]) -> Result<(), Self::Error> {
-//!         (0..4).for_each(|t| means[t] = z[t] + 0.5 * a[t]);
-//!         Ok(())
-//!     }
-//!     fn reward(&mut self, z: &[f64], r: &mut [f64], g: &mut [f64]) -> Result<(), Self::Error> {
+//!     fn evaluate<C: Crew>(
+//!         &mut self,
+//!         _: &mut C,
+//!         plans: &Trajectories<'_, f64>,
+//!         predictions: &mut Predictions<'_, f64>,
+//!     ) -> Result<(), Self::Error> {
 //!         for t in 0..4 {
-//!             r[t] = 1.0 - (z[t] - 1.0).powi(2);
-//!             g[t] = -2.0 * (z[t] - 1.0);
+//!             predictions.means[t] = plans.states[t] + 0.5 * plans.actions[t];
+//!             let distance = plans.states[t + 1] - 1.0;
+//!             predictions.rewards[t] = 1.0 - distance.powi(2);
+//!             predictions.gradients[t] = -2.0 * distance;
 //!         }
 //!         Ok(())
 //!     }
-//!     fn transpose_product(&mut self, _t: usize, q: &[f64], z: &mut [f64], a: &mut [f64]) {
-//!         z.iter_mut().zip(q).for_each(|(z, &q)| *z = q); // no `z` at the first step
-//!         (0..q.len()).for_each(|i| a[i] = 0.5 * q[i]);
+//!     fn transpose_product<C: Crew>(
+//!         &mut self,
+//!         _: &mut C,
+//!         _t: usize,
+//!         slabs: &mut [Slab<'_, f64>],
+//!         actions: &mut [f64],
+//!     ) {
+//!         let slab = &mut slabs[0]; // one column: it is in the first
+//!         for (r, action) in actions.iter_mut().enumerate() {
+//!             let q = slab.rows[r * slab.stride];
+//!             *action = 0.5 * q;
+//!             if !slab.states.is_empty() {
+//!                 slab.states[(r + 1) * slab.stride] = q;
+//!             }
+//!         }
 //!     }
-//!     fn product(&mut self, _t: usize, dz: &[f64], da: &[f64], out: &mut [f64]) {
-//!         out[0] = dz[0] + 0.5 * da[0];
+//!     fn product<C: Crew>(&mut self, _: &mut C, t: usize, dz: &[f64], da: &[f64], out: &mut [f64]) {
+//!         out[0] = dz[t] + 0.5 * da[t];
 //!     }
-//!     fn jacobian(&mut self, _t: usize, state: &mut [f64], action: &mut [f64]) {
+//!     fn jacobian(&mut self, _b: usize, _t: usize, state: &mut [f64], action: &mut [f64]) {
 //!         (state[0], action[0]) = (1.0, 0.5);
 //!     }
 //! }
 //!
-//! let dims = Line.dims();
-//! let settings = Settings::default();
-//! let arena = vec![0.0; Solver::<f64, Reduced, Vec<f64>>::len(&dims)];
-//! let mut solver = Solver::<f64, Reduced, _>::new_in(dims, settings, arena)?;
+//! let shape = Shape::of(Line.dims());
+//! let arena = vec![0.0; Solver::<f64, Reduced, Vec<f64>>::len(&shape)];
+//! let mut solver = Solver::<f64, Reduced, _>::new_in(shape, Settings::default(), arena)?;
 //!
 //! let (mut states, mut actions) = ([0.0; 5], [0.0; 4]);
 //! let (mut lambda, mut nu) = ([1.0; 4], [1.0; 4]);
 //! let mut plan = Plan { anchor: &[0.0], states: &mut states, actions: &mut actions };
 //! let mut multipliers = Multipliers { dynamics: &mut lambda, actions: &mut nu };
-//! let mut report = solver.evaluate(&mut Line, &mut plan, &multipliers)?;
+//! let mut report = solver.evaluate(&mut Line, &mut Alone, &mut plan, &multipliers)?;
 //! for _ in 0..60 {
-//!     report = solver.step(&mut Line, &mut plan, &mut multipliers)?;
+//!     report = solver.step(&mut Line, &mut Alone, &mut plan, &mut multipliers)?;
 //! }
 //! assert!(report.dynamics_violation_max < 1e-3 && report.reward_sum > 2.0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -77,6 +96,7 @@
 #![cfg_attr(not(test), no_std)]
 
 mod block_tridiagonal;
+mod crew;
 mod dense;
 mod dims;
 mod gru;
@@ -84,6 +104,7 @@ mod kernels;
 mod model;
 mod multipliers;
 mod plan;
+mod problem;
 mod reduced;
 mod report;
 mod rssm;
@@ -93,14 +114,22 @@ mod solver;
 mod workspace;
 
 pub use block_tridiagonal::BlockTridiagonal;
+pub use crew::{Alone, Crew, Cut, MAX_PARTS};
 pub use dense::DenseJacobian;
-pub use dims::Dims;
-pub use gru::{GruJacobian, GruSizes, GruWeights};
-pub use model::Model;
+pub use dims::{Dims, MAX_PLANS, Shape};
+pub use gru::{GruFactors, GruJacobian, GruSizes, GruWeights};
+pub use model::{Model, Predictions, Slab, Trajectories};
 pub use plan::{Multipliers, Plan};
+pub use problem::LinearSolver;
 pub use reduced::Reduced;
-pub use report::{LayoutError, Quantity, SetupError, StepError, StepReport};
+pub use report::{LayoutError, PlanFault, Quantity, SetupError, StepError, StepReport};
 pub use rssm::{DenseLayer, Rssm, RssmWeights};
 pub use scalar::Scalar;
-pub use settings::{InvalidSetting, Settings};
-pub use solver::{LinearSolver, Solver};
+pub use settings::{DampingPolicy, InvalidSetting, Settings};
+pub use solver::Solver;
+
+/// The vector instructions that kernels of `S` run on here: found at run time on x86-64.
+#[must_use]
+pub fn instructions<S: Scalar>() -> &'static str {
+    S::instructions()
+}

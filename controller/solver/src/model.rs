@@ -1,13 +1,14 @@
-use crate::{Dims, Scalar};
+use crate::{Crew, Cut, Dims, Scalar};
 
-/// The learned model of one plan, as the solver sees it.
+/// The learned model of some plans, as the solver sees it.
 ///
 /// `mu(z, a)` is the prior step with the stochastic part replaced by its mean (Eq. 6 of Rybkin et
 /// al. 2021), `F_t = dmu/dz` and `B_t = dmu/da` its Jacobians at step `t`. The model keeps the
-/// linearisation of the last [`Model::linearise`]; the solver then asks for products with it, so
+/// linearisation of the last [`Model::evaluate`]; the solver then asks for products with it, so
 /// that a model which knows its structure (see [`crate::GruJacobian`]) never forms a matrix.
 ///
-/// All arrays are row-major.
+/// `N` plans are evaluated and linearised at once, so that a model can read its weights once for
+/// all. All arrays are row-major.
 ///
 /// # Real-time
 /// The solver calls these inside its iteration: no allocation, no blocking.
@@ -18,41 +19,88 @@ pub trait Model<S: Scalar> {
     /// Sizes of the plans this model evaluates.
     fn dims(&self) -> Dims;
 
-    /// Prior means of all steps, and their linearisation kept inside.
-    ///
-    /// `states [H, n]` are `z_0..z_{H-1}`, `actions [H, na]`; writes `means [H, n]`, row `t` is
-    /// `mu(z_t, a_t)`.
+    /// Plans at once, `N`.
+    fn plans(&self) -> usize {
+        1
+    }
+
+    /// How the columns of a state are cut for products with the transposed Jacobian.
+    fn cut(&self, parts: usize) -> Cut {
+        Cut::even(self.dims().state(), parts)
+    }
+
+    /// Evaluates the model along the plans and keeps the linearisation.
     ///
     /// # Errors
     /// The model could not be evaluated; the kept linearisation is then undefined.
-    fn linearise(
+    fn evaluate<C: Crew>(
         &mut self,
+        crew: &mut C,
+        plans: &Trajectories<'_, S>,
+        predictions: &mut Predictions<'_, S>,
+    ) -> Result<(), Self::Error>;
+
+    /// `k` adjoint products at step `t` of each plan: for row `r` of plan `b` in the slabs' `rows
+    /// [N, k, n]` writes `F_t' row` to row `r + 1` of plan `b` in their `states [N, k + 1, n]`, and
+    /// `B_t' row` to row `r` of `actions [N, k, na]`; `k = H - t`.
+    fn transpose_product<C: Crew>(
+        &mut self,
+        crew: &mut C,
+        t: usize,
+        slabs: &mut [Slab<'_, S>],
+        actions: &mut [S],
+    );
+
+    /// Tangent products at step `t`: for each plan `b` writes `F_t dz + B_t da` to row `b` of
+    /// `out [N, n]`. `states` are `dz [N, H + 1, n]`, of which row `t` is asked for, and `actions`
+    /// `da [N, H, na]`.
+    fn product<C: Crew>(
+        &mut self,
+        crew: &mut C,
+        t: usize,
         states: &[S],
         actions: &[S],
-        means: &mut [S],
-    ) -> Result<(), Self::Error>;
+        out: &mut [S],
+    );
 
-    /// Predicted rewards and their gradients: `states [H, n]` are `z_1..z_H`; writes
-    /// `rewards [H]` and `gradients [H, n]` (`dr/dz`).
-    ///
-    /// # Errors
-    /// The model could not be evaluated.
-    fn reward(
-        &mut self,
-        states: &[S],
-        rewards: &mut [S],
-        gradients: &mut [S],
-    ) -> Result<(), Self::Error>;
+    /// Dense Jacobians at step `t` of plan `b`: writes `state [n, n]` (`F_t`) and `action [n, na]`
+    /// (`B_t`). Only the block-tridiagonal solver asks for them.
+    fn jacobian(&mut self, b: usize, t: usize, state: &mut [S], action: &mut [S]);
+}
 
-    /// `k` adjoint products at step `t`: for each row `q` of `rows [k, n]` writes the row `F_t' q`
-    /// of `states [k, n]` and the row `B_t' q` of `actions [k, na]`; `1 <= k <= H`. `states` is
-    /// empty where only the actions are asked for (the first step: `z_0` is fixed).
-    fn transpose_product(&mut self, t: usize, rows: &[S], states: &mut [S], actions: &mut [S]);
+/// Plans at which a model is evaluated.
+#[derive(Clone, Copy, Debug)]
+pub struct Trajectories<'a, S> {
+    /// `z_0..z_H`, `[N, H + 1, n]`.
+    pub states: &'a [S],
+    /// `a_0..a_{H-1}`, `[N, H, na]`.
+    pub actions: &'a [S],
+}
 
-    /// Tangent product at step `t`: writes `F_t dz + B_t da` to `out [n]`.
-    fn product(&mut self, t: usize, dz: &[S], da: &[S], out: &mut [S]);
+/// What a model says of them.
+#[derive(Debug)]
+pub struct Predictions<'a, S> {
+    /// `mu(z_t, a_t)`, `t = 0..H-1`, `[N, H, n]`.
+    pub means: &'a mut [S],
+    /// `r(z_t)`, `t = 1..H`, `[N, H]`.
+    pub rewards: &'a mut [S],
+    /// `dr/dz` there, `[N, H, n]`.
+    pub gradients: &'a mut [S],
+}
 
-    /// Dense Jacobians at step `t`: writes `state [n, n]` (`F_t`) and `action [n, na]` (`B_t`).
-    /// Only the block-tridiagonal solver asks for them.
-    fn jacobian(&mut self, t: usize, state: &mut [S], action: &mut [S]);
+/// One part of the columns of many rows, see [`Model::transpose_product`].
+#[derive(Debug)]
+pub struct Slab<'a, S> {
+    /// First of the columns.
+    pub first: usize,
+    /// How many there are.
+    pub width: usize,
+    /// Elements from one row to the next; those after the columns are 0, and stay 0 if they are
+    /// written.
+    pub stride: usize,
+    /// `[N, k, stride]`.
+    pub rows: &'a [S],
+    /// `[N, k + 1, stride]`; empty where only the actions are asked for (the first step: `z_0` is
+    /// fixed).
+    pub states: &'a mut [S],
 }

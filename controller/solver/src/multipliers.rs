@@ -1,17 +1,35 @@
-use crate::Scalar;
+use crate::{Scalar, Settings};
+
+/// Updates each multiplier by the violation of its constraint.
+pub(crate) fn update<S: Scalar>(
+    multipliers: &mut [S],
+    violations: &[S],
+    tolerance: f64,
+    settings: &Settings,
+) {
+    let tolerance = S::from_f64(tolerance);
+    let offset = S::from_f64(settings.log_offset);
+    let rate = S::from_f64(settings.learning_rate);
+    for (multiplier, &violation) in multipliers.iter_mut().zip(violations) {
+        *multiplier = updated(*multiplier, violation, tolerance, offset, rate);
+    }
+}
+
+/// Mean of the square roots.
+pub(crate) fn mean_sqrt<S: Scalar>(values: &[S]) -> S {
+    let mut sum = S::ZERO;
+    for &value in values {
+        sum += value.sqrt();
+    }
+    sum / S::from_f64(values.len() as f64)
+}
 
 /// One multiplier after its constraint was violated by `violation`:
 /// `multiplier * (1 + rate * log10((violation + offset * tolerance) / tolerance))`.
 ///
 /// Eq. 10 of Rybkin et al. 2021 with the published solver's base-10 logarithm. The factor keeps a
 /// multiplier positive, grows it where the violation is above the tolerance and shrinks it below.
-pub(crate) fn updated<S: Scalar>(
-    multiplier: S,
-    violation: S,
-    tolerance: S,
-    offset: S,
-    rate: S,
-) -> S {
+fn updated<S: Scalar>(multiplier: S, violation: S, tolerance: S, offset: S, rate: S) -> S {
     multiplier * (S::ONE + rate * ((violation + offset * tolerance) / tolerance).log10())
 }
 

@@ -1,30 +1,31 @@
-use crate::{Dims, LayoutError, Scalar, Settings};
+use crate::{LayoutError, Scalar, Settings, Shape};
 
-/// A plan in the caller's memory.
+/// The plans of a solver in the caller's memory: `N` of them, one behind the other.
 #[derive(Debug)]
 pub struct Plan<'a, S> {
-    /// The state the plan starts from, `z_0 [n]`.
+    /// The state they start from, `z_0 [n]`.
     pub anchor: &'a [S],
-    /// `z_0..z_H`, `[H + 1, n]`. Row 0 belongs to the solver: the reduced one sets it to `anchor`,
+    /// `z_0..z_H`, `[N, H + 1, n]`. Row 0 of each belongs to the solver: the reduced one sets it to `anchor`,
     /// the block-tridiagonal one pins it there with a heavy weight.
     pub states: &'a mut [S],
-    /// `a_0..a_{H-1}`, `[H, na]`.
+    /// `a_0..a_{H-1}`, `[N, H, na]`.
     pub actions: &'a mut [S],
 }
 
 impl<S: Scalar> Plan<'_, S> {
     /// # Errors
-    /// A length differs from what `dims` says.
-    pub(crate) fn check(&self, dims: &Dims) -> Result<(), LayoutError> {
+    /// A length differs from what `shape` says.
+    pub(crate) fn check(&self, shape: &Shape) -> Result<(), LayoutError> {
+        let Shape { dims, plans, .. } = shape;
         LayoutError::check("plan anchor [n]", dims.state(), self.anchor.len())?;
         LayoutError::check(
-            "plan states [H + 1, n]",
-            dims.states_len(),
+            "plan states [N, H + 1, n]",
+            plans * dims.states_len(),
             self.states.len(),
         )?;
         LayoutError::check(
-            "plan actions [H, na]",
-            dims.actions_len(),
+            "plan actions [N, H, na]",
+            plans * dims.actions_len(),
             self.actions.len(),
         )
     }
@@ -33,9 +34,9 @@ impl<S: Scalar> Plan<'_, S> {
 /// Lagrange multipliers of the constraints of each step, in the caller's memory.
 #[derive(Debug)]
 pub struct Multipliers<'a, S> {
-    /// Weight of the dynamics constraint, `lambda [H]`.
+    /// Weight of the dynamics constraint, `lambda [N, H]`.
     pub dynamics: &'a mut [S],
-    /// Weight of the action limits, `nu [H]`.
+    /// Weight of the action limits, `nu [N, H]`.
     pub actions: &'a mut [S],
 }
 
@@ -49,13 +50,10 @@ impl<S: Scalar> Multipliers<'_, S> {
     }
 
     /// # Errors
-    /// A length differs from what `dims` says.
-    pub(crate) fn check(&self, dims: &Dims) -> Result<(), LayoutError> {
-        LayoutError::check(
-            "dynamics multipliers [H]",
-            dims.horizon,
-            self.dynamics.len(),
-        )?;
-        LayoutError::check("action multipliers [H]", dims.horizon, self.actions.len())
+    /// A length differs from what `shape` says.
+    pub(crate) fn check(&self, shape: &Shape) -> Result<(), LayoutError> {
+        let len = shape.plans * shape.dims.horizon;
+        LayoutError::check("dynamics multipliers [N, H]", len, self.dynamics.len())?;
+        LayoutError::check("action multipliers [N, H]", len, self.actions.len())
     }
 }

@@ -13,152 +13,320 @@
 //! This is a Levenberg-Marquardt step with the same residuals as the block-tridiagonal one and the
 //! damping in the metric of `(w, a)` instead of `(z, a)`.
 
-use crate::kernels::cholesky;
-use crate::kernels::vector::{add_row_product, add_scaled, dot};
-use crate::solver::{LinearProblem, LinearSolver, excess};
-use crate::workspace::Parts;
-use crate::{Dims, Model, Scalar};
+use heapless::Vec;
 
-/// The reduced solver: `O(n^2 H^2)` work or less, `O(n H^2)` memory. The default.
+use crate::crew::{Cut, MAX_PARTS};
+use crate::kernels::cholesky;
+use crate::kernels::gram::{add_gram, subtract_products, weighted_sum};
+use crate::kernels::vector::{add_row_product, add_scaled};
+use crate::kernels::wide::{LANES, padded};
+use crate::problem::{LinearProblem, LinearSolver, PlanFaults, excess};
+use crate::workspace::{Parts, total};
+use crate::{Crew, Model, Scalar, Shape, Slab};
+
+/// The reduced solver: `O(n^2 H^2)` work or less, `O(n H^2)` memory a plan. The default.
 #[derive(Clone, Copy, Debug)]
 pub struct Reduced;
 
-/// Rows of all blocks `Q_{H-1}, Q_{H-2}, .., Q_t`, which lie in this order and have
+/// Rows of all blocks `Q_{H-1}, Q_{H-2}, .., Q_t` of one plan, which lie in this order and have
 /// `1, 2, .., H - t` rows.
 const fn rows_through(horizon: usize, t: usize) -> usize {
     (horizon - t) * (horizon - t + 1) / 2
 }
 
+/// Elements that a row of `n` columns takes at most, however a model cuts them.
+const fn row_len(shape: &Shape) -> usize {
+    padded(shape.dims.state() + 2 * (LANES - 1) * shape.parts)
+}
+
+/// The scratch memory in parts.
+struct Work<'a, S> {
+    /// Row `r` of plan `b` in block `t` is the gradient of reward `t + r + 1` with respect to
+    /// `z_{t+1}`; each part of the columns has all rows.
+    slabs: Vec<SlabMemory<'a, S>, MAX_PARTS>,
+    /// The products of those rows with `B_t`.
+    action_rows: &'a mut [S],
+    /// `I + K`, `[N, H, H]`.
+    matrix: &'a mut [S],
+    /// `rho - b`, then `y`, `[N, H]`.
+    y: &'a mut [S],
+    /// `W_t^-1` of every step, `[N, H, na]`.
+    action_inverse: &'a mut [S],
+    /// `q_t` of every step, `[N, H, na]`.
+    action_gradient: &'a mut [S],
+    /// `F_t dz_t + B_t da_t`, `[N, n]`.
+    tangent: &'a mut [S],
+}
+
+/// What one part of the columns adds to the system, and what it gets back.
+struct SlabMemory<'a, S> {
+    first: usize,
+    width: usize,
+    stride: usize,
+    rows: &'a mut [S],
+    /// `[N, H, H]`
+    matrix: &'a mut [S],
+    /// `[N, H]`
+    b: &'a mut [S],
+    /// `Q_t y` of every step, `[N, H, stride]`.
+    p: &'a mut [S],
+}
+
+impl<'a, S: Scalar> Work<'a, S> {
+    fn len(shape: &Shape) -> usize {
+        let Shape { dims, plans, parts } = *shape;
+        let (h, n, na) = (dims.horizon, dims.state(), dims.action);
+        let rows = rows_through(h, 0);
+        // however the columns are cut, their strides are whole cache lines
+        let columns = [plans * rows * row_len(shape), plans * h * row_len(shape)];
+        let of_slabs = (0..parts).flat_map(|_| [plans * h * h, plans * h]);
+        let common = [rows * na, h * h, h, h * na, h * na, n].map(|len| plans * len);
+        total(columns.into_iter().chain(of_slabs).chain(common))
+    }
+
+    fn split(shape: &Shape, cut: &Cut, scratch: &'a mut [S]) -> Self {
+        let Shape { dims, plans, .. } = *shape;
+        let (h, n, na) = (dims.horizon, dims.state(), dims.action);
+        let mut parts = Parts::new(scratch);
+        let slabs = (0..cut.parts())
+            .map(|i| SlabMemory {
+                first: cut.first(i),
+                width: cut.width(i),
+                stride: cut.stride(i),
+                rows: parts.take(plans * rows_through(h, 0) * cut.stride(i)),
+                matrix: parts.take(plans * h * h),
+                b: parts.take(plans * h),
+                p: parts.take(plans * h * cut.stride(i)),
+            })
+            .collect();
+        Self {
+            slabs,
+            action_rows: parts.take(plans * rows_through(h, 0) * na),
+            matrix: parts.take(plans * h * h),
+            y: parts.take(plans * h),
+            action_inverse: parts.take(plans * h * na),
+            action_gradient: parts.take(plans * h * na),
+            tangent: parts.take(plans * n),
+        }
+    }
+}
+
 impl LinearSolver for Reduced {
     const MOVES_ANCHOR: bool = false;
 
-    fn scratch_len(dims: &Dims) -> usize {
-        let (h, n, na) = (dims.horizon, dims.state(), dims.action);
-        rows_through(h, 0) * (n + na) + h * h + h + 2 * h * na + n + na
+    fn scratch_len(shape: &Shape) -> usize {
+        Work::<f32>::len(shape)
     }
 
-    fn solve<S: Scalar, M: Model<S>>(
+    fn solve<S: Scalar, M: Model<S>, C: Crew>(
         problem: &LinearProblem<'_, S>,
+        crew: &mut C,
         model: &mut M,
         scratch: &mut [S],
         states: &mut [S],
         actions: &mut [S],
-    ) -> Result<(), usize> {
-        let dims = &problem.dims;
-        let (h, n, na) = (dims.horizon, dims.state(), dims.action);
-        let mut parts = Parts::new(scratch);
-        // Row r of block t is the gradient of reward t + r + 1 with respect to z_{t+1}, and its
-        // product with B_t.
-        let state_rows = parts.take(rows_through(h, 0) * n);
-        let action_rows = parts.take(rows_through(h, 0) * na);
-        let matrix = parts.take(h * h);
-        let y = parts.take(h);
-        // W_t^-1 and q_t of every step
-        let action_inverse = parts.take(h * na);
-        let action_gradient = parts.take(h * na);
-        let state_scratch = parts.take(n);
-        let action_scratch = parts.take(na);
+        faults: &mut PlanFaults,
+    ) {
+        let cut = model.cut(problem.shape.parts);
+        let mut work = Work::split(&problem.shape, &cut, scratch);
+        action_terms(problem, work.action_inverse, work.action_gradient);
+        propagate(problem, crew, model, &mut work);
+        assemble(problem, crew, &mut work);
 
-        action_terms(problem, action_inverse, action_gradient);
-        matrix.fill(S::ZERO);
-        for (i, (y, &residual)) in y.iter_mut().zip(problem.residuals).enumerate() {
-            matrix[i * h + i] = S::ONE;
-            *y = residual;
-        }
-
-        state_rows[..n].copy_from_slice(&problem.gradients[(h - 1) * n..]);
-        for t in (0..h).rev() {
-            let (newer, older) = state_rows.split_at_mut(rows_through(h, t) * n);
-            let rows = &newer[rows_through(h, t + 1) * n..];
-            let from_actions =
-                &mut action_rows[rows_through(h, t + 1) * na..rows_through(h, t) * na];
-            let propagated = if t > 0 {
-                let (gradient, propagated) = older[..(h - t + 1) * n].split_at_mut(n);
-                gradient.copy_from_slice(&problem.gradients[(t - 1) * n..][..n]);
-                propagated
-            } else {
-                &mut []
-            };
-            model.transpose_product(t, rows, propagated, from_actions);
-
-            let (inverse_alpha, scale) = dynamics_terms(problem, t);
-            // c_t
-            for (c, &defect) in state_scratch.iter_mut().zip(&problem.defects[t * n..]) {
-                *c = scale * defect;
-            }
-            let action_inverse = &action_inverse[t * na..][..na];
-            let action_gradient = &action_gradient[t * na..][..na];
-            for (r, (row, action_row)) in rows
-                .chunks_exact(n)
-                .zip(from_actions.chunks_exact(na))
-                .enumerate()
-            {
-                for (scaled, (&x, &inverse)) in action_scratch
-                    .iter_mut()
-                    .zip(action_row.iter().zip(action_inverse))
-                {
-                    *scaled = x * inverse;
-                }
-                y[t + r] -= dot(row, state_scratch) + dot(action_scratch, action_gradient);
-                let line = &mut matrix[(t + r) * h + t..][..=r];
-                for ((entry, other), other_action) in line
-                    .iter_mut()
-                    .zip(rows.chunks_exact(n))
-                    .zip(from_actions.chunks_exact(na))
-                {
-                    *entry += inverse_alpha * dot(row, other) + dot(action_scratch, other_action);
+        let (h, na) = (problem.shape.dims.horizon, problem.shape.dims.action);
+        for b in 0..problem.shape.plans {
+            let matrix = &mut work.matrix[b * h * h..][..h * h];
+            let y = &mut work.y[b * h..][..h];
+            match cholesky::factorise(matrix, h) {
+                Ok(()) => cholesky::solve(matrix, h, y),
+                Err(stage) => {
+                    faults.set(b, stage);
+                    y.fill(S::ZERO);
                 }
             }
         }
 
-        cholesky::factorise(matrix, h)?;
-        cholesky::solve(matrix, h, y);
-
-        states[..n].fill(S::ZERO);
-        for t in 0..h {
-            let first = rows_through(h, t + 1);
-            let last = rows_through(h, t);
-            let (inverse_alpha, scale) = dynamics_terms(problem, t);
-
-            let change = &mut actions[t * na..][..na];
-            change.copy_from_slice(&action_gradient[t * na..][..na]);
-            add_row_product(change, &y[t..], &action_rows[first * na..last * na]);
-            for (change, &inverse) in change.iter_mut().zip(&action_inverse[t * na..]) {
+        let y = &*work.y;
+        crew.each(&mut work.slabs, |_, slab| {
+            for (index, p) in slab.p.chunks_exact_mut(slab.stride).enumerate() {
+                let (rows, _) = block(problem, index, slab.stride);
+                weighted_sum(
+                    &y[index..][..rows.len() / slab.stride],
+                    &slab.rows[rows],
+                    slab.stride,
+                    p,
+                );
+            }
+        });
+        for (index, change) in actions.chunks_exact_mut(na).enumerate() {
+            let (rows, k) = block(problem, index, na);
+            change.copy_from_slice(&work.action_gradient[index * na..][..na]);
+            add_row_product(change, &y[index..][..k], &work.action_rows[rows]);
+            for (change, &inverse) in change.iter_mut().zip(&work.action_inverse[index * na..]) {
                 *change = -(*change * inverse);
             }
-
-            let p = &mut *state_scratch;
-            p.fill(S::ZERO);
-            add_row_product(p, &y[t..], &state_rows[first * n..last * n]);
-
-            let (now, next) = states[t * n..].split_at_mut(n);
-            let next = &mut next[..n];
-            model.product(t, now, change, next);
-            add_scaled(next, -inverse_alpha, p);
-            add_scaled(next, -scale, &problem.defects[t * n..][..n]);
         }
-        Ok(())
+        forward(problem, crew, model, &mut work, states, actions);
     }
 }
 
-/// `1 / alpha_t` and `lambda_t / alpha_t`, `alpha_t = lambda_t + delta`.
-fn dynamics_terms<S: Scalar>(problem: &LinearProblem<'_, S>, t: usize) -> (S, S) {
-    let multiplier = problem.dynamics_multipliers[t];
-    let inverse = S::ONE / (multiplier + problem.damping);
-    (inverse, multiplier * inverse)
+/// Range of the elements of block `t` of plan `b`, `index = b H + t`, in memory of `stride` a row;
+/// and its rows.
+fn block<S>(
+    problem: &LinearProblem<'_, S>,
+    index: usize,
+    stride: usize,
+) -> (core::ops::Range<usize>, usize) {
+    let h = problem.shape.dims.horizon;
+    let (b, t) = (index / h, index % h);
+    let k = h - t;
+    let first = problem.shape.plans * rows_through(h, t + 1) + b * k;
+    (first * stride..(first + k) * stride, k)
+}
+
+/// Reward gradients from each state back to all before it, `Q_{t-1} = [g_t, F_t' Q_t]`, and their
+/// products with `B_t`.
+fn propagate<S: Scalar, M: Model<S>, C: Crew>(
+    problem: &LinearProblem<'_, S>,
+    crew: &mut C,
+    model: &mut M,
+    work: &mut Work<'_, S>,
+) {
+    let Shape { dims, plans, .. } = problem.shape;
+    let (h, n, na) = (dims.horizon, dims.state(), dims.action);
+    for t in (0..h).rev() {
+        let k = h - t;
+        let older = plans * rows_through(h, t + 1);
+        let newer = plans * rows_through(h, t);
+        let mut slabs: Vec<_, MAX_PARTS> = Vec::new();
+        for slab in &mut work.slabs {
+            let stride = slab.stride;
+            let (known, unknown) = slab.rows.split_at_mut(newer * stride);
+            let rows = &mut known[older * stride..];
+            // the newest row: the gradient of the reward at the end of this step
+            for (b, rows) in rows.chunks_exact_mut(k * stride).enumerate() {
+                let gradient = &problem.gradients[(b * h + t) * n + slab.first..][..slab.width];
+                let (row, padding) = rows[..stride].split_at_mut(slab.width);
+                row.iter_mut()
+                    .zip(gradient)
+                    .for_each(|(x, gradient)| *x = gradient.flush());
+                padding.fill(S::ZERO);
+            }
+            let states = if t > 0 {
+                &mut unknown[..plans * (k + 1) * stride]
+            } else {
+                &mut []
+            };
+            // no more parts than MAX_PARTS, see Cut
+            let _ = slabs.push(Slab {
+                first: slab.first,
+                width: slab.width,
+                stride,
+                rows,
+                states,
+            });
+        }
+        let actions = &mut work.action_rows[older * na..newer * na];
+        model.transpose_product(crew, t, &mut slabs, actions);
+    }
+}
+
+/// `I + K` and `rho - b` of each plan.
+fn assemble<S: Scalar, C: Crew>(
+    problem: &LinearProblem<'_, S>,
+    crew: &mut C,
+    work: &mut Work<'_, S>,
+) {
+    let Shape { dims, plans, .. } = problem.shape;
+    let (h, n, na) = (dims.horizon, dims.state(), dims.action);
+    crew.each(&mut work.slabs, |_, slab| {
+        slab.matrix.fill(S::ZERO);
+        slab.b.fill(S::ZERO);
+        for index in 0..plans * h {
+            let (b, t) = (index / h, index % h);
+            let (rows, k) = block(problem, index, slab.stride);
+            let rows = &slab.rows[rows];
+            let (inverse_alpha, scale) = problem.dynamics_terms(b, t);
+            let matrix = &mut slab.matrix[b * h * h + t * (h + 1)..];
+            add_gram(inverse_alpha, rows, slab.stride, matrix, h);
+            // Q_t' c_t
+            let defects = &problem.defects[index * n + slab.first..][..slab.width];
+            subtract_products(scale, defects, rows, slab.stride, &mut slab.b[index..][..k]);
+        }
+    });
+
+    work.matrix.fill(S::ZERO);
+    work.y.copy_from_slice(problem.residuals);
+    for slab in &work.slabs {
+        add_scaled(work.matrix, S::ONE, slab.matrix);
+        add_scaled(work.y, S::ONE, slab.b);
+    }
+    for b in 0..plans {
+        for i in 0..h {
+            work.matrix[b * h * h + i * (h + 1)] += S::ONE;
+        }
+    }
+    for index in 0..plans * h {
+        let (b, t) = (index / h, index % h);
+        let (rows, k) = block(problem, index, na);
+        let rows = &work.action_rows[rows];
+        let inverse = &work.action_inverse[index * na..][..na];
+        let gradient = &work.action_gradient[index * na..][..na];
+        for r in 0..k {
+            let row = &rows[r * na..][..na];
+            let y = &mut work.y[index + r];
+            for j in 0..na {
+                *y -= row[j] * inverse[j] * gradient[j];
+            }
+            let line = &mut work.matrix[b * h * h + (t + r) * h + t..][..=r];
+            for (entry, other) in line.iter_mut().zip(rows.chunks_exact(na)) {
+                for j in 0..na {
+                    *entry += row[j] * inverse[j] * other[j];
+                }
+            }
+        }
+    }
+}
+
+/// The change of the states, `dz_{t+1} = F_t dz_t + B_t da_t + w_t`.
+fn forward<S: Scalar, M: Model<S>, C: Crew>(
+    problem: &LinearProblem<'_, S>,
+    crew: &mut C,
+    model: &mut M,
+    work: &mut Work<'_, S>,
+    states: &mut [S],
+    actions: &[S],
+) {
+    let Shape { dims, plans, .. } = problem.shape;
+    let (h, n) = (dims.horizon, dims.state());
+    for b in 0..plans {
+        states[b * (h + 1) * n..][..n].fill(S::ZERO);
+    }
+    for t in 0..h {
+        model.product(crew, t, states, actions, work.tangent);
+        for (b, tangent) in work.tangent.chunks_exact(n).enumerate() {
+            let index = b * h + t;
+            let (inverse_alpha, scale) = problem.dynamics_terms(b, t);
+            let next = &mut states[(b * (h + 1) + t + 1) * n..][..n];
+            next.copy_from_slice(tangent);
+            add_scaled(next, -scale, &problem.defects[index * n..][..n]);
+            for slab in &work.slabs {
+                let p = &slab.p[index * slab.stride..][..slab.width];
+                add_scaled(&mut next[slab.first..], -inverse_alpha, p);
+            }
+        }
+    }
 }
 
 /// The diagonal `W_t^-1` and the gradient `q_t` of the action rows, of every step.
 fn action_terms<S: Scalar>(problem: &LinearProblem<'_, S>, inverse: &mut [S], gradient: &mut [S]) {
-    let na = problem.dims.action;
+    let Shape { dims, .. } = problem.shape;
     for (i, &action) in problem.actions.iter().enumerate() {
-        let multiplier = problem.action_multipliers[i / na];
+        let multiplier = problem.action_multipliers[i / dims.action];
+        let damping = problem.scales[i / dims.actions_len()].damping;
         (inverse[i], gradient[i]) = match excess(action, problem.action_limit) {
-            Some((excess, sign)) => (
-                S::ONE / (problem.damping + multiplier),
-                multiplier * excess * sign,
-            ),
-            None => (S::ONE / problem.damping, S::ZERO),
+            Some((excess, sign)) => (S::ONE / (damping + multiplier), multiplier * excess * sign),
+            None => (S::ONE / damping, S::ZERO),
         };
     }
 }

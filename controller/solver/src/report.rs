@@ -1,6 +1,6 @@
 use core::fmt;
 
-use crate::InvalidSetting;
+use crate::{InvalidSetting, Scalar, Settings};
 
 /// What one iteration left, measured at the new plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -29,15 +29,66 @@ pub struct StepReport {
     pub merit: f64,
     /// Both largest violations are within their tolerances.
     pub feasible: bool,
+    /// The step was refused, and plan and multipliers are as before it
+    /// ([`crate::DampingPolicy::Adaptive`]).
+    pub refused: bool,
 }
 
-/// Why an iteration failed. Plan and multipliers are then as before the call.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum StepError<E> {
-    /// The model could not be evaluated.
-    Model(E),
-    /// An array of the caller has the wrong length.
-    Layout(LayoutError),
+impl StepReport {
+    /// Everything that follows from the rewards and violations of one plan, all `[H]`.
+    pub(crate) fn measure<S: Scalar>(
+        &mut self,
+        settings: &Settings,
+        rewards: &[S],
+        dynamics_violations: &[S],
+        action_violations: &[S],
+    ) {
+        (self.reward_sum, self.reward_cost) = (0.0, 0.0);
+        let mut cost = 0.0;
+        for &reward in rewards {
+            let residual = (-reward).softplus().to_f64();
+            self.reward_sum += reward.to_f64();
+            self.reward_cost += residual * residual;
+            cost += residual;
+        }
+        let dynamics = Violations::of(dynamics_violations, settings.dynamics_tolerance);
+        let actions = Violations::of(action_violations, settings.action_tolerance);
+        (self.dynamics_violation_max, self.dynamics_violation_mean) = (dynamics.max, dynamics.mean);
+        (self.action_violation_max, self.action_violation_mean) = (actions.max, actions.mean);
+        self.merit = cost + settings.merit_penalty * (dynamics.above + actions.above);
+        self.feasible =
+            dynamics.max <= settings.dynamics_tolerance && actions.max <= settings.action_tolerance;
+    }
+}
+
+/// The violations of one plan in short.
+struct Violations {
+    max: f64,
+    mean: f64,
+    /// Sum of what is above the tolerance.
+    above: f64,
+}
+
+impl Violations {
+    fn of<S: Scalar>(violations: &[S], tolerance: f64) -> Self {
+        let (mut max, mut sum, mut above) = (0.0_f64, 0.0, 0.0);
+        for violation in violations {
+            let violation = violation.to_f64();
+            max = max.max(violation);
+            sum += violation;
+            above += (violation - tolerance).max(0.0);
+        }
+        Self {
+            max,
+            mean: sum / violations.len() as f64,
+            above,
+        }
+    }
+}
+
+/// Why one plan could not be iterated. It and its multipliers are then as before the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlanFault {
     /// The linear system lost positive definiteness (rounding, or extreme multipliers): for the
     /// reduced solver `stage` is the row of the H x H system, for the block-tridiagonal one the
     /// time step.
@@ -47,6 +98,35 @@ pub enum StepError<E> {
     },
     /// A value is infinite or NaN.
     NonFinite(Quantity),
+}
+
+impl fmt::Display for PlanFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotPositiveDefinite { stage } => write!(
+                f,
+                "the linear system is not positive definite at stage {stage}; drop the warm start \
+                 or raise the damping"
+            ),
+            Self::NonFinite(quantity) => write!(
+                f,
+                "{quantity} holds an infinite or undefined value; plan again from cold"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for PlanFault {}
+
+/// Why an iteration failed. Plans and multipliers are then as before the call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum StepError<E> {
+    /// The model could not be evaluated.
+    Model(E),
+    /// An array of the caller has the wrong length.
+    Layout(LayoutError),
+    /// The plan could not be iterated.
+    Plan(PlanFault),
 }
 
 /// Which value was not finite.
@@ -81,17 +161,7 @@ impl<E: fmt::Display> fmt::Display for StepError<E> {
         match self {
             Self::Model(error) => write!(f, "the model could not be evaluated: {error}"),
             Self::Layout(error) => error.fmt(f),
-            Self::NotPositiveDefinite { stage } => write!(
-                f,
-                "the linear system is not positive definite at stage {stage}; drop the warm start \
-                 or raise the damping"
-            ),
-            Self::NonFinite(quantity) => {
-                write!(
-                    f,
-                    "{quantity} holds an infinite or undefined value; plan again from cold"
-                )
-            }
+            Self::Plan(fault) => fault.fmt(f),
         }
     }
 }
@@ -101,6 +171,12 @@ impl<E: fmt::Debug + fmt::Display> core::error::Error for StepError<E> {}
 impl<E> From<LayoutError> for StepError<E> {
     fn from(error: LayoutError) -> Self {
         Self::Layout(error)
+    }
+}
+
+impl<E> From<PlanFault> for StepError<E> {
+    fn from(fault: PlanFault) -> Self {
+        Self::Plan(fault)
     }
 }
 
@@ -158,6 +234,8 @@ impl core::error::Error for LayoutError {}
 pub enum SetupError {
     /// A size is 0 where at least 1 is needed.
     Dims(crate::Dims),
+    /// More plans or parts than a solver takes, or none.
+    Shape(crate::Shape),
     /// Memory or weights of the wrong length.
     Layout(LayoutError),
     /// A setting outside its range.
@@ -170,6 +248,14 @@ impl fmt::Display for SetupError {
             Self::Dims(dims) => write!(
                 f,
                 "a plan needs a state, an action and a step at least, found {dims:?}"
+            ),
+            Self::Shape(shape) => write!(
+                f,
+                "a solver takes 1 to {} plans in 1 to {} parts, found {} and {}",
+                crate::MAX_PLANS,
+                crate::MAX_PARTS,
+                shape.plans,
+                shape.parts
             ),
             Self::Layout(error) => error.fmt(f),
             Self::Setting(error) => error.fmt(f),

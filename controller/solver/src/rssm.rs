@@ -10,10 +10,14 @@
 
 use core::convert::Infallible;
 
-use crate::kernels::packed::{Packed, pack, pack_transposed, packed_len};
+use crate::kernels::packed::{Rows, pack, packed_len, product};
 use crate::kernels::vector::dot;
-use crate::workspace::Parts;
-use crate::{Dims, GruJacobian, GruSizes, GruWeights, LayoutError, Model, Scalar, SetupError};
+use crate::kernels::wide::padded;
+use crate::workspace::{Parts, total};
+use crate::{
+    Crew, Cut, Dims, GruFactors, GruJacobian, GruSizes, GruWeights, LayoutError, Model,
+    Predictions, Scalar, SetupError, Shape, Slab, Trajectories,
+};
 
 /// Kernel `[in, out]` and bias `[out]` of a dense layer.
 #[derive(Clone, Copy, Debug)]
@@ -84,171 +88,350 @@ impl<S> RssmWeights<'_, S> {
 }
 
 /// A recurrent state-space model with its reward head, evaluated in the caller's memory: the
-/// reference for models in other runtimes, and the model of the benchmarks.
+/// reference for models in other runtimes, and the model of solver tests.
 #[derive(Debug)]
 pub struct Rssm<'a, S> {
     sizes: GruSizes,
     horizon: usize,
+    plans: usize,
     weights: RssmWeights<'a, S>,
     jacobian: GruJacobian<S, &'a mut [S]>,
-    /// `[H, factors]` of the last linearisation.
+    /// `[N, H, factors]` of the last linearisation.
     factors: &'a mut [S],
-    input: &'a [S],
-    gru_input: &'a [S],
-    gru_recurrent: &'a [S],
-    prior: &'a [S],
-    mean: &'a [S],
-    reward0: &'a [S],
-    reward1: &'a [S],
-    reward0_t: &'a [S],
-    reward1_t: &'a [S],
-    inputs: &'a mut [S],
+    work: Work<'a, S>,
+}
+
+/// Packed weights, and scratch memory for the steps of one plan.
+#[derive(Debug)]
+struct Work<'a, S> {
+    input: &'a mut [S],
+    gru_input: &'a mut [S],
+    gru_recurrent: &'a mut [S],
+    prior: &'a mut [S],
+    mean: &'a mut [S],
+    reward0: &'a mut [S],
+    reward1: &'a mut [S],
+    reward0_t: &'a mut [S],
+    reward1_t: &'a mut [S],
     hidden: &'a mut [S],
     gates_x: &'a mut [S],
     gates_h: &'a mut [S],
+    means: &'a mut [S],
     units0: &'a mut [S],
     units1: &'a mut [S],
     back: &'a mut [S],
+    gradients: &'a mut [S],
 }
 
-fn lens(sizes: &GruSizes, units: usize, horizon: usize) -> [usize; 17] {
-    let &GruSizes {
-        stoch,
-        deter,
-        action,
-        hidden,
-    } = sizes;
-    [
-        horizon * sizes.factors(),
-        packed_len(stoch + action, hidden),
-        packed_len(hidden, 3 * deter),
-        packed_len(deter, 3 * deter),
-        packed_len(deter, hidden),
-        packed_len(hidden, stoch),
-        packed_len(sizes.state(), units),
-        packed_len(units, units),
-        packed_len(units, sizes.state()),
-        packed_len(units, units),
-        horizon * (stoch + action),
-        horizon * hidden,
-        horizon * 3 * deter,
-        horizon * 3 * deter,
-        horizon * units,
-        horizon * units,
-        horizon * units,
-    ]
+impl<'a, S: Scalar> Work<'a, S> {
+    fn lens(sizes: &GruSizes, units: usize, horizon: usize) -> [usize; 17] {
+        let &GruSizes {
+            stoch,
+            deter,
+            action,
+            hidden,
+        } = sizes;
+        [
+            packed_len(stoch + action, hidden),
+            packed_len(hidden, 3 * deter),
+            packed_len(deter, 3 * deter),
+            packed_len(deter, hidden),
+            packed_len(hidden, stoch),
+            packed_len(sizes.state(), units),
+            packed_len(units, units),
+            packed_len(units, sizes.state()),
+            packed_len(units, units),
+            horizon * padded(hidden),
+            horizon * padded(3 * deter),
+            horizon * padded(3 * deter),
+            horizon * padded(stoch),
+            horizon * padded(units),
+            horizon * padded(units),
+            horizon * padded(units),
+            horizon * padded(sizes.state()),
+        ]
+    }
+
+    fn split(sizes: &GruSizes, units: usize, horizon: usize, memory: &mut Parts<'a, S>) -> Self {
+        let [
+            input,
+            gru_input,
+            gru_recurrent,
+            prior,
+            mean,
+            reward0,
+            reward1,
+            reward0_t,
+            reward1_t,
+            hidden,
+            gates_x,
+            gates_h,
+            means,
+            units0,
+            units1,
+            back,
+            gradients,
+        ] = Self::lens(sizes, units, horizon).map(|len| memory.take(len));
+        Self {
+            input,
+            gru_input,
+            gru_recurrent,
+            prior,
+            mean,
+            reward0,
+            reward1,
+            reward0_t,
+            reward1_t,
+            hidden,
+            gates_x,
+            gates_h,
+            means,
+            units0,
+            units1,
+            back,
+            gradients,
+        }
+    }
+
+    fn pack(&mut self, sizes: &GruSizes, weights: &RssmWeights<'_, S>) {
+        let &GruSizes {
+            stoch,
+            deter,
+            action,
+            hidden,
+        } = sizes;
+        let (n, units) = (sizes.state(), weights.units());
+        let kernels = &weights.kernels;
+        let [reward0, reward1, _] = weights.reward.map(|layer| layer.kernel);
+        for (packed, kernel, inner, columns) in [
+            (
+                &mut *self.input,
+                kernels.input_kernel,
+                stoch + action,
+                hidden,
+            ),
+            (
+                &mut *self.gru_input,
+                kernels.gru_input_kernel,
+                hidden,
+                3 * deter,
+            ),
+            (
+                &mut *self.gru_recurrent,
+                kernels.gru_recurrent_kernel,
+                deter,
+                3 * deter,
+            ),
+            (&mut *self.prior, kernels.prior_kernel, deter, hidden),
+            (&mut *self.mean, kernels.mean_kernel, hidden, stoch),
+            (&mut *self.reward0, reward0, n, units),
+            (&mut *self.reward1, reward1, units, units),
+        ] {
+            pack(inner, columns, packed, |i, j| kernel[i * columns + j]);
+        }
+        pack(units, n, self.reward0_t, |i, j| reward0[j * units + i]);
+        pack(units, units, self.reward1_t, |i, j| reward1[j * units + i]);
+    }
 }
 
 impl<'a, S: Scalar> Rssm<'a, S> {
-    /// Elements of the arena, for a reward head of width `units`.
+    /// Elements of the arena, for a reward head of width `units` and plans of this shape (of whose
+    /// sizes only the horizon counts).
     #[must_use]
-    pub fn len(sizes: &GruSizes, units: usize, horizon: usize) -> usize {
-        GruJacobian::<S, &mut [S]>::len(sizes, horizon)
-            + lens(sizes, units, horizon).iter().sum::<usize>()
+    pub fn len(sizes: &GruSizes, units: usize, shape: &Shape) -> usize {
+        let (h, plans) = (shape.dims.horizon, shape.plans);
+        let own = [
+            GruJacobian::<S, &mut [S]>::len(sizes, plans, h, shape.parts),
+            plans * h * sizes.factors(),
+        ];
+        total(own.into_iter().chain(Work::<S>::lens(sizes, units, h)))
     }
 
-    /// A model for plans of `horizon` steps in `arena`.
+    /// A model for plans of this shape in `arena`.
     ///
     /// # Errors
     /// A size is 0, a weight has the wrong length, or the arena is too short.
     pub fn new_in(
         sizes: GruSizes,
         weights: RssmWeights<'a, S>,
-        horizon: usize,
+        shape: &Shape,
         arena: &'a mut [S],
     ) -> Result<Self, SetupError> {
+        let (horizon, plans) = (shape.dims.horizon, shape.plans);
         if !sizes.is_valid() || horizon == 0 {
             return Err(SetupError::Dims(sizes.dims(horizon)));
         }
         weights.check(&sizes)?;
         let units = weights.units();
-        LayoutError::at_least(
-            "model arena",
-            Self::len(&sizes, units, horizon),
-            arena.len(),
-        )?;
-        let mut parts = Parts::new(arena);
+        let needed = Self::len(&sizes, units, shape);
+        LayoutError::at_least("model arena", needed, arena.len())?;
+        let mut memory = Parts::new(arena);
+        let len = GruJacobian::<S, &mut [S]>::len(&sizes, plans, horizon, shape.parts);
         let jacobian = GruJacobian::new_in(
             sizes,
             &weights.kernels,
+            plans,
             horizon,
-            parts.take(GruJacobian::<S, &mut [S]>::len(&sizes, horizon)),
+            shape.parts,
+            memory.take(len),
         )?;
-        let [
+        let factors = memory.take(plans * horizon * sizes.factors());
+        let mut work = Work::split(&sizes, units, horizon, &mut memory);
+        work.pack(&sizes, &weights);
+        Ok(Self {
+            sizes,
+            horizon,
+            plans,
+            weights,
+            jacobian,
             factors,
-            input,
-            gru_input,
-            gru_recurrent,
-            prior,
-            mean,
-            reward0,
-            reward1,
-            reward0_t,
-            reward1_t,
-            inputs,
-            hidden,
-            gates_x,
-            gates_h,
-            units0,
-            units1,
-            back,
-        ] = lens(&sizes, units, horizon).map(|len| parts.take(len));
+            work,
+        })
+    }
+
+    /// Factors of the last linearisation, `[N, H, factors]`; see [`GruSizes::factors`].
+    pub fn factors(&self) -> &[S] {
+        self.factors
+    }
+
+    /// The prior step at all steps of plan `b`: `states [H + 1, n]`, `actions [H, na]`; writes
+    /// `means [H, n]`.
+    fn prior(&mut self, b: usize, states: &[S], actions: &[S], means: &mut [S]) {
         let GruSizes {
             stoch,
             deter,
             action,
-            hidden: width,
-        } = sizes;
-        let kernels = &weights.kernels;
-        pack(kernels.input_kernel, stoch + action, width, input);
-        pack(kernels.gru_input_kernel, width, 3 * deter, gru_input);
-        pack(
-            kernels.gru_recurrent_kernel,
-            deter,
-            3 * deter,
-            gru_recurrent,
-        );
-        pack(kernels.prior_kernel, deter, width, prior);
-        pack(kernels.mean_kernel, width, stoch, mean);
-        pack(weights.reward[0].kernel, sizes.state(), units, reward0);
-        pack(weights.reward[1].kernel, units, units, reward1);
-        pack_transposed(weights.reward[0].kernel, units, sizes.state(), reward0_t);
-        pack_transposed(weights.reward[1].kernel, units, units, reward1_t);
-        Ok(Self {
-            sizes,
-            horizon,
-            weights,
-            jacobian,
-            factors,
-            input,
-            gru_input,
-            gru_recurrent,
-            prior,
-            mean,
-            reward0,
-            reward1,
-            reward0_t,
-            reward1_t,
-            inputs,
             hidden,
-            gates_x,
-            gates_h,
-            units0,
-            units1,
-            back,
-        })
+        } = self.sizes;
+        let (h, n) = (self.horizon, self.sizes.state());
+        let row_len = self.sizes.factors();
+        let factors = &mut self.factors[b * h * row_len..][..h * row_len];
+        let work = &mut self.work;
+        let (wide, gates) = (padded(hidden), padded(3 * deter));
+
+        fill_rows(work.hidden, wide, self.weights.input_bias);
+        let inputs = [
+            Rows::new(states, n, stoch),
+            Rows::new(actions, action, action),
+        ];
+        product::<S, true>(h, &inputs, stoch + action, work.input, work.hidden, wide);
+        for (x, factors) in work
+            .hidden
+            .chunks_exact_mut(wide)
+            .zip(factors.chunks_exact_mut(row_len))
+        {
+            for (x, slope) in x.iter_mut().zip(&mut factors[..hidden]) {
+                *slope = x.elu_slope();
+                *x = x.elu();
+            }
+        }
+
+        fill_rows(work.gates_x, gates, self.weights.gru_input_bias);
+        fill_rows(work.gates_h, gates, self.weights.gru_recurrent_bias);
+        let x = [Rows::new(&*work.hidden, wide, hidden)];
+        product::<S, true>(h, &x, hidden, work.gru_input, work.gates_x, gates);
+        let old = [Rows::new(&states[stoch..], n, deter)];
+        product::<S, true>(h, &old, deter, work.gru_recurrent, work.gates_h, gates);
+        for (t, factors) in factors.chunks_exact_mut(row_len).enumerate() {
+            let gate_x = &work.gates_x[t * gates..][..3 * deter];
+            let gate_h = &work.gates_h[t * gates..][..3 * deter];
+            let old = &states[t * n + stoch..][..deter];
+            let new = &mut means[t * n + stoch..][..deter];
+            let factors = &mut factors[hidden..][..5 * deter];
+            for i in 0..deter {
+                let update = (gate_x[i] + gate_h[i]).sigmoid();
+                let reset = (gate_x[deter + i] + gate_h[deter + i]).sigmoid();
+                let recurrent = gate_h[2 * deter + i];
+                let candidate = (gate_x[2 * deter + i] + reset * recurrent).tanh();
+                let keep = S::ONE - update;
+                new[i] = update * old[i] + keep * candidate;
+                let ac = keep * (S::ONE - candidate * candidate);
+                factors[i] = update;
+                factors[deter + i] = (old[i] - candidate) * update * keep;
+                factors[2 * deter + i] = ac;
+                factors[3 * deter + i] = ac * reset;
+                factors[4 * deter + i] = ac * recurrent * reset * (S::ONE - reset);
+            }
+        }
+
+        fill_rows(work.hidden, wide, self.weights.prior_bias);
+        let new = [Rows::new(&means[stoch..], n, deter)];
+        product::<S, true>(h, &new, deter, work.prior, work.hidden, wide);
+        for (x, factors) in work
+            .hidden
+            .chunks_exact_mut(wide)
+            .zip(factors.chunks_exact_mut(row_len))
+        {
+            for (x, slope) in x.iter_mut().zip(&mut factors[hidden + 5 * deter..]) {
+                *slope = x.elu_slope();
+                *x = x.elu();
+            }
+        }
+        fill_rows(work.means, padded(stoch), self.weights.mean_bias);
+        let x = [Rows::new(&*work.hidden, wide, hidden)];
+        product::<S, true>(h, &x, hidden, work.mean, work.means, padded(stoch));
+        for (row, mean) in means
+            .chunks_exact_mut(n)
+            .zip(work.means.chunks_exact(padded(stoch)))
+        {
+            row[..stoch].copy_from_slice(&mean[..stoch]);
+        }
     }
 
-    /// Factors of the last linearisation, `[H, factors]`; see [`GruSizes::factors`].
-    pub fn factors(&self) -> &[S] {
-        self.factors
+    /// Rewards and their gradients at `states [H, n]`.
+    fn reward(&mut self, states: &[S], rewards: &mut [S], gradients: &mut [S]) {
+        let (h, n, units) = (self.horizon, self.sizes.state(), self.weights.units());
+        let [first, second, last] = self.weights.reward;
+        let work = &mut self.work;
+        let wide = padded(units);
+
+        fill_rows(work.units0, wide, first.bias);
+        let x = [Rows::new(states, n, n)];
+        product::<S, true>(h, &x, n, work.reward0, work.units0, wide);
+        // the ELU goes to `back`, its slope stays
+        for (x, value) in work.units0.iter_mut().zip(&mut *work.back) {
+            *value = x.elu();
+            *x = x.elu_slope();
+        }
+        fill_rows(work.units1, wide, second.bias);
+        let x = [Rows::new(&*work.back, wide, units)];
+        product::<S, true>(h, &x, units, work.reward1, work.units1, wide);
+        for ((row, back), reward) in work
+            .units1
+            .chunks_exact_mut(wide)
+            .zip(work.back.chunks_exact_mut(wide))
+            .zip(rewards)
+        {
+            for ((x, back), &weight) in row.iter_mut().zip(back).zip(last.kernel) {
+                *back = weight * x.elu_slope();
+                *x = x.elu();
+            }
+            *reward = last.bias[0] + dot(&row[..units], last.kernel);
+        }
+
+        let x = [Rows::new(&*work.back, wide, units)];
+        product::<S, false>(h, &x, units, work.reward1_t, work.units1, wide);
+        work.units1
+            .iter_mut()
+            .zip(&*work.units0)
+            .for_each(|(x, &slope)| *x *= slope);
+        let x = [Rows::new(&*work.units1, wide, units)];
+        product::<S, false>(h, &x, units, work.reward0_t, work.gradients, padded(n));
+        for (row, gradient) in gradients
+            .chunks_exact_mut(n)
+            .zip(work.gradients.chunks_exact(padded(n)))
+        {
+            row.copy_from_slice(&gradient[..n]);
+        }
     }
 }
 
-/// Copies `bias` to each row of `out`.
-fn fill_rows<S: Scalar>(out: &mut [S], bias: &[S]) {
-    for row in out.chunks_exact_mut(bias.len()) {
+/// Copies `bias` to the beginning of each row of `out`, and zeros behind it.
+fn fill_rows<S: Scalar>(out: &mut [S], stride: usize, bias: &[S]) {
+    for row in out.chunks_exact_mut(stride) {
+        let (row, padding) = row.split_at_mut(bias.len());
         row.copy_from_slice(bias);
+        padding.fill(S::ZERO);
     }
 }
 
@@ -259,189 +442,77 @@ impl<S: Scalar> Model<S> for Rssm<'_, S> {
         self.sizes.dims(self.horizon)
     }
 
-    fn linearise(
+    fn plans(&self) -> usize {
+        self.plans
+    }
+
+    fn cut(&self, _parts: usize) -> Cut {
+        self.jacobian.cut()
+    }
+
+    fn evaluate<C: Crew>(
         &mut self,
+        _crew: &mut C,
+        plans: &Trajectories<'_, S>,
+        predictions: &mut Predictions<'_, S>,
+    ) -> Result<(), Infallible> {
+        let dims = self.dims();
+        let (h, n) = (dims.horizon, dims.state());
+        for b in 0..self.plans {
+            let states = &plans.states[b * dims.states_len()..][..dims.states_len()];
+            let actions = &plans.actions[b * dims.actions_len()..][..dims.actions_len()];
+            let rows = b * h * n..(b + 1) * h * n;
+            self.prior(b, states, actions, &mut predictions.means[rows.clone()]);
+            let rewards = &mut predictions.rewards[b * h..][..h];
+            self.reward(&states[n..], rewards, &mut predictions.gradients[rows]);
+        }
+        Ok(())
+    }
+
+    fn transpose_product<C: Crew>(
+        &mut self,
+        crew: &mut C,
+        t: usize,
+        slabs: &mut [Slab<'_, S>],
+        actions: &mut [S],
+    ) {
+        let factors = GruFactors {
+            rows: self.factors,
+            horizon: self.horizon,
+        };
+        self.jacobian
+            .transpose_product(crew, factors, t, slabs, actions);
+    }
+
+    fn product<C: Crew>(
+        &mut self,
+        crew: &mut C,
+        t: usize,
         states: &[S],
         actions: &[S],
-        means: &mut [S],
-    ) -> Result<(), Infallible> {
-        let GruSizes {
-            stoch,
-            deter,
-            action,
-            hidden,
-        } = self.sizes;
-        let (h, n) = (self.horizon, self.sizes.state());
-        for ((row, z), a) in self
-            .inputs
-            .chunks_exact_mut(stoch + action)
-            .zip(states.chunks_exact(n))
-            .zip(actions.chunks_exact(action))
-        {
-            row[..stoch].copy_from_slice(&z[..stoch]);
-            row[stoch..].copy_from_slice(a);
-        }
-
-        fill_rows(self.hidden, self.weights.input_bias);
-        Packed::new(stoch + action, hidden, self.input).add_product(
-            h,
-            self.inputs,
-            stoch + action,
-            self.hidden,
-            hidden,
-        );
-        let row_len = self.sizes.factors();
-        for (x, factors) in self
-            .hidden
-            .chunks_exact_mut(hidden)
-            .zip(self.factors.chunks_exact_mut(row_len))
-        {
-            for (x, slope) in x.iter_mut().zip(factors) {
-                *slope = x.elu_slope();
-                *x = x.elu();
-            }
-        }
-
-        fill_rows(self.gates_x, self.weights.gru_input_bias);
-        fill_rows(self.gates_h, self.weights.gru_recurrent_bias);
-        Packed::new(hidden, 3 * deter, self.gru_input).add_product(
-            h,
-            self.hidden,
-            hidden,
-            self.gates_x,
-            3 * deter,
-        );
-        Packed::new(deter, 3 * deter, self.gru_recurrent).add_product(
-            h,
-            &states[stoch..],
-            n,
-            self.gates_h,
-            3 * deter,
-        );
-        for (t, factors) in self.factors.chunks_exact_mut(row_len).enumerate() {
-            let gate_x = &self.gates_x[t * 3 * deter..][..3 * deter];
-            let gate_h = &self.gates_h[t * 3 * deter..][..3 * deter];
-            let old = &states[t * n + stoch..][..deter];
-            let new = &mut means[t * n + stoch..][..deter];
-            let gates = &mut factors[hidden..][..5 * deter];
-            for i in 0..deter {
-                let update = (gate_x[i] + gate_h[i]).sigmoid();
-                let reset = (gate_x[deter + i] + gate_h[deter + i]).sigmoid();
-                let recurrent = gate_h[2 * deter + i];
-                let candidate = (gate_x[2 * deter + i] + reset * recurrent).tanh();
-                let keep = S::ONE - update;
-                new[i] = update * old[i] + keep * candidate;
-                let ac = keep * (S::ONE - candidate * candidate);
-                gates[i] = update;
-                gates[deter + i] = (old[i] - candidate) * update * keep;
-                gates[2 * deter + i] = ac;
-                gates[3 * deter + i] = ac * reset;
-                gates[4 * deter + i] = ac * recurrent * reset * (S::ONE - reset);
-            }
-        }
-
-        fill_rows(self.hidden, self.weights.prior_bias);
-        Packed::new(deter, hidden, self.prior).add_product(
-            h,
-            &means[stoch..],
-            n,
-            self.hidden,
-            hidden,
-        );
-        for (x, factors) in self
-            .hidden
-            .chunks_exact_mut(hidden)
-            .zip(self.factors.chunks_exact_mut(row_len))
-        {
-            for (x, slope) in x.iter_mut().zip(&mut factors[hidden + 5 * deter..]) {
-                *slope = x.elu_slope();
-                *x = x.elu();
-            }
-        }
-        for row in means.chunks_exact_mut(n) {
-            row[..stoch].copy_from_slice(self.weights.mean_bias);
-        }
-        Packed::new(hidden, stoch, self.mean).add_product(h, self.hidden, hidden, means, n);
-        Ok(())
-    }
-
-    fn reward(
-        &mut self,
-        states: &[S],
-        rewards: &mut [S],
-        gradients: &mut [S],
-    ) -> Result<(), Infallible> {
-        let (h, n, units) = (self.horizon, self.sizes.state(), self.weights.units());
-        let [first, second, last] = self.weights.reward;
-
-        fill_rows(self.units0, first.bias);
-        Packed::new(n, units, self.reward0).add_product(h, states, n, self.units0, units);
-        // the ELU goes to `back`, its slope stays
-        for (x, value) in self.units0.iter_mut().zip(&mut *self.back) {
-            *value = x.elu();
-            *x = x.elu_slope();
-        }
-        fill_rows(self.units1, second.bias);
-        Packed::new(units, units, self.reward1).add_product(
-            h,
-            self.back,
-            units,
-            self.units1,
-            units,
-        );
-        for ((row, back), reward) in self
-            .units1
-            .chunks_exact_mut(units)
-            .zip(self.back.chunks_exact_mut(units))
-            .zip(rewards)
-        {
-            for ((x, back), &weight) in row.iter_mut().zip(back).zip(last.kernel) {
-                *back = weight * x.elu_slope();
-                *x = x.elu();
-            }
-            *reward = last.bias[0] + dot(row, last.kernel);
-        }
-
-        self.units1.fill(S::ZERO);
-        Packed::new(units, units, self.reward1_t).add_product(
-            h,
-            self.back,
-            units,
-            self.units1,
-            units,
-        );
-        self.units1
-            .iter_mut()
-            .zip(&*self.units0)
-            .for_each(|(x, &slope)| *x *= slope);
-        gradients.fill(S::ZERO);
-        Packed::new(units, n, self.reward0_t).add_product(h, self.units1, units, gradients, n);
-        Ok(())
-    }
-
-    fn transpose_product(&mut self, t: usize, rows: &[S], states: &mut [S], actions: &mut [S]) {
-        let len = self.sizes.factors();
-        let factors = &self.factors[t * len..][..len];
+        out: &mut [S],
+    ) {
+        let factors = GruFactors {
+            rows: self.factors,
+            horizon: self.horizon,
+        };
         self.jacobian
-            .transpose_product(factors, rows, states, actions);
+            .product(crew, factors, t, states, actions, out);
     }
 
-    fn product(&mut self, t: usize, dz: &[S], da: &[S], out: &mut [S]) {
-        let len = self.sizes.factors();
-        self.jacobian
-            .product(&self.factors[t * len..][..len], dz, da, out);
-    }
-
-    fn jacobian(&mut self, t: usize, state: &mut [S], action: &mut [S]) {
-        let len = self.sizes.factors();
-        self.jacobian
-            .jacobian(&self.factors[t * len..][..len], state, action);
+    fn jacobian(&mut self, b: usize, t: usize, state: &mut [S], action: &mut [S]) {
+        let factors = GruFactors {
+            rows: self.factors,
+            horizon: self.horizon,
+        };
+        self.jacobian.jacobian(factors, b, t, state, action);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Alone;
 
     const SIZES: GruSizes = GruSizes {
         stoch: 3,
@@ -506,177 +577,205 @@ mod tests {
             }
         }
 
-        fn plan(&self) -> (Vec<S>, Vec<S>) {
+        /// `[N, H + 1, n]`, `[N, H, na]`
+        fn plans(&self, plans: usize) -> (Vec<S>, Vec<S>) {
             let all = &self.0[2500..];
-            let n = SIZES.state();
+            let dims = SIZES.dims(HORIZON);
+            let states = plans * dims.states_len();
             (
-                all[..HORIZON * n].to_vec(),
-                all[HORIZON * n..][..HORIZON * SIZES.action].to_vec(),
+                all[..states].to_vec(),
+                all[states..][..plans * dims.actions_len()].to_vec(),
             )
-        }
-
-        fn arena() -> Vec<S> {
-            vec![S::from_f64(f64::NAN); Rssm::<S>::len(&SIZES, UNITS, HORIZON)]
         }
     }
 
-    /// `F_t`, `B_t` of every step, and `mu`.
-    fn jacobians<S: Scalar>() -> (Vec<Vec<S>>, Vec<Vec<S>>, Vec<S>) {
-        let numbers = Numbers::<S>::new();
-        let mut arena = Numbers::arena();
-        let mut model = Rssm::new_in(SIZES, numbers.weights(), HORIZON, &mut arena).unwrap();
-        let (z, a) = numbers.plan();
+    fn shape(plans: usize, parts: usize) -> Shape {
+        Shape {
+            dims: SIZES.dims(HORIZON),
+            plans,
+            parts,
+        }
+    }
+
+    fn arena<S: Scalar>(shape: &Shape) -> Vec<S> {
+        vec![S::from_f64(f64::NAN); Rssm::<S>::len(&SIZES, UNITS, shape)]
+    }
+
+    /// Means, rewards and gradients at plans.
+    struct Outputs<S>(Vec<S>, Vec<S>, Vec<S>);
+
+    fn evaluate<S: Scalar>(model: &mut Rssm<'_, S>, states: &[S], actions: &[S]) -> Outputs<S> {
+        let rows = model.plans() * HORIZON;
+        let mut means = vec![S::ZERO; rows * SIZES.state()];
+        let (mut rewards, mut gradients) = (vec![S::ZERO; rows], means.clone());
+        let plans = Trajectories { states, actions };
+        let mut predictions = Predictions {
+            means: &mut means,
+            rewards: &mut rewards,
+            gradients: &mut gradients,
+        };
+        model
+            .evaluate(&mut Alone, &plans, &mut predictions)
+            .unwrap();
+        Outputs(means, rewards, gradients)
+    }
+
+    /// `F_t`, `B_t` of every step of every plan, and the means.
+    fn jacobians(plans: usize) -> (Vec<Vec<f64>>, Vec<Vec<f64>>, Vec<f64>) {
+        let numbers = Numbers::<f64>::new();
+        let shape = shape(plans, 1);
+        let mut arena = arena(&shape);
+        let mut model = Rssm::new_in(SIZES, numbers.weights(), &shape, &mut arena).unwrap();
+        let (z, a) = numbers.plans(plans);
+        let Outputs(means, ..) = evaluate(&mut model, &z, &a);
         let n = SIZES.state();
-        let mut mu = vec![S::ZERO; HORIZON * n];
-        model.linearise(&z, &a, &mut mu).unwrap();
         let (mut all_f, mut all_b) = (Vec::new(), Vec::new());
-        for t in 0..HORIZON {
-            let (mut f, mut b) = (vec![S::ZERO; n * n], vec![S::ZERO; n * SIZES.action]);
-            model.jacobian(t, &mut f, &mut b);
+        for i in 0..plans * HORIZON {
+            let (mut f, mut b) = (vec![0.0; n * n], vec![0.0; n * SIZES.action]);
+            model.jacobian(i / HORIZON, i % HORIZON, &mut f, &mut b);
             all_f.push(f);
             all_b.push(b);
         }
-        (all_f, all_b, mu)
+        (all_f, all_b, means)
     }
 
     #[test]
-    fn jacobians_are_the_finite_differences() {
+    fn jacobians_and_gradients_are_the_finite_differences() {
         const STEP: f64 = 1e-6;
         let numbers = Numbers::<f64>::new();
-        let mut arena = Numbers::arena();
-        let mut model = Rssm::new_in(SIZES, numbers.weights(), HORIZON, &mut arena).unwrap();
-        let (z, a) = numbers.plan();
+        let shape = shape(2, 1);
+        let mut arena = arena(&shape);
+        let mut model = Rssm::new_in(SIZES, numbers.weights(), &shape, &mut arena).unwrap();
+        let (z, a) = numbers.plans(2);
         let (n, na) = (SIZES.state(), SIZES.action);
-        let (f, b, _) = jacobians::<f64>();
-        let (mut above, mut below) = (vec![0.0; HORIZON * n], vec![0.0; HORIZON * n]);
+        let (f, b, _) = jacobians(2);
+        let Outputs(_, _, gradients) = evaluate(&mut model, &z, &a);
         for column in 0..n + na {
-            let (width, j) = if column < n {
-                (n, column)
-            } else {
-                (na, column - n)
-            };
-            for (sign, out) in [(STEP, &mut above), (-STEP, &mut below)] {
+            let [above, below] = [STEP, -STEP].map(|step| {
                 let (mut z, mut a) = (z.clone(), a.clone());
-                let moved = if column < n { &mut z } else { &mut a };
-                moved
-                    .iter_mut()
-                    .skip(j)
-                    .step_by(width)
-                    .for_each(|x| *x += sign);
-                model.linearise(&z, &a, out).unwrap();
-            }
-            for t in 0..HORIZON {
+                if column < n {
+                    z.chunks_exact_mut(n).for_each(|z| z[column] += step);
+                } else {
+                    a.chunks_exact_mut(na).for_each(|a| a[column - n] += step);
+                }
+                evaluate(&mut model, &z, &a)
+            });
+            for t in 0..2 * HORIZON {
                 for i in 0..n {
-                    let numeric = (above[t * n + i] - below[t * n + i]) / (2.0 * STEP);
+                    let numeric = (above.0[t * n + i] - below.0[t * n + i]) / (2.0 * STEP);
                     let own = if column < n {
-                        f[t][i * n + j]
+                        f[t][i * n + column]
                     } else {
-                        b[t][i * na + j]
+                        b[t][i * na + column - n]
                     };
                     assert!(
                         (numeric - own).abs() < 1e-8,
                         "{t} {i} {column}: {numeric} {own}"
                     );
                 }
+                if column < n {
+                    let numeric = (above.1[t] - below.1[t]) / (2.0 * STEP);
+                    assert!((numeric - gradients[t * n + column]).abs() < 1e-8);
+                }
             }
         }
     }
 
-    #[test]
-    fn reward_gradients_are_the_finite_differences() {
-        const STEP: f64 = 1e-6;
-        let numbers = Numbers::<f64>::new();
-        let mut arena = Numbers::arena();
-        let mut model = Rssm::new_in(SIZES, numbers.weights(), HORIZON, &mut arena).unwrap();
-        let (z, _) = numbers.plan();
-        let n = SIZES.state();
-        let (mut r, mut g) = (vec![0.0; HORIZON], vec![0.0; HORIZON * n]);
-        model.reward(&z, &mut r, &mut g).unwrap();
-        let (mut above, mut below, mut unused) = (r.clone(), r.clone(), g.clone());
-        for j in 0..n {
-            for (sign, out) in [(STEP, &mut above), (-STEP, &mut below)] {
-                let mut z = z.clone();
-                z.iter_mut().skip(j).step_by(n).for_each(|x| *x += sign);
-                model.reward(&z, out, &mut unused).unwrap();
-            }
-            for t in 0..HORIZON {
-                let numeric = (above[t] - below[t]) / (2.0 * STEP);
-                assert!((numeric - g[t * n + j]).abs() < 1e-8);
-            }
-        }
-    }
-
-    /// Both products against the matrices, for every number of rows.
-    fn products_match<S: Scalar>(tolerance: f64) {
+    /// Both products against the matrices, at every step (so for every number of rows).
+    fn products_match<S: Scalar>(plans: usize, parts: usize, tolerance: f64) {
         let numbers = Numbers::<S>::new();
-        let mut arena = Numbers::arena();
-        let mut model = Rssm::new_in(SIZES, numbers.weights(), HORIZON, &mut arena).unwrap();
-        let (z, a) = numbers.plan();
+        let shape = shape(plans, parts);
+        let mut arena = arena(&shape);
+        let mut model = Rssm::new_in(SIZES, numbers.weights(), &shape, &mut arena).unwrap();
+        let (z, a) = numbers.plans(plans);
         let (n, na) = (SIZES.state(), SIZES.action);
-        let mut mu = vec![S::ZERO; HORIZON * n];
-        model.linearise(&z, &a, &mut mu).unwrap();
-        let (f, b, expected_mu) = jacobians::<f64>();
+        let Outputs(means, ..) = evaluate(&mut model, &z, &a);
+        let (f, b, expected_means) = jacobians(plans);
         let close = |found: S, expected: f64| {
             assert!(
                 (found.to_f64() - expected).abs() < tolerance,
-                "{found:?} {expected}"
+                "{plans} {parts}: {found:?} {expected}"
             );
         };
-        mu.iter()
-            .zip(&expected_mu)
+        means
+            .iter()
+            .zip(&expected_means)
             .for_each(|(&found, &expected)| close(found, expected));
-        for k in 1..=HORIZON {
-            let t = k - 1;
-            let rows = &numbers.0[7..7 + k * n];
-            let mut states = vec![S::from_f64(f64::NAN); k * n];
-            let mut actions = vec![S::from_f64(f64::NAN); k * na];
-            model.transpose_product(t, rows, &mut states, &mut actions);
+
+        let cut = model.cut(parts);
+        assert_eq!(cut.parts(), parts);
+        for t in 0..HORIZON {
+            let k = HORIZON - t;
+            let rows = &numbers.0[7..][..plans * k * n];
+            // the rows cut into slabs
+            let memory: Vec<Vec<S>> = (0..parts)
+                .map(|p| {
+                    let mut memory = vec![S::ZERO; plans * k * cut.stride(p)];
+                    for (row, out) in rows.chunks(n).zip(memory.chunks_mut(cut.stride(p))) {
+                        out[..cut.width(p)].copy_from_slice(&row[cut.first(p)..][..cut.width(p)]);
+                    }
+                    memory
+                })
+                .collect();
+            let mut states: Vec<Vec<S>> = (0..parts)
+                .map(|p| vec![S::from_f64(f64::NAN); plans * (k + 1) * cut.stride(p)])
+                .collect();
+            let mut actions = vec![S::from_f64(f64::NAN); plans * k * na];
+            let mut slabs: Vec<Slab<'_, S>> = memory
+                .iter()
+                .zip(&mut states)
+                .enumerate()
+                .map(|(p, (rows, states))| Slab {
+                    first: cut.first(p),
+                    width: cut.width(p),
+                    stride: cut.stride(p),
+                    rows,
+                    states,
+                })
+                .collect();
+            model.transpose_product(&mut Alone, t, &mut slabs, &mut actions);
+            let mut only = vec![S::ZERO; plans * k * na];
+            slabs.iter_mut().for_each(|slab| slab.states = &mut []);
+            model.transpose_product(&mut Alone, t, &mut slabs, &mut only);
+            assert_eq!(only, actions);
+
             let sum = |r: usize, m: &[f64], width: usize, j: usize| -> f64 {
                 (0..n)
                     .map(|i| rows[r * n + i].to_f64() * m[i * width + j])
                     .sum()
             };
-            for r in 0..k {
-                (0..n).for_each(|j| close(states[r * n + j], sum(r, &f[t], n, j)));
-                (0..na).for_each(|j| close(actions[r * na + j], sum(r, &b[t], na, j)));
+            for r in 0..plans * k {
+                let (plan, step) = (r / k, r / k * HORIZON + t);
+                for p in 0..parts {
+                    let out = &states[p][(r + plan + 1) * cut.stride(p)..][..cut.stride(p)];
+                    for (j, &found) in out[..cut.width(p)].iter().enumerate() {
+                        close(found, sum(r, &f[step], n, cut.first(p) + j));
+                    }
+                }
+                (0..na).for_each(|j| close(actions[r * na + j], sum(r, &b[step], na, j)));
             }
-            let mut only = vec![S::ZERO; k * na];
-            model.transpose_product(t, rows, &mut [], &mut only);
-            assert_eq!(only, actions);
 
-            let (dz, da) = (&rows[..n], &numbers.0[500..500 + na]);
-            let mut out = vec![S::from_f64(f64::NAN); n];
-            model.product(t, dz, da, &mut out);
-            for i in 0..n {
-                let from_z: f64 = (0..n).map(|j| f[t][i * n + j] * dz[j].to_f64()).sum();
-                let from_a: f64 = (0..na).map(|j| b[t][i * na + j] * da[j].to_f64()).sum();
-                close(out[i], from_z + from_a);
+            let mut out = vec![S::from_f64(f64::NAN); plans * n];
+            model.product(&mut Alone, t, &z, &a, &mut out);
+            for (i, &found) in out.iter().enumerate() {
+                let (plan, i) = (i / n, i % n);
+                let step = plan * HORIZON + t;
+                let dz = &z[(plan * (HORIZON + 1) + t) * n..][..n];
+                let da = &a[step * na..][..na];
+                let from_z: f64 = (0..n).map(|j| f[step][i * n + j] * dz[j].to_f64()).sum();
+                let from_a: f64 = (0..na).map(|j| b[step][i * na + j] * da[j].to_f64()).sum();
+                close(found, from_z + from_a);
             }
         }
     }
 
     #[test]
     fn products_are_those_of_the_matrices() {
-        products_match::<f64>(1e-12);
-        products_match::<f32>(2e-5);
-    }
-
-    #[test]
-    fn wrong_weights_are_named() {
-        let numbers = Numbers::<f64>::new();
-        let mut arena = Numbers::arena();
-        let mut weights = numbers.weights();
-        weights.mean_bias = &weights.mean_bias[1..];
-        let error = Rssm::new_in(SIZES, weights, HORIZON, &mut arena).unwrap_err();
-        assert_eq!(
-            error,
-            SetupError::Layout(LayoutError {
-                what: "mean bias [ns]",
-                expected: 3,
-                found: 2
-            })
-        );
-        let short = &mut arena[1..];
-        assert!(Rssm::new_in(SIZES, numbers.weights(), HORIZON, short).is_err());
+        for plans in [1, 3] {
+            for parts in [1, 2, 3] {
+                products_match::<f64>(plans, parts, 1e-12);
+                products_match::<f32>(plans, parts, 2e-5);
+            }
+        }
     }
 }

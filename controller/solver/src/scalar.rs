@@ -1,6 +1,8 @@
 use core::fmt::Debug;
 use core::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
+use crate::kernels::wide::Dispatch;
+
 /// The number type of a solver: `f32` on a robot, `f64` to reproduce published figures.
 pub trait Scalar:
     Copy
@@ -18,11 +20,16 @@ pub trait Scalar:
     + AddAssign
     + SubAssign
     + MulAssign
+    + Dispatch
 {
     /// 0.
     const ZERO: Self;
     /// 1.
     const ONE: Self;
+    /// Numbers below this magnitude count as 0 in products. Gradients shrink on their way back
+    /// through a contracting model until they are subnormal, where some processors need a hundred
+    /// cycles an operation; the square of this one is still normal.
+    const NEGLIGIBLE: Self;
     /// The nearest value to `x`.
     fn from_f64(x: f64) -> Self;
     /// This value as `f64`, exactly.
@@ -43,6 +50,16 @@ pub trait Scalar:
     fn tanh(self) -> Self;
     /// Neither infinite nor NaN.
     fn is_finite(self) -> bool;
+
+    /// 0 if the magnitude is below [`Scalar::NEGLIGIBLE`].
+    #[inline(always)]
+    fn flush(self) -> Self {
+        if self.abs() < Self::NEGLIGIBLE {
+            Self::ZERO
+        } else {
+            self
+        }
+    }
 
     /// The larger one; `other` if `self` is NaN.
     #[inline(always)]
@@ -84,10 +101,11 @@ pub trait Scalar:
 }
 
 macro_rules! scalar {
-    ($type:ident, $abs:ident, $sqrt:ident, $exp:ident, $expm1:ident, $log1p:ident, $log10:ident, $tanh:ident) => {
+    ($type:ident, $negligible:literal, $abs:ident, $sqrt:ident, $exp:ident, $expm1:ident, $log1p:ident, $log10:ident, $tanh:ident) => {
         impl Scalar for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
+            const NEGLIGIBLE: Self = $negligible;
             #[inline(always)]
             fn from_f64(x: f64) -> Self {
                 x as $type
@@ -132,5 +150,7 @@ macro_rules! scalar {
     };
 }
 
-scalar!(f32, fabsf, sqrtf, expf, expm1f, log1pf, log10f, tanhf);
-scalar!(f64, fabs, sqrt, exp, expm1, log1p, log10, tanh);
+scalar!(
+    f32, 1e-18, fabsf, sqrtf, expf, expm1f, log1pf, log10f, tanhf
+);
+scalar!(f64, 1e-150, fabs, sqrt, exp, expm1, log1p, log10, tanh);

@@ -1,84 +1,56 @@
 use core::marker::PhantomData;
 
-use crate::multipliers::updated;
-use crate::workspace::Parts;
+use heapless::Vec;
+
+use crate::kernels::wide::padded;
+use crate::multipliers::{self, mean_sqrt};
+use crate::problem::{LinearProblem, LinearSolver, PlanFaults, Scales};
+use crate::workspace::{Parts, total};
 use crate::{
-    Dims, LayoutError, Model, Multipliers, Plan, Quantity, Scalar, Settings, SetupError, StepError,
-    StepReport,
+    Crew, DampingPolicy, Dims, LayoutError, MAX_PLANS, Model, Multipliers, Plan, PlanFault,
+    Predictions, Quantity, Scalar, Settings, SetupError, Shape, StepError, StepReport,
+    Trajectories,
 };
 
-/// The linear system of one step, at the current plan.
-#[derive(Debug)]
-pub struct LinearProblem<'a, S> {
-    pub(crate) dims: Dims,
-    /// `lambda [H]`.
-    pub(crate) dynamics_multipliers: &'a [S],
-    /// `nu [H]`.
-    pub(crate) action_multipliers: &'a [S],
-    /// `z_{t+1} - mu(z_t, a_t)`, `[H, n]`.
-    pub(crate) defects: &'a [S],
-    /// `softplus(-r(z_t))`, `t = 1..H`, `[H]`.
-    pub(crate) residuals: &'a [S],
-    /// Their gradients, `[H, n]`.
-    pub(crate) gradients: &'a [S],
-    /// The plan's actions `[H, na]`.
-    pub(crate) actions: &'a [S],
-    /// `z_0 - anchor`, `[n]`; read only by a solver that moves the first state.
-    pub(crate) anchor_defect: &'a [S],
-    /// Largest allowed `|a|`.
-    pub(crate) action_limit: S,
-    /// Damping added to the squared residuals.
-    pub(crate) damping: S,
-    /// `mean sqrt(lambda) + mean sqrt(nu) + 1`, which the published solver divides residuals by.
-    pub(crate) normaliser: S,
-}
+/// Bounds of the factor on the damping, and what a refused and a taken step make of it.
+const DAMPING_FACTOR: (f64, f64) = (1e-4, 1e4);
+const AFTER_REFUSED: f64 = 4.0;
+const AFTER_TAKEN: f64 = 1.0 / 3.0;
 
-/// How much of the limit an action exceeds, with its sign; `None` inside the limit.
-pub(crate) fn excess<S: Scalar>(action: S, limit: S) -> Option<(S, S)> {
-    if action > limit {
-        Some((action - limit, S::ONE))
-    } else if action < -limit {
-        Some((-action - limit, -S::ONE))
-    } else {
-        None
-    }
-}
-
-/// Solves for the change of a plan. Implemented by [`crate::Reduced`] and
-/// [`crate::BlockTridiagonal`].
-pub trait LinearSolver {
-    /// Whether the first state is a variable of the system (pinned by a heavy weight) rather than
-    /// equal to the anchor.
-    const MOVES_ANCHOR: bool;
-
-    /// Elements of scratch memory that [`LinearSolver::solve`] needs.
-    fn scratch_len(dims: &Dims) -> usize;
-
-    /// Writes the change of the states `[H + 1, n]` and of the actions `[H, na]`.
-    ///
-    /// # Errors
-    /// The stage at which the factorisation found no positive pivot.
-    fn solve<S: Scalar, M: Model<S>>(
-        problem: &LinearProblem<'_, S>,
-        model: &mut M,
-        scratch: &mut [S],
-        states: &mut [S],
-        actions: &mut [S],
-    ) -> Result<(), usize>;
-}
-
-/// Iterates a plan with the linear solver `L` in the arena `A` (`&mut [S]`, an array, a `Vec`).
+/// Iterates plans with the linear solver `L` in the arena `A` (`&mut [S]`, an array, a `Vec`).
 #[derive(Debug)]
 pub struct Solver<S, L, A> {
-    dims: Dims,
+    shape: Shape,
     settings: Settings,
     arena: A,
-    /// The model's linearisation and this arena belong to the caller's plan.
+    /// Of each plan.
+    states: Vec<PlanState, MAX_PLANS>,
+    /// The model's linearisation and this arena belong to the caller's plans.
     current: bool,
     kind: PhantomData<fn() -> (S, L)>,
 }
 
-/// The arena in parts.
+/// What the solver knows of one plan between steps.
+#[derive(Clone, Copy, Debug)]
+struct PlanState {
+    outcome: Result<StepReport, PlanFault>,
+    /// On the damping of the settings.
+    damping_factor: f64,
+    /// Cost at the plan that the last step started from.
+    cost: f64,
+}
+
+impl PlanState {
+    fn new() -> Self {
+        Self {
+            outcome: Ok(StepReport::default()),
+            damping_factor: 1.0,
+            cost: 0.0,
+        }
+    }
+}
+
+/// The arena in parts, all of `N` plans.
 struct Work<'a, S> {
     rewards: &'a mut [S],
     dynamics_violations: &'a mut [S],
@@ -95,62 +67,93 @@ struct Work<'a, S> {
 }
 
 impl<'a, S: Scalar> Work<'a, S> {
-    fn len(dims: &Dims) -> usize {
-        let h = dims.horizon;
-        4 * h + 2 * h * dims.state() + dims.state() + 2 * (dims.states_len() + dims.actions_len())
+    fn len(shape: &Shape) -> usize {
+        total(Self::lens(shape))
     }
 
-    fn split(dims: &Dims, arena: &'a mut [S]) -> Self {
+    fn lens(shape: &Shape) -> [usize; 11] {
+        let dims = &shape.dims;
         let (h, n) = (dims.horizon, dims.state());
+        let (states, actions) = (dims.states_len(), dims.actions_len());
+        let of_plan = [
+            h,
+            h,
+            h,
+            h,
+            h * n,
+            h * n,
+            n,
+            states,
+            actions,
+            states,
+            actions,
+        ];
+        of_plan.map(|len| shape.plans * len)
+    }
+
+    fn split(shape: &Shape, arena: &'a mut [S]) -> Self {
         let mut parts = Parts::new(arena);
-        let mut take = |len| parts.take(len);
+        let [
+            rewards,
+            dynamics_violations,
+            action_violations,
+            residuals,
+            defects,
+            gradients,
+            anchor_defect,
+            step_states,
+            step_actions,
+            new_states,
+            new_actions,
+        ] = Self::lens(shape).map(|len| parts.take(len));
         Self {
-            rewards: take(h),
-            dynamics_violations: take(h),
-            action_violations: take(h),
-            residuals: take(h),
-            defects: take(h * n),
-            gradients: take(h * n),
-            anchor_defect: take(n),
-            step_states: take(dims.states_len()),
-            step_actions: take(dims.actions_len()),
-            new_states: take(dims.states_len()),
-            new_actions: take(dims.actions_len()),
-            scratch: {
-                let len = parts.len();
-                parts.take(len)
-            },
+            rewards,
+            dynamics_violations,
+            action_violations,
+            residuals,
+            defects,
+            gradients,
+            anchor_defect,
+            step_states,
+            step_actions,
+            new_states,
+            new_actions,
+            scratch: parts.rest(),
         }
     }
 }
 
 impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
-    /// Elements of the arena for plans of these sizes.
+    /// Elements of the arena for plans of this shape.
     #[must_use]
-    pub fn len(dims: &Dims) -> usize {
-        Work::<S>::len(dims) + L::scratch_len(dims)
+    pub fn len(shape: &Shape) -> usize {
+        Work::<S>::len(shape) + L::scratch_len(shape)
     }
 
-    /// Bytes of the arena for plans of these sizes.
+    /// Bytes of the arena for plans of this shape.
     #[must_use]
-    pub fn bytes(dims: &Dims) -> usize {
-        Self::len(dims) * size_of::<S>()
+    pub fn bytes(shape: &Shape) -> usize {
+        Self::len(shape) * size_of::<S>()
     }
 
     /// A solver in `arena`, which has [`Solver::len`] elements or more of any value.
     ///
     /// # Errors
-    /// A size is 0, the arena is too short, or a setting is outside its range.
-    pub fn new_in(dims: Dims, settings: Settings, arena: A) -> Result<Self, SetupError> {
-        if !dims.is_valid() {
-            return Err(SetupError::Dims(dims));
+    /// A size is out of range, the arena is too short, or a setting is outside its range.
+    pub fn new_in(shape: Shape, settings: Settings, arena: A) -> Result<Self, SetupError> {
+        if !shape.dims.is_valid() {
+            return Err(SetupError::Dims(shape.dims));
+        }
+        if !shape.is_valid() {
+            return Err(SetupError::Shape(shape));
         }
         settings.validate()?;
-        LayoutError::at_least("solver arena", Self::len(&dims), arena.as_ref().len())?;
+        LayoutError::at_least("solver arena", Self::len(&shape), arena.as_ref().len())?;
         Ok(Self {
-            dims,
+            shape,
             settings,
             arena,
+            states: (0..shape.plans).map(|_| PlanState::new()).collect(),
             current: false,
             kind: PhantomData,
         })
@@ -158,7 +161,12 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
 
     /// Sizes of the plans.
     pub fn dims(&self) -> &Dims {
-        &self.dims
+        &self.shape.dims
+    }
+
+    /// Sizes and number of the plans.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
     }
 
     /// The settings in use.
@@ -176,80 +184,155 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
         Ok(())
     }
 
-    /// Forgets the evaluated plan. Call it whenever the plan, its anchor or the model was changed
-    /// (also: used for another plan) since the last call; the next one then evaluates afresh.
+    /// Forgets the evaluated plans, their faults and adapted dampings. Call it whenever a plan, its
+    /// anchor or the model was changed (also: used for another plan) since the last call; the next
+    /// one then evaluates afresh.
     pub fn reset(&mut self) {
         self.current = false;
+        self.states.fill(PlanState::new());
     }
 
-    /// Predicted rewards of `z_1..z_H`, `[H]`, at the last evaluated plan.
-    pub fn rewards(&self) -> &[S] {
-        &self.arena.as_ref()[..self.dims.horizon]
+    /// Predicted rewards of `z_1..z_H` of plan `b`, `[H]`, at the last evaluation.
+    pub fn rewards(&self, b: usize) -> &[S] {
+        self.measured(0, b)
     }
 
-    /// `|z_{t+1} - mu(z_t, a_t)|^2`, `[H]`, at the last evaluated plan.
-    pub fn dynamics_violations(&self) -> &[S] {
-        let h = self.dims.horizon;
-        &self.arena.as_ref()[h..2 * h]
+    /// `|z_{t+1} - mu(z_t, a_t)|^2` of plan `b`, `[H]`, at the last evaluation.
+    pub fn dynamics_violations(&self, b: usize) -> &[S] {
+        self.measured(1, b)
     }
 
-    /// `sum_j max(0, a_j^2 - limit^2)`, `[H]`, at the last evaluated plan.
-    pub fn action_violations(&self) -> &[S] {
-        let h = self.dims.horizon;
-        &self.arena.as_ref()[2 * h..3 * h]
+    /// `sum_j max(0, a_j^2 - limit^2)` of plan `b`, `[H]`, at the last evaluation.
+    pub fn action_violations(&self, b: usize) -> &[S] {
+        self.measured(2, b)
     }
 
-    /// Measures a plan without changing it (but for row 0, see [`Plan::states`]).
+    /// Row `b` of one of the arrays `[N, H]` that the arena begins with.
+    fn measured(&self, array: usize, b: usize) -> &[S] {
+        let h = self.shape.dims.horizon;
+        let arena = Parts::aligned(self.arena.as_ref());
+        &arena[array * padded(self.shape.plans * h) + b * h..][..h]
+    }
+
+    /// What the last step made of plan `b`.
+    ///
+    /// # Errors
+    /// The plan could not be iterated, in this step or one before it; see [`Solver::step_all`].
+    pub fn outcome(&self, b: usize) -> Result<StepReport, PlanFault> {
+        self.states[b].outcome
+    }
+
+    /// Measures a plan without changing it (but for row 0, see [`Plan::states`]); of several, the
+    /// report is the first one's, see [`Solver::outcome`].
     ///
     /// # Errors
     /// See [`StepError`].
     ///
     /// # Real-time
     /// No allocation, no blocking; one evaluation of the model.
-    pub fn evaluate<M: Model<S>>(
+    pub fn evaluate<M: Model<S>, C: Crew>(
         &mut self,
         model: &mut M,
+        crew: &mut C,
         plan: &mut Plan<'_, S>,
         multipliers: &Multipliers<'_, S>,
     ) -> Result<StepReport, StepError<M::Error>> {
-        self.check(model, plan, multipliers)?;
-        self.prepare(model, plan)?;
-        Ok(self.report(multipliers, 0.0))
+        self.begin(model, plan, multipliers)?;
+        self.prepare(model, crew, plan)?;
+        self.report(multipliers);
+        Ok(self.outcome(0)?)
     }
 
-    /// One iteration: the Levenberg-Marquardt step from the current plan (Eq. 9), the model at the
-    /// new plan, the multiplier update from the violations there (Eq. 10).
-    ///
-    /// The model keeps the linearisation of the new plan for the next call; the first call after
-    /// [`Solver::reset`] evaluates the model twice.
+    /// One iteration of a single plan, see [`Solver::step_all`].
     ///
     /// # Errors
     /// See [`StepError`]; plan and multipliers are then unchanged.
     ///
     /// # Real-time
-    /// No allocation, no blocking; the work depends on the sizes only.
-    pub fn step<M: Model<S>>(
+    /// As [`Solver::step_all`].
+    pub fn step<M: Model<S>, C: Crew>(
         &mut self,
         model: &mut M,
+        crew: &mut C,
         plan: &mut Plan<'_, S>,
         multipliers: &mut Multipliers<'_, S>,
     ) -> Result<StepReport, StepError<M::Error>> {
-        self.check(model, plan, multipliers)?;
-        self.prepare(model, plan)?;
+        self.step_all(model, crew, plan, multipliers)?;
+        Ok(self.outcome(0)?)
+    }
 
-        let dims = self.dims;
-        let work = Work::split(&dims, self.arena.as_mut());
-        for ((defect, &z), &anchor) in work
-            .anchor_defect
-            .iter_mut()
-            .zip(&*plan.states)
-            .zip(plan.anchor)
-        {
-            *defect = z - anchor;
+    /// One iteration of all plans: the Levenberg-Marquardt step from the current plan (Eq. 9), the
+    /// model at the new plan, the multiplier update from the violations there (Eq. 10). It is
+    /// [`Solver::propose`], [`Solver::accept`].
+    ///
+    /// A plan that cannot be iterated is left as it is, now and until [`Solver::reset`] (or until
+    /// this is true of all plans); the others go on. [`Solver::outcome`] tells of each.
+    ///
+    /// The model keeps the linearisation of the new plans for the next call; the first call after
+    /// [`Solver::reset`] evaluates the model twice.
+    ///
+    /// # Errors
+    /// The model could not be evaluated or an array has the wrong length; plans and multipliers are
+    /// then unchanged.
+    ///
+    /// # Real-time
+    /// No allocation, no blocking; the work depends on the sizes only (and, with adaptive damping,
+    /// is one evaluation of the model more where a step is refused).
+    pub fn step_all<M: Model<S>, C: Crew>(
+        &mut self,
+        model: &mut M,
+        crew: &mut C,
+        plan: &mut Plan<'_, S>,
+        multipliers: &mut Multipliers<'_, S>,
+    ) -> Result<(), StepError<M::Error>> {
+        self.propose(model, crew, plan, multipliers)?;
+        self.accept(model, crew, plan, multipliers)
+    }
+
+    /// First half of a step: the new plans, in the arena.
+    ///
+    /// # Errors
+    /// As [`Solver::step_all`].
+    pub fn propose<M: Model<S>, C: Crew>(
+        &mut self,
+        model: &mut M,
+        crew: &mut C,
+        plan: &mut Plan<'_, S>,
+        multipliers: &Multipliers<'_, S>,
+    ) -> Result<(), StepError<M::Error>> {
+        self.begin(model, plan, multipliers)?;
+        self.prepare(model, crew, plan)?;
+        for b in 0..self.shape.plans {
+            self.states[b].cost = self.cost(b, multipliers);
         }
-        let normaliser = mean_sqrt(multipliers.dynamics) + mean_sqrt(multipliers.actions) + S::ONE;
+
+        let Shape { dims, plans, .. } = self.shape;
+        let (states_len, actions_len) = (dims.states_len(), dims.actions_len());
+        let work = Work::split(&self.shape, self.arena.as_mut());
+        for (b, defects) in work
+            .anchor_defect
+            .chunks_exact_mut(dims.state())
+            .enumerate()
+        {
+            let first = &plan.states[b * states_len..];
+            for ((defect, &z), &anchor) in defects.iter_mut().zip(first).zip(plan.anchor) {
+                *defect = z - anchor;
+            }
+        }
+        let mut scales = [Scales::default(); MAX_PLANS];
+        for (b, scales) in scales[..plans].iter_mut().enumerate() {
+            let of_plan = b * dims.horizon..(b + 1) * dims.horizon;
+            let normaliser = mean_sqrt(&multipliers.dynamics[of_plan.clone()])
+                + mean_sqrt(&multipliers.actions[of_plan])
+                + S::ONE;
+            let damping = 0.5 * self.settings.damping * self.states[b].damping_factor;
+            *scales = Scales {
+                damping: S::from_f64(damping) * normaliser * normaliser,
+                normaliser,
+            };
+        }
         let problem = LinearProblem {
-            dims,
+            shape: self.shape,
             dynamics_multipliers: multipliers.dynamics,
             action_multipliers: multipliers.actions,
             defects: work.defects,
@@ -258,204 +341,339 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
             actions: plan.actions,
             anchor_defect: work.anchor_defect,
             action_limit: S::from_f64(self.settings.action_limit),
-            damping: S::from_f64(0.5 * self.settings.damping) * normaliser * normaliser,
-            normaliser,
+            scales,
         };
+        let mut faults = PlanFaults::none();
         L::solve(
             &problem,
+            crew,
             model,
             work.scratch,
             work.step_states,
             work.step_actions,
-        )
-        .map_err(|stage| StepError::NotPositiveDefinite { stage })?;
-
-        let mut squares = S::ZERO;
-        for (new, (&old, &step)) in work
-            .new_states
-            .iter_mut()
-            .zip(plan.states.iter().zip(&*work.step_states))
-            .chain(
-                work.new_actions
-                    .iter_mut()
-                    .zip(plan.actions.iter().zip(&*work.step_actions)),
-            )
-        {
-            *new = old + step;
-            squares += step * step;
-        }
-        if !squares.is_finite() {
-            return Err(StepError::NonFinite(Quantity::Step));
-        }
-        let step_rms = libm::sqrt(
-            squares.to_f64() / (work.step_states.len() + work.step_actions.len()) as f64,
+            &mut faults,
         );
 
-        self.current = false;
-        self.evaluate_new(model)?;
-        self.current = true;
-
-        let settings = &self.settings;
-        let work = Work::split(&dims, self.arena.as_mut());
-        plan.states.copy_from_slice(work.new_states);
-        plan.actions.copy_from_slice(work.new_actions);
-        let rate = S::from_f64(settings.learning_rate);
-        let offset = S::from_f64(settings.log_offset);
-        for (multipliers, violations, tolerance) in [
-            (
-                &mut *multipliers.dynamics,
-                work.dynamics_violations,
-                settings.dynamics_tolerance,
-            ),
-            (
-                &mut *multipliers.actions,
-                work.action_violations,
-                settings.action_tolerance,
-            ),
-        ] {
-            let tolerance = S::from_f64(tolerance);
-            for (multiplier, &violation) in multipliers.iter_mut().zip(&*violations) {
-                *multiplier = updated(*multiplier, violation, tolerance, offset, rate);
+        for (b, state) in self.states.iter_mut().enumerate() {
+            let states = b * states_len..(b + 1) * states_len;
+            let actions = b * actions_len..(b + 1) * actions_len;
+            let mut squares = S::ZERO;
+            for (new, old, step) in [
+                (
+                    &mut work.new_states[states.clone()],
+                    &plan.states[states.clone()],
+                    &work.step_states[states.clone()],
+                ),
+                (
+                    &mut work.new_actions[actions.clone()],
+                    &plan.actions[actions.clone()],
+                    &work.step_actions[actions.clone()],
+                ),
+            ] {
+                for ((new, &old), &step) in new.iter_mut().zip(old).zip(step) {
+                    *new = old + step;
+                    squares += step * step;
+                }
+            }
+            if let Some(stage) = faults.get(b) {
+                state.fail(PlanFault::NotPositiveDefinite { stage });
+            } else if !squares.is_finite() {
+                state.fail(PlanFault::NonFinite(Quantity::Step));
+            }
+            match &mut state.outcome {
+                Ok(report) => {
+                    let len = (states_len + actions_len) as f64;
+                    report.step_rms = libm::sqrt(squares.to_f64() / len);
+                }
+                Err(_) => {
+                    work.new_states[states].fill(S::ZERO);
+                    work.new_actions[actions].fill(S::ZERO);
+                }
             }
         }
-        Ok(self.report(multipliers, step_rms))
+        self.current = false;
+        Ok(())
     }
 
-    fn check<M: Model<S>>(
-        &self,
+    /// Second half of a step, after [`Solver::propose`] with the same arguments: the model at the
+    /// new plans, and the new multipliers.
+    ///
+    /// # Errors
+    /// As [`Solver::step_all`].
+    pub fn accept<M: Model<S>, C: Crew>(
+        &mut self,
+        model: &mut M,
+        crew: &mut C,
+        plan: &mut Plan<'_, S>,
+        multipliers: &mut Multipliers<'_, S>,
+    ) -> Result<(), StepError<M::Error>> {
+        self.evaluate_new(model, crew)?;
+        self.current = true;
+        if self.settings.damping_policy == DampingPolicy::Adaptive {
+            self.judge(model, crew, plan, multipliers)?;
+        }
+
+        let dims = self.shape.dims;
+        let (states_len, actions_len) = (dims.states_len(), dims.actions_len());
+        let work = Work::split(&self.shape, self.arena.as_mut());
+        for (b, state) in self.states.iter().enumerate() {
+            if !matches!(state.outcome, Ok(report) if !report.refused) {
+                continue;
+            }
+            let states = b * states_len..(b + 1) * states_len;
+            let actions = b * actions_len..(b + 1) * actions_len;
+            plan.states[states.clone()].copy_from_slice(&work.new_states[states]);
+            plan.actions[actions.clone()].copy_from_slice(&work.new_actions[actions]);
+            let of_plan = b * dims.horizon..(b + 1) * dims.horizon;
+            multipliers::update(
+                &mut multipliers.dynamics[of_plan.clone()],
+                &work.dynamics_violations[of_plan.clone()],
+                self.settings.dynamics_tolerance,
+                &self.settings,
+            );
+            multipliers::update(
+                &mut multipliers.actions[of_plan.clone()],
+                &work.action_violations[of_plan],
+                self.settings.action_tolerance,
+                &self.settings,
+            );
+        }
+        self.report(multipliers);
+        Ok(())
+    }
+
+    /// Refuses the steps that made the cost grow, and adapts the dampings.
+    fn judge<M: Model<S>, C: Crew>(
+        &mut self,
+        model: &mut M,
+        crew: &mut C,
+        plan: &Plan<'_, S>,
+        multipliers: &Multipliers<'_, S>,
+    ) -> Result<(), StepError<M::Error>> {
+        let dims = self.shape.dims;
+        let (states_len, actions_len) = (dims.states_len(), dims.actions_len());
+        let mut any_refused = false;
+        for b in 0..self.shape.plans {
+            let cost = self.cost(b, multipliers);
+            let state = &mut self.states[b];
+            let Ok(report) = &mut state.outcome else {
+                continue;
+            };
+            report.refused = cost > state.cost;
+            let change = if report.refused {
+                AFTER_REFUSED
+            } else {
+                AFTER_TAKEN
+            };
+            let (least, most) = DAMPING_FACTOR;
+            state.damping_factor = (state.damping_factor * change).clamp(least, most);
+            if report.refused {
+                any_refused = true;
+                let work = Work::split(&self.shape, self.arena.as_mut());
+                let states = b * states_len..(b + 1) * states_len;
+                let actions = b * actions_len..(b + 1) * actions_len;
+                work.new_states[states.clone()].copy_from_slice(&plan.states[states]);
+                work.new_actions[actions.clone()].copy_from_slice(&plan.actions[actions]);
+            }
+        }
+        if any_refused {
+            self.current = false;
+            self.evaluate_new(model, crew)?;
+            self.current = true;
+        }
+        Ok(())
+    }
+
+    /// The cost of plan `b` at its last evaluation: `sum lambda |defect|^2 + nu |excess|^2 +
+    /// softplus(-r)^2`.
+    fn cost(&mut self, b: usize, multipliers: &Multipliers<'_, S>) -> f64 {
+        let dims = self.shape.dims;
+        let (h, na) = (dims.horizon, dims.action);
+        let limit = S::from_f64(self.settings.action_limit);
+        let work = Work::split(&self.shape, self.arena.as_mut());
+        let mut cost = 0.0;
+        for i in b * h..(b + 1) * h {
+            let residual = work.residuals[i].to_f64();
+            let defect = (multipliers.dynamics[i] * work.dynamics_violations[i]).to_f64();
+            let excess = work.new_actions[i * na..][..na].iter().map(|a| {
+                let excess = (a.abs() - limit).maximum(S::ZERO).to_f64();
+                excess * excess
+            });
+            let excess = multipliers.actions[i].to_f64() * excess.sum::<f64>();
+            cost += residual * residual + defect + excess;
+        }
+        cost
+    }
+
+    /// Checks the lengths of everything and the values of each plan.
+    fn begin<M: Model<S>>(
+        &mut self,
         model: &M,
         plan: &Plan<'_, S>,
         multipliers: &Multipliers<'_, S>,
     ) -> Result<(), StepError<M::Error>> {
-        let (own, found) = (self.dims, model.dims());
+        let (own, found) = (self.shape.dims, model.dims());
         LayoutError::check("stochastic size of the model", own.stoch, found.stoch)?;
         LayoutError::check("deterministic size of the model", own.deter, found.deter)?;
         LayoutError::check("action size of the model", own.action, found.action)?;
         LayoutError::check("horizon of the model", own.horizon, found.horizon)?;
-        plan.check(&own)?;
-        multipliers.check(&own)?;
-        if !(finite(plan.anchor) && finite(plan.states) && finite(plan.actions)) {
-            return Err(StepError::NonFinite(Quantity::Plan));
+        LayoutError::check("plans of the model", self.shape.plans, model.plans())?;
+        plan.check(&self.shape)?;
+        multipliers.check(&self.shape)?;
+        if self.states.iter().all(|state| state.outcome.is_err()) {
+            self.reset();
         }
-        for &multiplier in multipliers.dynamics.iter().chain(&*multipliers.actions) {
-            if !(multiplier > S::ZERO && multiplier.is_finite()) {
-                return Err(StepError::NonFinite(Quantity::Multipliers));
+        let is_anchored = finite(plan.anchor);
+        let is_positive = |values: &[S]| values.iter().all(|&m| m > S::ZERO && m.is_finite());
+        for (b, state) in self.states.iter_mut().enumerate() {
+            let states = &plan.states[b * own.states_len()..][..own.states_len()];
+            let actions = &plan.actions[b * own.actions_len()..][..own.actions_len()];
+            let of_plan = b * own.horizon..(b + 1) * own.horizon;
+            if !(is_anchored && finite(states) && finite(actions)) {
+                state.fail(PlanFault::NonFinite(Quantity::Plan));
+            } else if !(is_positive(&multipliers.dynamics[of_plan.clone()])
+                && is_positive(&multipliers.actions[of_plan]))
+            {
+                state.fail(PlanFault::NonFinite(Quantity::Multipliers));
             }
         }
         Ok(())
     }
 
-    /// Evaluates the caller's plan unless the last evaluation was of it.
-    fn prepare<M: Model<S>>(
+    /// Evaluates the caller's plans unless the last evaluation was of them.
+    fn prepare<M: Model<S>, C: Crew>(
         &mut self,
         model: &mut M,
+        crew: &mut C,
         plan: &mut Plan<'_, S>,
     ) -> Result<(), StepError<M::Error>> {
         if self.current {
             return Ok(());
         }
-        if !L::MOVES_ANCHOR {
-            plan.states[..self.dims.state()].copy_from_slice(plan.anchor);
+        let dims = self.shape.dims;
+        let (states_len, actions_len) = (dims.states_len(), dims.actions_len());
+        let work = Work::split(&self.shape, self.arena.as_mut());
+        for (b, state) in self.states.iter().enumerate() {
+            let states = b * states_len..(b + 1) * states_len;
+            let actions = b * actions_len..(b + 1) * actions_len;
+            let new_states = &mut work.new_states[states.clone()];
+            let new_actions = &mut work.new_actions[actions.clone()];
+            if state.outcome.is_err() {
+                new_states.fill(S::ZERO);
+                new_actions.fill(S::ZERO);
+                continue;
+            }
+            if !L::MOVES_ANCHOR {
+                plan.states[states.clone()][..dims.state()].copy_from_slice(plan.anchor);
+            }
+            new_states.copy_from_slice(&plan.states[states]);
+            new_actions.copy_from_slice(&plan.actions[actions]);
         }
-        let work = Work::split(&self.dims, self.arena.as_mut());
-        work.new_states.copy_from_slice(plan.states);
-        work.new_actions.copy_from_slice(plan.actions);
-        self.evaluate_new(model)?;
+        self.evaluate_new(model, crew)?;
         self.current = true;
         Ok(())
     }
 
-    /// Evaluates the model at the arena's new plan.
-    fn evaluate_new<M: Model<S>>(&mut self, model: &mut M) -> Result<(), StepError<M::Error>> {
-        let dims = self.dims;
-        let (h, n) = (dims.horizon, dims.state());
-        let work = Work::split(&dims, self.arena.as_mut());
-        let (now, next) = (&work.new_states[..h * n], &work.new_states[n..]);
-
-        model
-            .linearise(now, work.new_actions, work.defects)
-            .map_err(StepError::Model)?;
-        for (t, violation) in work.dynamics_violations.iter_mut().enumerate() {
-            let mut squares = S::ZERO;
-            for (defect, &z) in work.defects[t * n..][..n].iter_mut().zip(&next[t * n..]) {
-                *defect = z - *defect;
-                squares += *defect * *defect;
-            }
-            if !squares.is_finite() {
-                return Err(StepError::NonFinite(Quantity::Means));
-            }
-            *violation = squares;
-        }
-
+    /// Evaluates the model at the arena's new plans.
+    fn evaluate_new<M: Model<S>, C: Crew>(
+        &mut self,
+        model: &mut M,
+        crew: &mut C,
+    ) -> Result<(), StepError<M::Error>> {
+        let dims = self.shape.dims;
+        let (h, n, na) = (dims.horizon, dims.state(), dims.action);
         let limit = S::from_f64(self.settings.action_limit);
-        for (t, violation) in work.action_violations.iter_mut().enumerate() {
-            *violation = S::ZERO;
-            for &a in &work.new_actions[t * dims.action..][..dims.action] {
-                *violation += (a * a - limit * limit).maximum(S::ZERO);
-            }
-            if !violation.is_finite() {
-                return Err(StepError::NonFinite(Quantity::Step));
-            }
-        }
-
+        let work = Work::split(&self.shape, self.arena.as_mut());
         model
-            .reward(next, work.rewards, work.gradients)
+            .evaluate(
+                crew,
+                &Trajectories {
+                    states: work.new_states,
+                    actions: work.new_actions,
+                },
+                &mut Predictions {
+                    means: work.defects,
+                    rewards: work.rewards,
+                    gradients: work.gradients,
+                },
+            )
             .map_err(StepError::Model)?;
-        for t in 0..h {
-            // d softplus(-r) / dz = -sigmoid(-r) dr/dz
-            let reward = work.rewards[t];
-            work.residuals[t] = (-reward).softplus();
-            let slope = -(-reward).sigmoid();
-            // an infinite reward has a residual of 0
-            let mut sum = work.residuals[t] + reward;
-            for gradient in &mut work.gradients[t * n..][..n] {
-                *gradient *= slope;
-                sum += *gradient;
+
+        for (b, state) in self.states.iter_mut().enumerate() {
+            let mut fault = None;
+            for t in 0..h {
+                let i = b * h + t;
+                let next = &work.new_states[(b * (h + 1) + t + 1) * n..][..n];
+                let mut squares = S::ZERO;
+                for (defect, &z) in work.defects[i * n..][..n].iter_mut().zip(next) {
+                    *defect = z - *defect;
+                    squares += *defect * *defect;
+                }
+                work.dynamics_violations[i] = squares;
+
+                let mut excess = S::ZERO;
+                for &a in &work.new_actions[i * na..][..na] {
+                    excess += (a * a - limit * limit).maximum(S::ZERO);
+                }
+                work.action_violations[i] = excess;
+
+                // d softplus(-r) / dz = -sigmoid(-r) dr/dz
+                let reward = work.rewards[i];
+                work.residuals[i] = (-reward).softplus();
+                let slope = -(-reward).sigmoid();
+                // an infinite reward has a residual of 0
+                let mut sum = work.residuals[i] + reward;
+                for gradient in &mut work.gradients[i * n..][..n] {
+                    *gradient *= slope;
+                    sum += *gradient;
+                }
+                for (value, quantity) in [
+                    (squares, Quantity::Means),
+                    (excess, Quantity::Step),
+                    (sum, Quantity::Rewards),
+                ] {
+                    if !value.is_finite() {
+                        fault = fault.or(Some(quantity));
+                    }
+                }
             }
-            if !sum.is_finite() {
-                return Err(StepError::NonFinite(Quantity::Rewards));
+            if let Some(quantity) = fault {
+                state.fail(PlanFault::NonFinite(quantity));
             }
         }
         Ok(())
     }
 
-    fn report(&self, multipliers: &Multipliers<'_, S>, step_rms: f64) -> StepReport {
-        let settings = &self.settings;
-        let mut report = StepReport {
-            step_rms,
-            ..StepReport::default()
-        };
-        let mut cost = 0.0;
-        for &reward in self.rewards() {
-            let residual = (-reward).softplus().to_f64();
-            report.reward_sum += reward.to_f64();
-            report.reward_cost += residual * residual;
-            cost += residual;
+    /// Renews the reports from the last evaluation.
+    fn report(&mut self, multipliers: &Multipliers<'_, S>) {
+        let h = self.shape.dims.horizon;
+        for b in 0..self.shape.plans {
+            let Ok(mut report) = self.states[b].outcome else {
+                continue;
+            };
+            report.measure(
+                &self.settings,
+                self.rewards(b),
+                self.dynamics_violations(b),
+                self.action_violations(b),
+            );
+            let largest = |values: &[S]| {
+                let of_plan = &values[b * h..(b + 1) * h];
+                of_plan.iter().fold(S::ZERO, |m, &v| v.maximum(m)).to_f64()
+            };
+            report.dynamics_multiplier_max = largest(multipliers.dynamics);
+            report.action_multiplier_max = largest(multipliers.actions);
+            self.states[b].outcome = Ok(report);
         }
-        let above = |violations: &[S], tolerance: f64| {
-            let (mut max, mut sum, mut above) = (0.0_f64, 0.0, 0.0);
-            for violation in violations {
-                let violation = violation.to_f64();
-                max = max.max(violation);
-                sum += violation;
-                above += (violation - tolerance).max(0.0);
-            }
-            (max, sum / violations.len() as f64, above)
-        };
-        let dynamics = above(self.dynamics_violations(), settings.dynamics_tolerance);
-        let actions = above(self.action_violations(), settings.action_tolerance);
-        (
-            report.dynamics_violation_max,
-            report.dynamics_violation_mean,
-        ) = (dynamics.0, dynamics.1);
-        (report.action_violation_max, report.action_violation_mean) = (actions.0, actions.1);
-        report.merit = cost + settings.merit_penalty * (dynamics.2 + actions.2);
-        report.feasible =
-            dynamics.0 <= settings.dynamics_tolerance && actions.0 <= settings.action_tolerance;
-        let largest = |values: &[S]| values.iter().fold(S::ZERO, |m, &v| v.maximum(m)).to_f64();
-        report.dynamics_multiplier_max = largest(multipliers.dynamics);
-        report.action_multiplier_max = largest(multipliers.actions);
-        report
+    }
+}
+
+impl PlanState {
+    /// The first fault stays.
+    fn fail(&mut self, fault: PlanFault) {
+        if let Ok(_) = self.outcome {
+            self.outcome = Err(fault);
+        }
     }
 }
 
@@ -466,12 +684,4 @@ fn finite<S: Scalar>(values: &[S]) -> bool {
         sum += value * S::ZERO;
     }
     sum == S::ZERO
-}
-
-fn mean_sqrt<S: Scalar>(values: &[S]) -> S {
-    let mut sum = S::ZERO;
-    for &value in values {
-        sum += value.sqrt();
-    }
-    sum / S::from_f64(values.len() as f64)
 }

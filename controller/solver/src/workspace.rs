@@ -1,26 +1,47 @@
-/// Hands out parts of an arena, one after the other.
+use crate::kernels::wide::{LANES, padded};
+
+/// Hands out parts of an arena, one after the other, each at the beginning of a cache line: a
+/// vector load across two lines takes twice as long.
 ///
-/// The lengths are those the `len` functions added up; an arena that is long enough for their sum
-/// therefore never runs out.
+/// The lengths are those that [`total`] added up; an arena that is long enough therefore never runs
+/// out.
 pub(crate) struct Parts<'a, S> {
     rest: &'a mut [S],
 }
 
+/// Elements of an arena that gives parts of these lengths, wherever it begins.
+pub(crate) fn total(lens: impl IntoIterator<Item = usize>) -> usize {
+    LANES + lens.into_iter().map(padded).sum::<usize>()
+}
+
 impl<'a, S> Parts<'a, S> {
     pub(crate) fn new(arena: &'a mut [S]) -> Self {
-        Self { rest: arena }
+        let skipped = Self::skipped(arena);
+        Self {
+            rest: &mut arena[skipped..],
+        }
     }
 
-    /// Elements not yet handed out.
-    pub(crate) fn len(&self) -> usize {
-        self.rest.len()
+    /// Where the parts of `arena` begin.
+    pub(crate) fn aligned(arena: &'a [S]) -> &'a [S] {
+        &arena[Self::skipped(arena)..]
+    }
+
+    fn skipped(arena: &[S]) -> usize {
+        let line = LANES * size_of::<f32>();
+        arena.as_ptr().align_offset(line).min(arena.len())
+    }
+
+    /// All elements not yet handed out.
+    pub(crate) fn rest(self) -> &'a mut [S] {
+        self.rest
     }
 
     /// The next `len` elements.
     pub(crate) fn take(&mut self, len: usize) -> &'a mut [S] {
         let rest = core::mem::take(&mut self.rest);
-        let (part, rest) = rest.split_at_mut(len);
+        let (part, rest) = rest.split_at_mut(padded(len));
         self.rest = rest;
-        part
+        &mut part[..len]
     }
 }

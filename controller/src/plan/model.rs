@@ -1,43 +1,39 @@
 //! The bundle's `dynamics` and `reward` graphs as the solver's model.
 
 use latco_models::{Bundle, Dynamics, Reward, RunError};
-use latco_solver::{DenseJacobian, Dims, GruJacobian, GruSizes, GruWeights, Model};
+use latco_solver::{
+    Crew, Cut, DenseJacobian, Dims, GruFactors, GruJacobian, GruSizes, GruWeights, Model,
+    Predictions, Shape, Slab, Trajectories,
+};
 
-use super::PlanSizes;
 use crate::controller::SetupError;
 
-/// [`Model`] on ONNX graphs, evaluated for all steps of a plan at once.
-pub(super) struct OnnxModel {
-    dims: Dims,
+/// [`Model`] on ONNX graphs, evaluated for all steps of all plans at once; the two graphs run on two
+/// threads where the crew has them.
+pub struct OnnxModel {
+    shape: Shape,
     dynamics: Dynamics,
     reward: Reward,
-    jacobian: Jacobian,
+    kernels: Option<GruJacobian<f32, Vec<f32>>>,
 }
 
-/// Products with the Jacobian, by what the dynamics graph gives.
-enum Jacobian {
-    /// Gate factors `[H, row]` of the last evaluation, and the constant kernels.
-    Gru {
-        kernels: GruJacobian<f32, Vec<f32>>,
-        factors: Vec<f32>,
-        row: usize,
-    },
-    /// Matrices in the graph's outputs.
-    Dense,
+/// One of the two graphs, while both run.
+enum Graph<'a> {
+    Dynamics(&'a mut Dynamics, Result<(), RunError>),
+    Reward(&'a mut Reward, Result<(), RunError>),
 }
 
 impl OnnxModel {
-    pub(super) fn new(bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
-        let model = &bundle.manifest().dims;
-        let jacobian = match bundle.weights() {
-            Some(weights) => {
-                let gru = GruSizes {
-                    stoch: model.stoch,
-                    deter: model.deter,
-                    action: model.action,
-                    hidden: model.hidden,
-                };
-                let arena = vec![0.0; GruJacobian::<f32, Vec<f32>>::len(&gru, sizes.horizon)];
+    /// Sessions of both graphs for plans of this shape, with all memory allocated.
+    ///
+    /// # Errors
+    /// ONNX Runtime's or the solver's reason.
+    pub fn new(bundle: &Bundle, shape: Shape) -> Result<Self, SetupError> {
+        let steps = shape.plans * shape.dims.horizon;
+        let kernels = match (bundle.weights(), Self::gru_sizes(bundle)) {
+            (Some(weights), Some(sizes)) => {
+                let (plans, horizon, parts) = (shape.plans, shape.dims.horizon, shape.parts);
+                let len = GruJacobian::<f32, Vec<f32>>::len(&sizes, plans, horizon, parts);
                 let weights = GruWeights {
                     input_kernel: &weights.input_kernel,
                     gru_input_kernel: &weights.gru_input_kernel,
@@ -45,34 +41,47 @@ impl OnnxModel {
                     prior_kernel: &weights.prior_kernel,
                     mean_kernel: &weights.mean_kernel,
                 };
-                Jacobian::Gru {
-                    kernels: GruJacobian::new_in(gru, &weights, sizes.horizon, arena)?,
-                    factors: vec![0.0; sizes.horizon * gru.factors()],
-                    row: gru.factors(),
-                }
+                let arena = vec![0.0; len];
+                let kernels =
+                    GruJacobian::new_in(sizes, &weights, plans, horizon, parts, arena)?;
+                Some(kernels)
             }
-            None => Jacobian::Dense,
+            _ => None,
         };
         Ok(Self {
-            dims: Dims {
-                stoch: model.stoch,
-                deter: model.deter,
-                action: model.action,
-                horizon: sizes.horizon,
-            },
-            dynamics: bundle.dynamics(sizes.horizon)?,
-            reward: bundle.reward(sizes.horizon)?,
-            jacobian,
+            shape,
+            dynamics: bundle.dynamics(steps)?,
+            reward: bundle.reward(steps)?,
+            kernels,
         })
     }
 
-    fn dense(dims: Dims, dynamics: &Dynamics, step: usize) -> DenseJacobian<'_, f32> {
-        DenseJacobian::at(
-            dims,
-            dynamics.jacobian_state(),
-            dynamics.jacobian_action(),
-            step,
-        )
+    /// Sizes of the bundle's prior step, where its dynamics graph gives gate factors; none where it
+    /// gives matrices.
+    #[must_use]
+    pub fn gru_sizes(bundle: &Bundle) -> Option<GruSizes> {
+        let dims = &bundle.manifest().dims;
+        bundle.weights().map(|_| GruSizes {
+            stoch: dims.stoch,
+            deter: dims.deter,
+            action: dims.action,
+            hidden: dims.hidden,
+        })
+    }
+
+    fn dense(&self) -> DenseJacobian<'_, f32> {
+        DenseJacobian {
+            dims: self.shape.dims,
+            state: self.dynamics.jacobian_state(),
+            action: self.dynamics.jacobian_action(),
+        }
+    }
+
+    fn factors(&self) -> GruFactors<'_, f32> {
+        GruFactors {
+            rows: self.dynamics.factors(),
+            horizon: self.shape.dims.horizon,
+        }
     }
 }
 
@@ -80,76 +89,97 @@ impl Model<f32> for OnnxModel {
     type Error = RunError;
 
     fn dims(&self) -> Dims {
-        self.dims
+        self.shape.dims
     }
 
-    fn linearise(
-        &mut self,
-        states: &[f32],
-        actions: &[f32],
-        means: &mut [f32],
-    ) -> Result<(), RunError> {
-        self.dynamics.state_mut().copy_from_slice(states);
-        self.dynamics.action_mut().copy_from_slice(actions);
-        self.dynamics.run()?;
-        means.copy_from_slice(self.dynamics.mean());
-        if let Jacobian::Gru { factors, .. } = &mut self.jacobian {
-            factors.copy_from_slice(self.dynamics.factors());
+    fn plans(&self) -> usize {
+        self.shape.plans
+    }
+
+    fn cut(&self, parts: usize) -> Cut {
+        match &self.kernels {
+            Some(kernels) => kernels.cut(),
+            None => Cut::even(self.shape.dims.state(), parts),
         }
-        Ok(())
     }
 
-    fn reward(
+    fn evaluate<C: Crew>(
         &mut self,
-        states: &[f32],
-        rewards: &mut [f32],
-        gradients: &mut [f32],
+        crew: &mut C,
+        plans: &Trajectories<'_, f32>,
+        predictions: &mut Predictions<'_, f32>,
     ) -> Result<(), RunError> {
-        self.reward.state_mut().copy_from_slice(states);
-        self.reward.run()?;
-        rewards.copy_from_slice(self.reward.reward());
-        gradients.copy_from_slice(self.reward.gradient());
-        Ok(())
-    }
+        let dims = self.shape.dims;
+        let (n, of_plan) = (dims.state(), dims.horizon * dims.state());
+        let states = plans.states.chunks_exact(dims.states_len());
+        for ((states, now), next) in states
+            .zip(self.dynamics.state_mut().chunks_exact_mut(of_plan))
+            .zip(self.reward.state_mut().chunks_exact_mut(of_plan))
+        {
+            now.copy_from_slice(&states[..of_plan]);
+            next.copy_from_slice(&states[n..]);
+        }
+        self.dynamics.action_mut().copy_from_slice(plans.actions);
 
-    fn transpose_product(
-        &mut self,
-        t: usize,
-        rows: &[f32],
-        states: &mut [f32],
-        actions: &mut [f32],
-    ) {
-        match &mut self.jacobian {
-            Jacobian::Gru {
-                kernels,
-                factors,
-                row,
-            } => kernels.transpose_product(&factors[t * *row..][..*row], rows, states, actions),
-            Jacobian::Dense => {
-                Self::dense(self.dims, &self.dynamics, t).transpose_product(rows, states, actions);
+        let mut graphs = [
+            Graph::Dynamics(&mut self.dynamics, Ok(())),
+            Graph::Reward(&mut self.reward, Ok(())),
+        ];
+        crew.each(&mut graphs, |_, graph| match graph {
+            Graph::Dynamics(dynamics, result) => *result = dynamics.run(),
+            Graph::Reward(reward, result) => *result = reward.run(),
+        });
+        for graph in graphs {
+            match graph {
+                Graph::Dynamics(_, result) | Graph::Reward(_, result) => result?,
             }
         }
+        predictions.means.copy_from_slice(self.dynamics.mean());
+        predictions.rewards.copy_from_slice(self.reward.reward());
+        predictions.gradients.copy_from_slice(self.reward.gradient());
+        Ok(())
     }
 
-    fn product(&mut self, t: usize, dz: &[f32], da: &[f32], out: &mut [f32]) {
-        match &mut self.jacobian {
-            Jacobian::Gru {
-                kernels,
-                factors,
-                row,
-            } => kernels.product(&factors[t * *row..][..*row], dz, da, out),
-            Jacobian::Dense => Self::dense(self.dims, &self.dynamics, t).product(dz, da, out),
+    fn transpose_product<C: Crew>(
+        &mut self,
+        crew: &mut C,
+        t: usize,
+        slabs: &mut [Slab<'_, f32>],
+        actions: &mut [f32],
+    ) {
+        match self.kernels.take() {
+            Some(mut kernels) => {
+                kernels.transpose_product(crew, self.factors(), t, slabs, actions);
+                self.kernels = Some(kernels);
+            }
+            None => self.dense().transpose_product(crew, t, slabs, actions),
         }
     }
 
-    fn jacobian(&mut self, t: usize, state: &mut [f32], action: &mut [f32]) {
-        match &mut self.jacobian {
-            Jacobian::Gru {
-                kernels,
-                factors,
-                row,
-            } => kernels.jacobian(&factors[t * *row..][..*row], state, action),
-            Jacobian::Dense => Self::dense(self.dims, &self.dynamics, t).jacobian(state, action),
+    fn product<C: Crew>(
+        &mut self,
+        crew: &mut C,
+        t: usize,
+        states: &[f32],
+        actions: &[f32],
+        out: &mut [f32],
+    ) {
+        match self.kernels.take() {
+            Some(mut kernels) => {
+                kernels.product(crew, self.factors(), t, states, actions, out);
+                self.kernels = Some(kernels);
+            }
+            None => self.dense().product(t, states, actions, out),
+        }
+    }
+
+    fn jacobian(&mut self, b: usize, t: usize, state: &mut [f32], action: &mut [f32]) {
+        match self.kernels.take() {
+            Some(mut kernels) => {
+                kernels.jacobian(self.factors(), b, t, state, action);
+                self.kernels = Some(kernels);
+            }
+            None => self.dense().jacobian(b, t, state, action),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Small matrix products and factorisations, row-major, no allocation.
 
 pub(crate) mod cholesky;
+pub(crate) mod gram;
 pub(crate) mod packed;
 pub(crate) mod vector;
-mod wide;
+pub(crate) mod wide;

@@ -1,64 +1,424 @@
-//! The same kernel compiled for wider vector registers, chosen at run time.
+//! Sixteen numbers at once, on whatever vector registers the processor has.
 //!
-//! AVX2 doubles the width of SSE2, which every x86-64 processor has. Multiply and add stay two
-//! instructions, so that the result is the same to the last bit on every machine.
+//! A kernel is a [`Task`], written once over [`Wide`]; [`Dispatch::dispatch`] runs the copy of it
+//! that was compiled for the widest registers found at run time: AVX-512, AVX2 with FMA, NEON, or
+//! what the target always has. Every lane is one column of a product and is summed in the same
+//! order everywhere, so all paths with fused multiply-add give the same bits.
 
-use super::packed::Packed;
-use crate::Scalar;
+/// Numbers in a [`Wide`]; padded rows are a multiple of it.
+pub(crate) const LANES: usize = 16;
 
-#[cfg(target_arch = "x86_64")]
-cpufeatures::new!(avx2, "avx2");
+/// `len` rounded up to whole [`Wide`]s.
+pub(crate) const fn padded(len: usize) -> usize {
+    len.next_multiple_of(LANES)
+}
 
-/// `y += x B`, see [`Packed::add_product`].
-#[inline]
-pub(super) fn add_product<S: Scalar>(
-    b: &Packed<'_, S>,
-    count: usize,
-    x: &[S],
-    x_stride: usize,
-    y: &mut [S],
-    y_stride: usize,
-) {
-    #[cfg(target_arch = "x86_64")]
-    if avx2::get() {
-        // SAFETY: the processor and the operating system support AVX2, as was just asked.
-        #[allow(unsafe_code)]
-        unsafe {
-            add_product_avx2(b, count, x, x_stride, y, y_stride);
+/// [`LANES`] numbers. Only [`Dispatch::dispatch`] may name an implementation: its methods use
+/// instructions that the processor must have.
+pub(crate) trait Wide<S>: Copy {
+    /// Rows of a product whose sums fit into the registers with four panels side by side.
+    const ROWS_OF_4: usize;
+    /// The same with two panels.
+    const ROWS_OF_2: usize;
+    /// The same with one panel.
+    const ROWS_OF_1: usize;
+    fn zero() -> Self;
+    fn load(from: &[S; LANES]) -> Self;
+    fn store(self, to: &mut [S; LANES]);
+    fn splat(value: S) -> Self;
+    /// `self * factor + sum`.
+    fn multiply_add(self, factor: Self, sum: Self) -> Self;
+    fn add(self, other: Self) -> Self;
+    /// The sum of the numbers.
+    fn sum(self) -> S;
+    /// Numbers smaller than [`crate::Scalar::NEGLIGIBLE`] become 0.
+    fn flush(self) -> Self;
+}
+
+/// A kernel over any [`Wide`]. `run` has to be `#[inline(always)]`, with everything it calls.
+pub(crate) trait Task<S> {
+    type Output;
+    fn run<W: Wide<S>>(self) -> Self::Output;
+}
+
+/// Runs tasks on the widest registers there are.
+pub trait Dispatch: Sized {
+    /// Name of the instructions in use.
+    fn instructions() -> &'static str;
+    #[doc(hidden)]
+    #[expect(private_bounds, private_interfaces)]
+    fn dispatch<T: Task<Self>>(task: T) -> T::Output;
+}
+
+impl Dispatch for f64 {
+    fn instructions() -> &'static str {
+        "portable"
+    }
+
+    #[inline]
+    #[expect(private_bounds, private_interfaces)]
+    fn dispatch<T: Task<Self>>(task: T) -> T::Output {
+        task.run::<Portable<f64>>()
+    }
+}
+
+impl Dispatch for f32 {
+    fn instructions() -> &'static str {
+        #[cfg(target_arch = "x86_64")]
+        {
+            match x86::level() {
+                x86::Level::Avx512 => "AVX-512",
+                x86::Level::Avx2 => "AVX2",
+                x86::Level::Base => "SSE2",
+            }
         }
-        return;
+        #[cfg(target_arch = "aarch64")]
+        {
+            "NEON"
+        }
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+        {
+            "portable"
+        }
     }
-    b.add_product_here(count, x, x_stride, y, y_stride);
+
+    #[inline]
+    #[expect(private_bounds, private_interfaces)]
+    fn dispatch<T: Task<Self>>(task: T) -> T::Output {
+        #[cfg(target_arch = "x86_64")]
+        {
+            x86::dispatch(task)
+        }
+        #[cfg(target_arch = "aarch64")]
+        {
+            task.run::<neon::Neon>()
+        }
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+        {
+            task.run::<Portable<f32>>()
+        }
+    }
+}
+
+/// Plain numbers, in the registers that the target always has; multiply and add are two operations.
+#[derive(Clone, Copy)]
+pub(crate) struct Portable<S>([S; LANES]);
+
+impl<S: crate::Scalar> Wide<S> for Portable<S> {
+    const ROWS_OF_4: usize = 0;
+    const ROWS_OF_2: usize = 1;
+    const ROWS_OF_1: usize = 2;
+
+    #[inline(always)]
+    fn zero() -> Self {
+        Self([S::ZERO; LANES])
+    }
+    #[inline(always)]
+    fn load(from: &[S; LANES]) -> Self {
+        Self(*from)
+    }
+    #[inline(always)]
+    fn store(self, to: &mut [S; LANES]) {
+        *to = self.0;
+    }
+    #[inline(always)]
+    fn splat(value: S) -> Self {
+        Self([value; LANES])
+    }
+    #[inline(always)]
+    fn multiply_add(self, factor: Self, mut sum: Self) -> Self {
+        for i in 0..LANES {
+            sum.0[i] += self.0[i] * factor.0[i];
+        }
+        sum
+    }
+    #[inline(always)]
+    fn add(mut self, other: Self) -> Self {
+        for i in 0..LANES {
+            self.0[i] += other.0[i];
+        }
+        self
+    }
+    #[inline(always)]
+    fn sum(self) -> S {
+        fold(self.0)
+    }
+    #[inline(always)]
+    fn flush(mut self) -> Self {
+        self.0.iter_mut().for_each(|x| *x = x.flush());
+        self
+    }
+}
+
+/// The sum of sixteen numbers, halves first: the same order on every path.
+#[inline(always)]
+fn fold<S: Copy + core::ops::AddAssign>(mut values: [S; LANES]) -> S {
+    let mut width = LANES / 2;
+    while width > 0 {
+        for i in 0..width {
+            let upper = values[i + width];
+            values[i] += upper;
+        }
+        width /= 2;
+    }
+    values[0]
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn add_product_avx2<S: Scalar>(
-    b: &Packed<'_, S>,
-    count: usize,
-    x: &[S],
-    x_stride: usize,
-    y: &mut [S],
-    y_stride: usize,
-) {
-    b.add_product_here(count, x, x_stride, y, y_stride);
+#[allow(unsafe_code)]
+mod x86 {
+    use core::arch::x86_64::{
+        __m256, __m512, _CMP_NLT_UQ, _mm256_add_ps, _mm256_and_ps, _mm256_andnot_ps, _mm256_cmp_ps,
+        _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
+        _mm512_abs_ps, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_fmadd_ps, _mm512_loadu_ps,
+        _mm512_maskz_mov_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    };
+
+    use super::{LANES, Portable, Task, Wide, fold};
+    use crate::Scalar;
+
+    cpufeatures::new!(avx512, "avx512f", "avx2", "fma");
+    cpufeatures::new!(avx2, "avx2", "fma");
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(super) enum Level {
+        Avx512,
+        Avx2,
+        Base,
+    }
+
+    /// The widest level of this processor.
+    #[inline]
+    pub(super) fn level() -> Level {
+        if avx512::get() {
+            Level::Avx512
+        } else if avx2::get() {
+            Level::Avx2
+        } else {
+            Level::Base
+        }
+    }
+
+    #[inline]
+    pub(super) fn dispatch<T: Task<f32>>(task: T) -> T::Output {
+        match level() {
+            // SAFETY: the processor and the operating system have these instructions.
+            Level::Avx512 => unsafe { on_avx512(task) },
+            Level::Avx2 => unsafe { on_avx2(task) },
+            Level::Base => task.run::<Portable<f32>>(),
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx2,fma")]
+    pub(super) fn on_avx512<T: Task<f32>>(task: T) -> T::Output {
+        task.run::<Avx512>()
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) fn on_avx2<T: Task<f32>>(task: T) -> T::Output {
+        task.run::<Avx2>()
+    }
+
+    // SAFETY of all methods below: the types are private and named only by the functions above, in
+    // which the instructions are known to exist; pointers come from whole arrays.
+
+    #[derive(Clone, Copy)]
+    pub(super) struct Avx512(__m512);
+
+    impl Wide<f32> for Avx512 {
+        const ROWS_OF_4: usize = 4;
+        const ROWS_OF_2: usize = 8;
+        const ROWS_OF_1: usize = 8;
+
+        #[inline(always)]
+        fn zero() -> Self {
+            Self(unsafe { _mm512_setzero_ps() })
+        }
+        #[inline(always)]
+        fn load(from: &[f32; LANES]) -> Self {
+            Self(unsafe { _mm512_loadu_ps(from.as_ptr()) })
+        }
+        #[inline(always)]
+        fn store(self, to: &mut [f32; LANES]) {
+            unsafe { _mm512_storeu_ps(to.as_mut_ptr(), self.0) }
+        }
+        #[inline(always)]
+        fn splat(value: f32) -> Self {
+            Self(unsafe { _mm512_set1_ps(value) })
+        }
+        #[inline(always)]
+        fn multiply_add(self, factor: Self, sum: Self) -> Self {
+            Self(unsafe { _mm512_fmadd_ps(self.0, factor.0, sum.0) })
+        }
+        #[inline(always)]
+        fn add(self, other: Self) -> Self {
+            Self(unsafe { _mm512_add_ps(self.0, other.0) })
+        }
+        #[inline(always)]
+        fn sum(self) -> f32 {
+            let mut values = [0.0; LANES];
+            self.store(&mut values);
+            fold(values)
+        }
+        #[inline(always)]
+        fn flush(self) -> Self {
+            Self(unsafe {
+                let least = _mm512_set1_ps(f32::NEGLIGIBLE);
+                let kept = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(_mm512_abs_ps(self.0), least);
+                _mm512_maskz_mov_ps(kept, self.0)
+            })
+        }
+    }
+
+    #[derive(Clone, Copy)]
+    pub(super) struct Avx2([__m256; 2]);
+
+    impl Wide<f32> for Avx2 {
+        const ROWS_OF_4: usize = 1;
+        const ROWS_OF_2: usize = 2;
+        const ROWS_OF_1: usize = 6;
+
+        #[inline(always)]
+        fn zero() -> Self {
+            Self([unsafe { _mm256_setzero_ps() }; 2])
+        }
+        #[inline(always)]
+        fn load(from: &[f32; LANES]) -> Self {
+            let from = from.as_ptr();
+            Self(unsafe { [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))] })
+        }
+        #[inline(always)]
+        fn store(self, to: &mut [f32; LANES]) {
+            let to = to.as_mut_ptr();
+            unsafe {
+                _mm256_storeu_ps(to, self.0[0]);
+                _mm256_storeu_ps(to.add(8), self.0[1]);
+            }
+        }
+        #[inline(always)]
+        fn splat(value: f32) -> Self {
+            Self([unsafe { _mm256_set1_ps(value) }; 2])
+        }
+        #[inline(always)]
+        fn multiply_add(self, factor: Self, sum: Self) -> Self {
+            Self(unsafe {
+                [
+                    _mm256_fmadd_ps(self.0[0], factor.0[0], sum.0[0]),
+                    _mm256_fmadd_ps(self.0[1], factor.0[1], sum.0[1]),
+                ]
+            })
+        }
+        #[inline(always)]
+        fn add(self, other: Self) -> Self {
+            Self(unsafe {
+                [
+                    _mm256_add_ps(self.0[0], other.0[0]),
+                    _mm256_add_ps(self.0[1], other.0[1]),
+                ]
+            })
+        }
+        #[inline(always)]
+        fn sum(self) -> f32 {
+            let mut values = [0.0; LANES];
+            self.store(&mut values);
+            fold(values)
+        }
+        #[inline(always)]
+        fn flush(self) -> Self {
+            Self(self.0.map(|part| unsafe {
+                let least = _mm256_set1_ps(f32::NEGLIGIBLE);
+                let magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.0), part);
+                _mm256_and_ps(_mm256_cmp_ps::<_CMP_NLT_UQ>(magnitude, least), part)
+            }))
+        }
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::packed::{Packed, pack, packed_len};
+#[cfg(target_arch = "aarch64")]
+#[allow(unsafe_code)]
+mod neon {
+    use core::arch::aarch64::{
+        float32x4_t, vaddq_f32, vdupq_n_f32, vfmaq_f32, vld1q_f32, vst1q_f32,
+    };
 
-    #[test]
-    fn wide_registers_give_the_same_bits() {
-        let (rows, inner, columns) = (7, 61, 45);
-        let b: Vec<f32> = (0..inner * columns).map(|i| (i as f32).sin()).collect();
-        let x: Vec<f32> = (0..rows * inner).map(|i| (i as f32 * 0.3).cos()).collect();
-        let mut panels = vec![0.0; packed_len(inner, columns)];
-        pack(&b, inner, columns, &mut panels);
-        let packed = Packed::new(inner, columns, &panels);
-        let (mut wide, mut plain) = (vec![0.5; rows * columns], vec![0.5; rows * columns]);
-        packed.add_product(rows, &x, inner, &mut wide, columns);
-        packed.add_product_here(rows, &x, inner, &mut plain, columns);
-        assert_eq!(wide, plain);
+    use super::{LANES, Wide, fold};
+    use crate::Scalar;
+
+    /// NEON is part of every 64-bit Arm processor.
+    #[derive(Clone, Copy)]
+    pub(super) struct Neon([float32x4_t; 4]);
+
+    // SAFETY: the instructions always exist; pointers come from whole arrays.
+    impl Wide<f32> for Neon {
+        const ROWS_OF_4: usize = 1;
+        const ROWS_OF_2: usize = 2;
+        const ROWS_OF_1: usize = 6;
+
+        #[inline(always)]
+        fn zero() -> Self {
+            Self::splat(0.0)
+        }
+        #[inline(always)]
+        fn load(from: &[f32; LANES]) -> Self {
+            let from = from.as_ptr();
+            Self(core::array::from_fn(|i| unsafe {
+                vld1q_f32(from.add(4 * i))
+            }))
+        }
+        #[inline(always)]
+        fn store(self, to: &mut [f32; LANES]) {
+            let to = to.as_mut_ptr();
+            for (i, part) in self.0.into_iter().enumerate() {
+                unsafe { vst1q_f32(to.add(4 * i), part) }
+            }
+        }
+        #[inline(always)]
+        fn splat(value: f32) -> Self {
+            Self([unsafe { vdupq_n_f32(value) }; 4])
+        }
+        #[inline(always)]
+        fn multiply_add(self, factor: Self, sum: Self) -> Self {
+            Self(core::array::from_fn(|i| unsafe {
+                vfmaq_f32(sum.0[i], self.0[i], factor.0[i])
+            }))
+        }
+        #[inline(always)]
+        fn add(self, other: Self) -> Self {
+            Self(core::array::from_fn(|i| unsafe {
+                vaddq_f32(self.0[i], other.0[i])
+            }))
+        }
+        #[inline(always)]
+        fn sum(self) -> f32 {
+            let mut values = [0.0; LANES];
+            self.store(&mut values);
+            fold(values)
+        }
+        #[inline(always)]
+        fn flush(self) -> Self {
+            let mut values = [0.0; LANES];
+            self.store(&mut values);
+            Self::load(&values.map(f32::flush))
+        }
     }
+}
+
+/// Runs `make()` on every path this processor has, widest first; `true` where multiply-add is fused.
+#[cfg(test)]
+#[allow(unsafe_code)]
+pub(crate) fn on_every_path<T: Task<f32>>(make: impl Fn() -> T) -> Vec<(bool, T::Output)> {
+    let mut outputs = vec![(false, make().run::<Portable<f32>>())];
+    #[cfg(target_arch = "x86_64")]
+    {
+        // SAFETY: the level says that the instructions exist.
+        if x86::level() != x86::Level::Base {
+            outputs.push((true, unsafe { x86::on_avx2(make()) }));
+        }
+        if x86::level() == x86::Level::Avx512 {
+            outputs.push((true, unsafe { x86::on_avx512(make()) }));
+        }
+    }
+    #[cfg(target_arch = "aarch64")]
+    outputs.push((true, make().run::<neon::Neon>()));
+    outputs
 }

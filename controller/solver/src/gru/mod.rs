@@ -1,0 +1,243 @@
+//! The Jacobian of an RSSM prior step in factors.
+//!
+//! `mu(z, a) = [m, h']` of a GRU with dense layers before and after it is a chain of constant
+//! matrices with diagonal scalings between them. The model only has to give the scalings (one row
+//! of factors a step); the matrices are packed once.
+//!
+//! Every stage of a product is cut into parts: part `p` owns a range of the GRU's state and a range
+//! of the hidden units, packs the weights that lead to them, and computes those columns for all rows.
+
+mod adjoint;
+mod dense;
+mod tangent;
+mod work;
+
+use core::marker::PhantomData;
+
+use crate::crew::Cut;
+use crate::{LayoutError, Scalar, SetupError};
+use work::Work;
+
+/// Sizes of an RSSM prior step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GruSizes {
+    /// Stochastic part `ns`.
+    pub stoch: usize,
+    /// Deterministic part `nd`, the GRU's state.
+    pub deter: usize,
+    /// Action `na`.
+    pub action: usize,
+    /// Width of the dense layers before and after the GRU.
+    pub hidden: usize,
+}
+
+impl GruSizes {
+    /// Length of a state, `n = ns + nd`.
+    pub const fn state(&self) -> usize {
+        self.stoch + self.deter
+    }
+
+    /// Length of one row of factors, `2 hidden + 5 nd`:
+    /// `[slope1 (hidden) | u | Au | Ac | Acr | Ar (nd each) | slope2 (hidden)]` with the gates `u`
+    /// (update), `r` (reset), candidate `c`, `slope` the ELU's derivative,
+    /// `Au = (h - c) u (1 - u)`, `Ac = (1 - u)(1 - c^2)`, `Acr = Ac r`,
+    /// `Ar = Ac (h Whc + bhc) r (1 - r)`.
+    pub const fn factors(&self) -> usize {
+        2 * self.hidden + 5 * self.deter
+    }
+
+    pub(crate) const fn is_valid(&self) -> bool {
+        self.stoch > 0 && self.deter > 0 && self.action > 0 && self.hidden > 0
+    }
+
+    pub(crate) const fn dims(&self, horizon: usize) -> crate::Dims {
+        crate::Dims {
+            stoch: self.stoch,
+            deter: self.deter,
+            action: self.action,
+            horizon,
+        }
+    }
+}
+
+/// Kernels of the prior step, stored `[in, out]` row-major; GRU gates in the order update, reset,
+/// candidate, reset applied after the recurrent product.
+#[derive(Clone, Copy, Debug)]
+pub struct GruWeights<'a, S> {
+    /// Dense layer on `[s, a]`: `[ns + na, hidden]`.
+    pub input_kernel: &'a [S],
+    /// GRU input: `[hidden, 3 nd]`.
+    pub gru_input_kernel: &'a [S],
+    /// GRU recurrence: `[nd, 3 nd]`.
+    pub gru_recurrent_kernel: &'a [S],
+    /// Dense layer on `h'`: `[nd, hidden]`.
+    pub prior_kernel: &'a [S],
+    /// Mean of the stochastic part: `[hidden, ns]`.
+    pub mean_kernel: &'a [S],
+}
+
+impl<S> GruWeights<'_, S> {
+    fn check(&self, sizes: &GruSizes) -> Result<(), LayoutError> {
+        let &GruSizes {
+            stoch,
+            deter,
+            action,
+            hidden,
+        } = sizes;
+        let check = LayoutError::check;
+        check(
+            "input kernel [ns + na, hidden]",
+            (stoch + action) * hidden,
+            self.input_kernel.len(),
+        )?;
+        check(
+            "GRU input kernel [hidden, 3 nd]",
+            hidden * 3 * deter,
+            self.gru_input_kernel.len(),
+        )?;
+        check(
+            "GRU recurrent kernel [nd, 3 nd]",
+            deter * 3 * deter,
+            self.gru_recurrent_kernel.len(),
+        )?;
+        check(
+            "prior kernel [nd, hidden]",
+            deter * hidden,
+            self.prior_kernel.len(),
+        )?;
+        check(
+            "mean kernel [hidden, ns]",
+            hidden * stoch,
+            self.mean_kernel.len(),
+        )
+    }
+}
+
+/// One row of factors in parts.
+#[derive(Clone, Copy, Debug)]
+struct Factors<'a, S> {
+    slope1: &'a [S],
+    update: &'a [S],
+    au: &'a [S],
+    ac: &'a [S],
+    acr: &'a [S],
+    ar: &'a [S],
+    slope2: &'a [S],
+}
+
+impl<'a, S> Factors<'a, S> {
+    fn split(sizes: &GruSizes, row: &'a [S]) -> Self {
+        let (slope1, rest) = row.split_at(sizes.hidden);
+        let (gates, slope2) = rest.split_at(5 * sizes.deter);
+        let gate = |i: usize| &gates[i * sizes.deter..(i + 1) * sizes.deter];
+        Self {
+            slope1,
+            update: gate(0),
+            au: gate(1),
+            ac: gate(2),
+            acr: gate(3),
+            ar: gate(4),
+            slope2,
+        }
+    }
+}
+
+/// The factors of all steps of all plans.
+#[derive(Clone, Copy, Debug)]
+pub struct GruFactors<'a, S> {
+    /// `[N, H, factors]`, each row as in [`GruSizes::factors`].
+    pub rows: &'a [S],
+    /// `H`.
+    pub horizon: usize,
+}
+
+impl<'a, S> GruFactors<'a, S> {
+    fn at(&self, sizes: &GruSizes, b: usize, t: usize) -> Factors<'a, S> {
+        let len = sizes.factors();
+        Factors::split(sizes, &self.rows[(b * self.horizon + t) * len..][..len])
+    }
+}
+
+/// Products with the Jacobian `[F B] = dmu/d[z, a]` of an RSSM prior step, given its factors.
+///
+/// The kernels are packed into the arena `A` at construction.
+#[derive(Debug)]
+pub struct GruJacobian<S, A> {
+    sizes: GruSizes,
+    shape: Shape,
+    arena: A,
+    kind: PhantomData<fn() -> S>,
+}
+
+/// What a Jacobian's memory depends on beside the model.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    plans: usize,
+    horizon: usize,
+    parts: usize,
+}
+
+impl<S: Scalar, A: AsRef<[S]> + AsMut<[S]>> GruJacobian<S, A> {
+    /// Elements of the arena, for `plans` plans of `horizon` steps and stages in `parts` parts.
+    #[must_use]
+    pub fn len(sizes: &GruSizes, plans: usize, horizon: usize, parts: usize) -> usize {
+        Work::<S>::len(
+            sizes,
+            &Shape {
+                plans,
+                horizon,
+                parts,
+            },
+        )
+    }
+
+    /// Bytes of the arena.
+    #[must_use]
+    pub fn bytes(sizes: &GruSizes, plans: usize, horizon: usize, parts: usize) -> usize {
+        Self::len(sizes, plans, horizon, parts) * size_of::<S>()
+    }
+
+    /// Packs the kernels into `arena`.
+    ///
+    /// # Errors
+    /// A size is 0, a kernel has the wrong length, or the arena is too short.
+    pub fn new_in(
+        sizes: GruSizes,
+        weights: &GruWeights<'_, S>,
+        plans: usize,
+        horizon: usize,
+        parts: usize,
+        mut arena: A,
+    ) -> Result<Self, SetupError> {
+        if !sizes.is_valid() || horizon == 0 || plans == 0 {
+            return Err(SetupError::Dims(sizes.dims(horizon)));
+        }
+        weights.check(&sizes)?;
+        let shape = Shape {
+            plans,
+            horizon,
+            parts: Cut::even(sizes.deter, parts).parts(),
+        };
+        let needed = Work::<S>::len(&sizes, &shape);
+        LayoutError::at_least("Jacobian arena", needed, arena.as_ref().len())?;
+        arena.as_mut().fill(S::ZERO);
+        Work::split(&sizes, &shape, arena.as_mut()).pack(&sizes, weights);
+        Ok(Self {
+            sizes,
+            shape,
+            arena,
+            kind: PhantomData,
+        })
+    }
+
+    /// Sizes of the prior step.
+    pub fn sizes(&self) -> &GruSizes {
+        &self.sizes
+    }
+
+    /// How the columns of a state are cut: the first part has the stochastic ones as well.
+    #[must_use]
+    pub fn cut(&self) -> Cut {
+        Cut::even(self.sizes.deter, self.shape.parts).after(self.sizes.stoch)
+    }
+}

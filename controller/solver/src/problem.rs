@@ -1,0 +1,97 @@
+//! The linear system of one step, and what solves it.
+
+use crate::{Crew, MAX_PLANS, Model, Scalar, Shape};
+
+/// The linear systems of one step, one a plan, at the current plans.
+#[derive(Debug)]
+pub struct LinearProblem<'a, S> {
+    pub(crate) shape: Shape,
+    /// `lambda [N, H]`.
+    pub(crate) dynamics_multipliers: &'a [S],
+    /// `nu [N, H]`.
+    pub(crate) action_multipliers: &'a [S],
+    /// `z_{t+1} - mu(z_t, a_t)`, `[N, H, n]`.
+    pub(crate) defects: &'a [S],
+    /// `softplus(-r(z_t))`, `t = 1..H`, `[N, H]`.
+    pub(crate) residuals: &'a [S],
+    /// Their gradients, `[N, H, n]`.
+    pub(crate) gradients: &'a [S],
+    /// The plans' actions `[N, H, na]`.
+    pub(crate) actions: &'a [S],
+    /// `z_0 - anchor`, `[N, n]`; read only by a solver that moves the first state.
+    pub(crate) anchor_defect: &'a [S],
+    /// Largest allowed `|a|`.
+    pub(crate) action_limit: S,
+    /// Of each plan.
+    pub(crate) scales: [Scales<S>; MAX_PLANS],
+}
+
+/// Scales of one plan's system.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Scales<S> {
+    /// Damping added to the squared residuals.
+    pub(crate) damping: S,
+    /// `mean sqrt(lambda) + mean sqrt(nu) + 1`, which the published solver divides residuals by.
+    pub(crate) normaliser: S,
+}
+
+impl<S: Scalar> LinearProblem<'_, S> {
+    /// `1 / alpha_t` and `lambda_t / alpha_t` of plan `b`, `alpha_t = lambda_t + delta`.
+    pub(crate) fn dynamics_terms(&self, b: usize, t: usize) -> (S, S) {
+        let multiplier = self.dynamics_multipliers[b * self.shape.dims.horizon + t];
+        let inverse = S::ONE / (multiplier + self.scales[b].damping);
+        (inverse, multiplier * inverse)
+    }
+}
+
+/// How much of the limit an action exceeds, with its sign; `None` inside the limit.
+pub(crate) fn excess<S: Scalar>(action: S, limit: S) -> Option<(S, S)> {
+    if action > limit {
+        Some((action - limit, S::ONE))
+    } else if action < -limit {
+        Some((-action - limit, -S::ONE))
+    } else {
+        None
+    }
+}
+
+/// The plans whose system was not positive definite, and the stage at which that was found.
+#[derive(Clone, Debug)]
+pub struct PlanFaults([Option<usize>; MAX_PLANS]);
+
+impl PlanFaults {
+    pub(crate) fn none() -> Self {
+        Self([None; MAX_PLANS])
+    }
+
+    pub(crate) fn set(&mut self, b: usize, stage: usize) {
+        self.0[b] = Some(stage);
+    }
+
+    pub(crate) fn get(&self, b: usize) -> Option<usize> {
+        self.0[b]
+    }
+}
+
+/// Solves for the change of plans. Implemented by [`crate::Reduced`] and
+/// [`crate::BlockTridiagonal`].
+pub trait LinearSolver {
+    /// Whether the first state is a variable of the system (pinned by a heavy weight) rather than
+    /// equal to the anchor.
+    const MOVES_ANCHOR: bool;
+
+    /// Elements of scratch memory that [`LinearSolver::solve`] needs.
+    fn scratch_len(shape: &Shape) -> usize;
+
+    /// Writes the change of the states `[N, H + 1, n]` and of the actions `[N, H, na]`; what it
+    /// writes for a plan that it reports in `faults` is of no meaning.
+    fn solve<S: Scalar, M: Model<S>, C: Crew>(
+        problem: &LinearProblem<'_, S>,
+        crew: &mut C,
+        model: &mut M,
+        scratch: &mut [S],
+        states: &mut [S],
+        actions: &mut [S],
+        faults: &mut PlanFaults,
+    );
+}
