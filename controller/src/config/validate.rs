@@ -149,10 +149,28 @@ fn check_planner(planner: &PlannerSection, check: &mut Check<'_>) {
     check.at_least("planner.latco.iterations_warm", latco.iterations_warm, 1);
     check.within("planner.latco.starts", f64::from(latco.starts), 1.0, 64.0);
     check.within(
-        "planner.latco.restart_below_return",
-        latco.restart_below_return,
+        "planner.latco.sampled_starts",
+        f64::from(latco.sampled_starts),
+        0.0,
+        f64::from(latco.starts),
+    );
+    check.within(
+        "planner.latco.samples",
+        f64::from(latco.samples),
+        f64::from(latco.sampled_starts.max(1)),
+        10_000.0,
+    );
+    check.within(
+        "planner.latco.starts_below_return",
+        latco.starts_below_return,
         0.0,
         1e6,
+    );
+    check.within(
+        "planner.latco.multiplier_relaxation",
+        latco.multiplier_relaxation,
+        0.0,
+        1.0,
     );
     check.at_least("planner.latco.stall_iterations", latco.stall_iterations, 1);
     check.at_least(
@@ -169,10 +187,6 @@ fn check_planner(planner: &PlannerSection, check: &mut Check<'_>) {
         ("planner.latco.tolerance", latco.tolerance),
         ("planner.latco.multiplier_rate", latco.multiplier_rate),
         ("planner.latco.damping", latco.damping),
-        (
-            "planner.latco.multiplier_relaxation",
-            latco.multiplier_relaxation,
-        ),
     ] {
         check.positive(field, value);
     }
