@@ -8,7 +8,9 @@ use crate::belief::{BeliefFilter, Observed};
 use crate::config::Config;
 use crate::inputs::{InputCounts, InputError, Inputs, JointVec};
 use crate::model::{FilterModel, OnnxFilter};
-use crate::plan::{self, Plan, PlanReport, PlanRequest, PlanSizes, Planner, Problem, Solution};
+use crate::plan::{
+    self, DumpHeader, Plan, PlanReport, PlanRequest, PlanSizes, Planner, Problem, Solution,
+};
 use crate::robot::{Robot, RobotError};
 use crate::time::{Clock, Time};
 use crate::trace::PlanTrace;
@@ -67,6 +69,7 @@ pub struct Controller {
     last_start: Option<Time>,
     steps_since_plan: u32,
     failures: u32,
+    dump_header: Option<DumpHeader>,
 }
 
 impl Controller {
@@ -78,12 +81,9 @@ impl Controller {
         let sizes = PlanSizes::new(config, bundle.manifest());
         let planner = plan::make(config, bundle, &sizes)?;
         let filter = Box::new(OnnxFilter::new(bundle)?);
-        Ok(Self::with_parts(
-            config,
-            bundle.manifest(),
-            filter,
-            planner,
-        )?)
+        let mut controller = Self::with_parts(config, bundle.manifest(), filter, planner)?;
+        controller.dump_header = Some(DumpHeader::new(config, bundle));
+        Ok(controller)
     }
 
     /// A controller round another filter model and planner (tests, fault injection).
@@ -125,6 +125,7 @@ impl Controller {
             last_start: None,
             steps_since_plan: 0,
             failures: 0,
+            dump_header: None,
         })
     }
 
@@ -198,6 +199,12 @@ impl Controller {
     #[must_use]
     pub fn problem(&self) -> Option<&Problem> {
         self.planner.problem()
+    }
+
+    /// What is written beside a problem; none for a controller that was made from parts.
+    #[must_use]
+    pub fn dump_header(&self) -> Option<&DumpHeader> {
+        self.dump_header.as_ref()
     }
 
     /// Posterior mean of the newest image, `[n]`.

@@ -148,6 +148,13 @@ pub struct PlannerSection {
     pub cold_after_failures: u32,
     /// Failed solves in a row after which the robot is stopped.
     pub stop_after_failures: u32,
+    /// Folder for planning problems whose solve failed or took too long, one file each, for
+    /// `latco solve`; none: nothing is written. LatCo only.
+    pub dump_dir: Option<String>,
+    /// A solve that takes longer than this, in ms, is dumped as well.
+    pub dump_above_ms: Option<f64>,
+    /// The newest so many dumps are kept.
+    pub dump_files: u32,
     /// Parameters of `kind = "latco"`.
     pub latco: LatcoSection,
     /// Parameters of `kind = "cem"`.
@@ -162,6 +169,9 @@ impl Default for PlannerSection {
             budget_ms: None,
             cold_after_failures: 2,
             stop_after_failures: 10,
+            dump_dir: None,
+            dump_above_ms: None,
+            dump_files: 20,
             latco: LatcoSection::default(),
             cem: CemSection::default(),
         }

@@ -144,6 +144,18 @@ fn check_planner(planner: &PlannerSection, check: &mut Check<'_>) {
         planner.stop_after_failures,
         1,
     );
+    if planner.dump_dir.as_deref() == Some("") {
+        check.error("planner.dump_dir", "expected a folder, found no name");
+    }
+    if let Some(limit) = planner.dump_above_ms {
+        check.positive("planner.dump_above_ms", limit);
+    }
+    check.within(
+        "planner.dump_files",
+        f64::from(planner.dump_files),
+        1.0,
+        10_000.0,
+    );
     let latco = &planner.latco;
     check.at_least("planner.latco.iterations_cold", latco.iterations_cold, 1);
     check.at_least("planner.latco.iterations_warm", latco.iterations_warm, 1);
