@@ -197,6 +197,8 @@ pub struct LatcoSection {
     pub solver: SolverKind,
     /// Iterations of a plan made from nothing, and of one with fresh starts.
     pub iterations_cold: u32,
+    /// Whether plans start from the previous one; without, each is made from nothing.
+    pub warm_start: bool,
     /// Iterations of a plan that starts from the previous one.
     pub iterations_warm: u32,
     /// Plans that are started differently and iterated together when there is no previous plan,
@@ -239,6 +241,7 @@ impl Default for LatcoSection {
         Self {
             solver: SolverKind::Reduced,
             iterations_cold: 50,
+            warm_start: true,
             iterations_warm: 20,
             starts: 2,
             sampled_starts: 1,

@@ -210,7 +210,7 @@ impl Planner for LatcoPlanner {
             best: Best::NONE,
         };
         let shift = (request.elapsed_periods)
-            .filter(|_| self.has_previous)
+            .filter(|_| self.has_previous && self.settings.warm_start)
             .and_then(|elapsed| Shift::new(elapsed, self.sizes.horizon));
         let (iterations, stop, plans) = self.solve(&mut solve, shift);
         let best = solve.best;
