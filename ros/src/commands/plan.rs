@@ -40,7 +40,12 @@ pub(super) struct Plan {
     #[arg(long, value_name = "BAG", requires = "at")]
     bag: Option<PathBuf>,
     /// Seconds from the bag's first image to the plan
-    #[arg(long, value_name = "SECONDS", requires = "bag")]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        requires = "bag",
+        allow_negative_numbers = true
+    )]
     at: Option<f64>,
     /// Configuration with the planner's settings [default: the built-in ones]
     #[arg(long, value_name = "FILE")]
