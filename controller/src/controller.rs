@@ -5,11 +5,11 @@ use std::time::Duration;
 use latco_models::{Bundle, BundleError, Manifest};
 
 use crate::belief::{BeliefFilter, Observed};
-use crate::config::{Config, PlannerKind};
+use crate::config::Config;
 use crate::inputs::{InputCounts, InputError, Inputs, JointVec};
 use crate::model::{FilterModel, OnnxFilter};
 use crate::plan::{
-    CemPlanner, LatcoPlanner, Plan, PlanReport, PlanRequest, PlanSizes, Planner, Solution,
+    self, DumpHeader, Plan, PlanReport, PlanRequest, PlanSizes, Planner, Problem, Solution,
 };
 use crate::robot::{Robot, RobotError};
 use crate::time::{Clock, Time};
@@ -69,6 +69,7 @@ pub struct Controller {
     last_start: Option<Time>,
     steps_since_plan: u32,
     failures: u32,
+    dump_header: Option<DumpHeader>,
 }
 
 impl Controller {
@@ -77,18 +78,12 @@ impl Controller {
     /// # Errors
     /// [`SetupError`]: the configuration does not fit the bundle, or a session cannot be made.
     pub fn new(config: &Config, bundle: &Bundle) -> Result<Self, SetupError> {
-        let sizes = plan_sizes(config, bundle.manifest());
-        let planner: Box<dyn Planner> = match config.planner.kind {
-            PlannerKind::Latco => Box::new(LatcoPlanner::new(config, bundle, &sizes)?),
-            PlannerKind::Cem => Box::new(CemPlanner::new(config, bundle, &sizes)?),
-        };
+        let sizes = PlanSizes::new(config, bundle.manifest());
+        let planner = plan::make(config, bundle, &sizes)?;
         let filter = Box::new(OnnxFilter::new(bundle)?);
-        Ok(Self::with_parts(
-            config,
-            bundle.manifest(),
-            filter,
-            planner,
-        )?)
+        let mut controller = Self::with_parts(config, bundle.manifest(), filter, planner)?;
+        controller.dump_header = Some(DumpHeader::new(config, bundle));
+        Ok(controller)
     }
 
     /// A controller round another filter model and planner (tests, fault injection).
@@ -102,7 +97,7 @@ impl Controller {
         planner: Box<dyn Planner>,
     ) -> Result<Self, RobotError> {
         let robot = Robot::new(config, manifest)?;
-        let sizes = plan_sizes(config, manifest);
+        let sizes = PlanSizes::new(config, manifest);
         let period = Duration::from_secs_f64(manifest.control_period_s);
         let plan = Plan::new(&sizes, period);
         let validity = match config.control.plan_validity_ms {
@@ -130,6 +125,7 @@ impl Controller {
             last_start: None,
             steps_since_plan: 0,
             failures: 0,
+            dump_header: None,
         })
     }
 
@@ -197,6 +193,18 @@ impl Controller {
     #[must_use]
     pub fn trace(&self) -> &PlanTrace {
         &self.trace
+    }
+
+    /// The planning problem that was solved last; see [`Planner::problem`].
+    #[must_use]
+    pub fn problem(&self) -> Option<&Problem> {
+        self.planner.problem()
+    }
+
+    /// What is written beside a problem; none for a controller that was made from parts.
+    #[must_use]
+    pub fn dump_header(&self) -> Option<&DumpHeader> {
+        self.dump_header.as_ref()
     }
 
     /// Posterior mean of the newest image, `[n]`.
@@ -280,15 +288,14 @@ impl Controller {
             self.start_state.copy_from_slice(self.filter.mean());
         }
         let start = stamp + self.period * self.lead;
-        let elapsed = self.last_start.map(|last| {
-            (start.seconds_since(last) / self.period.as_secs_f64())
-                .round()
-                .max(0.0) as usize
-        });
+        // In whole nanoseconds, so that whole periods give whole numbers.
+        let elapsed = (self.last_start)
+            .map(|last| (start.0 - last.0) as f64 / self.period.as_nanos().max(1) as f64);
         let request = PlanRequest {
             state: &self.start_state,
             elapsed_periods: elapsed,
             deadline,
+            replay: None,
         };
         let number = self.plan.number + 1;
         self.trace.clear(number, clock.now());
@@ -337,15 +344,6 @@ impl Controller {
     }
 }
 
-fn plan_sizes(config: &Config, manifest: &Manifest) -> PlanSizes {
-    PlanSizes {
-        horizon: manifest.dims.horizon,
-        lead: config.control.lead_periods as usize,
-        state: manifest.dims.state(),
-        action: manifest.dims.action,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
@@ -357,7 +355,7 @@ mod tests {
     use crate::time::FrozenClock;
 
     /// What a request said: state, elapsed periods, deadline.
-    type Asked = (Vec<f32>, Option<usize>, Option<Time>);
+    type Asked = (Vec<f32>, Option<f64>, Option<Time>);
 
     #[derive(Default)]
     struct Script {
@@ -395,10 +393,7 @@ mod tests {
                 stop: script.answer.unwrap_or(StopCause::IterationBudget),
                 warm: request.elapsed_periods.is_some(),
                 iterations: 1,
-                best_iteration: 1,
-                predicted_return: 0.0,
-                dynamics_violation: 0.0,
-                action_violation: 0.0,
+                ..PlanReport::default()
             }
         }
 
@@ -478,9 +473,9 @@ mod tests {
         assert_eq!(asked[0], (vec![100.0], None, Some(at(1040))));
         // The belief 200 (nothing was reported as sent), and the committed action 0.1 on top.
         assert!(close(&asked[1].0, &[200.1]), "{asked:?}");
-        assert_eq!(asked[1].1, Some(1));
+        assert_eq!(asked[1].1, Some(1.0));
         bench.image(1300); // one image is missing
-        assert_eq!(bench.asked()[2].1, Some(2));
+        assert_eq!(bench.asked()[2].1, Some(2.0));
         let committed = bench.controller.plan().action(0)[0];
         assert!((committed - 0.21).abs() < 1e-6, "{committed}");
     }
@@ -496,6 +491,16 @@ mod tests {
     }
 
     #[test]
+    fn a_late_image_makes_a_fraction_of_a_period() {
+        let mut bench = Bench::new(|_| ());
+        bench.image(1000);
+        bench.image(1112);
+        bench.image(1198);
+        let elapsed: Vec<_> = bench.asked().iter().map(|asked| asked.1).collect();
+        assert_eq!(elapsed, [None, Some(1.12), Some(0.86)]);
+    }
+
+    #[test]
     fn plans_are_made_as_often_as_configured() {
         let mut bench = Bench::new(|config| config.control.replan_every_periods = 3);
         let planned: Vec<bool> = (0..9)
@@ -503,7 +508,7 @@ mod tests {
             .collect();
         let expected = [true, false, false, true, false, false, true, false, false];
         assert_eq!(planned, expected);
-        assert_eq!(bench.asked()[1].1, Some(3));
+        assert_eq!(bench.asked()[1].1, Some(3.0));
     }
 
     #[test]
@@ -521,7 +526,7 @@ mod tests {
         }
         assert_eq!(abandoned, [false, false, false, true, true]);
         let elapsed: Vec<_> = bench.asked().iter().map(|asked| asked.1).collect();
-        assert_eq!(elapsed, [None, Some(1), Some(1), None, None, None]);
+        assert_eq!(elapsed, [None, Some(1.0), Some(1.0), None, None, None]);
         bench.script.lock().unwrap().answer = None;
         bench.image(1600);
         assert!(!bench.controller.plan().abandoned, "a good plan clears it");

@@ -6,3 +6,5 @@
 pub mod commands;
 pub mod demo;
 pub mod node;
+mod pictures;
+mod situation;

@@ -2,114 +2,15 @@
 
 #![allow(clippy::unwrap_used)] // a failed helper fails the test
 
-use std::cell::Cell;
+mod planner_bench;
+
 use std::time::Duration;
 
 use latco_controller::config::{PlannerKind, SolverKind};
-use latco_controller::plan::{
-    CemPlanner, LatcoPlanner, PlanReport, PlanRequest, PlanSizes, Planner, Solution, StopCause,
-};
-use latco_controller::time::FrozenClock;
-use latco_controller::trace::PlanTrace;
+use latco_controller::plan::{StartKind, StopCause};
 use latco_controller::{Clock, Config, Time};
-use latco_export::{RandomSpec, golden, random_weights, write_bundle};
-use latco_models::{Bundle, RewardKind};
-
-struct Bench {
-    planner: Box<dyn Planner>,
-    sizes: PlanSizes,
-    solution: Solution,
-    trace: PlanTrace,
-    state: Vec<f32>,
-}
-
-impl Bench {
-    fn new(change: impl FnOnce(&mut Config)) -> Self {
-        Self::with_reward(RewardKind::Regression, change)
-    }
-
-    fn with_reward(kind: RewardKind, change: impl FnOnce(&mut Config)) -> Self {
-        let spec = RandomSpec {
-            image: 32,
-            stoch: 4,
-            deter: 12,
-            hidden: 16,
-            horizon: 8,
-            ..RandomSpec::keypoint()
-        };
-        let dir = tempfile::tempdir().unwrap();
-        let (weights, mut metadata) = random_weights(&spec, 21);
-        metadata.reward_kind = kind;
-        let vectors = golden::from_reference(&weights, &metadata, 4, 2).unwrap();
-        write_bundle(dir.path(), &weights, &metadata, &vectors).unwrap();
-        let bundle = Bundle::load(dir.path(), &Default::default()).unwrap();
-        let mut config = Config::default();
-        config.planner.cem.samples = 64;
-        config.planner.cem.elites = 8;
-        change(&mut config);
-        let sizes = PlanSizes {
-            horizon: 8,
-            lead: 1,
-            state: 16,
-            action: 3,
-        };
-        let planner: Box<dyn Planner> = match config.planner.kind {
-            PlannerKind::Latco => Box::new(LatcoPlanner::new(&config, &bundle, &sizes).unwrap()),
-            PlannerKind::Cem => Box::new(CemPlanner::new(&config, &bundle, &sizes).unwrap()),
-        };
-        Self {
-            planner,
-            solution: Solution::new(&sizes),
-            trace: PlanTrace::with_capacity(1000),
-            state: vec![0.1; sizes.state],
-            sizes,
-        }
-    }
-
-    fn latco(change: impl FnOnce(&mut latco_controller::config::LatcoSection)) -> Self {
-        Self::new(|config| change(&mut config.planner.latco))
-    }
-
-    fn plan(&mut self, elapsed: Option<usize>) -> PlanReport {
-        self.plan_until(elapsed, None, &FrozenClock(Time(0)))
-    }
-
-    fn plan_until(
-        &mut self,
-        elapsed: Option<usize>,
-        deadline: Option<Time>,
-        clock: &dyn Clock,
-    ) -> PlanReport {
-        let request = PlanRequest {
-            state: &self.state,
-            elapsed_periods: elapsed,
-            deadline,
-        };
-        self.trace.clear(1, clock.now());
-        let report = (self.planner).plan(&request, clock, &mut self.solution, &mut self.trace);
-        assert!(self.solution.is_finite(), "{report:?}");
-        assert!(self.solution.actions.iter().all(|a| a.abs() <= 1.0));
-        assert_eq!(
-            self.solution.states[..self.sizes.state].len(),
-            self.state.len()
-        );
-        report
-    }
-}
-
-/// Moves on by a fixed span at every look.
-struct TickingClock {
-    now: Cell<Time>,
-    span: Duration,
-}
-
-impl Clock for TickingClock {
-    fn now(&self) -> Time {
-        let now = self.now.get() + self.span;
-        self.now.set(now);
-        now
-    }
-}
+use latco_models::RewardKind;
+use planner_bench::{Bench, HORIZON, STATE, TickingClock};
 
 #[test]
 fn the_iteration_budgets_of_cold_and_warm_plans_are_kept() {
@@ -119,30 +20,152 @@ fn the_iteration_budgets_of_cold_and_warm_plans_are_kept() {
     });
     let cold = bench.plan(None);
     assert_eq!((cold.stop, cold.warm), (StopCause::IterationBudget, false));
-    assert_eq!(cold.iterations, 36, "three starts of twelve");
+    assert_eq!((cold.iterations, cold.plans), (12, 3));
     let starts: Vec<u32> = bench.trace.iterations().iter().map(|i| i.start).collect();
-    assert_eq!((starts[0], starts[12], starts[35]), (0, 1, 2));
+    assert_eq!(
+        starts,
+        [0, 1, 2].repeat(12),
+        "three plans, iterated together"
+    );
     let evaluated = (bench.trace.iterations().iter())
         .filter(|i| i.rollout_return.is_finite())
         .count();
-    assert_eq!(evaluated, 9, "every fourth iterate is rolled out");
-    let warm = bench.plan(Some(1));
+    assert_eq!(evaluated, 9, "every fourth iterate of each is rolled out");
+    let warm = bench.plan(Some(1.0));
     assert_eq!((warm.stop, warm.warm), (StopCause::IterationBudget, true));
-    assert_eq!(warm.iterations, 5);
-    let far = bench.plan(Some(8));
+    assert_eq!((warm.iterations, warm.plans), (5, 1));
+    let far = bench.plan(Some(8.0));
     assert!(!far.warm, "nothing is left of the old plan");
 }
 
 #[test]
-fn a_warm_plan_that_promises_too_little_is_joined_by_a_fresh_start() {
+fn a_warm_plan_that_promises_too_little_is_joined_by_fresh_starts() {
     let mut bench = Bench::latco(|latco| {
         (latco.iterations_cold, latco.iterations_warm) = (12, 5);
-        latco.restart_below_return = 100.0;
+        (latco.starts, latco.sampled_starts, latco.samples) = (4, 2, 16);
+        latco.starts_below_return = 100.0;
     });
-    assert_eq!(bench.plan(None).iterations, 12);
-    let warm = bench.plan(Some(1));
-    assert_eq!((warm.iterations, warm.warm), (17, true));
-    assert_eq!(bench.trace.iterations().last().map(|i| i.start), Some(1));
+    assert_eq!(bench.plan(None).plans, 4);
+    let warm = bench.plan(Some(1.0));
+    assert_eq!((warm.iterations, warm.plans, warm.warm), (12, 4, true));
+
+    // One that promises enough goes on alone.
+    let mut bench = Bench::latco(|latco| {
+        (latco.starts, latco.starts_below_return) = (2, 0.0);
+    });
+    bench.plan(None);
+    let warm = bench.plan(Some(1.0));
+    assert_eq!((warm.iterations, warm.plans), (20, 1));
+}
+
+#[test]
+fn several_starts_are_never_worse_than_the_best_sample() {
+    let mut sampled = 0;
+    for seed in 0..8 {
+        let mut bench = Bench::latco(|latco| {
+            (latco.starts, latco.sampled_starts, latco.samples) = (3, 2, 32);
+            latco.iterations_cold = 8;
+        });
+        bench.planner.reset(seed);
+        // Without time for an iteration the answer is the best sample ...
+        let clock = TickingClock::new(Duration::from_millis(1));
+        let base = bench.plan_until(None, Some(Time(3_500_000)), &clock);
+        assert_eq!((base.stop, base.iterations), (StopCause::TimeBudget, 0));
+        assert_eq!(base.best_start, StartKind::Sampled);
+        // ... and iterations improve on it.
+        bench.planner.reset(seed);
+        let refined = bench.plan(None);
+        assert!(refined.predicted_return >= base.predicted_return);
+        assert!((refined.best_plan as usize) < 3);
+        sampled += u32::from(refined.best_start == StartKind::Sampled);
+    }
+    assert!(sampled > 0, "a sampled start is the best at times");
+}
+
+#[test]
+fn without_time_to_sample_noise_takes_the_place_of_the_samples() {
+    let mut bench = Bench::latco(|latco| {
+        (latco.starts, latco.sampled_starts, latco.samples) = (2, 1, 32);
+    });
+    // Once to learn how long sampling takes, then with less time than that.
+    let slow = TickingClock::new(Duration::from_millis(10));
+    bench.plan_until(None, Some(Time::from_seconds(10.0)), &slow);
+    let fast = TickingClock::new(Duration::from_micros(1));
+    let report = bench.plan_until(None, Some(Time::from_seconds(0.005)), &fast);
+    assert!(!report.warm);
+    let decisions = bench.planner.problem().map(|problem| problem.decisions);
+    assert!(decisions.is_some_and(|decisions| decisions.sampling_left_out));
+    assert_ne!(report.best_start, StartKind::Sampled);
+}
+
+#[test]
+fn the_plan_is_shifted_by_whole_and_by_fractional_periods() {
+    let shifted = |elapsed: f64| {
+        let mut bench = Bench::latco(|latco| latco.iterations_cold = 120);
+        bench.plan(None);
+        let old = (bench.planner.problem()).map(|problem| problem.last.clone());
+        // No time for an iteration: the answer is the shifted plan itself.
+        let clock = TickingClock::new(Duration::from_millis(1));
+        let report = bench.plan_until(Some(elapsed), Some(Time(0)), &clock);
+        assert_eq!((report.warm, report.iterations), (true, 0));
+        assert_eq!(report.best_start, StartKind::Shifted);
+        (old.unwrap(), bench.solution)
+    };
+    let (old, whole) = shifted(2.0);
+    let na = whole.actions.len() / HORIZON;
+    let clipped: Vec<f32> = old.actions.iter().map(|a| a.clamp(-1.0, 1.0)).collect();
+    assert_eq!(whole.actions[..6 * na], clipped[2 * na..]);
+    assert_eq!(whole.actions[6 * na..], clipped[7 * na..].repeat(2));
+    assert_eq!(whole.states[STATE..7 * STATE], old.states[3 * STATE..]);
+    // The tail obeys the model; the first row is the state asked for.
+    assert_eq!(whole.states[..STATE], [0.1; STATE]);
+    assert_ne!(
+        whole.states[7 * STATE..8 * STATE],
+        whole.states[8 * STATE..]
+    );
+
+    let (_, jittered) = shifted(2.0005);
+    assert_eq!(jittered, whole, "stamps are not exact to the nanosecond");
+
+    let (_, half) = shifted(2.5);
+    for step in 0..5 {
+        for joint in 0..na {
+            let at = |step: usize| old.actions[step * na + joint];
+            let expected = (0.5 * (at(step + 2) + at(step + 3))).clamp(-1.0, 1.0);
+            let found = half.actions[step * na + joint];
+            assert!((found - expected).abs() < 1e-6, "{step} {joint}");
+        }
+    }
+    let near = |row: usize, offset: usize| {
+        let at = |row: usize| &old.states[row * STATE..][..STATE];
+        let mixed = at(row + offset).iter().zip(at(row + offset + 1));
+        let expected: Vec<f32> = mixed.map(|(a, b)| 0.5 * (a + b)).collect();
+        let found = &half.states[row * STATE..][..STATE];
+        (found.iter().zip(&expected)).all(|(a, b)| (a - b).abs() < 1e-6)
+    };
+    assert!((1..=5).all(|row| near(row, 2)));
+}
+
+#[test]
+fn multipliers_are_copied_relaxed_or_reset() {
+    let first_multiplier = |factor: f64| {
+        let mut bench = Bench::latco(|latco| {
+            (latco.iterations_cold, latco.iterations_warm) = (60, 1);
+            latco.multiplier_relaxation = factor;
+        });
+        bench.plan(None);
+        let last = |bench: &Bench| bench.trace.iterations().last().copied().unwrap();
+        let cold = last(&bench).dynamics_multiplier_mean;
+        bench.plan(Some(1.0));
+        (cold, last(&bench).dynamics_multiplier_mean)
+    };
+    let (before, copied) = first_multiplier(1.0);
+    assert!((0.8..1.5).contains(&(copied / before)), "{before} {copied}");
+    let (before, relaxed) = first_multiplier(0.1);
+    assert!(relaxed < 0.3 * before, "{before} {relaxed}");
+    let (_, reset) = first_multiplier(0.0);
+    assert!((0.8..1.5).contains(&reset), "{reset}");
+    assert!(reset < relaxed);
 }
 
 #[test]
@@ -188,10 +211,7 @@ fn the_deadline_is_kept_and_the_best_so_far_is_the_answer() {
             config.planner.latco.iterations_cold = 1000;
             config.planner.cem.iterations = 1000;
         });
-        let clock = TickingClock {
-            now: Cell::new(Time(0)),
-            span: Duration::from_millis(1),
-        };
+        let clock = TickingClock::new(Duration::from_millis(1));
         let deadline = Time::from_seconds(0.2);
         let report = bench.plan_until(None, Some(deadline), &clock);
         assert_eq!(report.stop, StopCause::TimeBudget, "{kind:?}");
@@ -201,7 +221,7 @@ fn the_deadline_is_kept_and_the_best_so_far_is_the_answer() {
 
         // Nothing fits: the answer is the shifted plan (LatCo), or standing still (CEM).
         let before = bench.solution.actions.clone();
-        let report = bench.plan_until(Some(0), Some(Time(0)), &clock);
+        let report = bench.plan_until(Some(0.0), Some(Time(0)), &clock);
         assert_eq!((report.stop, report.iterations), (StopCause::TimeBudget, 0));
         match kind {
             PlannerKind::Latco => assert!(report.warm && bench.solution.actions != [0.0; 24]),
@@ -216,19 +236,55 @@ fn a_state_that_is_not_finite_fails_by_name_and_the_next_plan_is_cold() {
     let mut bench = Bench::latco(|_| ());
     bench.plan(None);
     bench.state[3] = f32::NAN;
-    let request = PlanRequest {
-        state: &bench.state,
-        elapsed_periods: Some(1),
-        deadline: None,
-    };
-    let clock = FrozenClock(Time(0));
-    let report = bench
-        .planner
-        .plan(&request, &clock, &mut bench.solution, &mut bench.trace);
+    let report = bench.plan(Some(1.0));
     assert_eq!(report.stop, StopCause::NonFinite);
     assert!(bench.solution.actions.iter().all(|a| a.is_finite()));
     bench.state[3] = 0.0;
-    assert!(!bench.plan(Some(1)).warm);
+    assert!(!bench.plan(Some(1.0)).warm);
+}
+
+#[test]
+fn a_factorisation_that_fails_is_named_and_the_answer_stays_usable() {
+    // Next to no damping: in f32 the system is then as good as singular.
+    for (solver, damping) in [
+        (SolverKind::Reduced, 1e-38),
+        (SolverKind::BlockTridiagonal, 1e-20),
+    ] {
+        let mut bench = Bench::latco(|latco| {
+            (latco.solver, latco.damping) = (solver, damping);
+        });
+        let report = bench.plan(None);
+        assert_eq!(report.stop, StopCause::FactorisationFailed, "{report:?}");
+        let next = bench.plan(Some(1.0));
+        assert!(!next.warm, "the next plan is made from nothing");
+    }
+}
+
+#[test]
+fn when_one_of_several_starts_fails_the_others_go_on() {
+    let mut kinds = Vec::new();
+    for seed in 0..20 {
+        let mut bench = Bench::latco(|latco| {
+            (latco.starts, latco.damping) = (4, 1e-30);
+            latco.iterations_cold = 10;
+        });
+        bench.planner.reset(seed);
+        let report = bench.plan(None);
+        let lines = |start| {
+            let of_start = bench.trace.iterations().iter().filter(|i| i.start == start);
+            of_start.count() as u32
+        };
+        let done: Vec<u32> = (0..4).map(lines).collect();
+        let sound = done.iter().filter(|&&done| done == 10).count();
+        assert_eq!(
+            report.stop.was_successful(),
+            sound > 0,
+            "{done:?} {report:?}"
+        );
+        kinds.push(sound);
+    }
+    let some = |sound: &usize| (1..4).contains(sound);
+    assert!(kinds.iter().any(some), "sound plans of four: {kinds:?}");
 }
 
 #[test]
@@ -251,7 +307,7 @@ fn a_warm_plan_is_at_least_as_good_as_the_shifted_one() {
     let cold = bench.plan(None);
     let state = bench.solution.states[16..32].to_vec();
     bench.state = state;
-    let warm = bench.plan(Some(1));
+    let warm = bench.plan(Some(1.0));
     assert!(warm.warm);
     let shifted: f32 = bench
         .solution

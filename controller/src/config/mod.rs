@@ -148,6 +148,13 @@ pub struct PlannerSection {
     pub cold_after_failures: u32,
     /// Failed solves in a row after which the robot is stopped.
     pub stop_after_failures: u32,
+    /// Folder for planning problems whose solve failed or took too long, one file each, for
+    /// `latco solve`; none: nothing is written. LatCo only.
+    pub dump_dir: Option<String>,
+    /// A solve that takes longer than this, in ms, is dumped as well.
+    pub dump_above_ms: Option<f64>,
+    /// The newest so many dumps are kept.
+    pub dump_files: u32,
     /// Parameters of `kind = "latco"`.
     pub latco: LatcoSection,
     /// Parameters of `kind = "cem"`.
@@ -162,6 +169,9 @@ impl Default for PlannerSection {
             budget_ms: None,
             cold_after_failures: 2,
             stop_after_failures: 10,
+            dump_dir: None,
+            dump_above_ms: None,
+            dump_files: 20,
             latco: LatcoSection::default(),
             cem: CemSection::default(),
         }
@@ -185,16 +195,24 @@ pub enum SolverKind {
 pub struct LatcoSection {
     /// Linear solver.
     pub solver: SolverKind,
-    /// Iterations of a plan made from nothing.
+    /// Iterations of a plan made from nothing, and of one with fresh starts.
     pub iterations_cold: u32,
+    /// Whether plans start from the previous one; without, each is made from nothing.
+    pub warm_start: bool,
     /// Iterations of a plan that starts from the previous one.
     pub iterations_warm: u32,
-    /// Plans started from different noise when there is no previous one; the best is kept.
+    /// Plans that are started differently and iterated together when there is no previous plan,
+    /// or it promises too little; the best by clipped rollout return is kept. With a previous plan
+    /// one of them is that plan, shifted; the others are noise and sampled sequences.
     pub starts: u32,
-    /// While a warm plan's predicted return is below this, one more plan is made from noise in the
-    /// same tick, and the better of both is gone on with: a sparse reward that the first start
-    /// missed is found by a later one. 0 switches this off.
-    pub restart_below_return: f64,
+    /// How many of these start from the best of the sampled action sequences.
+    pub sampled_starts: u32,
+    /// Action sequences that are sampled for them and rolled through the model.
+    pub samples: u32,
+    /// While the shifted plan's predicted return is below this, fresh starts are made beside it: a
+    /// sparse reward that the first plan missed is found by a later one. 0: only plans made from
+    /// nothing have several starts.
+    pub starts_below_return: f64,
     /// Initial multiplier of the dynamics, lambda_0.
     pub dynamics_multiplier: f64,
     /// Initial multiplier of the action limits, nu_0.
@@ -205,7 +223,8 @@ pub struct LatcoSection {
     pub multiplier_rate: f64,
     /// Damping of the Levenberg-Marquardt step.
     pub damping: f64,
-    /// Factor on the multipliers at each warm start: 1 copies them, less relaxes the dynamics.
+    /// Factor on the multipliers at each warm start: 1 copies them, less relaxes the dynamics (but
+    /// none that is above its initial value below that), 0 sets them to their initial values.
     pub multiplier_relaxation: f64,
     /// A plan counts as converged when the largest dynamics violation is below the tolerance and
     /// the summed predicted reward changes by less than this between iterations.
@@ -222,9 +241,12 @@ impl Default for LatcoSection {
         Self {
             solver: SolverKind::Reduced,
             iterations_cold: 50,
+            warm_start: true,
             iterations_warm: 20,
-            starts: 1,
-            restart_below_return: 1.0,
+            starts: 2,
+            sampled_starts: 1,
+            samples: 32,
+            starts_below_return: 1.0,
             dynamics_multiplier: 1.0,
             action_multiplier: 1.0,
             tolerance: 1e-4,

@@ -144,15 +144,45 @@ fn check_planner(planner: &PlannerSection, check: &mut Check<'_>) {
         planner.stop_after_failures,
         1,
     );
+    if planner.dump_dir.as_deref() == Some("") {
+        check.error("planner.dump_dir", "expected a folder, found no name");
+    }
+    if let Some(limit) = planner.dump_above_ms {
+        check.positive("planner.dump_above_ms", limit);
+    }
+    check.within(
+        "planner.dump_files",
+        f64::from(planner.dump_files),
+        1.0,
+        10_000.0,
+    );
     let latco = &planner.latco;
     check.at_least("planner.latco.iterations_cold", latco.iterations_cold, 1);
     check.at_least("planner.latco.iterations_warm", latco.iterations_warm, 1);
     check.within("planner.latco.starts", f64::from(latco.starts), 1.0, 64.0);
     check.within(
-        "planner.latco.restart_below_return",
-        latco.restart_below_return,
+        "planner.latco.sampled_starts",
+        f64::from(latco.sampled_starts),
+        0.0,
+        f64::from(latco.starts),
+    );
+    check.within(
+        "planner.latco.samples",
+        f64::from(latco.samples),
+        f64::from(latco.sampled_starts.max(1)),
+        10_000.0,
+    );
+    check.within(
+        "planner.latco.starts_below_return",
+        latco.starts_below_return,
         0.0,
         1e6,
+    );
+    check.within(
+        "planner.latco.multiplier_relaxation",
+        latco.multiplier_relaxation,
+        0.0,
+        1.0,
     );
     check.at_least("planner.latco.stall_iterations", latco.stall_iterations, 1);
     check.at_least(
@@ -169,10 +199,6 @@ fn check_planner(planner: &PlannerSection, check: &mut Check<'_>) {
         ("planner.latco.tolerance", latco.tolerance),
         ("planner.latco.multiplier_rate", latco.multiplier_rate),
         ("planner.latco.damping", latco.damping),
-        (
-            "planner.latco.multiplier_relaxation",
-            latco.multiplier_relaxation,
-        ),
     ] {
         check.positive(field, value);
     }

@@ -4,8 +4,8 @@ use latco_models::{Bundle, RewardKind, Rollout};
 
 use super::budget::IterationTimer;
 use super::noise::Noise;
-use super::rollout::{ActionRollout, clip, expected_reward};
-use super::{PlanReport, PlanRequest, PlanSizes, Planner, Solution, StopCause};
+use super::rollout::{ActionRollout, PriorSteps, clip, expected_reward};
+use super::{PlanReport, PlanRequest, PlanSizes, Planner, Solution, StartKind, StopCause};
 use crate::config::{CemSection, Config};
 use crate::controller::SetupError;
 use crate::time::Clock;
@@ -22,6 +22,7 @@ pub struct CemPlanner {
     action_limit: f32,
     samples: Rollout,
     rollout: ActionRollout,
+    prior: PriorSteps,
     noise: Noise,
     timer: IterationTimer,
     /// `[H, na]`
@@ -33,7 +34,6 @@ pub struct CemPlanner {
     returns: Vec<f32>,
     /// Sample numbers, the best first.
     order: Vec<u32>,
-    clipped: Vec<f32>,
     has_previous: bool,
 }
 
@@ -48,7 +48,8 @@ impl CemPlanner {
         Ok(Self {
             action_limit: bundle.manifest().action.limit,
             samples: bundle.rollout(settings.samples as usize)?,
-            rollout: ActionRollout::new(bundle, sizes)?,
+            rollout: ActionRollout::new(bundle, sizes, 1)?,
+            prior: PriorSteps::new(bundle, sizes)?,
             noise: Noise::new(config.planner.seed),
             timer: IterationTimer::default(),
             mean: vec![0.0; len],
@@ -56,17 +57,18 @@ impl CemPlanner {
             reward_kind: bundle.manifest().reward.kind,
             returns: vec![0.0; settings.samples as usize],
             order: vec![0; settings.samples as usize],
-            clipped: vec![0.0; len],
             has_previous: false,
             sizes: *sizes,
             settings,
         })
     }
 
-    fn start(&mut self, elapsed: Option<usize>) -> bool {
+    /// Shifts by the nearest whole number of periods: the mean is only where the search begins.
+    fn start(&mut self, elapsed: Option<f64>) -> bool {
         self.std.fill(self.settings.initial_std as f32);
         let na = self.sizes.action;
-        let warm = elapsed.filter(|&elapsed| {
+        let periods = elapsed.map(|elapsed| elapsed.round().max(0.0) as usize);
+        let warm = periods.filter(|&elapsed| {
             self.settings.warm_start && self.has_previous && elapsed < self.sizes.horizon
         });
         match warm {
@@ -167,13 +169,9 @@ impl Planner for CemPlanner {
         let n = self.sizes.state;
         let warm = self.start(request.elapsed_periods);
         let mut report = PlanReport {
-            stop: StopCause::IterationBudget,
             warm,
-            iterations: 0,
-            best_iteration: 0,
-            predicted_return: 0.0,
-            dynamics_violation: 0.0,
-            action_violation: 0.0,
+            plans: 1,
+            ..PlanReport::default()
         };
         let mut best = f32::NEG_INFINITY;
         solution.actions.fill(0.0);
@@ -207,6 +205,7 @@ impl Planner for CemPlanner {
                 }
                 let actions = &self.samples.action_mut()[first * len..][..len];
                 solution.actions.copy_from_slice(actions);
+                report.best_start = StartKind::Sampled;
             }
             let mean_return = self.refit();
             self.timer.end(clock);
@@ -219,15 +218,15 @@ impl Planner for CemPlanner {
             });
         }
         if report.iterations > 0 {
-            clip(&self.mean, self.action_limit, &mut self.clipped);
-            match self.rollout.evaluate(request.state, &self.clipped) {
-                Ok(value) if value >= best => {
-                    best = value;
+            clip(&self.mean, self.action_limit, self.rollout.actions_mut());
+            match self.rollout.run(request.state) {
+                Ok(()) if self.rollout.returns()[0] >= best => {
+                    best = self.rollout.returns()[0];
                     report.best_iteration = report.iterations;
-                    solution.actions.copy_from_slice(&self.clipped);
-                    solution.rewards.copy_from_slice(self.rollout.rewards());
+                    (solution.actions).copy_from_slice(self.rollout.actions_mut());
+                    (solution.rewards).copy_from_slice(self.rollout.rewards(0));
                 }
-                Ok(_) => {}
+                Ok(()) => {}
                 Err(_) => report.stop = StopCause::ModelFailed,
             }
         }
@@ -235,9 +234,7 @@ impl Planner for CemPlanner {
             solution.predicted_return = best;
         }
         solution.states[..n].copy_from_slice(request.state);
-        let filled = self
-            .rollout
-            .fill_states(0, &mut solution.states, &solution.actions);
+        let filled = self.prior.fill(0, &mut solution.states, &solution.actions);
         if filled.is_err() {
             report.stop = StopCause::ModelFailed;
         }

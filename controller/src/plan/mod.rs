@@ -1,21 +1,38 @@
 //! Plans and the planners that make them.
 
+mod batch;
 mod budget;
 mod cem;
+mod dump;
+mod engine;
 mod latco;
 mod model;
 mod noise;
+mod problem;
+mod refine;
+mod report;
 mod rollout;
+mod starts;
+mod warm_start;
 
 use std::time::Duration;
 
+use latco_models::{Bundle, Manifest};
 use serde::{Deserialize, Serialize};
 
+use crate::config::{Config, PlannerKind};
+use crate::controller::SetupError;
 use crate::time::{Clock, Time};
 use crate::trace::PlanTrace;
 
+pub use batch::Iterate;
 pub use cem::CemPlanner;
+pub use dump::{Dump, DumpError, DumpHeader, Solved, write_dump};
 pub use latco::LatcoPlanner;
+pub use noise::NoiseState;
+pub use problem::{Decisions, Problem};
+pub use report::{PlanReport, StopCause};
+pub use starts::StartKind;
 
 /// A time-stamped plan in preallocated memory, as the executor follows it.
 ///
@@ -50,7 +67,7 @@ pub struct Plan {
 }
 
 /// Sizes of a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanSizes {
     /// Steps that the planner decides, H.
     pub horizon: usize,
@@ -60,6 +77,19 @@ pub struct PlanSizes {
     pub state: usize,
     /// Size of an action, na.
     pub action: usize,
+}
+
+impl PlanSizes {
+    /// Sizes of the plans that a controller with this configuration makes with a bundle.
+    #[must_use]
+    pub fn new(config: &Config, manifest: &Manifest) -> Self {
+        Self {
+            horizon: manifest.dims.horizon,
+            lead: config.control.lead_periods as usize,
+            state: manifest.dims.state(),
+            action: manifest.dims.action,
+        }
+    }
 }
 
 impl Plan {
@@ -153,7 +183,7 @@ impl Plan {
 }
 
 /// What a planner finds, in preallocated memory.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Solution {
     /// Actions in normalised units inside the limit, `[H, na]`.
     pub actions: Vec<f32>,
@@ -177,6 +207,24 @@ impl Solution {
         }
     }
 
+    /// Sets it to no motion at all in `state` `[n]`: the answer if nothing better is found.
+    pub(crate) fn stand_still(&mut self, state: &[f32]) {
+        self.actions.fill(0.0);
+        self.rewards.fill(0.0);
+        for row in self.states.chunks_exact_mut(state.len()) {
+            row.copy_from_slice(state);
+        }
+        self.predicted_return = 0.0;
+    }
+
+    /// Makes this solution equal to `other`, of the same sizes, without allocating.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.actions.copy_from_slice(&other.actions);
+        self.states.copy_from_slice(&other.states);
+        self.rewards.copy_from_slice(&other.rewards);
+        self.predicted_return = other.predicted_return;
+    }
+
     /// Whether every number is finite.
     #[must_use]
     pub fn is_finite(&self) -> bool {
@@ -185,91 +233,18 @@ impl Solution {
     }
 }
 
-/// Why a planner stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StopCause {
-    /// The plan obeys the model to the tolerance and no longer changes in value.
-    Converged,
-    /// All iterations that were asked for are done.
-    IterationBudget,
-    /// The next iteration would have overrun the deadline.
-    TimeBudget,
-    /// No better plan for the configured number of iterations.
-    Stalled,
-    /// A number in the solve was not finite; the best plan before it is kept.
-    NonFinite,
-    /// The linear system was not positive definite; the best plan before it is kept.
-    FactorisationFailed,
-    /// The model could not be evaluated; the best plan before it is kept.
-    ModelFailed,
-}
-
-impl StopCause {
-    /// All causes.
-    pub const ALL: [Self; 7] = [
-        Self::Converged,
-        Self::IterationBudget,
-        Self::TimeBudget,
-        Self::Stalled,
-        Self::NonFinite,
-        Self::FactorisationFailed,
-        Self::ModelFailed,
-    ];
-
-    /// Whether the solve ended as it should.
-    #[must_use]
-    pub fn was_successful(self) -> bool {
-        !matches!(
-            self,
-            Self::NonFinite | Self::FactorisationFailed | Self::ModelFailed
-        )
-    }
-
-    /// The name as it stands in reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Converged => "converged",
-            Self::IterationBudget => "iteration_budget",
-            Self::TimeBudget => "time_budget",
-            Self::Stalled => "stalled",
-            Self::NonFinite => "non_finite",
-            Self::FactorisationFailed => "factorisation_failed",
-            Self::ModelFailed => "model_failed",
-        }
-    }
-}
-
 /// What a planner starts from.
 #[derive(Clone, Copy, Debug)]
 pub struct PlanRequest<'a> {
     /// The state at the plan's start, `[n]`.
     pub state: &'a [f32],
-    /// Control periods from the start of the previous plan to the start of this one; none when
-    /// there is no previous plan to start from.
-    pub elapsed_periods: Option<usize>,
+    /// Control periods from the start of the previous plan to the start of this one, with their
+    /// fraction; none when there is no previous plan to start from.
+    pub elapsed_periods: Option<f64>,
     /// When the planner has to be done; none: its iteration budget alone decides.
     pub deadline: Option<Time>,
-}
-
-/// What a planner did.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PlanReport {
-    /// Why it stopped.
-    pub stop: StopCause,
-    /// Whether it started from the previous plan.
-    pub warm: bool,
-    /// Iterations done.
-    pub iterations: u32,
-    /// The iteration whose plan is kept; 0 is the start.
-    pub best_iteration: u32,
-    /// Sum of the predicted rewards of the kept plan, each clipped to 0..1.
-    pub predicted_return: f32,
-    /// Largest squared dynamics violation over the steps, of the last iterate (LatCo).
-    pub dynamics_violation: f32,
-    /// Largest action violation over the steps, of the last iterate (LatCo).
-    pub action_violation: f32,
+    /// To make a plan again: what the clock decided then. The deadline does not matter then.
+    pub replay: Option<Decisions>,
 }
 
 /// Something that makes plans.
@@ -296,8 +271,29 @@ pub trait Planner: Send {
     /// Forgets the previous plan only.
     fn drop_warm_start(&mut self);
 
+    /// The problem that was solved last, with its answer; none from a planner that keeps no such
+    /// record.
+    fn problem(&self) -> Option<&Problem> {
+        None
+    }
+
     /// The name as it stands in configurations.
     fn name(&self) -> &'static str;
+}
+
+/// The planner that the configuration names, for plans of these sizes.
+///
+/// # Errors
+/// ONNX Runtime's or the solver's reason.
+pub fn make(
+    config: &Config,
+    bundle: &Bundle,
+    sizes: &PlanSizes,
+) -> Result<Box<dyn Planner>, SetupError> {
+    Ok(match config.planner.kind {
+        PlannerKind::Latco => Box::new(LatcoPlanner::new(config, bundle, sizes)?),
+        PlannerKind::Cem => Box::new(CemPlanner::new(config, bundle, sizes)?),
+    })
 }
 
 #[cfg(test)]

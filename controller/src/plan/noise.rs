@@ -2,6 +2,15 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+/// Where a stream of noise stands: with it the numbers that follow are the same again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoiseState {
+    key: [u8; 32],
+    /// Words taken so far.
+    position: u128,
+}
 
 /// A stream of unit Gaussian numbers.
 #[derive(Clone, Debug)]
@@ -14,6 +23,21 @@ impl Noise {
         Self {
             random: ChaCha8Rng::seed_from_u64(seed),
         }
+    }
+
+    /// Where the stream stands.
+    pub(super) fn state(&self) -> NoiseState {
+        NoiseState {
+            key: self.random.get_seed(),
+            position: self.random.get_word_pos(),
+        }
+    }
+
+    /// A stream that goes on from `state`.
+    pub(super) fn from_state(state: &NoiseState) -> Self {
+        let mut random = ChaCha8Rng::from_seed(state.key);
+        random.set_word_pos(state.position);
+        Self { random }
     }
 
     /// Overwrites `values` with independent numbers of mean 0 and deviation 1 (Box-Muller).
@@ -48,5 +72,18 @@ mod tests {
         assert_eq!(values, again);
         Noise::new(8).fill(&mut again);
         assert_ne!(values, again);
+    }
+
+    #[test]
+    fn a_stream_goes_on_from_its_state() {
+        let mut noise = Noise::new(3);
+        for taken in [1, 16, 77, 1000] {
+            noise.fill(&mut vec![0.0; taken]);
+            let mut again = Noise::from_state(&noise.state());
+            let (mut first, mut second) = (vec![0.0; 50], vec![0.0; 50]);
+            noise.fill(&mut first);
+            again.fill(&mut second);
+            assert_eq!(first, second, "after {taken}");
+        }
     }
 }

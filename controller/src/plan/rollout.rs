@@ -12,57 +12,93 @@ pub(super) fn expected_reward(kind: RewardKind, output: f32) -> f32 {
     }
 }
 
-/// Rolls one action sequence at a time.
+/// Rolls N action sequences at a time.
 ///
 /// The value of a plan is the sum of the rewards to expect in this rollout: unlike the planned
 /// states of a collocation that is still relaxed, it is what the model says these actions lead to.
 /// With a logit as reward head it also orders plans that are all far from the reward.
 pub(super) struct ActionRollout {
     rollout: Rollout,
-    prior: Dynamics,
     kind: RewardKind,
+    /// `[N, H]`
     rewards: Vec<f32>,
+    /// `[N]`
+    returns: Vec<f32>,
+    horizon: usize,
+}
+
+impl ActionRollout {
+    pub(super) fn new(
+        bundle: &Bundle,
+        sizes: &PlanSizes,
+        sequences: usize,
+    ) -> Result<Self, BundleError> {
+        Ok(Self {
+            rollout: bundle.rollout(sequences)?,
+            kind: bundle.manifest().reward.kind,
+            rewards: vec![0.0; sequences * sizes.horizon],
+            returns: vec![0.0; sequences],
+            horizon: sizes.horizon,
+        })
+    }
+
+    /// Where the sequences are written before [`ActionRollout::run`], `[N, H, na]`; their numbers
+    /// are within the limits. Holds the last ones.
+    pub(super) fn actions_mut(&mut self) -> &mut [f32] {
+        self.rollout.action_mut()
+    }
+
+    /// Rolls the sequences from `state` `[n]`. Returns that are not finite become the lowest.
+    pub(super) fn run(&mut self, state: &[f32]) -> Result<(), RunError> {
+        for row in self.rollout.state_mut().chunks_exact_mut(state.len()) {
+            row.copy_from_slice(state);
+        }
+        self.rollout.run()?;
+        for (reward, output) in self.rewards.iter_mut().zip(self.rollout.rewards()) {
+            *reward = expected_reward(self.kind, *output);
+        }
+        let sequences = self.rewards.chunks_exact(self.horizon);
+        for (value, rewards) in self.returns.iter_mut().zip(sequences) {
+            let sum: f32 = rewards.iter().sum();
+            *value = if sum.is_finite() {
+                sum
+            } else {
+                f32::NEG_INFINITY
+            };
+        }
+        Ok(())
+    }
+
+    /// Returns of the last run, `[N]`.
+    pub(super) fn returns(&self) -> &[f32] {
+        &self.returns
+    }
+
+    /// Rewards to expect of a sequence in the last run, `[H]`.
+    pub(super) fn rewards(&self, sequence: usize) -> &[f32] {
+        &self.rewards[sequence * self.horizon..][..self.horizon]
+    }
+}
+
+/// Prior steps, one at a time.
+pub(super) struct PriorSteps {
+    prior: Dynamics,
     state_size: usize,
     action_size: usize,
 }
 
-impl ActionRollout {
+impl PriorSteps {
     pub(super) fn new(bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, BundleError> {
         Ok(Self {
-            rollout: bundle.rollout(1)?,
             prior: bundle.dynamics(1)?,
-            kind: bundle.manifest().reward.kind,
-            rewards: vec![0.0; sizes.horizon],
             state_size: sizes.state,
             action_size: sizes.action,
         })
     }
 
-    /// Return of `actions` `[H, na]` from `state` `[n]`; the rewards are kept for
-    /// [`ActionRollout::rewards`]. NaN becomes the lowest value.
-    pub(super) fn evaluate(&mut self, state: &[f32], actions: &[f32]) -> Result<f32, RunError> {
-        self.rollout.state_mut().copy_from_slice(state);
-        self.rollout.action_mut().copy_from_slice(actions);
-        self.rollout.run()?;
-        for (reward, output) in self.rewards.iter_mut().zip(self.rollout.rewards()) {
-            *reward = expected_reward(self.kind, *output);
-        }
-        let value: f32 = self.rewards.iter().sum();
-        Ok(if value.is_finite() {
-            value
-        } else {
-            f32::NEG_INFINITY
-        })
-    }
-
-    /// Rewards to expect in the last evaluation, `[H]`.
-    pub(super) fn rewards(&self) -> &[f32] {
-        &self.rewards
-    }
-
-    /// Prior steps: with row `from` of `states` `[H + 1, n]` given, writes the rows after it under
-    /// `actions` `[H, na]`.
-    pub(super) fn fill_states(
+    /// With row `from` of `states` `[H + 1, n]` given, writes the rows after it under `actions`
+    /// `[H, na]`.
+    pub(super) fn fill(
         &mut self,
         from: usize,
         states: &mut [f32],

@@ -29,6 +29,7 @@
 //! wins), joint states, commands really sent and reports through bounded queues (the oldest is
 //! dropped).
 
+mod dump_thread;
 mod executor_thread;
 mod planner_thread;
 mod ports;
@@ -79,6 +80,8 @@ pub struct Runtime {
     halt: Option<channel::Sender<()>>,
     planner: Option<JoinHandle<InputCounts>>,
     executor: Option<JoinHandle<ExecutorCounts>>,
+    /// Ends after the planner, when it has written what it was given.
+    dumper: Option<JoinHandle<()>>,
 }
 
 /// What the threads counted in their life.
@@ -116,6 +119,7 @@ impl Runtime {
         let made = ports::make(config, &controller, wake.clone());
         let executor = Executor::new(config, controller.robot(), plan_reader);
 
+        let (dumps, dump_thread) = dump_thread::make(config, &controller).unzip();
         let planner = planner_thread::PlannerThread {
             shared: Arc::clone(&shared),
             controller,
@@ -127,6 +131,7 @@ impl Runtime {
             plans: plan_writer,
             plan_records: made.plan_records,
             tick_records: made.tick_records,
+            dumps,
         };
         let executor = executor_thread::ExecutorThread {
             shared: Arc::clone(&shared),
@@ -145,10 +150,14 @@ impl Runtime {
             halt: Some(halt),
             planner: None,
             executor: None,
+            dumper: None,
         };
         let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
         runtime.planner = Some(named("latco-planner").spawn(move || planner.run())?);
         runtime.executor = Some(named("latco-executor").spawn(move || executor.run())?);
+        if let Some(thread) = dump_thread {
+            runtime.dumper = Some(named("latco-dumps").spawn(move || thread.run())?);
+        }
         Ok((runtime, made.ports))
     }
 
@@ -197,11 +206,16 @@ impl Runtime {
         self.shared.stopping.store(true, Ordering::SeqCst);
         let _ = self.wake.try_send(());
         drop(self.halt.take());
-        RuntimeReport {
+        let report = RuntimeReport {
             inputs: self.planner.take().and_then(|thread| thread.join().ok()),
             executor: self.executor.take().and_then(|thread| thread.join().ok()),
             late_ticks: self.late_ticks(),
+        };
+        if let Some(dumper) = self.dumper.take() {
+            // Its panic would cost a dump and nothing else.
+            let _ = dumper.join();
         }
+        report
     }
 }
 

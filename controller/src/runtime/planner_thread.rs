@@ -7,6 +7,7 @@ use crossbeam::channel;
 use crossbeam::queue::ArrayQueue;
 
 use super::Shared;
+use super::dump_thread::DumpPort;
 use super::ports::{ImageBuffer, JointSample, PlanRecord, TickRecord};
 use crate::controller::Controller;
 use crate::inputs::{InputCounts, Inputs, JointVec};
@@ -25,6 +26,7 @@ pub(super) struct PlannerThread {
     pub(super) plans: latest::Writer<Plan>,
     pub(super) plan_records: latest::Writer<PlanRecord>,
     pub(super) tick_records: Arc<ArrayQueue<TickRecord>>,
+    pub(super) dumps: Option<DumpPort>,
 }
 
 impl PlannerThread {
@@ -85,6 +87,9 @@ impl PlannerThread {
             record.trace.copy_from(self.controller.trace());
             record.belief.copy_from_slice(self.controller.belief());
             self.plan_records.publish();
+        }
+        if let Some(dumps) = &mut self.dumps {
+            dumps.take(&tick, &self.controller);
         }
         self.tick_records.force_push(TickRecord {
             stamp,

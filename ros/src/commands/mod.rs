@@ -7,10 +7,13 @@
 mod config;
 mod demo;
 mod model;
+mod plan;
+mod plan_table;
 mod play;
 mod record;
 mod run;
 mod sim;
+mod solve;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -40,6 +43,10 @@ enum Command {
     Record(record::Record),
     /// Play a bag onto its topics, with the recorded timing
     Play(play::Play),
+    /// One plan: table, curves, film strip
+    Plan(plan::Plan),
+    /// Solve a dumped planning problem again and compare bit for bit
+    Solve(solve::Solve),
     /// Model bundles: contents, verification, latency
     Model(model::Model),
     /// Configurations
@@ -135,6 +142,8 @@ impl Cli {
             Command::Sim(command) => command.run(stop),
             Command::Record(command) => command.run(stop),
             Command::Play(command) => command.run(stop),
+            Command::Plan(command) => command.run(),
+            Command::Solve(command) => command.run(),
             Command::Model(command) => command.run(),
             Command::Config(command) => command.run(),
         };

@@ -3,19 +3,14 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use latco_bag::messages::Image;
-use latco_bag::{BagReader, topics};
-use latco_controller::trace::IterationTrace;
 use latco_models::Bundle;
-use latco_pictures::{Curves, FilmStrip, Frame, Histogram, Panel};
+use latco_pictures::Histogram;
 
 use super::report::Report;
 use super::{BAG, CURVES, FILM, HISTOGRAM};
 use crate::node::controller::stamp_to_command_ms;
 use crate::node::trace::{PlanTraced, RunTrace, TickTrace};
-
-/// Columns of the film strip.
-const COLUMNS: usize = 9;
+use crate::pictures::{self, Film};
 
 /// The plan that is shown.
 struct Shown<'a> {
@@ -127,87 +122,31 @@ fn film(
     shown: &Shown<'_>,
     title: &str,
 ) -> anyhow::Result<String> {
-    let columns = COLUMNS.min(shown.length + 1);
-    let offsets: Vec<usize> = (0..columns)
-        .map(|c| (c as f64 * shown.length as f64 / (columns - 1).max(1) as f64).round() as usize)
-        .collect();
-    let image = &bundle.manifest().image;
-    let (width, height) = (image.width, image.height);
-
-    let mut decode = bundle.decode(1).context("the decoder")?;
-    let imagined = offsets
+    let steps = pictures::columns(shown.length);
+    let due: Vec<i64> = steps
         .iter()
-        .map(|&offset| {
-            let state = &shown.plan.states[offset * trace.state_size..][..trace.state_size];
-            decode.state_mut().copy_from_slice(state);
-            decode.run()?;
-            Ok(Frame::from_unit(width, height, decode.image())?)
-        })
-        .collect::<anyhow::Result<Vec<Frame>>>()?;
-
-    let due: Vec<i64> = offsets
-        .iter()
-        .map(|&o| shown.tick.stamp_ns + o as i64 * trace.period_ns)
+        .map(|&step| shown.tick.stamp_ns + step as i64 * trace.period_ns)
         .collect();
-    let recorded = frames(&folder.join(BAG), &due, trace.period_ns / 2)?;
-    let camera: Vec<Frame> = recorded.first().cloned().flatten().into_iter().collect();
-    // An episode may end before the plan does.
-    let executed: Vec<Frame> = recorded.into_iter().map_while(|frame| frame).collect();
-    let seconds =
-        |offset: &usize| format!("{:+.1} s", *offset as f64 * trace.period_ns as f64 * 1e-9);
-    FilmStrip::new(title)
-        .row("camera", &camera)
-        .row("imagined", &imagined)
-        .row("executed", &executed)
-        .columns(offsets.iter().map(seconds))
-        .save(&folder.join(FILM))?;
+    let recorded = pictures::recorded_frames(&folder.join(BAG), &due, trace.period_ns / 2)?;
+    let film = Film {
+        title,
+        camera: recorded.first().cloned().flatten().into_iter().collect(),
+        imagined: pictures::imagine(bundle, &shown.plan.states, &steps)?,
+        // An episode may end before the plan does.
+        executed: recorded.into_iter().map_while(|frame| frame).collect(),
+        steps: &steps,
+        period_s: trace.period_ns as f64 * 1e-9,
+    };
+    film.save(&folder.join(FILM))?;
     Ok(format!(
         "Film strip: the camera image that the plan was made from, the plan as the model imagines it (decoded states), \
          and what the camera saw while the robot moved ({} of {} frames).",
-        executed.len(),
-        offsets.len()
+        film.executed.len(),
+        steps.len()
     ))
 }
 
-/// The recorded camera images nearest to the times `due`, not further away than `tolerance_ns`.
-fn frames(bag: &Path, due: &[i64], tolerance_ns: i64) -> anyhow::Result<Vec<Option<Frame>>> {
-    let mut found: Vec<Option<(i64, Frame)>> = vec![None; due.len()];
-    let bag = BagReader::open(bag)?;
-    for message in bag.messages() {
-        let message = message?;
-        if !topics::matches(&message.topic, topics::CAMERA_IMAGE) {
-            continue;
-        }
-        let image: Image = message.decode()?;
-        let stamp = image.header.stamp.to_nanos();
-        for (due, found) in due.iter().zip(&mut found) {
-            let away = (stamp - due).abs();
-            if away <= tolerance_ns && found.as_ref().is_none_or(|(best, _)| away < *best) {
-                let rgb = latco_bag::image::to_rgb(&image, image.width, image.height)?;
-                *found = Some((
-                    away,
-                    Frame::new(image.width as usize, image.height as usize, rgb)?,
-                ));
-            }
-        }
-    }
-    Ok(found
-        .into_iter()
-        .map(|f| f.map(|(_, frame)| frame))
-        .collect())
-}
-
 fn curves(folder: &Path, plan: &PlanTraced, episode: &str) -> anyhow::Result<()> {
-    let line = |value: fn(&IterationTrace) -> f32| -> Vec<(f64, f64)> {
-        plan.iterations
-            .iter()
-            .map(|i| (f64::from(i.iteration), f64::from(value(i))))
-            .collect()
-    };
-    let evaluated: Vec<(f64, f64)> = line(|i| i.rollout_return)
-        .into_iter()
-        .filter(|(_, value)| value.is_finite())
-        .collect();
     let start = if plan.report.warm {
         "from the plan before"
     } else {
@@ -217,31 +156,8 @@ fn curves(folder: &Path, plan: &PlanTraced, episode: &str) -> anyhow::Result<()>
         "one plan of episode {episode}, made {start}: {} iterations in {:.0} ms",
         plan.report.iterations, plan.plan_ms
     );
-    Curves::new(title)
-        .panel(
-            Panel::new("dynamics violation |z' - mu(z, a)|^2", "iteration")
-                .log_y()
-                .points("largest", &line(|i| i.dynamics_violation_max))
-                .points("mean", &line(|i| i.dynamics_violation_mean)),
-        )
-        .panel(
-            Panel::new("multipliers", "iteration")
-                .log_y()
-                .points("dynamics, largest", &line(|i| i.dynamics_multiplier_max))
-                .points("dynamics, mean", &line(|i| i.dynamics_multiplier_mean))
-                .points("actions, mean", &line(|i| i.action_multiplier_mean)),
-        )
-        .panel(
-            Panel::new("predicted reward, sum over the plan", "iteration")
-                .points("of the planned states", &line(|i| i.planned_reward))
-                .points("of the actions, rolled out", &evaluated),
-        )
-        .panel(
-            Panel::new("action violation max(0, a^2 - 1)", "iteration")
-                .points("largest", &line(|i| i.action_violation_max)),
-        )
-        .save(&folder.join(CURVES))?;
-    Ok(())
+    let file = folder.join(CURVES);
+    pictures::curves(&file, &title, &plan.iterations, plan.report.best_plan)
 }
 
 fn histogram(folder: &Path, trace: &RunTrace, report: &Report) -> anyhow::Result<()> {

@@ -88,6 +88,18 @@ pub struct Episode {
     /// Iterations of each plan.
     #[serde(skip)]
     pub iterations: Vec<u32>,
+    /// The step before which each plan was made, from 0.
+    #[serde(skip)]
+    pub plan_steps: Vec<usize>,
+    /// What each plan promised: its clipped rollout return.
+    #[serde(skip)]
+    pub promised: Vec<f64>,
+    /// Largest squared dynamics violation of each plan's last iterate.
+    #[serde(skip)]
+    pub violations: Vec<f64>,
+    /// The reward after each step.
+    #[serde(skip)]
+    pub rewards: Vec<f64>,
     /// How often plans ended for each cause.
     pub stop_causes: BTreeMap<&'static str, u64>,
 }
@@ -225,11 +237,15 @@ fn run_episode(
                 .plan_ms
                 .push(report.tick.plan_time.as_secs_f64() * 1e3);
             episode.iterations.push(plan.iterations);
+            episode.plan_steps.push(step);
+            episode.promised.push(f64::from(plan.predicted_return));
+            episode.violations.push(f64::from(plan.dynamics_violation));
             *episode.stop_causes.entry(plan.stop.name()).or_default() += 1;
             if step == 0 {
                 episode.predicted_return = f64::from(plan.predicted_return);
             }
         }
+        episode.rewards.push(robot.reward());
         episode.episode_return += robot.reward();
         episode.success |= robot.success();
         episode.success_at_end = robot.success();

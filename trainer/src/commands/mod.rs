@@ -4,6 +4,7 @@
 
 mod collect;
 mod eval;
+mod experiment;
 mod export;
 mod fit;
 mod import;
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     Export(export::Args),
     /// Measures closed-loop success in simulation, in process.
     Eval(eval::Args),
+    /// One table with its figure.
+    Experiment(experiment::Args),
 }
 
 impl Command {
@@ -37,6 +40,7 @@ impl Command {
             Self::Fit(args) => fit::run(args),
             Self::Export(args) => export::run(args),
             Self::Eval(args) => eval::run(args),
+            Self::Experiment(args) => experiment::run(args),
         }
     }
 }

@@ -1,0 +1,343 @@
+//! A planning problem as a file, and solving it again.
+//!
+//! ```no_run
+//! use latco_controller::plan::Dump;
+//!
+//! let dump = Dump::read("problem.dump".as_ref())?;
+//! let bundle = latco_models::Bundle::load(&dump.header.bundle, &Default::default())?;
+//! let solved = dump.solve(&bundle)?;
+//! assert_eq!(solved.difference, None);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The file has a magic number, the version of the format, the length and the SHA-256 of what
+//! follows, and then header and problem in postcard. A damaged file is refused. A dump is solved
+//! again by the iteration counts it recorded and not by the clock, so on the processor and the
+//! ONNX Runtime that made it the result is the same bit for bit.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use latco_models::Bundle;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::latco::LatcoPlanner;
+use super::problem::Problem;
+use super::{PlanRequest, PlanSizes, Planner, Solution};
+use crate::config::{Config, PlannerKind, PlannerSection};
+use crate::controller::SetupError;
+use crate::time::{FrozenClock, Time};
+use crate::trace::PlanTrace;
+
+/// First bytes of a dump.
+const MAGIC: [u8; 8] = *b"LATCODMP";
+/// Version of the format that this program writes and reads.
+const FORMAT: u32 = 1;
+/// Magic number, version, length, sum.
+const HEAD: usize = 8 + 4 + 8 + 32;
+
+/// What a dump has beside the problem: model and settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DumpHeader {
+    /// Program and version that wrote it.
+    pub program: String,
+    /// Folder of the bundle, as it was named then.
+    pub bundle: String,
+    /// SHA-256 over names and sums of the bundle's files.
+    pub bundle_sha256: String,
+    /// Task of the bundle.
+    pub task: String,
+    /// The planner's settings.
+    pub planner: PlannerSection,
+    /// Room for figures of iterations.
+    pub trace_iterations: u32,
+}
+
+/// A dump.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Dump {
+    /// Model and settings.
+    pub header: DumpHeader,
+    /// The problem and its answer.
+    pub problem: Problem,
+}
+
+/// A dump, solved again.
+#[derive(Clone, Debug)]
+pub struct Solved {
+    /// The problem with the new answer.
+    pub problem: Problem,
+    /// The first thing in it that is not the same bit for bit.
+    pub difference: Option<String>,
+}
+
+/// Why a dump cannot be written, read or solved.
+#[derive(Debug, thiserror::Error)]
+pub enum DumpError {
+    /// The system's reason.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// Some other file.
+    #[error("expected a planning problem written by latco, found another kind of file")]
+    Foreign,
+    /// Another version.
+    #[error(
+        "expected a dump of format {FORMAT}, found format {0}; solve it with the program that wrote it"
+    )]
+    Format(u32),
+    /// Its end is missing, or there is more than its end.
+    #[error("the dump is damaged: expected {expected} bytes, found {found}")]
+    Length {
+        /// As the file says.
+        expected: u64,
+        /// In the file.
+        found: u64,
+    },
+    /// Its content was changed.
+    #[error("the dump is damaged: its checksum is not that of its content")]
+    Checksum,
+    /// Its content makes no sense.
+    #[error("the dump cannot be read: {0}")]
+    Content(String),
+    /// It is of another bundle.
+    #[error("the dump was made with another bundle than {}: expected the files' sum {expected}, found {found}; give the right one with --bundle", bundle.display())]
+    Bundle {
+        /// The bundle at hand.
+        bundle: PathBuf,
+        /// As in the dump.
+        expected: String,
+        /// Of the bundle at hand.
+        found: String,
+    },
+    /// The planner cannot be made.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+}
+
+impl DumpHeader {
+    /// For plans made with this configuration and bundle.
+    #[must_use]
+    pub fn new(config: &Config, bundle: &Bundle) -> Self {
+        let bundle_dir = bundle.dir();
+        let absolute = bundle_dir.canonicalize();
+        Self {
+            program: concat!("latco ", env!("CARGO_PKG_VERSION")).to_owned(),
+            bundle: (absolute.as_deref().unwrap_or(bundle_dir))
+                .to_string_lossy()
+                .into_owned(),
+            bundle_sha256: bundle_sum(bundle),
+            task: bundle.manifest().task.clone(),
+            planner: config.planner.clone(),
+            trace_iterations: config.trace.iterations,
+        }
+    }
+}
+
+impl Dump {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`DumpError`]: it cannot be read, is no dump, or is damaged.
+    pub fn read(path: &Path) -> Result<Self, DumpError> {
+        let bytes = std::fs::read(path).map_err(|source| DumpError::Io {
+            path: path.into(),
+            source,
+        })?;
+        Self::from_bytes(&bytes)
+    }
+
+    /// Reads the content of a file.
+    ///
+    /// # Errors
+    /// [`DumpError`]: it is no dump, or is damaged.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, DumpError> {
+        let content = checked_content(bytes)?;
+        let dump: Self =
+            postcard::from_bytes(content).map_err(|e| DumpError::Content(e.to_string()))?;
+        if dump.problem.is_consistent() {
+            Ok(dump)
+        } else {
+            let reason = format!(
+                "the lengths of its arrays are not those of {:?}",
+                dump.problem.sizes
+            );
+            Err(DumpError::Content(reason))
+        }
+    }
+
+    /// Solves the problem again, by the iterations that were recorded, and compares.
+    ///
+    /// # Errors
+    /// The bundle is another one, or the planner cannot be made.
+    pub fn solve(&self, bundle: &Bundle) -> Result<Solved, DumpError> {
+        let header = &self.header;
+        let found = bundle_sum(bundle);
+        if found != header.bundle_sha256 {
+            return Err(DumpError::Bundle {
+                bundle: bundle.dir().into(),
+                expected: header.bundle_sha256.clone(),
+                found,
+            });
+        }
+        let mut config = Config::default();
+        config.bundle.path.clone_from(&header.bundle);
+        config.planner.clone_from(&header.planner);
+        config.trace.iterations = header.trace_iterations;
+        let refuse = |reason: String| Err(DumpError::Content(reason));
+        if config.planner.kind != PlannerKind::Latco {
+            return refuse("its planner keeps no problems".into());
+        }
+        if let Err(error) = config.validate() {
+            return refuse(error.to_string());
+        }
+        let sizes = self.problem.sizes;
+        let own = PlanSizes {
+            lead: sizes.lead,
+            ..PlanSizes::new(&config, bundle.manifest())
+        };
+        if sizes != own {
+            return refuse(format!("its sizes are {sizes:?}, the bundle's {own:?}"));
+        }
+
+        let mut planner = LatcoPlanner::new(&config, bundle, &sizes)?;
+        planner.restore(&self.problem);
+        let request = PlanRequest {
+            state: &self.problem.anchor,
+            elapsed_periods: self.problem.elapsed_periods,
+            deadline: None,
+            replay: Some(self.problem.decisions),
+        };
+        let mut trace = PlanTrace::with_capacity(header.trace_iterations as usize);
+        let mut solution = Solution::new(&sizes);
+        planner.plan(&request, &FrozenClock(Time(0)), &mut solution, &mut trace);
+        let problem = planner.problem().expect("the planner keeps its problem");
+        Ok(Solved {
+            difference: self.problem.first_difference(problem),
+            problem: problem.clone(),
+        })
+    }
+}
+
+/// Writes a dump; a file of this name is replaced when the new one is complete.
+///
+/// # Errors
+/// [`DumpError::Io`], [`DumpError::Content`].
+pub fn write_dump(path: &Path, header: &DumpHeader, problem: &Problem) -> Result<(), DumpError> {
+    let content =
+        postcard::to_stdvec(&(header, problem)).map_err(|e| DumpError::Content(e.to_string()))?;
+    let failed = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| DumpError::Io { path, source }
+    };
+    let part = path.with_extension("part");
+    let mut file = std::fs::File::create(&part).map_err(failed(&part))?;
+    for bytes in [
+        &MAGIC[..],
+        &FORMAT.to_le_bytes(),
+        &(content.len() as u64).to_le_bytes(),
+        &Sha256::digest(&content),
+        &content,
+    ] {
+        file.write_all(bytes).map_err(failed(&part))?;
+    }
+    drop(file);
+    std::fs::rename(&part, path).map_err(failed(path))
+}
+
+/// What follows the head of a file, if it is complete and unchanged.
+fn checked_content(bytes: &[u8]) -> Result<&[u8], DumpError> {
+    let Some((head, content)) = bytes.split_at_checked(HEAD) else {
+        return Err(DumpError::Foreign);
+    };
+    let (magic, rest) = head.split_at(8);
+    let (format, rest) = rest.split_at(4);
+    let (length, sum) = rest.split_at(8);
+    if magic != MAGIC {
+        return Err(DumpError::Foreign);
+    }
+    let format = u32::from_le_bytes(format.try_into().expect("four bytes"));
+    if format != FORMAT {
+        return Err(DumpError::Format(format));
+    }
+    let expected = u64::from_le_bytes(length.try_into().expect("eight bytes"));
+    let found = content.len() as u64;
+    if expected != found {
+        return Err(DumpError::Length { expected, found });
+    }
+    if Sha256::digest(content).as_slice() == sum {
+        Ok(content)
+    } else {
+        Err(DumpError::Checksum)
+    }
+}
+
+/// SHA-256 over names and sums of all files of a bundle.
+fn bundle_sum(bundle: &Bundle) -> String {
+    let mut sum = Sha256::new();
+    for (name, file) in &bundle.manifest().files {
+        sum.update(format!("{name} {}\n", file.sha256));
+    }
+    let digits = sum.finalize();
+    digits.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file() -> Vec<u8> {
+        let sizes = PlanSizes {
+            horizon: 3,
+            lead: 1,
+            state: 4,
+            action: 2,
+        };
+        let header = DumpHeader {
+            program: "test".into(),
+            bundle: "bundle".into(),
+            bundle_sha256: String::new(),
+            task: "reach".into(),
+            planner: PlannerSection::default(),
+            trace_iterations: 2,
+        };
+        let mut problem = Problem::new(&sizes, 2);
+        problem.anchor[1] = f32::MIN_POSITIVE;
+        problem.elapsed_periods = Some(1.25);
+        let path = std::env::temp_dir().join(format!("latco-dump-{}", std::process::id()));
+        write_dump(&path, &header, &problem).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let dump = Dump::from_bytes(&bytes).unwrap();
+        assert_eq!((dump.header, dump.problem), (header, problem));
+        bytes
+    }
+
+    #[test]
+    fn any_flipped_byte_and_any_other_length_is_refused() {
+        let bytes = file();
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x10;
+            assert!(Dump::from_bytes(&damaged).is_err(), "byte {at}");
+        }
+        for length in (0..bytes.len()).step_by(7) {
+            assert!(
+                Dump::from_bytes(&bytes[..length]).is_err(),
+                "{length} bytes"
+            );
+        }
+        let longer = [&bytes[..], &[0]].concat();
+        assert!(matches!(
+            Dump::from_bytes(&longer),
+            Err(DumpError::Length { .. })
+        ));
+        let foreign = Dump::from_bytes(&[b'x'; 500]).unwrap_err().to_string();
+        assert!(foreign.contains("another kind of file"), "{foreign}");
+    }
+}

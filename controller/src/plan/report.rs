@@ -1,0 +1,89 @@
+//! How a plan ended.
+
+use serde::{Deserialize, Serialize};
+
+use super::StartKind;
+
+/// Why a planner stopped.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum StopCause {
+    /// The plan obeys the model to the tolerance and no longer changes in value.
+    Converged,
+    /// All iterations that were asked for are done.
+    #[default]
+    IterationBudget,
+    /// The next iteration would have overrun the deadline.
+    TimeBudget,
+    /// No better plan for the configured number of iterations.
+    Stalled,
+    /// A number in the solve was not finite; the best plan before it is kept.
+    NonFinite,
+    /// The linear system was not positive definite; the best plan before it is kept.
+    FactorisationFailed,
+    /// The model could not be evaluated; the best plan before it is kept.
+    ModelFailed,
+}
+
+impl StopCause {
+    /// All causes.
+    pub const ALL: [Self; 7] = [
+        Self::Converged,
+        Self::IterationBudget,
+        Self::TimeBudget,
+        Self::Stalled,
+        Self::NonFinite,
+        Self::FactorisationFailed,
+        Self::ModelFailed,
+    ];
+
+    /// Whether the solve ended as it should.
+    #[must_use]
+    pub fn was_successful(self) -> bool {
+        !matches!(
+            self,
+            Self::NonFinite | Self::FactorisationFailed | Self::ModelFailed
+        )
+    }
+
+    /// The name as it stands in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Converged => "converged",
+            Self::IterationBudget => "iteration_budget",
+            Self::TimeBudget => "time_budget",
+            Self::Stalled => "stalled",
+            Self::NonFinite => "non_finite",
+            Self::FactorisationFailed => "factorisation_failed",
+            Self::ModelFailed => "model_failed",
+        }
+    }
+}
+
+/// What a planner did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PlanReport {
+    /// Why it stopped.
+    pub stop: StopCause,
+    /// Whether it started from the previous plan.
+    pub warm: bool,
+    /// Plans that were iterated together; 1 for a planner that knows only one.
+    pub plans: u32,
+    /// Iterations done, of each of them.
+    pub iterations: u32,
+    /// The iteration whose plan is kept; 0 is the start.
+    pub best_iteration: u32,
+    /// The number of the plan that it is of, from 0.
+    pub best_plan: u32,
+    /// What that plan was started from.
+    pub best_start: StartKind,
+    /// Sum of the predicted rewards of the kept plan, each clipped to 0..1.
+    pub predicted_return: f32,
+    /// Largest squared dynamics violation over the steps, of the last iterate (LatCo).
+    pub dynamics_violation: f32,
+    /// Largest action violation over the steps, of the last iterate (LatCo).
+    pub action_violation: f32,
+}

@@ -1,0 +1,81 @@
+//! The table of `latco plan`.
+
+use std::path::PathBuf;
+
+use latco_controller::plan::PlanReport;
+use serde::Serialize;
+
+/// The table, as `--json` prints it.
+#[derive(Debug, Serialize)]
+pub(super) struct Table {
+    /// Folder of the bundle.
+    pub(super) bundle: PathBuf,
+    pub(super) task: Option<String>,
+    pub(super) bag: Option<PathBuf>,
+    pub(super) planner: &'static str,
+    /// Images that the belief was made from.
+    pub(super) images: usize,
+    pub(super) plan_ms: f64,
+    #[serde(flatten)]
+    pub(super) report: PlanReport,
+    /// Rewards after each step as the model predicts them.
+    pub(super) predicted_rewards: Vec<f32>,
+    /// Sum of the rewards of the simulated robot under the plan's actions, open loop.
+    pub(super) true_return: Option<f64>,
+    /// Rewards of the simulated robot.
+    pub(super) true_rewards: Option<Vec<f64>>,
+    /// First step after which the simulated robot's task was solved.
+    pub(super) solved_at_step: Option<usize>,
+    pub(super) output_dir: PathBuf,
+}
+
+impl Table {
+    /// For a terminal.
+    pub(super) fn text(&self) -> String {
+        let report = &self.report;
+        let mut rows = vec![
+            ("planner", self.planner.to_owned()),
+            ("images in the belief", self.images.to_string()),
+            ("stopped by", report.stop.name().to_owned()),
+            (
+                "iterations",
+                format!("{} of {} plans", report.iterations, report.plans),
+            ),
+            (
+                "kept",
+                format!(
+                    "iteration {} of plan {}, started as {}",
+                    report.best_iteration,
+                    report.best_plan,
+                    report.best_start.name()
+                ),
+            ),
+            ("time", format!("{:.1} ms", self.plan_ms)),
+            (
+                "predicted return",
+                format!("{:.3}", report.predicted_return),
+            ),
+        ];
+        if let Some(value) = self.true_return {
+            rows.push(("true return, open loop", format!("{value:.3}")));
+            let solved = self
+                .solved_at_step
+                .map_or("no".to_owned(), |step| format!("after step {step}"));
+            rows.push(("solved", solved));
+        }
+        rows.push((
+            "dynamics violation",
+            format!("{:.2e}", report.dynamics_violation),
+        ));
+        rows.push((
+            "action violation",
+            format!("{:.2e}", report.action_violation),
+        ));
+        rows.push(("pictures", self.output_dir.display().to_string()));
+        let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        let lines = rows
+            .iter()
+            .map(|(name, value)| format!("{name:width$}  {value}"));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}

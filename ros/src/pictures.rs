@@ -1,0 +1,142 @@
+//! Pictures of a plan: its curves, and the film strip of camera, imagination and what came of it.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use latco_bag::messages::Image;
+use latco_bag::{BagReader, topics};
+use latco_controller::trace::IterationTrace;
+use latco_models::Bundle;
+use latco_pictures::{Curves, FilmStrip, Frame, Panel};
+
+/// Columns of a film strip.
+const COLUMNS: usize = 9;
+
+/// Steps, of the `length` first of a plan, that a film strip shows.
+pub(crate) fn columns(length: usize) -> Vec<usize> {
+    let columns = COLUMNS.min(length + 1);
+    (0..columns)
+        .map(|c| (c as f64 * length as f64 / (columns - 1).max(1) as f64).round() as usize)
+        .collect()
+}
+
+/// Rows of a film strip; each column is a step of the plan.
+pub(crate) struct Film<'a> {
+    pub(crate) title: &'a str,
+    /// What the plan was made from.
+    pub(crate) camera: Vec<Frame>,
+    /// The planned states, decoded.
+    pub(crate) imagined: Vec<Frame>,
+    /// What the camera saw then; may be shorter.
+    pub(crate) executed: Vec<Frame>,
+    /// Steps of the columns, and the time of one.
+    pub(crate) steps: &'a [usize],
+    pub(crate) period_s: f64,
+}
+
+impl Film<'_> {
+    /// Writes the PNG.
+    pub(crate) fn save(&self, file: &Path) -> anyhow::Result<()> {
+        let seconds = |step: &usize| format!("{:+.1} s", *step as f64 * self.period_s);
+        FilmStrip::new(self.title)
+            .row("camera", &self.camera)
+            .row("imagined", &self.imagined)
+            .row("executed", &self.executed)
+            .columns(self.steps.iter().map(seconds))
+            .save(file)?;
+        Ok(())
+    }
+}
+
+/// Decodes the states of a plan (`[.., n]`) at some of its steps.
+pub(crate) fn imagine(
+    bundle: &Bundle,
+    states: &[f32],
+    steps: &[usize],
+) -> anyhow::Result<Vec<Frame>> {
+    let manifest = bundle.manifest();
+    let (n, image) = (manifest.dims.state(), &manifest.image);
+    let mut decode = bundle.decode(1).context("the decoder")?;
+    let frames = steps.iter().map(|&step| {
+        decode.state_mut().copy_from_slice(&states[step * n..][..n]);
+        decode.run()?;
+        Ok(Frame::from_unit(image.width, image.height, decode.image())?)
+    });
+    frames.collect()
+}
+
+/// The recorded camera images nearest to the times `due`, not further away than `tolerance_ns`.
+pub(crate) fn recorded_frames(
+    bag: &Path,
+    due: &[i64],
+    tolerance_ns: i64,
+) -> anyhow::Result<Vec<Option<Frame>>> {
+    let mut found: Vec<Option<(i64, Frame)>> = vec![None; due.len()];
+    let bag = BagReader::open(bag)?;
+    for message in bag.messages() {
+        let message = message?;
+        if !topics::matches(&message.topic, topics::CAMERA_IMAGE) {
+            continue;
+        }
+        let image: Image = message.decode()?;
+        let stamp = image.header.stamp.to_nanos();
+        for (due, found) in due.iter().zip(&mut found) {
+            let away = (stamp - due).abs();
+            if away <= tolerance_ns && found.as_ref().is_none_or(|(best, _)| away < *best) {
+                let rgb = latco_bag::image::to_rgb(&image, image.width, image.height)?;
+                *found = Some((
+                    away,
+                    Frame::new(image.width as usize, image.height as usize, rgb)?,
+                ));
+            }
+        }
+    }
+    Ok(found
+        .into_iter()
+        .map(|f| f.map(|(_, frame)| frame))
+        .collect())
+}
+
+/// Writes the curves of one plan; of several that were iterated together, those of number `start`.
+pub(crate) fn curves(
+    file: &Path,
+    title: &str,
+    iterations: &[IterationTrace],
+    start: u32,
+) -> anyhow::Result<()> {
+    let line = |value: fn(&IterationTrace) -> f32| -> Vec<(f64, f64)> {
+        let of_start = iterations.iter().filter(|i| i.start == start);
+        of_start
+            .map(|i| (f64::from(i.iteration), f64::from(value(i))))
+            .collect()
+    };
+    let evaluated: Vec<(f64, f64)> = line(|i| i.rollout_return)
+        .into_iter()
+        .filter(|(_, value)| value.is_finite())
+        .collect();
+    Curves::new(title)
+        .panel(
+            Panel::new("dynamics violation |z' - mu(z, a)|^2", "iteration")
+                .log_y()
+                .points("largest", &line(|i| i.dynamics_violation_max))
+                .points("mean", &line(|i| i.dynamics_violation_mean)),
+        )
+        .panel(
+            Panel::new("multipliers", "iteration")
+                .log_y()
+                .points("dynamics, largest", &line(|i| i.dynamics_multiplier_max))
+                .points("dynamics, mean", &line(|i| i.dynamics_multiplier_mean))
+                .points("actions, mean", &line(|i| i.action_multiplier_mean)),
+        )
+        .panel(
+            Panel::new("predicted reward, sum over the plan", "iteration")
+                .points("of the planned states", &line(|i| i.planned_reward))
+                .points("of the actions, rolled out", &evaluated),
+        )
+        .panel(
+            Panel::new("action violation max(0, a^2 - 1)", "iteration")
+                .points("largest", &line(|i| i.action_violation_max)),
+        )
+        .save(file)?;
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! What a single plan is made from: the belief after the images of a simulated robot or of a bag.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use latco_bag::joints::JointOrder;
+use latco_bag::messages::{Float64MultiArray, Image, JointState};
+use latco_bag::{BagReader, topics};
+use latco_controller::belief::BeliefFilter;
+use latco_controller::inputs::{ImageInput, JointInput, JointVec};
+use latco_controller::model::OnnxFilter;
+use latco_controller::{Config, Robot, Time};
+use latco_models::Bundle;
+use latco_pictures::Frame;
+
+/// A belief and the image it ended with.
+pub(crate) struct Situation {
+    /// Posterior mean, `[n]`.
+    pub(crate) belief: Vec<f32>,
+    /// The newest image.
+    pub(crate) frame: Frame,
+    /// Its stamp.
+    pub(crate) stamp: Time,
+    /// Images that stepped the belief.
+    pub(crate) images: usize,
+}
+
+fn filter(config: &Config, bundle: &Bundle) -> anyhow::Result<(BeliefFilter, Robot)> {
+    let robot = Robot::new(config, bundle.manifest())?;
+    let model = Box::new(OnnxFilter::new(bundle)?);
+    Ok((
+        BeliefFilter::new(config, bundle.manifest(), &robot, model),
+        robot,
+    ))
+}
+
+/// After the first image of a simulated robot as it stands.
+pub(crate) fn of_robot(
+    config: &Config,
+    bundle: &Bundle,
+    robot: &dyn latco_envs::Robot,
+) -> anyhow::Result<Situation> {
+    let (mut filter, _) = filter(config, bundle)?;
+    let (side, stamp) = (robot.image_size(), Time(0));
+    let mut pixels = vec![0; side * side * 3];
+    robot.render(&mut pixels);
+    let joints = JointInput {
+        stamp,
+        positions: robot.positions(),
+        velocities: robot.velocities(),
+    };
+    filter.joints(&joints, stamp)?;
+    let image = ImageInput {
+        stamp,
+        width: side,
+        height: side,
+        pixels: &pixels,
+    };
+    filter.observe(&image, stamp)?;
+    Ok(Situation {
+        belief: filter.mean().to_vec(),
+        frame: Frame::new(side, side, pixels)?,
+        stamp,
+        images: 1,
+    })
+}
+
+/// After all images of a bag up to `at_s` seconds after its first one. The joint velocities on the
+/// topic of commands are what was sent; a new episode begins the belief anew.
+pub(crate) fn of_bag(
+    config: &Config,
+    bundle: &Bundle,
+    bag: &Path,
+    at_s: f64,
+) -> anyhow::Result<Situation> {
+    let (mut filter, robot) = filter(config, bundle)?;
+    let (width, height) = filter.image_size();
+    let order = JointOrder::new(robot.names());
+    let joints = robot.names().len();
+    let mut read = (vec![0.0; joints], vec![0.0; joints]);
+    let mut pixels = vec![0; width * height * 3];
+    let (mut end, mut newest, mut images) = (None, None, 0);
+    let mut refused: Option<String> = None;
+    let bag = BagReader::open(bag)?;
+    for message in bag.messages() {
+        let message = message?;
+        let recorded = Time(message.time_ns);
+        if end.is_some_and(|end| recorded.0 > end) {
+            break;
+        }
+        let is = |topic| topics::matches(&message.topic, topic);
+        if is(topics::EPISODE) {
+            filter.reset();
+        } else if is(topics::COMMANDS) {
+            let sent: Float64MultiArray = message.decode()?;
+            let velocities: JointVec = sent.data.iter().copied().take(joints).collect();
+            if velocities.len() == joints {
+                filter.record_sent(recorded, &velocities);
+            }
+        } else if is(topics::JOINT_STATES) {
+            let state: JointState = message.decode()?;
+            order.read_into(&state, &mut read.0, &mut read.1)?;
+            let wide = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<_>>();
+            let stamp = Time(state.header.stamp.to_nanos());
+            let (positions, velocities) = (wide(&read.0), wide(&read.1));
+            let input = JointInput {
+                stamp,
+                positions: &positions,
+                velocities: &velocities,
+            };
+            // Late and repeated ones are refused, as on the robot.
+            let _ = filter.joints(&input, stamp);
+        } else if is(topics::CAMERA_IMAGE) {
+            let image: Image = message.decode()?;
+            let stamp = Time(image.header.stamp.to_nanos());
+            let end = *end.get_or_insert(stamp.0 + (at_s * 1e9) as i64);
+            if stamp.0 > end {
+                break;
+            }
+            let (w, h) = (width as u32, height as u32);
+            latco_bag::image::rgb_into(&image, w, h, &mut pixels)
+                .context("expected camera images of the bundle's size")?;
+            let input = ImageInput {
+                stamp,
+                width,
+                height,
+                pixels: &pixels,
+            };
+            match filter.observe(&input, stamp) {
+                Ok(_) => {
+                    images += 1;
+                    newest = Some((stamp, pixels.clone()));
+                }
+                Err(error) => refused = Some(error.to_string()),
+            }
+        }
+    }
+    let Some((stamp, pixels)) = newest else {
+        let reason = refused.unwrap_or_else(|| format!("no image on {}", topics::CAMERA_IMAGE));
+        bail!(
+            "{}: there is no belief to plan from: {reason}",
+            bag.path().display()
+        );
+    };
+    Ok(Situation {
+        belief: filter.mean().to_vec(),
+        frame: Frame::new(width, height, pixels)?,
+        stamp,
+        images,
+    })
+}

@@ -1,0 +1,255 @@
+//! What a plan should take over from the one before it: nothing, the trajectory alone, or the
+//! multipliers as well, and how much of them. Measured in closed loop over iteration budgets.
+//!
+//! Every plan has the same budget, the first of an episode too: that is what a fixed time per tick
+//! allows. There is one Gaussian start and no fresh one beside a warm plan, so that the figures are
+//! those of the warm start alone.
+
+mod report;
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use latco_controller::Config;
+use latco_controller::config::PlannerKind;
+use latco_evaluate::{Episode, Options as Evaluation, evaluate, percentile, wilson_interval};
+use latco_models::Bundle;
+use serde::{Deserialize, Serialize};
+
+use crate::store::Store;
+use crate::{ExperimentError, Progress};
+
+/// How a plan starts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Start {
+    /// From nothing.
+    Cold,
+    /// From the shifted plan, multipliers times this factor: 1 copies them, 0 resets them.
+    Warm(f64),
+}
+
+/// All starts that are compared.
+pub const STARTS: [Start; 6] = [
+    Start::Cold,
+    Start::Warm(1.0),
+    Start::Warm(0.3),
+    Start::Warm(0.1),
+    Start::Warm(0.01),
+    Start::Warm(0.0),
+];
+
+/// Iterations per plan.
+pub const BUDGETS: [u32; 6] = [1, 2, 5, 10, 20, 50];
+
+/// Iterations per plan of a quick run.
+pub const QUICK_BUDGETS: [u32; 3] = [2, 10, 50];
+
+impl Start {
+    /// The name as it stands in tables.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::Cold => "cold".to_owned(),
+            Self::Warm(1.0) => "copied".to_owned(),
+            Self::Warm(0.0) => "reset".to_owned(),
+            Self::Warm(factor) => format!("relaxed {factor}"),
+        }
+    }
+}
+
+/// What is measured.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Simulated task.
+    pub task: String,
+    /// Episodes of each cell, the same for all.
+    pub episodes: u32,
+    /// First evaluation episode, and seed of the planner.
+    pub seed: u64,
+    /// Iteration budgets.
+    pub budgets: Vec<u32>,
+    /// Settings that are not varied.
+    pub config: Config,
+    /// Folder of the results.
+    pub out: PathBuf,
+}
+
+impl Options {
+    /// Defaults: 50 episodes and all budgets, or 6 episodes and three budgets.
+    #[must_use]
+    pub fn new(task: impl Into<String>, out: impl Into<PathBuf>, quick: bool) -> Self {
+        Self {
+            task: task.into(),
+            episodes: if quick { 6 } else { 50 },
+            seed: 0,
+            budgets: if quick {
+                QUICK_BUDGETS.to_vec()
+            } else {
+                BUDGETS.to_vec()
+            },
+            config: Config::default(),
+            out: out.into(),
+        }
+    }
+}
+
+/// One cell of the table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// Name of the start.
+    pub start: String,
+    /// Iterations of each plan.
+    pub iterations: u32,
+    /// Episodes.
+    pub episodes: usize,
+    /// Share of episodes solved after any step, and its 95 % Wilson interval.
+    pub success: f64,
+    /// Lower end.
+    pub success_low: f64,
+    /// Upper end.
+    pub success_high: f64,
+    /// Share of episodes solved after the last step.
+    pub success_at_end: f64,
+    /// Mean sum of rewards of an episode.
+    pub mean_return: f64,
+    /// What plans promised over their horizon: mean of the clipped rollout returns.
+    pub predicted_return: f64,
+    /// The sum of rewards in the steps that these plans were about, under replanning.
+    pub real_return: f64,
+    /// Median over the plans of the largest squared dynamics violation.
+    pub violation_median: f64,
+    /// Its 90th percentile.
+    pub violation_p90: f64,
+    /// Median time of a plan, ms.
+    pub plan_ms_p50: f64,
+    /// 99th percentile, ms.
+    pub plan_ms_p99: f64,
+}
+
+/// Runs the cells that are missing in the folder and writes table and plot after each. When
+/// `progress` asks for an end, the cell that runs is given up and those that are done are given.
+///
+/// # Errors
+/// [`ExperimentError`].
+pub fn run(
+    bundle: &Bundle,
+    options: &Options,
+    mut progress: impl FnMut(&Progress) -> ControlFlow<()>,
+) -> Result<Vec<Cell>, ExperimentError> {
+    let model = &bundle.manifest().files;
+    let sums: Vec<&str> = model.values().map(|file| &file.sha256[..8]).collect();
+    let name = format!(
+        "warm-start, task {}, {} episodes from seed {}, bundle {}",
+        options.task,
+        options.episodes,
+        options.seed,
+        sums.join("-")
+    );
+    let (store, mut cells) = Store::open::<Cell>(&options.out, &name)?;
+    let wanted: Vec<(Start, u32)> = (options.budgets.iter())
+        .flat_map(|&budget| STARTS.map(|start| (start, budget)))
+        .collect();
+    let of = |cells: &[Cell], (start, budget): (Start, u32)| {
+        let mut same = cells.iter();
+        same.any(|cell| cell.start == start.name() && cell.iterations == budget)
+    };
+    let episodes = u64::from(options.episodes);
+    let mut state = Progress {
+        done: 0,
+        total: wanted.len() as u64 * episodes,
+        cell: String::new(),
+    };
+    state.done = wanted.iter().filter(|cell| of(&cells, **cell)).count() as u64 * episodes;
+    for (start, budget) in wanted {
+        if of(&cells, (start, budget)) {
+            continue;
+        }
+        state.cell = format!("{} x {budget}", start.name());
+        let mut flow = progress(&state);
+        if flow.is_break() {
+            break;
+        }
+        let mut episodes = Vec::new();
+        let evaluation = Evaluation {
+            task: options.task.clone(),
+            episodes: options.episodes,
+            seed: options.seed,
+            expert: false,
+        };
+        let config = configured(options, start, budget);
+        evaluate(bundle, &config, &evaluation, |episode| {
+            episodes.push(episode.clone());
+            state.done += 1;
+            flow = progress(&state);
+            flow
+        })?;
+        if flow.is_break() && episodes.len() < options.episodes as usize {
+            break;
+        }
+        let horizon = bundle.manifest().dims.horizon;
+        let lead = options.config.control.lead_periods as usize;
+        let cell = summarise(start, budget, &episodes, horizon, lead);
+        store.add(&cell)?;
+        cells.push(cell);
+        report::write(options, &cells)?;
+        if flow.is_break() {
+            break;
+        }
+    }
+    Ok(cells)
+}
+
+fn configured(options: &Options, start: Start, budget: u32) -> Config {
+    let mut config = options.config.clone();
+    config.planner.kind = PlannerKind::Latco;
+    config.planner.seed = options.seed;
+    config.planner.budget_ms = None;
+    let latco = &mut config.planner.latco;
+    (latco.starts, latco.sampled_starts) = (1, 0);
+    (latco.iterations_cold, latco.iterations_warm) = (budget, budget);
+    latco.warm_start = start != Start::Cold;
+    if let Start::Warm(factor) = start {
+        latco.multiplier_relaxation = factor;
+    }
+    config
+}
+
+fn summarise(start: Start, budget: u32, episodes: &[Episode], horizon: usize, lead: usize) -> Cell {
+    let count = episodes.len();
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
+    let share = |solved: usize| solved as f64 / count.max(1) as f64;
+    let successes = episodes.iter().filter(|e| e.success).count();
+    let (success_low, success_high) = wilson_interval(successes, count);
+    let all = |values: fn(&Episode) -> &[f64]| -> Vec<f64> {
+        episodes.iter().flat_map(|e| values(e).to_vec()).collect()
+    };
+    // Plans whose whole horizon lies within the episode.
+    let (mut predicted, mut real) = (Vec::new(), Vec::new());
+    for episode in episodes {
+        for (&step, &promised) in episode.plan_steps.iter().zip(&episode.promised) {
+            if let Some(rewards) = episode.rewards.get(step + lead..step + lead + horizon) {
+                predicted.push(promised);
+                real.push(rewards.iter().sum());
+            }
+        }
+    }
+    let returns: Vec<f64> = episodes.iter().map(|e| e.episode_return).collect();
+    let mut violations = all(|e| &e.violations);
+    let mut plan_ms = all(|e| &e.plan_ms);
+    Cell {
+        start: start.name(),
+        iterations: budget,
+        episodes: count,
+        success: share(successes),
+        success_low,
+        success_high,
+        success_at_end: share(episodes.iter().filter(|e| e.success_at_end).count()),
+        mean_return: mean(&returns),
+        predicted_return: mean(&predicted),
+        real_return: mean(&real),
+        violation_median: percentile(&mut violations, 0.5),
+        violation_p90: percentile(&mut violations, 0.9),
+        plan_ms_p50: percentile(&mut plan_ms, 0.5),
+        plan_ms_p99: percentile(&mut plan_ms, 0.99),
+    }
+}
