@@ -7,10 +7,12 @@ use latco_models::{Bundle, BundleError, Manifest};
 use crate::belief::{BeliefFilter, Observed};
 use crate::config::{Config, PlannerKind};
 use crate::inputs::{InputCounts, InputError, Inputs, JointVec};
+use crate::keep_alive::KeepAlive;
 use crate::model::{FilterModel, OnnxFilter};
 use crate::plan::{
     CemPlanner, LatcoPlanner, Plan, PlanReport, PlanRequest, PlanSizes, Planner, Solution,
 };
+use crate::rehearsal::TooSlow;
 use crate::robot::{Robot, RobotError};
 use crate::time::{Clock, Time};
 use crate::trace::PlanTrace;
@@ -27,6 +29,12 @@ pub enum SetupError {
     /// The solver refused its settings or sizes.
     #[error("the planner cannot be set up: {0}")]
     Solver(#[from] latco_solver::SetupError),
+    /// A provider that stands in for others is not fast enough.
+    #[error(transparent)]
+    TooSlow(#[from] TooSlow),
+    /// The model failed before the first image.
+    #[error("the model cannot be run: {0}")]
+    Rehearsal(InputError),
 }
 
 /// What one step did.
@@ -69,6 +77,7 @@ pub struct Controller {
     last_start: Option<Time>,
     steps_since_plan: u32,
     failures: u32,
+    keep_alive: Option<KeepAlive>,
 }
 
 impl Controller {
@@ -83,12 +92,9 @@ impl Controller {
             PlannerKind::Cem => Box::new(CemPlanner::new(config, bundle, &sizes)?),
         };
         let filter = Box::new(OnnxFilter::new(bundle)?);
-        Ok(Self::with_parts(
-            config,
-            bundle.manifest(),
-            filter,
-            planner,
-        )?)
+        let mut controller = Self::with_parts(config, bundle.manifest(), filter, planner)?;
+        controller.keep_alive = KeepAlive::new(&config.bundle, bundle)?;
+        Ok(controller)
     }
 
     /// A controller round another filter model and planner (tests, fault injection).
@@ -130,6 +136,7 @@ impl Controller {
             last_start: None,
             steps_since_plan: 0,
             failures: 0,
+            keep_alive: None,
         })
     }
 
@@ -239,6 +246,11 @@ impl Controller {
     #[must_use]
     pub fn planner_name(&self) -> &'static str {
         self.planner.name()
+    }
+
+    /// What the thread that steps this controller shall run while it waits, if anything; given once.
+    pub fn take_keep_alive(&mut self) -> Option<KeepAlive> {
+        self.keep_alive.take()
     }
 
     fn forget_plan(&mut self) {

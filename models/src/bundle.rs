@@ -102,16 +102,16 @@ impl Bundle {
         for &provider in options.providers.as_slice() {
             match bundle.start_on(provider, options, &golden) {
                 Ok(()) => {
+                    for one in &bundle.declined {
+                        tracing::warn!("passed over: {}", one.reason);
+                    }
                     if provider.is_gpu() || !bundle.declined.is_empty() {
-                        tracing::info!(%provider, "the graphs are computed");
+                        tracing::info!("the model runs on provider {provider}");
                     }
                     bundle.load_time = began.elapsed();
                     return Ok(bundle);
                 }
                 Err(error) => {
-                    if options.providers.as_slice().len() > 1 {
-                        tracing::warn!("provider {provider} is passed over: {error}");
-                    }
                     bundle.declined.push(Declined {
                         provider,
                         reason: error.to_string(),
@@ -162,8 +162,12 @@ impl Bundle {
                 }
             }
         };
+        if provider.is_gpu() {
+            // Some reasons are only found with a graph, for example that there is no device.
+            self.bound(Graph::Reward, 1).map_err(with_advice)?;
+        }
         let mut mismatches = Vec::new();
-        self.verification = verify::run(self, golden, &mut mismatches)?;
+        self.verification = verify::run(self, golden, &mut mismatches);
         if mismatches.is_empty() {
             return Ok(());
         }
@@ -302,8 +306,22 @@ fn probe(provider: Provider) -> Result<(), BundleError> {
     let builder = ort::session::Session::builder(runtime::environment()?)
         .map_err(|e| e.to_string())
         .and_then(|builder| options::probe(provider, builder));
+    builder.map_err(|said| unavailable(provider, &said))
+}
+
+fn unavailable(provider: Provider, said: &str) -> BundleError {
     let library = runtime::library_path().unwrap_or(Path::new("libonnxruntime.so"));
-    builder.map_err(|said| reason::unavailable(provider, library, &said))
+    reason::unavailable(provider, library, said)
+}
+
+/// A session that fails for a reason of the device is no matter of its graph.
+fn with_advice(error: BundleError) -> BundleError {
+    match error {
+        BundleError::Session {
+            provider, reason, ..
+        } if reason::is_of_the_device(&reason) => unavailable(provider, &reason),
+        other => other,
+    }
 }
 
 /// Reads `manifest.toml` alone, without checking the files or needing ONNX Runtime.

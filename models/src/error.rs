@@ -89,9 +89,9 @@ pub enum BundleError {
 }
 
 fn list(declined: &[Declined]) -> String {
-    declined
-        .iter()
-        .fold(String::new(), |text, one| format!("{text}\n  - {one}"))
+    declined.iter().fold(String::new(), |text, one| {
+        format!("{text}\n  - {}", one.reason)
+    })
 }
 
 fn refusal(dir: &std::path::Path, mismatches: &[String]) -> String {

@@ -146,14 +146,8 @@ impl FromStr for Providers {
 pub struct Declined {
     /// The provider.
     pub provider: Provider,
-    /// Why it cannot be used.
+    /// Why it cannot be used; names the provider.
     pub reason: String,
-}
-
-impl fmt::Display for Declined {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.provider, self.reason)
-    }
 }
 
 #[cfg(test)]

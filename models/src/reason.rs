@@ -70,6 +70,11 @@ pub(crate) fn unavailable(provider: Provider, library: &Path, said: &str) -> Bun
     }
 }
 
+/// Whether what was said when a session was made is about the machine and not about the graph.
+pub(crate) fn is_of_the_device(said: &str) -> bool {
+    said.contains(CUDA_FAILURE) || said.contains(NOT_FOUND)
+}
+
 /// The part of ONNX Runtime that holds the provider.
 fn part(provider: Provider) -> &'static str {
     match provider {
@@ -245,6 +250,8 @@ mod tests {
              onnxruntime::CudaCall(...) CUDA failure 36: API call is not supported in the installed CUDA driver ; \
              GPU=-1 ; hostname=vm ; file=/onnxruntime_src/onnxruntime/core/providers/cuda/cuda_execution_provider.cc ; \
              line=355 ; expr=cudaSetDevice(info_.device_id); ";
+        assert!(is_of_the_device(words));
+        assert!(!is_of_the_device("Node (Conv_3) has no kernel"));
         let (missing, text) = said(Provider::Cuda, words);
         assert_eq!(missing, None);
         assert!(

@@ -80,7 +80,10 @@ fn a_longer_list_gives_its_winner_and_why_the_others_are_not() {
     let declined: Vec<Provider> = bundle.declined().iter().map(|d| d.provider).collect();
     assert_eq!(declined, [Provider::TensorRt, Provider::Cuda]);
     for one in bundle.declined() {
-        assert!(one.reason.contains("is not enabled in this build"), "{one}");
+        assert!(
+            one.reason.contains("is not enabled in this build"),
+            "{one:?}"
+        );
     }
     assert_eq!(bundle.engine_cache(), None);
 
@@ -109,8 +112,8 @@ fn a_list_without_any_that_works_names_every_reason() {
     let text = error.to_string();
     for words in [
         "no provider of the list can be used:",
-        "\n  - tensorrt: provider tensorrt is not available",
-        "\n  - cuda: provider cuda is not available",
+        "\n  - provider tensorrt is not available",
+        "\n  - provider cuda is not available",
     ] {
         assert!(text.contains(words), "no {words:?} in {text}");
     }

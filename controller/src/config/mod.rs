@@ -19,6 +19,7 @@
 mod read;
 mod validate;
 
+use latco_models::{LoadOptions, Providers};
 use serde::{Deserialize, Serialize};
 
 pub use read::{ConfigError, FieldError};
@@ -46,11 +47,31 @@ pub struct Config {
 }
 
 /// `[bundle]`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BundleSection {
     /// Folder of the model bundle, relative to the working directory. Required.
     pub path: String,
+    /// Where the graphs are computed: `cpu`, `cuda`, `tensorrt`, in order of preference; by default `["cpu"]`. The
+    /// first that works is used. `cpu` behind another one stands in only if it is measured to be fast enough.
+    pub providers: Providers,
+    /// Folder under which TensorRT's engines are kept; by default `latco/tensorrt` in the user's cache folder.
+    pub engine_cache: Option<String>,
+    /// Time without an image in ms after which the planner thread runs an inference to keep a GPU awake; 0 switches it
+    /// off; by default 20 on a GPU, off on the CPU.
+    pub keep_alive_ms: Option<f64>,
+}
+
+impl BundleSection {
+    /// How to load the bundle.
+    #[must_use]
+    pub fn load_options(&self) -> LoadOptions {
+        LoadOptions {
+            providers: self.providers.clone(),
+            engine_cache: self.engine_cache.as_ref().map(Into::into),
+            expect_joints: None,
+        }
+    }
 }
 
 /// `[robot]`: an empty list means "as the bundle says" (names, velocity) or "unlimited".
