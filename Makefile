@@ -3,10 +3,10 @@ CARGO ?= cargo
 RUN   := $(CARGO) run --release --locked --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup onnxruntime demo test bench lint
+.PHONY: help setup onnxruntime onnxruntime-gpu demo test bench lint
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 setup: ## system packages that are missing (C compiler, Python) and ONNX Runtime
 	@sh configs/setup/system-packages.sh
@@ -14,6 +14,9 @@ setup: ## system packages that are missing (C compiler, Python) and ONNX Runtime
 
 onnxruntime: ## fetch the ONNX Runtime library (CPU) into .cache/, checked by sha256
 	@sh models/fetch-onnxruntime.sh
+
+onnxruntime-gpu: ## fetch its GPU build (CUDA, TensorRT; x86-64, 256 MB) into .cache/, checked by sha256
+	@sh models/fetch-onnxruntime.sh gpu
 
 demo: onnxruntime ## the main job: simulated robot and controller over DDS, pictures in demo-output/
 	$(CARGO) build --release --locked -p latco-ros

@@ -7,10 +7,12 @@ use latco_models::{Bundle, BundleError, Manifest};
 use crate::belief::{BeliefFilter, Observed};
 use crate::config::Config;
 use crate::inputs::{InputCounts, InputError, Inputs, JointVec};
+use crate::keep_alive::KeepAlive;
 use crate::model::{FilterModel, OnnxFilter};
 use crate::plan::{
     self, DumpHeader, Plan, PlanReport, PlanRequest, PlanSizes, Planner, Problem, Solution,
 };
+use crate::rehearsal::TooSlow;
 use crate::robot::{Robot, RobotError};
 use crate::time::{Clock, Time};
 use crate::trace::PlanTrace;
@@ -27,6 +29,15 @@ pub enum SetupError {
     /// The solver refused its settings or sizes.
     #[error("the planner cannot be set up: {0}")]
     Solver(#[from] latco_solver::SetupError),
+    /// The planner's threads could not be started.
+    #[error("a planning thread could not be started: {0}; lower planner.threads")]
+    Threads(std::io::Error),
+    /// A provider that stands in for others is not fast enough.
+    #[error(transparent)]
+    TooSlow(#[from] TooSlow),
+    /// The model failed before the first image.
+    #[error("the model cannot be run: {0}")]
+    Rehearsal(InputError),
 }
 
 /// What one step did.
@@ -70,6 +81,7 @@ pub struct Controller {
     steps_since_plan: u32,
     failures: u32,
     dump_header: Option<DumpHeader>,
+    keep_alive: Option<KeepAlive>,
 }
 
 impl Controller {
@@ -83,6 +95,7 @@ impl Controller {
         let filter = Box::new(OnnxFilter::new(bundle)?);
         let mut controller = Self::with_parts(config, bundle.manifest(), filter, planner)?;
         controller.dump_header = Some(DumpHeader::new(config, bundle));
+        controller.keep_alive = KeepAlive::new(&config.bundle, bundle)?;
         Ok(controller)
     }
 
@@ -126,6 +139,7 @@ impl Controller {
             steps_since_plan: 0,
             failures: 0,
             dump_header: None,
+            keep_alive: None,
         })
     }
 
@@ -247,6 +261,11 @@ impl Controller {
     #[must_use]
     pub fn planner_name(&self) -> &'static str {
         self.planner.name()
+    }
+
+    /// What the thread that steps this controller shall run while it waits, if anything; given once.
+    pub fn take_keep_alive(&mut self) -> Option<KeepAlive> {
+        self.keep_alive.take()
     }
 
     fn forget_plan(&mut self) {

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use crate::engine_cache::{EngineCache, is_tf32_off};
 use crate::error::BundleError;
 use crate::factors::DynamicsWeights;
 use crate::golden::Golden;
 use crate::graph::Graph;
 use crate::graphs::{Decode, Dynamics, Observe, Reward, Rollout};
 use crate::manifest::{DynamicsKind, MANIFEST_FILE, Manifest};
-use crate::provider::Provider;
+use crate::options::{self, Execution};
+use crate::provider::{Declined, Provider, Providers};
+use crate::reason;
 use crate::runtime;
 use crate::session::Bound;
 use crate::verify::{self, Verification};
@@ -17,8 +21,10 @@ use crate::verify::{self, Verification};
 /// How to load a bundle.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LoadOptions {
-    /// Where the graphs are computed; the golden vectors are run there too.
-    pub provider: Provider,
+    /// Where the graphs are computed; the golden vectors are run there too. The first of the list that works is used.
+    pub providers: Providers,
+    /// Folder under which TensorRT's engines are kept; by default `latco/tensorrt` in the user's cache folder.
+    pub engine_cache: Option<PathBuf>,
     /// Joint names, in order, that the caller's robot has; a bundle with other joints is refused.
     pub expect_joints: Option<Vec<String>>,
 }
@@ -28,21 +34,27 @@ pub struct LoadOptions {
 pub struct Bundle {
     dir: PathBuf,
     manifest: Manifest,
-    provider: Provider,
+    execution: Execution,
+    declined: Vec<Declined>,
     graphs: BTreeMap<Graph, Vec<u8>>,
     weights: Option<DynamicsWeights>,
     verification: Verification,
+    load_time: Duration,
 }
 
 impl Bundle {
     /// Loads the bundle in folder `dir` and checks all of it: manifest, sums, inputs and outputs of the graphs, the
-    /// shapes of the weights, the joints that are expected, the golden vectors on the provider asked for, and the
-    /// Jacobian against finite differences.
+    /// shapes of the weights, the joints that are expected, the golden vectors on the provider, and the Jacobian
+    /// against finite differences.
+    ///
+    /// Of several providers, the first on which the graphs can be made and give the golden vectors is used; those
+    /// before it are in [`Bundle::declined`].
     ///
     /// # Errors
-    /// ONNX Runtime is missing, there is no readable manifest, or the checks fail; then the message lists every
-    /// mismatch.
+    /// ONNX Runtime is missing, there is no readable manifest, no provider can be used, or the checks fail; then the
+    /// message lists every mismatch.
     pub fn load(dir: impl AsRef<Path>, options: &LoadOptions) -> Result<Self, BundleError> {
+        let began = Instant::now();
         let dir = dir.as_ref().to_path_buf();
         let manifest = read_manifest(&dir)?;
         runtime::load()?;
@@ -74,23 +86,104 @@ impl Bundle {
         let mut bundle = Self {
             dir,
             manifest,
-            provider: options.provider,
+            execution: Execution::Cpu,
+            declined: Vec::new(),
             graphs,
             weights,
             verification: Verification::default(),
+            load_time: Duration::ZERO,
         };
         // Only a bundle whose files fit together is worth running.
-        if mismatches.is_empty() {
-            let golden = golden.unwrap_or_default();
-            bundle.verification = verify::run(&bundle, &golden, &mut mismatches)?;
+        if !mismatches.is_empty() {
+            return Err(bundle.refused(mismatches));
         }
-        if mismatches.is_empty() {
-            Ok(bundle)
-        } else {
-            Err(BundleError::Refused {
+        let golden = golden.unwrap_or_default();
+        let mut reasons = Vec::new();
+        for &provider in options.providers.as_slice() {
+            match bundle.start_on(provider, options, &golden) {
+                Ok(()) => {
+                    for one in &bundle.declined {
+                        tracing::warn!("passed over: {}", one.reason);
+                    }
+                    if provider.is_gpu() || !bundle.declined.is_empty() {
+                        tracing::info!("the model runs on provider {provider}");
+                    }
+                    bundle.load_time = began.elapsed();
+                    return Ok(bundle);
+                }
+                Err(error) => {
+                    bundle.declined.push(Declined {
+                        provider,
+                        reason: error.to_string(),
+                    });
+                    reasons.push(error);
+                }
+            }
+        }
+        match (reasons.pop(), reasons.is_empty()) {
+            (Some(only), true) => Err(only),
+            _ => Err(BundleError::NoProvider {
                 dir: bundle.dir,
-                mismatches,
-            })
+                declined: bundle.declined,
+            }),
+        }
+    }
+
+    /// Runs the golden vectors and the finite differences on a provider, which is the bundle's from then on.
+    fn start_on(
+        &mut self,
+        provider: Provider,
+        options: &LoadOptions,
+        golden: &Golden,
+    ) -> Result<(), BundleError> {
+        self.execution = match provider {
+            Provider::Cpu => Execution::Cpu,
+            Provider::Cuda | Provider::TensorRt => {
+                // A provider that is not available is one error, not one mismatch for every graph.
+                probe(provider)?;
+                if provider == Provider::Cuda {
+                    Execution::Cuda
+                } else {
+                    let root = options.engine_cache.as_deref();
+                    let cache = EngineCache::open(root, &self.manifest).map_err(|reason| {
+                        BundleError::Unavailable {
+                            provider,
+                            missing: None,
+                            reason,
+                            advice: "engines that are not kept would be built at every start"
+                                .to_owned(),
+                        }
+                    })?;
+                    tracing::info!(
+                        folder = %cache.folder().display(),
+                        "TensorRT builds the engines that are not in its cache yet, which takes minutes"
+                    );
+                    Execution::TensorRt(cache)
+                }
+            }
+        };
+        if provider.is_gpu() {
+            // Some reasons are only found with a graph, for example that there is no device.
+            self.bound(Graph::Reward, 1).map_err(with_advice)?;
+        }
+        let mut mismatches = Vec::new();
+        self.verification = verify::run(self, golden, &mut mismatches);
+        if mismatches.is_empty() {
+            return Ok(());
+        }
+        if provider == Provider::TensorRt && !is_tf32_off() {
+            mismatches.push(
+                "TensorRT rounds to TF32 on GPUs that have it: set NVIDIA_TF32_OVERRIDE=0 in the environment"
+                    .to_owned(),
+            );
+        }
+        Err(self.refused(mismatches))
+    }
+
+    fn refused(&self, mismatches: Vec<String>) -> BundleError {
+        BundleError::Refused {
+            dir: self.dir.clone(),
+            mismatches,
         }
     }
 
@@ -106,7 +199,20 @@ impl Bundle {
 
     /// Execution provider of the sessions.
     pub fn provider(&self) -> Provider {
-        self.provider
+        self.execution.provider()
+    }
+
+    /// Providers that were preferred to [`Bundle::provider`] and cannot be used, with the reasons.
+    pub fn declined(&self) -> &[Declined] {
+        &self.declined
+    }
+
+    /// Folder of TensorRT's engines; `None` on another provider.
+    pub fn engine_cache(&self) -> Option<&Path> {
+        match &self.execution {
+            Execution::TensorRt(cache) => Some(cache.folder()),
+            Execution::Cpu | Execution::Cuda => None,
+        }
     }
 
     /// Constant weights for the solver; `None` for a dynamics graph of kind [`DynamicsKind::Dense`].
@@ -117,6 +223,11 @@ impl Bundle {
     /// What the checks at load measured.
     pub fn verification(&self) -> &Verification {
         &self.verification
+    }
+
+    /// How long [`Bundle::load`] took.
+    pub fn load_time(&self) -> Duration {
+        self.load_time
     }
 
     /// Session of the filter step for `batch` images.
@@ -186,7 +297,30 @@ impl Bundle {
             .graphs
             .get(&graph)
             .expect("all graphs were read before the bundle was accepted");
-        Bound::new(graph, bytes, &self.manifest, batch, self.provider)
+        Bound::new(graph, bytes, &self.manifest, batch, &self.execution)
+    }
+}
+
+/// Whether the provider's libraries can be loaded and find a device. Takes well under a second where they cannot.
+fn probe(provider: Provider) -> Result<(), BundleError> {
+    let builder = ort::session::Session::builder(runtime::environment()?)
+        .map_err(|e| e.to_string())
+        .and_then(|builder| options::probe(provider, builder));
+    builder.map_err(|said| unavailable(provider, &said))
+}
+
+fn unavailable(provider: Provider, said: &str) -> BundleError {
+    let library = runtime::library_path().unwrap_or(Path::new("libonnxruntime.so"));
+    reason::unavailable(provider, library, said)
+}
+
+/// A session that fails for a reason of the device is no matter of its graph.
+fn with_advice(error: BundleError) -> BundleError {
+    match error {
+        BundleError::Session {
+            provider, reason, ..
+        } if reason::is_of_the_device(&reason) => unavailable(provider, &reason),
+        other => other,
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::graph::Graph;
-use crate::provider::Provider;
+use crate::provider::{Declined, Provider};
 
 /// The ONNX Runtime library cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -56,6 +56,26 @@ pub enum BundleError {
         /// One sentence each.
         mismatches: Vec<String>,
     },
+    /// An execution provider cannot be used on this machine.
+    #[error("provider {provider} is not available: {reason}; {advice}")]
+    Unavailable {
+        /// Execution provider asked for.
+        provider: Provider,
+        /// File name of the library that is missing, if that is the reason.
+        missing: Option<String>,
+        /// What ONNX Runtime said, in plain words.
+        reason: String,
+        /// What to install, and how to point to it.
+        advice: String,
+    },
+    /// None of several providers can be used.
+    #[error("bundle {}: no provider of the list can be used:{}", .dir.display(), list(.declined))]
+    NoProvider {
+        /// Folder of the bundle.
+        dir: PathBuf,
+        /// Each with its reason, in the order in which they were tried.
+        declined: Vec<Declined>,
+    },
     /// ONNX Runtime cannot make a session of a graph.
     #[error("graph {graph} on provider {provider}: {reason}")]
     Session {
@@ -66,6 +86,12 @@ pub enum BundleError {
         /// ONNX Runtime's reason.
         reason: String,
     },
+}
+
+fn list(declined: &[Declined]) -> String {
+    declined.iter().fold(String::new(), |text, one| {
+        format!("{text}\n  - {}", one.reason)
+    })
 }
 
 fn refusal(dir: &std::path::Path, mismatches: &[String]) -> String {

@@ -15,11 +15,14 @@
 //! A bundle is a folder with `manifest.toml`, five ONNX graphs and `golden.postcard`. [`Bundle::load`] refuses it,
 //! with all mismatches in one message, unless every check passes (see [`verify`](mod@crate::verify)).
 //!
-//! From the outside in: [`report`] is what `latco model` prints, [`Bundle`] loads and checks, [`Observe`],
+//! From the outside in: [`report`] and [`bench()`] are what `latco model` prints, [`Providers`] says where the graphs are
+//! computed, [`Bundle`] loads and checks, [`Observe`],
 //! [`Dynamics`], [`Reward`], [`Rollout`] and [`Decode`] run the graphs, [`DynamicsWeights`] and [`FactorRow`] are what
 //! the solver needs for the Jacobian, [`onnx`] reads and writes the files, [`runtime`] finds the library.
 
+mod bench;
 mod bundle;
+mod engine_cache;
 mod error;
 pub mod factors;
 pub mod golden;
@@ -27,12 +30,15 @@ mod graph;
 mod graphs;
 pub mod manifest;
 pub mod onnx;
+mod options;
 mod provider;
+mod reason;
 pub mod report;
 pub mod runtime;
 mod session;
 pub mod verify;
 
+pub use bench::{Bench, BenchError, BenchOptions, Latency, bench};
 pub use bundle::{Bundle, LoadOptions, read_manifest};
 pub use error::{BundleError, RunError, RuntimeError};
 pub use factors::{DynamicsWeights, FactorRow};
@@ -40,4 +46,4 @@ pub use golden::{Golden, GoldenCase, GoldenData, GoldenTensor};
 pub use graph::{Element, Graph, Port};
 pub use graphs::{Decode, Dynamics, Observe, Reward, Rollout};
 pub use manifest::{DynamicsKind, Manifest, RewardKind};
-pub use provider::Provider;
+pub use provider::{Declined, Provider, Providers};

@@ -1,10 +1,8 @@
-//! Execution providers: where the graphs are computed.
+//! Execution providers: where the graphs are computed, and in which order they are tried.
 
 use std::fmt;
 use std::str::FromStr;
 
-use ort::ep;
-use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use serde::{Deserialize, Serialize};
 
 /// Where the graphs are computed. There is no silent fallback: a provider that is not available is an error.
@@ -18,6 +16,13 @@ pub enum Provider {
     Cuda,
     /// NVIDIA TensorRT; needs a GPU build of the library.
     TensorRt,
+}
+
+impl Provider {
+    /// Whether it computes on a GPU.
+    pub fn is_gpu(self) -> bool {
+        self != Self::Cpu
+    }
 }
 
 impl fmt::Display for Provider {
@@ -45,40 +50,109 @@ impl FromStr for Provider {
     }
 }
 
-impl Provider {
-    /// Applies the provider and the options that every session has: one thread that does not spin, all optimisations.
-    pub(crate) fn configure(self, builder: SessionBuilder) -> Result<SessionBuilder, String> {
-        // The CPU provider is not registered by name: that would switch its arena off.
-        let text = |e: ort::Error<SessionBuilder>| e.to_string();
-        let builder = builder
-            .with_log_level(ort::logging::LogLevel::Error)
-            .map_err(text)?
-            .with_optimization_level(GraphOptimizationLevel::All)
-            .map_err(text)?
-            .with_intra_threads(1)
-            .map_err(text)?
-            .with_inter_threads(1)
-            .map_err(text)?
-            .with_intra_op_spinning(false)
-            .map_err(text)?
-            .with_inter_op_spinning(false)
-            .map_err(text)?;
-        let device = match self {
-            Self::Cpu => return Ok(builder),
-            Self::Cuda => ep::CUDA::default().build(),
-            Self::TensorRt => ep::TensorRT::default().with_fp16(false).build(),
-        };
-        builder
-            .with_disable_cpu_fallback()
-            .map_err(text)?
-            .with_execution_providers([device.error_on_failure()])
-            .map_err(text)
+/// Providers in order of preference: at least one, each once. The first that works is used for all graphs.
+///
+/// ```
+/// use latco_models::{Provider, Providers};
+///
+/// let providers: Providers = "tensorrt,cuda,cpu".parse().expect("a list");
+/// assert_eq!(providers.preferred(), Provider::TensorRt);
+/// assert!("cuda,cuda".parse::<Providers>().is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<String>", into = "Vec<Provider>")]
+pub struct Providers(Vec<Provider>);
+
+impl Providers {
+    /// A list of providers in order of preference.
+    ///
+    /// # Errors
+    /// The list is empty, or names a provider twice.
+    pub fn new(list: Vec<Provider>) -> Result<Self, String> {
+        if list.is_empty() {
+            return Err("no provider, expected at least one of cpu, cuda, tensorrt".to_owned());
+        }
+        match list
+            .iter()
+            .enumerate()
+            .find(|(i, p)| list[..*i].contains(p))
+        {
+            Some((_, twice)) => Err(format!("provider {twice} is named twice")),
+            None => Ok(Self(list)),
+        }
     }
+
+    /// The one that is tried first.
+    pub fn preferred(&self) -> Provider {
+        self.0[0]
+    }
+
+    /// All, in order of preference.
+    pub fn as_slice(&self) -> &[Provider] {
+        &self.0
+    }
+}
+
+impl Default for Providers {
+    fn default() -> Self {
+        Provider::Cpu.into()
+    }
+}
+
+impl From<Provider> for Providers {
+    fn from(provider: Provider) -> Self {
+        Self(vec![provider])
+    }
+}
+
+impl From<Providers> for Vec<Provider> {
+    fn from(providers: Providers) -> Self {
+        providers.0
+    }
+}
+
+impl TryFrom<Vec<String>> for Providers {
+    type Error = String;
+
+    fn try_from(names: Vec<String>) -> Result<Self, String> {
+        let list: Result<_, _> = names.iter().map(|name| name.parse()).collect();
+        Self::new(list?)
+    }
+}
+
+impl fmt::Display for Providers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, provider) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            write!(f, "{provider}")?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Providers {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let list: Result<_, _> = text.split(',').map(|name| name.trim().parse()).collect();
+        Self::new(list?)
+    }
+}
+
+/// A provider of the list that was tried before the one in use, and why it is not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Declined {
+    /// The provider.
+    pub provider: Provider,
+    /// Why it cannot be used; names the provider.
+    pub reason: String,
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Provider;
+    use super::*;
 
     #[test]
     fn names_go_both_ways() {
@@ -89,5 +163,44 @@ mod tests {
             "gpu".parse::<Provider>(),
             Err("unknown provider \"gpu\", expected cpu, cuda or tensorrt".to_owned())
         );
+    }
+
+    #[test]
+    fn lists_keep_their_order_and_name_each_provider_once() {
+        let list: Providers = "tensorrt, cuda,cpu".parse().unwrap();
+        assert_eq!(
+            list.as_slice(),
+            [Provider::TensorRt, Provider::Cuda, Provider::Cpu]
+        );
+        assert_eq!(list.to_string(), "tensorrt,cuda,cpu");
+        assert_eq!(list.to_string().parse(), Ok(list));
+        assert_eq!(
+            "cuda,cpu,cuda".parse::<Providers>(),
+            Err("provider cuda is named twice".to_owned())
+        );
+        for wrong in ["", "cuda,", "cuda;cpu"] {
+            assert!(wrong.parse::<Providers>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn lists_in_configurations() {
+        #[derive(Debug, Serialize, Deserialize)]
+        struct Section {
+            providers: Providers,
+        }
+        let read = |text: &str| toml::from_str::<Section>(text);
+        let text = "providers = [\"cuda\", \"cpu\"]\n";
+        let section = read(text).unwrap();
+        assert_eq!(section.providers, "cuda,cpu".parse().unwrap());
+        assert_eq!(toml::to_string(&section).unwrap(), text);
+        for (wrong, words) in [
+            ("providers = []", "at least one of cpu, cuda, tensorrt"),
+            ("providers = [\"gpu\"]", "unknown provider \"gpu\""),
+            ("providers = \"cuda\"", "expected a sequence"),
+        ] {
+            let error = read(wrong).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
     }
 }

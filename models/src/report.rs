@@ -1,16 +1,13 @@
-//! What `latco model info | check | bench` print, as values.
+//! What `latco model info | check` print, as values.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use serde::Serialize;
 
 use crate::bundle::{Bundle, LoadOptions, read_manifest};
-use crate::error::{BundleError, RunError};
-use crate::graph::Graph;
+use crate::error::BundleError;
 use crate::manifest::Manifest;
-use crate::provider::Provider;
+use crate::provider::{Declined, Provider};
 use crate::runtime;
 use crate::verify::Verification;
 
@@ -49,8 +46,10 @@ pub fn info(dir: &Path) -> Result<Info, BundleError> {
 pub struct Check {
     /// Folder.
     pub bundle: PathBuf,
-    /// Execution provider the vectors were run on.
-    pub provider: Provider,
+    /// Execution provider the vectors were run on; none if the checks did not get that far.
+    pub provider: Option<Provider>,
+    /// Providers that were preferred to it and cannot be used.
+    pub declined: Vec<Declined>,
     /// Version of ONNX Runtime.
     pub onnxruntime: String,
     /// Whether everything is right.
@@ -66,97 +65,25 @@ pub struct Check {
 /// # Errors
 /// Those that leave nothing to check: ONNX Runtime or the manifest missing. Mismatches are part of the result.
 pub fn check(dir: &Path, options: &LoadOptions) -> Result<Check, BundleError> {
-    let (mismatches, verification) = match Bundle::load(dir, options) {
-        Ok(bundle) => (Vec::new(), bundle.verification().clone()),
-        Err(BundleError::Refused { mismatches, .. }) => (mismatches, Verification::default()),
-        Err(other) => return Err(other),
-    };
-    Ok(Check {
+    let mut check = Check {
         bundle: dir.to_path_buf(),
-        provider: options.provider,
-        onnxruntime: runtime::build_info()?,
-        passed: mismatches.is_empty(),
-        mismatches,
-        verification,
-    })
-}
-
-/// Latency of every graph.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Bench {
-    /// Folder.
-    pub bundle: PathBuf,
-    /// Execution provider.
-    pub provider: Provider,
-    /// Version of ONNX Runtime.
-    pub onnxruntime: String,
-    /// Runs per graph.
-    pub runs: usize,
-    /// Latency by graph.
-    pub graphs: BTreeMap<Graph, Latency>,
-}
-
-/// Latency of one graph in a hot loop on one thread.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Latency {
-    /// Batch size: 1 for `observe`, `rollout` and `decode`, the trained horizon for `dynamics` and `reward`.
-    pub batch: usize,
-    /// Median, microseconds.
-    pub median_us: f64,
-    /// 99th percentile, microseconds.
-    pub p99_us: f64,
-}
-
-/// A [`bench()`] failed.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum BenchError {
-    /// The bundle cannot be used.
-    #[error(transparent)]
-    Bundle(#[from] BundleError),
-    /// A graph failed.
-    #[error(transparent)]
-    Run(#[from] RunError),
-}
-
-/// Times `runs` runs of every graph, after as many tenths to warm up.
-///
-/// # Errors
-/// A graph fails.
-pub fn bench(bundle: &Bundle, runs: usize) -> Result<Bench, BenchError> {
-    let runs = runs.max(1);
-    let horizon = bundle.manifest().dims.horizon;
-    let mut graphs = BTreeMap::new();
-    for graph in Graph::ALL {
-        let batch = match graph {
-            Graph::Dynamics | Graph::Reward => horizon,
-            Graph::Observe | Graph::Rollout | Graph::Decode => 1,
-        };
-        let mut bound = bundle.bound(graph, batch)?;
-        for _ in 0..runs.div_ceil(10) {
-            bound.run()?;
+        provider: None,
+        declined: Vec::new(),
+        onnxruntime: String::new(),
+        passed: false,
+        mismatches: Vec::new(),
+        verification: Verification::default(),
+    };
+    match Bundle::load(dir, options) {
+        Ok(bundle) => {
+            check.provider = Some(bundle.provider());
+            check.declined = bundle.declined().to_vec();
+            check.passed = true;
+            check.verification = bundle.verification().clone();
         }
-        let mut times = Vec::with_capacity(runs);
-        for _ in 0..runs {
-            let start = Instant::now();
-            bound.run()?;
-            times.push(start.elapsed().as_secs_f64() * 1e6);
-        }
-        times.sort_by(f64::total_cmp);
-        let at = |share: f64| times[((runs - 1) as f64 * share).round() as usize];
-        graphs.insert(
-            graph,
-            Latency {
-                batch,
-                median_us: at(0.5),
-                p99_us: at(0.99),
-            },
-        );
+        Err(BundleError::Refused { mismatches, .. }) => check.mismatches = mismatches,
+        Err(other) => return Err(other),
     }
-    Ok(Bench {
-        bundle: bundle.dir().to_path_buf(),
-        provider: bundle.provider(),
-        onnxruntime: runtime::build_info().map_err(BundleError::from)?,
-        runs,
-        graphs,
-    })
+    check.onnxruntime = runtime::build_info()?;
+    Ok(check)
 }

@@ -1,15 +1,18 @@
 //! One ONNX Runtime session with fixed shapes and all its buffers made once.
 
+use std::time::{Duration, Instant};
+
 use ort::memory::Allocator;
 use ort::session::{
     HasSelectedOutputs, OutputSelector, RunOptions, Session, SessionInputValue, SessionInputs,
 };
 use ort::value::{DynValue, Tensor};
 
+use crate::engine_cache::EngineCache;
 use crate::error::{BundleError, RunError};
 use crate::graph::{Element, Graph, Port};
 use crate::manifest::Manifest;
-use crate::provider::Provider;
+use crate::options::Execution;
 use crate::runtime;
 
 /// A session of one graph for one batch size.
@@ -24,22 +27,32 @@ pub(crate) struct Bound {
     options: RunOptions<HasSelectedOutputs>,
     /// Handles on the preallocated outputs inside `options`.
     outputs: Vec<DynValue>,
+    making: Making,
+}
+
+/// How long a session took to make.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Making {
+    /// Reading and optimising the graph; with TensorRT, building or loading the engine.
+    pub(crate) load: Duration,
+    /// The runs before its first use.
+    pub(crate) warm_up: Duration,
 }
 
 impl Bound {
-    /// Makes the session and runs it once on zeros, so that later runs find everything allocated.
+    /// Makes the session and runs it on zeros, so that later runs find everything allocated, chosen and built.
     pub(crate) fn new(
         graph: Graph,
         bytes: &[u8],
         manifest: &Manifest,
         batch: usize,
-        provider: Provider,
+        execution: &Execution,
     ) -> Result<Self, BundleError> {
         let environment = runtime::environment()?;
-        Self::build(graph, bytes, manifest, batch, provider, environment).map_err(|reason| {
+        Self::build(graph, bytes, manifest, batch, execution, environment).map_err(|reason| {
             BundleError::Session {
                 graph,
-                provider,
+                provider: execution.provider(),
                 reason,
             }
         })
@@ -50,15 +63,16 @@ impl Bound {
         bytes: &[u8],
         manifest: &Manifest,
         batch: usize,
-        provider: Provider,
+        execution: &Execution,
         environment: &ort::environment::Environment,
     ) -> Result<Self, String> {
         if batch == 0 {
             return Err("batch size 0".to_owned());
         }
+        let began = Instant::now();
         let builder = Session::builder(environment).map_err(|e| e.to_string())?;
-        let mut session = provider
-            .configure(builder)?
+        let mut session = execution
+            .configure(builder, &EngineCache::prefix(graph, batch))?
             .with_dimension_override(
                 graph.batch_name(),
                 i64::try_from(batch).map_err(|e| e.to_string())?,
@@ -66,6 +80,7 @@ impl Bound {
             .map_err(|e| e.to_string())?
             .commit_from_memory(bytes)
             .map_err(|e| e.to_string())?;
+        let load = began.elapsed();
 
         let expected_inputs = graph.inputs(manifest);
         let expected_outputs = graph.outputs(manifest);
@@ -94,6 +109,7 @@ impl Bound {
             .map_err(|e| e.to_string())?
             .with_outputs(selector);
 
+        let began = Instant::now();
         let outputs = {
             let mut first = session
                 .run_with_options(SessionInputs::<0>::ValueSlice(&inputs), &options)
@@ -115,13 +131,27 @@ impl Bound {
                 return Err(format!("output {:?} has shape {shape:?}", port.name));
             }
         }
-        Ok(Self {
+        let mut bound = Self {
             graph,
             session,
             inputs,
             options,
             outputs,
-        })
+            making: Making::default(),
+        };
+        for _ in 1..execution.warm_up_runs() {
+            bound.run().map_err(|e| e.reason)?;
+        }
+        bound.making = Making {
+            load,
+            warm_up: began.elapsed(),
+        };
+        Ok(bound)
+    }
+
+    /// How long it took to make.
+    pub(crate) fn making(&self) -> Making {
+        self.making
     }
 
     /// Buffer of the input at this position; written before [`Bound::run`].

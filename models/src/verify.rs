@@ -8,13 +8,11 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::bundle::Bundle;
-use crate::error::BundleError;
 use crate::factors::{DynamicsWeights, FactorRow};
 use crate::golden::{GOLDEN_FILE, Golden, GoldenCase, GoldenData, TOLERANCE};
 use crate::graph::{Element, Graph, Port};
 use crate::manifest::{DynamicsKind, Manifest};
 use crate::onnx::{self, Dimension, ModelProto, ValueInfoProto, data_type};
-use crate::provider::Provider;
 
 /// Largest allowed relative difference between the Jacobian and finite differences of the graph. Finite differences in
 /// f32 are good to about 1e-3; a wrong factor or weight is off by far more.
@@ -234,16 +232,8 @@ pub(crate) fn weights(
 }
 
 /// Runs the golden vectors and the finite differences on the bundle's provider.
-pub(crate) fn run(
-    bundle: &Bundle,
-    golden: &Golden,
-    found: &mut Vec<String>,
-) -> Result<Verification, BundleError> {
+pub(crate) fn run(bundle: &Bundle, golden: &Golden, found: &mut Vec<String>) -> Verification {
     let mut verification = Verification::default();
-    if bundle.provider() != Provider::Cpu {
-        // A provider that is not available is one error, not one mismatch for every graph.
-        bundle.bound(Graph::Reward, 1)?;
-    }
     for graph in Graph::ALL {
         let cases: Vec<&GoldenCase> = golden.cases.iter().filter(|c| c.graph == graph).collect();
         if cases.is_empty() {
@@ -267,7 +257,7 @@ pub(crate) fn run(
             Err(reason) => found.push(reason),
         }
     }
-    Ok(verification)
+    verification
 }
 
 /// Largest relative difference, or what is wrong.

@@ -6,6 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use latco_export::Family;
+use latco_models::{BenchOptions, bench};
 use support::{Fixture, small};
 
 /// Counts the allocations of the calling thread.
@@ -106,5 +107,21 @@ fn no_graph_allocates_per_run() {
             assert_eq!(count, 0, "decode, {family:?}");
         }
         assert!(sum.is_finite());
+    }
+}
+
+#[test]
+fn the_bench_counts_the_allocations_of_its_runs() {
+    let bundle = Fixture::keypoint().load().unwrap();
+    let options = BenchOptions {
+        runs: 10,
+        starts: 2,
+        allocations: Some(|| COUNT.with(Cell::get) as u64),
+    };
+    let bench = bench(&bundle, &options).unwrap();
+    for (graph, latencies) in &bench.graphs {
+        for latency in latencies {
+            assert_eq!(latency.allocations_per_run, Some(0.0), "{graph}");
+        }
     }
 }

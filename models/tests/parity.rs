@@ -3,7 +3,7 @@
 mod support;
 
 use latco_export::{Family, RandomSpec, golden, random_weights, reference, write_bundle_of_kind};
-use latco_models::{Bundle, DynamicsKind, Graph, LoadOptions, report};
+use latco_models::{BenchOptions, Bundle, DynamicsKind, Graph, LoadOptions, bench, report};
 use ndarray::{Array2, Array3, Array4};
 use support::{Fixture, small};
 
@@ -225,14 +225,35 @@ fn reports_can_be_serialised_and_hold_every_graph() {
     assert_eq!(info.total_bytes, total);
     let check = report::check(fixture.dir(), &LoadOptions::default()).unwrap();
     assert!(check.passed && check.mismatches.is_empty());
-    let bench = report::bench(&fixture.load().unwrap(), 20).unwrap();
+    let options = BenchOptions {
+        runs: 20,
+        starts: 3,
+        allocations: None,
+    };
+    let bench = bench(&fixture.load().unwrap(), &options).unwrap();
     let json = serde_json::to_value(&bench).unwrap();
-    for graph in Graph::ALL {
-        let latency = &json["graphs"][graph.name()];
-        let median = latency["median_us"].as_f64().unwrap();
-        assert!(median > 0.0 && latency["p99_us"].as_f64().unwrap() >= median);
+    for (graph, batches) in [
+        (Graph::Observe, &[1][..]),
+        (Graph::Dynamics, &[1, 4, 12]),
+        (Graph::Reward, &[4, 12]),
+        (Graph::Rollout, &[1, 3]),
+        (Graph::Decode, &[1]),
+    ] {
+        let latencies = json["graphs"][graph.name()].as_array().unwrap();
+        let found: Vec<u64> = latencies
+            .iter()
+            .map(|latency| latency["batch"].as_u64().unwrap())
+            .collect();
+        assert_eq!(found, batches, "{graph}");
+        for latency in latencies {
+            let figure = |name: &str| latency[name].as_f64().unwrap();
+            assert!(figure("median_us") > 0.0 && figure("p99_us") >= figure("median_us"));
+            assert!(figure("load_ms") > 0.0 && figure("warm_up_ms") > 0.0);
+            assert!(latency["allocations_per_run"].is_null());
+        }
     }
-    assert_eq!(json["graphs"]["dynamics"]["batch"], 4);
+    assert!(json["load_ms"].as_f64().unwrap() > 0.0);
+    assert!(json["sessions_ms"].as_f64().unwrap() > json["warm_up_ms"].as_f64().unwrap());
     serde_json::to_string(&info).unwrap();
     serde_json::to_string(&check).unwrap();
 }

@@ -7,7 +7,7 @@ use latco_models::golden::GOLDEN_FILE;
 use latco_models::manifest::MANIFEST_FILE;
 use latco_models::onnx::ModelProto;
 use latco_models::{
-    Bundle, BundleError, Golden, GoldenData, Graph, LoadOptions, Provider, read_manifest, report,
+    Bundle, BundleError, Golden, GoldenData, Graph, LoadOptions, read_manifest, report,
 };
 use prost::Message;
 use support::{Fixture, small};
@@ -266,29 +266,6 @@ fn damaged_graphs_with_right_sums_never_panic() {
         accepted < 12,
         "{accepted} of 72 damaged files were accepted"
     );
-}
-
-#[test]
-fn gpu_providers_are_refused_with_the_reason_on_a_cpu_library() {
-    let fixture = Fixture::keypoint();
-    for provider in [Provider::Cuda, Provider::TensorRt] {
-        let options = LoadOptions {
-            provider,
-            ..LoadOptions::default()
-        };
-        match Bundle::load(fixture.dir(), &options) {
-            // On a machine with a GPU build of the library there is nothing to refuse.
-            Ok(bundle) => assert_eq!(bundle.provider(), provider),
-            Err(error) => {
-                assert!(matches!(error, BundleError::Session { .. }), "{error}");
-                let text = error.to_string();
-                let (_, reason) = text
-                    .split_once(&format!("graph reward on provider {provider}: "))
-                    .unwrap();
-                assert!(!reason.is_empty(), "{text}");
-            }
-        }
-    }
 }
 
 #[test]

@@ -155,3 +155,94 @@ fn wrong_usage_has_status_2() {
         ended.stderr
     );
 }
+
+/// Without a GPU build of ONNX Runtime: what is missing and what to install, at once.
+#[test]
+fn a_gpu_provider_without_its_library_is_refused_within_5_s() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "");
+    let bundle = folder.path().join("bundle");
+    let (bundle, config) = (bundle.to_str().unwrap(), config.to_str().unwrap());
+    let probe = Latco::run(&["model", "info", bundle, "--provider", "cuda"], LONG);
+    if !probe
+        .stderr
+        .contains("is a build of ONNX Runtime without it")
+    {
+        return; // another build than the one that `make onnxruntime` fetches
+    }
+    let out = folder.path().join("demo");
+    let out = out.to_str().unwrap();
+    for (provider, part) in [
+        ("cuda", "libonnxruntime_providers_cuda.so"),
+        ("tensorrt", "libonnxruntime_providers_tensorrt.so"),
+    ] {
+        for command in [
+            &["model", "info", bundle][..],
+            &["model", "check", bundle],
+            &["model", "bench", bundle, "--json"],
+            &["run", "--config", config, "--localhost", "--domain", "44"],
+            &["demo", "--config", config, "--out", out],
+        ] {
+            let began = std::time::Instant::now();
+            let ended = Latco::run(&[command, &["--provider", provider]].concat(), LONG);
+            assert!(began.elapsed() < Duration::from_secs(5), "{command:?}");
+            ended.assert_code(2);
+            assert_eq!(ended.stdout, "");
+            for words in [part, "make onnxruntime-gpu", "ORT_DYLIB_PATH"] {
+                assert!(
+                    ended.stderr.contains(words),
+                    "{command:?}: no {words:?} in {}",
+                    ended.stderr
+                );
+            }
+        }
+    }
+    assert!(!folder.path().join("demo").exists());
+}
+
+#[test]
+fn a_list_of_providers_is_tried_in_order_and_its_winner_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(
+        folder.path(),
+        "[planner]\nbudget_ms = 0.001\n[planner.latco]\niterations_cold = 5\niterations_warm = 2\n",
+    );
+    let bundle = folder.path().join("bundle");
+    let bundle = bundle.to_str().unwrap();
+    let list = ["--provider", "cuda,cpu"];
+    for command in ["info", "check", "bench"] {
+        let ended = Latco::run(
+            &[&["model", command, bundle, "--json"][..], &list].concat(),
+            LONG,
+        );
+        let json = ended.assert_code(0).json();
+        if json["provider"] == "cuda" {
+            return; // a machine with a GPU and its libraries
+        }
+        assert_eq!(json["provider"], "cpu", "{command}");
+        assert_eq!(json["declined"][0]["provider"], "cuda", "{command}");
+    }
+    // At this rate the CPU cannot stand in, which is found out before the node is up.
+    let run = [
+        "run",
+        "--config",
+        config.to_str().unwrap(),
+        "--localhost",
+        "--domain",
+        "45",
+    ];
+    let ended = Latco::run(&[&run[..], &list].concat(), LONG);
+    ended.assert_code(2);
+    for words in ["too slow to stand in", "the configuration allows 0.0 ms"] {
+        assert!(
+            ended.stderr.contains(words),
+            "no {words:?} in {}",
+            ended.stderr
+        );
+    }
+    for (wrong, words) in [("gpu", "unknown provider"), ("cpu,cpu", "named twice")] {
+        let ended = Latco::run(&["model", "check", bundle, "--provider", wrong], LONG);
+        ended.assert_code(2);
+        assert!(ended.stderr.contains(words), "{}", ended.stderr);
+    }
+}

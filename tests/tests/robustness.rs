@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 
 use latco_solver::{
-    BlockTridiagonal, DenseLayer, Dims, GruSizes, GruWeights, LinearSolver, Model, Multipliers,
-    Plan, Quantity, Reduced, Rssm, RssmWeights, Settings, Solver, StepError, StepReport,
+    Alone, BlockTridiagonal, DampingPolicy, DenseLayer, Dims, GruSizes, GruWeights, LinearSolver,
+    Model, Multipliers, Plan, PlanFault, Quantity, Reduced, Rssm, RssmWeights, Settings, Shape,
+    Solver, StepError, StepReport,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -72,6 +73,9 @@ impl Numbers {
             action_limit: positive(10.0),
             ..Settings::default()
         };
+        if self.one_in(3) {
+            settings.damping_policy = DampingPolicy::Adaptive;
+        }
         if self.one_in(4) {
             settings.learning_rate = self.magnitude(1.0).min(0.9);
         }
@@ -182,7 +186,7 @@ fn solve<L: LinearSolver, M: Model<f32>>(
     let dims = DIMS;
     let settings = numbers.settings();
     arena.fill(f32::NAN); // nothing may depend on what was there
-    let mut solver = Solver::<f32, L, _>::new_in(dims, settings, arena).unwrap();
+    let mut solver = Solver::<f32, L, _>::new_in(Shape::of(dims), settings, arena).unwrap();
     let mut plan = Numeric::new(numbers, &dims);
     let scale = numbers.magnitude(25.0);
     let anchor = numbers.values(dims.state(), scale);
@@ -190,6 +194,7 @@ fn solve<L: LinearSolver, M: Model<f32>>(
         let before = plan.clone();
         let stepped = solver.step(
             model,
+            &mut Alone,
             &mut Plan {
                 anchor: &anchor,
                 states: &mut plan.states,
@@ -215,11 +220,13 @@ fn solve<L: LinearSolver, M: Model<f32>>(
                 then.states[..n].fill(0.0);
                 assert_eq!(now.bits(), then.bits(), "a failed step changes nothing");
                 match error {
-                    StepError::NotPositiveDefinite { stage } => {
+                    StepError::Plan(PlanFault::NotPositiveDefinite { stage }) => {
                         assert!(stage <= HORIZON);
                         "not positive definite".to_owned()
                     }
-                    StepError::NonFinite(quantity) => format!("not finite: {quantity:?}"),
+                    StepError::Plan(PlanFault::NonFinite(quantity)) => {
+                        format!("not finite: {quantity:?}")
+                    }
                     other => unreachable!(
                         "neither the model nor the layout can fail: {}",
                         kind(&other)
@@ -239,18 +246,17 @@ fn kind<E>(error: &StepError<E>) -> &'static str {
     match error {
         StepError::Model(_) => "model",
         StepError::Layout(_) => "layout",
-        StepError::NotPositiveDefinite { .. } => "not positive definite",
-        StepError::NonFinite(_) => "not finite",
+        StepError::Plan(_) => "plan",
     }
 }
 
 #[test]
 fn a_hundred_thousand_solves_never_panic_and_never_give_what_is_not_finite() {
     let mut numbers = Numbers(ChaCha8Rng::seed_from_u64(4));
-    let dims = DIMS;
-    let mut model_arena = vec![0.0; Rssm::<f32>::len(&SIZES, UNITS, HORIZON)];
-    let mut reduced = vec![0.0; Solver::<f32, Reduced, &mut [f32]>::len(&dims)];
-    let mut tridiagonal = vec![0.0; Solver::<f32, BlockTridiagonal, &mut [f32]>::len(&dims)];
+    let shape = Shape::of(DIMS);
+    let mut model_arena = vec![0.0; Rssm::<f32>::len(&SIZES, UNITS, &shape)];
+    let mut reduced = vec![0.0; Solver::<f32, Reduced, &mut [f32]>::len(&shape)];
+    let mut tridiagonal = vec![0.0; Solver::<f32, BlockTridiagonal, &mut [f32]>::len(&shape)];
     let mut seen = [BTreeMap::new(), BTreeMap::new()];
     for _ in 0..SOLVES / PER_MODEL {
         let scale = numbers.magnitude(12.0);
@@ -260,7 +266,7 @@ fn a_hundred_thousand_solves_never_panic_and_never_give_what_is_not_finite() {
             all.iter_mut()
                 .for_each(|w| *w = if w.is_finite() { *w } else { 1.0 });
         }
-        let mut model = Rssm::new_in(SIZES, weights(&all), HORIZON, &mut model_arena).unwrap();
+        let mut model = Rssm::new_in(SIZES, weights(&all), &shape, &mut model_arena).unwrap();
         for number in 0..PER_MODEL {
             if number % 2 == 0 {
                 solve::<Reduced, _>(&mut numbers, &mut model, &mut reduced, &mut seen[0]);

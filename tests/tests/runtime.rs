@@ -38,6 +38,10 @@ struct Bench {
 
 impl Bench {
     fn start() -> Self {
+        Self::start_with(|_| ())
+    }
+
+    fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let spec = RandomSpec {
             image: 32,
             stoch: 4,
@@ -53,6 +57,7 @@ impl Bench {
         config.control.output = OutputKind::JointTrajectory;
         config.planner.latco.iterations_cold = 5;
         config.planner.latco.iterations_warm = 2;
+        change(&mut config);
         let controller = Controller::new(&config, &bundle).unwrap();
         let clock = Arc::new(MonotonicClock::system());
         let record = Record::default();
@@ -166,4 +171,30 @@ fn a_new_episode_takes_the_plan_away() {
     assert_eq!(bench.last_mode(), Some(Mode::Stop(StopReason::PlanEnded)));
     bench.drive(3);
     assert!(matches!(bench.last_mode(), Some(Mode::Follow { .. })));
+}
+
+#[test]
+fn while_it_waits_the_planner_thread_keeps_a_gpu_awake_if_asked_to() {
+    // On the CPU provider only when the configuration says so.
+    let bench = Bench::start();
+    wait(Duration::from_millis(200));
+    assert_eq!(bench.runtime.keep_alive_runs(), 0);
+    bench.runtime.stop();
+
+    let mut bench = Bench::start_with(|config| config.bundle.keep_alive_ms = Some(10.0));
+    wait(Duration::from_millis(400));
+    let idle = bench.runtime.keep_alive_runs();
+    assert!((5..=40).contains(&idle), "{idle} in 400 ms");
+    // Between images, which are answered as ever.
+    bench.drive(4);
+    let mut plans = 0;
+    while let Some(record) = bench.ports.ticks.pop() {
+        assert!(matches!(record.tick.image, Some(Ok(_))), "{record:?}");
+        plans += u32::from(record.tick.new_plan);
+    }
+    assert!(plans >= 3, "{plans} plans");
+    assert!(bench.runtime.keep_alive_runs() > idle);
+    let began = Instant::now();
+    bench.runtime.stop();
+    assert!(began.elapsed() < Duration::from_secs(2));
 }

@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 
 use latco_solver::{
-    BlockTridiagonal, DenseJacobian, Dims, LinearSolver, Model, Multipliers, Plan, Reduced, Scalar,
-    Settings, Solver, StepError,
+    Alone, BlockTridiagonal, Crew, DenseJacobian, Dims, LinearSolver, Model, Multipliers, Plan,
+    Predictions, Reduced, Scalar, Settings, Shape, Slab, Solver, StepError, Trajectories,
 };
 use nalgebra::{DMatrix, DVector};
 use proptest::prelude::*;
@@ -225,9 +225,10 @@ impl Problem {
         let (mut lambda, mut nu) = (cast(&self.lambda), cast(&self.nu));
         let anchor = states[..n].to_vec();
         // any value may be in the arena
-        let arena = vec![S::from_f64(f64::NAN); Solver::<S, L, Vec<S>>::len(&self.dims)];
+        let shape = Shape::of(self.dims);
+        let arena = vec![S::from_f64(f64::NAN); Solver::<S, L, Vec<S>>::len(&shape)];
         let mut solver =
-            Solver::<S, L, _>::new_in(self.dims, self.settings, arena).expect("the sizes fit");
+            Solver::<S, L, _>::new_in(shape, self.settings, arena).expect("the sizes fit");
         let mut plan = Plan {
             anchor: &anchor,
             states: &mut states,
@@ -238,7 +239,7 @@ impl Problem {
             actions: &mut nu,
         };
         solver
-            .step(&mut model, &mut plan, &mut multipliers)
+            .step(&mut model, &mut Alone, &mut plan, &mut multipliers)
             .expect("a step from finite numbers");
         let change = |new: &[S], old: &[f64]| {
             new.iter()
@@ -264,8 +265,12 @@ struct Fixed<S> {
 }
 
 impl<S: Scalar> Fixed<S> {
-    fn at(&self, t: usize) -> DenseJacobian<'_, S> {
-        DenseJacobian::at(self.dims, &self.state_jacobians, &self.action_jacobians, t)
+    fn dense(&self) -> DenseJacobian<'_, S> {
+        DenseJacobian {
+            dims: self.dims,
+            state: &self.state_jacobians,
+            action: &self.action_jacobians,
+        }
     }
 }
 
@@ -276,32 +281,34 @@ impl<S: Scalar> Model<S> for Fixed<S> {
         self.dims
     }
 
-    fn linearise(&mut self, _: &[S], _: &[S], means: &mut [S]) -> Result<(), Infallible> {
-        means.copy_from_slice(&self.means);
-        Ok(())
-    }
-
-    fn reward(
+    fn evaluate<C: Crew>(
         &mut self,
-        _: &[S],
-        rewards: &mut [S],
-        gradients: &mut [S],
+        _: &mut C,
+        _: &Trajectories<'_, S>,
+        predictions: &mut Predictions<'_, S>,
     ) -> Result<(), Infallible> {
-        rewards.copy_from_slice(&self.rewards);
-        gradients.copy_from_slice(&self.gradients);
+        predictions.means.copy_from_slice(&self.means);
+        predictions.rewards.copy_from_slice(&self.rewards);
+        predictions.gradients.copy_from_slice(&self.gradients);
         Ok(())
     }
 
-    fn transpose_product(&mut self, t: usize, rows: &[S], states: &mut [S], actions: &mut [S]) {
-        self.at(t).transpose_product(rows, states, actions);
+    fn transpose_product<C: Crew>(
+        &mut self,
+        crew: &mut C,
+        t: usize,
+        slabs: &mut [Slab<'_, S>],
+        actions: &mut [S],
+    ) {
+        self.dense().transpose_product(crew, t, slabs, actions);
     }
 
-    fn product(&mut self, t: usize, dz: &[S], da: &[S], out: &mut [S]) {
-        self.at(t).product(dz, da, out);
+    fn product<C: Crew>(&mut self, _: &mut C, t: usize, dz: &[S], da: &[S], out: &mut [S]) {
+        self.dense().product(t, dz, da, out);
     }
 
-    fn jacobian(&mut self, t: usize, state: &mut [S], action: &mut [S]) {
-        self.at(t).jacobian(state, action);
+    fn jacobian(&mut self, b: usize, t: usize, state: &mut [S], action: &mut [S]) {
+        self.dense().jacobian(b, t, state, action);
     }
 }
 
@@ -385,16 +392,14 @@ proptest! {
         let (mut lambda, mut nu) = (cast(&p.lambda), cast(&p.nu));
         let bits = |arrays: [&[f32]; 4]| arrays.concat().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
         let before = bits([&states, &actions, &lambda, &nu]);
-        let arena = vec![0.0; Solver::<f32, Reduced, Vec<f32>>::len(&dims)];
-        let mut solver = Solver::<f32, Reduced, _>::new_in(dims, p.settings, arena).unwrap();
+        let shape = Shape::of(dims);
+        let arena = vec![0.0; Solver::<f32, Reduced, Vec<f32>>::len(&shape)];
+        let mut solver = Solver::<f32, Reduced, _>::new_in(shape, p.settings, arena).unwrap();
         let mut plan = Plan { anchor: &anchor, states: &mut states, actions: &mut actions };
         let mut multipliers = Multipliers { dynamics: &mut lambda, actions: &mut nu };
-        let result = solver.step(&mut model, &mut plan, &mut multipliers);
+        let result = solver.step(&mut model, &mut Alone, &mut plan, &mut multipliers);
         prop_assert!(
-            matches!(
-                result,
-                Err(StepError::NonFinite(_) | StepError::NotPositiveDefinite { .. })
-            ),
+            matches!(result, Err(StepError::Plan(_))),
             "{result:?}"
         );
         prop_assert_eq!(before, bits([&states, &actions, &lambda, &nu]));

@@ -19,6 +19,7 @@
 mod read;
 mod validate;
 
+use latco_models::{LoadOptions, Providers};
 use serde::{Deserialize, Serialize};
 
 pub use read::{ConfigError, FieldError};
@@ -46,11 +47,31 @@ pub struct Config {
 }
 
 /// `[bundle]`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BundleSection {
     /// Folder of the model bundle, relative to the working directory. Required.
     pub path: String,
+    /// Where the graphs are computed: `cpu`, `cuda`, `tensorrt`, in order of preference; by default `["cpu"]`. The
+    /// first that works is used. `cpu` behind another one stands in only if it is measured to be fast enough.
+    pub providers: Providers,
+    /// Folder under which TensorRT's engines are kept; by default `latco/tensorrt` in the user's cache folder.
+    pub engine_cache: Option<String>,
+    /// Time without an image in ms after which the planner thread runs an inference to keep a GPU awake; 0 switches it
+    /// off; by default 20 on a GPU, off on the CPU.
+    pub keep_alive_ms: Option<f64>,
+}
+
+impl BundleSection {
+    /// How to load the bundle.
+    #[must_use]
+    pub fn load_options(&self) -> LoadOptions {
+        LoadOptions {
+            providers: self.providers.clone(),
+            engine_cache: self.engine_cache.as_ref().map(Into::into),
+            expect_joints: None,
+        }
+    }
 }
 
 /// `[robot]`: an empty list means "as the bundle says" (names, velocity) or "unlimited".
@@ -142,6 +163,9 @@ pub struct PlannerSection {
     pub kind: PlannerKind,
     /// Seed of everything random in the planner.
     pub seed: u64,
+    /// Threads that plan at the same time; 0: two, or one on a machine with one core. Plans do not
+    /// depend on it.
+    pub threads: u32,
     /// Time for one plan in ms, from the arrival of the image; none: iterations alone decide.
     pub budget_ms: Option<f64>,
     /// Failed solves in a row after which the next plan is made cold.
@@ -166,6 +190,7 @@ impl Default for PlannerSection {
         Self {
             kind: PlannerKind::Latco,
             seed: 0,
+            threads: 0,
             budget_ms: None,
             cold_after_failures: 2,
             stop_after_failures: 10,
@@ -187,6 +212,17 @@ pub enum SolverKind {
     Reduced,
     /// The paper's block-tridiagonal Cholesky; damping on states and actions.
     BlockTridiagonal,
+}
+
+/// What becomes of the damping from iteration to iteration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Damping {
+    /// Every step is taken, with the same damping: the published solver.
+    #[default]
+    Constant,
+    /// A step that makes the cost grow is refused and the damping raised; after others it falls.
+    Adaptive,
 }
 
 /// `[planner.latco]`: Eq. 8-10 of the paper; the symbols as in its appendix B.
@@ -223,6 +259,8 @@ pub struct LatcoSection {
     pub multiplier_rate: f64,
     /// Damping of the Levenberg-Marquardt step.
     pub damping: f64,
+    /// Whether the damping stays or follows the success of the steps.
+    pub damping_policy: Damping,
     /// Factor on the multipliers at each warm start: 1 copies them, less relaxes the dynamics (but
     /// none that is above its initial value below that), 0 sets them to their initial values.
     pub multiplier_relaxation: f64,
@@ -252,6 +290,7 @@ impl Default for LatcoSection {
             tolerance: 1e-4,
             multiplier_rate: 0.1,
             damping: 1e-3,
+            damping_policy: Damping::Constant,
             multiplier_relaxation: 1.0,
             reward_tolerance: 1e-4,
             stall_iterations: 1000,

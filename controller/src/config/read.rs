@@ -177,6 +177,8 @@ mod tests {
             surprise = 1
             [bundle]
             path = "b"
+            providers = ["cuda", "gpu"]
+            keep_alive_ms = 0.1
             [control]
             command_rate_hz = -100
             output = "torques"
@@ -195,6 +197,8 @@ mod tests {
         let expected = [
             ("surprise", "unknown key"),
             ("robots", "unknown section"),
+            ("bundle.providers", "unknown provider \"gpu\""),
+            ("bundle.keep_alive_ms", "expected 1 to 60000, found 0.1"),
             ("control.command_rate_hz", "-100"),
             ("control.output", "torques"),
             ("control.rate", "unknown field"),
@@ -236,7 +240,9 @@ mod tests {
 
     #[test]
     fn what_is_written_can_be_read_back() {
-        let config = Config::from_toml("[bundle]\npath = 'b'\n[planner]\nkind = 'cem'").unwrap();
+        let text = "[bundle]\npath = 'b'\nproviders = ['tensorrt', 'cpu']\n[planner]\nkind = 'cem'";
+        let config = Config::from_toml(text).unwrap();
+        assert_eq!(config.bundle.providers.to_string(), "tensorrt,cpu");
         let text = toml::to_string(&config).unwrap();
         assert_eq!(Config::from_toml(&text).unwrap(), config);
     }

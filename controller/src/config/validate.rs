@@ -12,6 +12,11 @@ impl Config {
                 "expected the folder of a model bundle, found none",
             );
         }
+        if let Some(every) = self.bundle.keep_alive_ms
+            && every != 0.0
+        {
+            check.within("bundle.keep_alive_ms", every, 1.0, 60_000.0);
+        }
         check_robot(&self.robot, &mut check);
         let control = &self.control;
         check.within(

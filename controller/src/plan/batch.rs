@@ -1,5 +1,6 @@
 //! Collocations in progress: the plans that are iterated together.
 
+use latco_solver::Multipliers;
 use serde::{Deserialize, Serialize};
 
 use super::PlanSizes;
@@ -85,6 +86,27 @@ impl Batch {
             dynamics: &mut self.dynamics[plan * h..][..h],
             action_limits: &mut self.action_limits[plan * h..][..h],
         }
+    }
+
+    /// The first `plans` plans as the solver takes them, from the state `anchor`.
+    pub(super) fn first<'a>(
+        &'a mut self,
+        plans: usize,
+        anchor: &'a [f32],
+    ) -> (latco_solver::Plan<'a, f32>, Multipliers<'a, f32>) {
+        let (states, actions) = (self.states_len(), self.actions_len());
+        let h = self.sizes.horizon;
+        (
+            latco_solver::Plan {
+                anchor,
+                states: &mut self.states[..plans * states],
+                actions: &mut self.actions[..plans * actions],
+            },
+            Multipliers {
+                dynamics: &mut self.dynamics[..plans * h],
+                actions: &mut self.action_limits[..plans * h],
+            },
+        )
     }
 
     /// Makes plan 0 equal to plan `plan`.

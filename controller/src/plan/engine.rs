@@ -2,26 +2,24 @@
 
 use latco_models::{Bundle, RunError};
 use latco_solver::{
-    BlockTridiagonal, Dims, Multipliers, Plan as SolverPlan, Quantity, Reduced, Settings, Solver,
+    BlockTridiagonal, Crew, DampingPolicy, Dims, PlanFault, Reduced, Settings, Shape, Solver,
     StepError, StepReport,
 };
 
-use super::batch::{Batch, IterateMut};
+use super::batch::Batch;
 use super::model::OnnxModel;
+use super::threads::{Threads, threads};
 use super::{PlanSizes, StopCause};
-use crate::config::{LatcoSection, SolverKind};
+use crate::config::{Damping, PlannerSection, SolverKind};
 use crate::controller::SetupError;
 
 /// Iterates the first plans of a [`Batch`].
 pub(super) struct Engine {
     model: OnnxModel,
     solver: AnySolver,
-    plans: usize,
-    horizon: usize,
-    /// What the last iteration did to each plan.
-    outcomes: Vec<Result<StepReport, StopCause>>,
-    /// Outputs of the reward head at each plan, `[N, H]`.
-    rewards: Vec<f32>,
+    crew: Threads,
+    /// Why the last iteration failed for all plans.
+    failed: Option<StopCause>,
 }
 
 impl Engine {
@@ -32,9 +30,10 @@ impl Engine {
     pub(super) fn new(
         bundle: &Bundle,
         sizes: &PlanSizes,
-        settings: &LatcoSection,
+        planner: &PlannerSection,
         plans: usize,
     ) -> Result<Self, SetupError> {
+        let settings = &planner.latco;
         let manifest = bundle.manifest();
         let dims = Dims {
             stoch: manifest.dims.stoch,
@@ -49,22 +48,28 @@ impl Engine {
             action_tolerance: settings.tolerance,
             learning_rate: settings.multiplier_rate,
             damping: settings.damping,
+            damping_policy: match settings.damping_policy {
+                Damping::Constant => DampingPolicy::Constant,
+                Damping::Adaptive => DampingPolicy::Adaptive,
+            },
             action_limit: f64::from(manifest.action.limit),
             ..Settings::default()
         };
+        let shape = Shape::of(dims).with_plans(plans);
         Ok(Self {
-            model: OnnxModel::new(bundle, sizes)?,
-            solver: AnySolver::new(settings.solver, dims, solver_settings)?,
-            plans,
-            horizon: sizes.horizon,
-            outcomes: vec![Ok(StepReport::default()); plans],
-            rewards: vec![0.0; plans * sizes.horizon],
+            model: OnnxModel::new(bundle, shape)?,
+            solver: AnySolver::new(settings.solver, shape, solver_settings)?,
+            crew: Threads::new(threads(planner.threads)).map_err(SetupError::Threads)?,
+            failed: None,
         })
     }
 
     /// Plans that are iterated.
     pub(super) fn plans(&self) -> usize {
-        self.plans
+        match &self.solver {
+            AnySolver::Reduced(solver) => solver.shape().plans,
+            AnySolver::BlockTridiagonal(solver) => solver.shape().plans,
+        }
     }
 
     /// Forgets the evaluated plans: call it before the first [`Engine::step`] on other ones.
@@ -74,17 +79,11 @@ impl Engine {
 
     /// One iteration of all plans from the state `anchor`. A plan that fails is left as it was.
     pub(super) fn step(&mut self, anchor: &[f32], batch: &mut Batch) {
-        for plan in 0..self.plans {
-            if self.plans > 1 {
-                self.solver.reset();
-            }
-            let stepped = self
-                .solver
-                .step(&mut self.model, anchor, batch.plan_mut(plan));
-            self.outcomes[plan] = stepped.map_err(|error| stop_cause(&error));
-            self.rewards[plan * self.horizon..][..self.horizon]
-                .copy_from_slice(self.solver.rewards());
-        }
+        let stepped = (self.solver).step(&mut self.model, &mut self.crew, anchor, batch);
+        self.failed = stepped.err().map(|error| match error {
+            StepError::Plan(fault) => stop_cause(fault),
+            StepError::Model(_) | StepError::Layout(_) => StopCause::ModelFailed,
+        });
     }
 
     /// What the last iteration did to a plan.
@@ -92,26 +91,25 @@ impl Engine {
     /// # Errors
     /// Why it failed.
     pub(super) fn outcome(&self, plan: usize) -> Result<StepReport, StopCause> {
-        self.outcomes[plan]
+        match self.failed {
+            Some(cause) => Err(cause),
+            None => self.solver.outcome(plan).map_err(stop_cause),
+        }
     }
 
     /// Outputs of the reward head at a plan, `[H]`.
     pub(super) fn rewards(&self, plan: usize) -> &[f32] {
-        &self.rewards[plan * self.horizon..][..self.horizon]
+        match &self.solver {
+            AnySolver::Reduced(solver) => solver.rewards(plan),
+            AnySolver::BlockTridiagonal(solver) => solver.rewards(plan),
+        }
     }
 }
 
-fn stop_cause<E>(error: &StepError<E>) -> StopCause {
-    match error {
-        StepError::Model(_) | StepError::Layout(_) => StopCause::ModelFailed,
-        StepError::NotPositiveDefinite { .. } => StopCause::FactorisationFailed,
-        StepError::NonFinite(
-            Quantity::Plan
-            | Quantity::Multipliers
-            | Quantity::Means
-            | Quantity::Rewards
-            | Quantity::Step,
-        ) => StopCause::NonFinite,
+fn stop_cause(fault: PlanFault) -> StopCause {
+    match fault {
+        PlanFault::NotPositiveDefinite { .. } => StopCause::FactorisationFailed,
+        PlanFault::NonFinite(_) => StopCause::NonFinite,
     }
 }
 
@@ -122,23 +120,23 @@ enum AnySolver {
 }
 
 impl AnySolver {
-    fn new(kind: SolverKind, dims: Dims, settings: Settings) -> Result<Self, SetupError> {
+    fn new(kind: SolverKind, shape: Shape, settings: Settings) -> Result<Self, SetupError> {
         Ok(match kind {
             SolverKind::Reduced => {
-                let arena = vec![0.0; Solver::<f32, Reduced, Vec<f32>>::len(&dims)];
-                Self::Reduced(Solver::new_in(dims, settings, arena)?)
+                let arena = vec![0.0; Solver::<f32, Reduced, Vec<f32>>::len(&shape)];
+                Self::Reduced(Solver::new_in(shape, settings, arena)?)
             }
             SolverKind::BlockTridiagonal => {
-                let arena = vec![0.0; Solver::<f32, BlockTridiagonal, Vec<f32>>::len(&dims)];
-                Self::BlockTridiagonal(Solver::new_in(dims, settings, arena)?)
+                let arena = vec![0.0; Solver::<f32, BlockTridiagonal, Vec<f32>>::len(&shape)];
+                Self::BlockTridiagonal(Solver::new_in(shape, settings, arena)?)
             }
         })
     }
 
-    fn rewards(&self) -> &[f32] {
+    fn outcome(&self, plan: usize) -> Result<StepReport, PlanFault> {
         match self {
-            Self::Reduced(solver) => solver.rewards(),
-            Self::BlockTridiagonal(solver) => solver.rewards(),
+            Self::Reduced(solver) => solver.outcome(plan),
+            Self::BlockTridiagonal(solver) => solver.outcome(plan),
         }
     }
 
@@ -152,21 +150,19 @@ impl AnySolver {
     fn step(
         &mut self,
         model: &mut OnnxModel,
+        crew: &mut impl Crew,
         anchor: &[f32],
-        iterate: IterateMut<'_>,
-    ) -> Result<StepReport, StepError<RunError>> {
-        let mut plan = SolverPlan {
-            anchor,
-            states: iterate.states,
-            actions: iterate.actions,
-        };
-        let mut multipliers = Multipliers {
-            dynamics: iterate.dynamics,
-            actions: iterate.action_limits,
+        batch: &mut Batch,
+    ) -> Result<(), StepError<RunError>> {
+        let (mut plan, mut multipliers) = match self {
+            Self::Reduced(solver) => batch.first(solver.shape().plans, anchor),
+            Self::BlockTridiagonal(solver) => batch.first(solver.shape().plans, anchor),
         };
         match self {
-            Self::Reduced(solver) => solver.step(model, &mut plan, &mut multipliers),
-            Self::BlockTridiagonal(solver) => solver.step(model, &mut plan, &mut multipliers),
+            Self::Reduced(solver) => solver.step_all(model, crew, &mut plan, &mut multipliers),
+            Self::BlockTridiagonal(solver) => {
+                solver.step_all(model, crew, &mut plan, &mut multipliers)
+            }
         }
     }
 }

@@ -49,7 +49,7 @@ impl LatcoPlanner {
     pub fn new(config: &Config, bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
         let settings = config.planner.latco.clone();
         let starts = settings.starts as usize;
-        let lane = |plans| Lane::new(bundle, sizes, &settings, plans);
+        let lane = |plans| Lane::new(bundle, sizes, &config.planner, plans);
         Ok(Self {
             alone: lane(1)?,
             together: (starts > 1).then(|| lane(starts)).transpose()?,

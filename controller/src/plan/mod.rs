@@ -13,6 +13,7 @@ mod refine;
 mod report;
 mod rollout;
 mod starts;
+mod threads;
 mod warm_start;
 
 use std::time::Duration;
@@ -29,10 +30,12 @@ pub use batch::Iterate;
 pub use cem::CemPlanner;
 pub use dump::{Dump, DumpError, DumpHeader, Solved, write_dump};
 pub use latco::LatcoPlanner;
+pub use model::OnnxModel;
 pub use noise::NoiseState;
 pub use problem::{Decisions, Problem};
 pub use report::{PlanReport, StopCause};
 pub use starts::StartKind;
+pub use threads::{Threads, threads};
 
 /// A time-stamped plan in preallocated memory, as the executor follows it.
 ///

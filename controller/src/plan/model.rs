@@ -42,8 +42,7 @@ impl OnnxModel {
                     mean_kernel: &weights.mean_kernel,
                 };
                 let arena = vec![0.0; len];
-                let kernels =
-                    GruJacobian::new_in(sizes, &weights, plans, horizon, parts, arena)?;
+                let kernels = GruJacobian::new_in(sizes, &weights, plans, horizon, parts, arena)?;
                 Some(kernels)
             }
             _ => None,
@@ -136,7 +135,9 @@ impl Model<f32> for OnnxModel {
         }
         predictions.means.copy_from_slice(self.dynamics.mean());
         predictions.rewards.copy_from_slice(self.reward.reward());
-        predictions.gradients.copy_from_slice(self.reward.gradient());
+        predictions
+            .gradients
+            .copy_from_slice(self.reward.gradient());
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use super::engine::Engine;
 use super::rollout::{ActionRollout, clip, expected_reward};
 use super::starts::StartKind;
 use super::{PlanRequest, PlanSizes, Solution, StopCause};
-use crate::config::LatcoSection;
+use crate::config::{LatcoSection, PlannerSection};
 use crate::controller::SetupError;
 use crate::time::{Clock, Time};
 use crate::trace::{IterationTrace, PlanTrace};
@@ -130,12 +130,13 @@ impl Lane {
     pub(super) fn new(
         bundle: &Bundle,
         sizes: &PlanSizes,
-        settings: &LatcoSection,
+        planner: &PlannerSection,
         plans: usize,
     ) -> Result<Self, SetupError> {
         let manifest = bundle.manifest();
+        let settings = &planner.latco;
         Ok(Self {
-            engine: Engine::new(bundle, sizes, settings, plans)?,
+            engine: Engine::new(bundle, sizes, planner, plans)?,
             rollout: ActionRollout::new(bundle, sizes, plans)?,
             timer: IterationTimer::default(),
             settings: settings.clone(),

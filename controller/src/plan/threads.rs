@@ -21,6 +21,16 @@ const AWAKE: Duration = Duration::from_millis(1);
 /// Looks between two readings of the clock.
 const LOOKS: u32 = 256;
 
+/// The number of planning threads for a setting: 0 means two, or one on a machine with one core.
+#[must_use]
+pub fn threads(setting: u32) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    match setting {
+        0 => cores.min(2),
+        count => count as usize,
+    }
+}
+
 /// Threads that do the parts of the solver's stages; the calling thread is one of them.
 #[derive(Debug)]
 pub struct Threads {
@@ -201,7 +211,10 @@ impl Crew for Threads {
 
     fn each<T: Send, F: Fn(usize, &mut T) + Sync>(&mut self, parts: &mut [T], work: F) {
         if self.helpers.is_empty() || parts.len() <= 1 {
-            parts.iter_mut().enumerate().for_each(|(i, part)| work(i, part));
+            parts
+                .iter_mut()
+                .enumerate()
+                .for_each(|(i, part)| work(i, part));
             return;
         }
 

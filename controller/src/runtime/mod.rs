@@ -69,6 +69,7 @@ struct Shared {
     /// Counts new episodes.
     episodes: AtomicU64,
     late_ticks: AtomicU64,
+    keep_alive_runs: AtomicU64,
 }
 
 /// The running threads.
@@ -111,6 +112,7 @@ impl Runtime {
             estop: AtomicBool::new(false),
             episodes: AtomicU64::new(0),
             late_ticks: AtomicU64::new(0),
+            keep_alive_runs: AtomicU64::new(0),
         });
         let (plan_writer, plan_reader) = latest::channel(|| controller.empty_plan());
         let sent = Arc::new(ArrayQueue::<(Time, JointVec)>::new(4096));
@@ -195,6 +197,12 @@ impl Runtime {
     #[must_use]
     pub fn late_ticks(&self) -> u64 {
         self.shared.late_ticks.load(Ordering::Relaxed)
+    }
+
+    /// Inferences that the planner thread made only to keep a GPU awake.
+    #[must_use]
+    pub fn keep_alive_runs(&self) -> u64 {
+        self.shared.keep_alive_runs.load(Ordering::Relaxed)
     }
 
     /// Brakes the robot to rest, ends both threads and says what they counted.

@@ -1,9 +1,10 @@
-//! The planner thread: waits for an image, steps the controller, hands the plan over.
+//! The planner thread: waits for an image, steps the controller, hands the plan over. While it waits, it may keep a GPU
+//! awake.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crossbeam::channel;
+use crossbeam::channel::{self, RecvTimeoutError};
 use crossbeam::queue::ArrayQueue;
 
 use super::Shared;
@@ -11,6 +12,7 @@ use super::dump_thread::DumpPort;
 use super::ports::{ImageBuffer, JointSample, PlanRecord, TickRecord};
 use crate::controller::Controller;
 use crate::inputs::{InputCounts, Inputs, JointVec};
+use crate::keep_alive::KeepAlive;
 use crate::latest;
 use crate::plan::Plan;
 use crate::time::{Clock, Time};
@@ -32,7 +34,8 @@ pub(super) struct PlannerThread {
 impl PlannerThread {
     pub(super) fn run(mut self) -> InputCounts {
         let mut episode = 0;
-        while self.woken.recv().is_ok() && !self.shared.stopping.load(Ordering::SeqCst) {
+        let mut keep_alive = self.controller.take_keep_alive();
+        while self.wait(&mut keep_alive) && !self.shared.stopping.load(Ordering::SeqCst) {
             let newest = self.shared.episodes.load(Ordering::SeqCst);
             if newest != episode {
                 episode = newest;
@@ -47,6 +50,28 @@ impl PlannerThread {
             }
         }
         *self.controller.counts()
+    }
+
+    /// Waits until there is something to do; false when there never will be.
+    fn wait(&self, keep_alive: &mut Option<KeepAlive>) -> bool {
+        while let Some(idle) = keep_alive {
+            match self.woken.recv_timeout(idle.every()) {
+                Ok(()) => return true,
+                Err(RecvTimeoutError::Disconnected) => return false,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            match idle.run() {
+                Ok(()) => {
+                    self.shared.keep_alive_runs.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(error) => {
+                    // The next plan will meet the same failure and is what decides on the robot.
+                    tracing::error!(%error, "keeping the GPU awake failed and is given up");
+                    *keep_alive = None;
+                }
+            }
+        }
+        self.woken.recv().is_ok()
     }
 
     /// Also takes the plan away from the executor, so that nothing of the old episode is followed.

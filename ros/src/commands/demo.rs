@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Failure, print_json, print_line};
+use super::{Failure, ProviderArgs, print_json, print_line};
 use crate::demo::{self, DemoError, DemoOptions};
 use crate::node::{MAX_DOMAIN, Network, Stop};
 
@@ -26,6 +26,8 @@ pub(super) struct Demo {
     /// Another bundle than the configuration's
     #[arg(long, value_name = "DIR")]
     bundle: Option<PathBuf>,
+    #[command(flatten)]
+    provider: ProviderArgs,
     /// ROS domain on the loopback interface [default: ROS_DOMAIN_ID, else one that depends on the process]
     #[arg(long, value_name = "ID")]
     domain: Option<u16>,
@@ -46,6 +48,7 @@ impl Demo {
         if let Some(bundle) = &self.bundle {
             config.bundle.path = bundle.to_string_lossy().into_owned();
         }
+        self.provider.apply(&mut config.bundle);
         let options = DemoOptions {
             network,
             episodes: self.episodes,

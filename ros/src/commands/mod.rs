@@ -10,6 +10,7 @@ mod model;
 mod plan;
 mod plan_table;
 mod play;
+mod provider;
 mod record;
 mod run;
 mod sim;
@@ -22,6 +23,8 @@ use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 
 use crate::node::{Network, Stop};
+
+pub use provider::ProviderArgs;
 
 /// Planning with a learned world model, on ROS 2.
 #[derive(Debug, Parser)]
@@ -160,7 +163,7 @@ impl Cli {
 /// Logs on standard error; `RUST_LOG` changes what is shown. The middleware's warnings are mostly about interfaces and
 /// peers that do not concern us, over a hundred at each start.
 fn start_log() {
-    let default = "warn,latco_ros=info,latco_controller=info,ros2_client=error,ort=error,\
+    let default = "warn,latco_ros=info,latco_controller=info,latco_models=info,ros2_client=error,ort=error,\
                    rustdds=error,rustdds::network=off";
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use latco_models::{Bundle, BundleError, LoadOptions, Provider, report};
+use latco_models::{BenchOptions, Bundle, BundleError, Declined, Provider, bench, report};
+use serde::Serialize;
 
-use super::{Failure, print_json, print_line};
+use super::{Failure, ProviderArgs, print_json, print_line};
 
 /// Model bundles
 #[derive(Debug, Args)]
@@ -16,17 +17,20 @@ pub(super) struct Model {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// What a bundle holds (its files are not checked)
+    /// What a bundle holds; its files are checked and ONNX Runtime is needed only with --provider
     Info(Common),
     /// Every check that is done when a controller loads the bundle
     Check(Common),
-    /// Latency of every graph, on one thread, in a hot loop
+    /// Latency of every graph at the batch sizes in use, on one thread, in a hot loop
     Bench {
         #[command(flatten)]
         common: Common,
-        /// Runs of each graph
+        /// Runs of each graph and batch size
         #[arg(long, default_value_t = 200)]
         runs: usize,
+        /// Plans iterated at once, N: also measures the batch sizes of N plans
+        #[arg(long, default_value_t = 1, value_parser = starts)]
+        starts: usize,
     },
 }
 
@@ -34,21 +38,31 @@ enum Action {
 struct Common {
     /// Folder of the bundle
     bundle: PathBuf,
-    /// Execution provider
-    #[arg(long, default_value_t = Provider::Cpu)]
-    provider: Provider,
+    #[command(flatten)]
+    provider: ProviderArgs,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
 
-impl Common {
-    fn options(&self) -> LoadOptions {
-        LoadOptions {
-            provider: self.provider,
-            ..LoadOptions::default()
-        }
+fn starts(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=1024) => Ok(number),
+        _ => Err(format!("expected 1 to 1024, found {text:?}")),
     }
+}
+
+/// What `info` prints.
+#[derive(Serialize)]
+struct Info {
+    #[serde(flatten)]
+    info: report::Info,
+    /// The provider that is used for the list asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<Provider>,
+    /// Those before it in the list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    declined: Vec<Declined>,
 }
 
 impl Model {
@@ -56,16 +70,33 @@ impl Model {
         match self.action {
             Action::Info(common) => info(&common),
             Action::Check(common) => check(&common),
-            Action::Bench { common, runs } => bench(&common, runs),
+            Action::Bench {
+                common,
+                runs,
+                starts,
+            } => measure(&common, runs, starts),
         }
     }
 }
 
 fn info(common: &Common) -> Result<(), Failure> {
-    let info = report::info(&common.bundle).map_err(Failure::usage)?;
+    let mut info = Info {
+        info: report::info(&common.bundle).map_err(Failure::usage)?,
+        provider: None,
+        declined: Vec::new(),
+    };
+    if common.provider.providers.is_some() {
+        let bundle = load(common)?;
+        info.provider = Some(bundle.provider());
+        info.declined = bundle.declined().to_vec();
+    }
     if common.json {
         return print_json(&info);
     }
+    if let Some(provider) = info.provider {
+        print_line(&format!("# provider {provider}"))?;
+    }
+    let info = info.info;
     let text = toml::to_string_pretty(&info.manifest).map_err(Failure::failed)?;
     print_line(&format!(
         "# bundle {}, {} bytes, states of {}\n{text}",
@@ -76,14 +107,14 @@ fn info(common: &Common) -> Result<(), Failure> {
 }
 
 fn check(common: &Common) -> Result<(), Failure> {
-    let check = report::check(&common.bundle, &common.options()).map_err(Failure::usage)?;
+    let check =
+        report::check(&common.bundle, &common.provider.load_options()).map_err(Failure::usage)?;
     if common.json {
         print_json(&check)?;
-    } else if check.passed {
+    } else if let Some(provider) = check.provider {
         print_line(&format!(
-            "{}: every check passed on {} with ONNX Runtime {}",
+            "{}: every check passed on {provider} with ONNX Runtime {}",
             check.bundle.display(),
-            check.provider,
             check.onnxruntime
         ))?;
     }
@@ -96,22 +127,41 @@ fn check(common: &Common) -> Result<(), Failure> {
     }))
 }
 
-fn bench(common: &Common, runs: usize) -> Result<(), Failure> {
-    let bundle = Bundle::load(&common.bundle, &common.options()).map_err(Failure::usage)?;
-    let bench = report::bench(&bundle, runs).map_err(Failure::failed)?;
+fn load(common: &Common) -> Result<Bundle, Failure> {
+    Bundle::load(&common.bundle, &common.provider.load_options()).map_err(Failure::usage)
+}
+
+fn measure(common: &Common, runs: usize, starts: usize) -> Result<(), Failure> {
+    let bundle = load(common)?;
+    let options = BenchOptions {
+        runs,
+        starts,
+        allocations: None,
+    };
+    let figures = bench(&bundle, &options).map_err(Failure::failed)?;
     if common.json {
-        return print_json(&bench);
+        return print_json(&figures);
     }
     print_line(&format!(
-        "{:12} {:>6} {:>12} {:>12}",
-        "graph", "batch", "median us", "p99 us"
+        "provider {}, loaded and checked in {:.0} ms, sessions made in {:.0} ms ({:.0} ms of it first runs)",
+        figures.provider, figures.load_ms, figures.sessions_ms, figures.warm_up_ms
     ))?;
-    for (graph, latency) in &bench.graphs {
+    print_line(&format!(
+        "{:12} {:>6} {:>12} {:>12} {:>10} {:>12}",
+        "graph", "batch", "median us", "p99 us", "load ms", "warm-up ms"
+    ))?;
+    for (graph, latencies) in &figures.graphs {
         let name = graph.to_string();
-        print_line(&format!(
-            "{name:12} {:6} {:12.1} {:12.1}",
-            latency.batch, latency.median_us, latency.p99_us
-        ))?;
+        for latency in latencies {
+            print_line(&format!(
+                "{name:12} {:6} {:12.1} {:12.1} {:10.1} {:12.1}",
+                latency.batch,
+                latency.median_us,
+                latency.p99_us,
+                latency.load_ms,
+                latency.warm_up_ms
+            ))?;
+        }
     }
     Ok(())
 }

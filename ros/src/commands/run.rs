@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use latco_models::{Bundle, LoadOptions, Provider};
+use latco_models::Bundle;
 
-use super::{Failure, NetworkArgs, print_json, print_line};
+use super::{Failure, NetworkArgs, ProviderArgs, print_json, print_line};
 use crate::node::controller::{self, ControllerFault, ControllerOptions};
 use crate::node::{Network, NodeError, Stop};
 
@@ -18,9 +18,8 @@ pub(super) struct Run {
     /// Another bundle than the configuration's
     #[arg(long, value_name = "DIR")]
     bundle: Option<PathBuf>,
-    /// Execution provider of the model
-    #[arg(long, default_value_t = Provider::Cpu)]
-    provider: Provider,
+    #[command(flatten)]
+    provider: ProviderArgs,
     /// Keep what was decided in this file
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
@@ -51,11 +50,9 @@ impl Run {
             self.network.localhost || config.node.loopback_only,
         )
         .map_err(Failure::usage)?;
-        let load = LoadOptions {
-            provider: self.provider,
-            ..LoadOptions::default()
-        };
-        let bundle = Bundle::load(&config.bundle.path, &load).map_err(Failure::usage)?;
+        self.provider.apply(&mut config.bundle);
+        let bundle = Bundle::load(&config.bundle.path, &config.bundle.load_options())
+            .map_err(Failure::usage)?;
         let options = ControllerOptions {
             network,
             config,
@@ -76,12 +73,13 @@ impl Run {
         }
         let ms = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.1}"));
         print_line(&format!(
-            "{} images ({} refused), {} plans by {} (median {} ms, p99 {} ms), {} deadline misses, {} commands sent, \
+            "{} images ({} refused), {} plans by {} on {} (median {} ms, p99 {} ms), {} deadline misses, {} commands sent, \
              image to command median {} ms, p99 {} ms",
             summary.images,
             summary.images_refused,
             summary.plans,
             summary.planner,
+            summary.provider,
             ms(summary.plan_ms_p50),
             ms(summary.plan_ms_p99),
             summary.deadline_misses,

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use latco_controller::Config;
-use latco_models::{Bundle, BundleError, LoadOptions};
+use latco_models::{Bundle, BundleError};
 use thiserror::Error;
 
 use crate::node::recorder::{RecordError, Recorder, standard_topics};
@@ -57,7 +57,7 @@ pub struct DemoOptions {
     pub out: PathBuf,
     /// File of the configuration.
     pub config_file: PathBuf,
-    /// Its content; the bundle may be another one than the file's.
+    /// Its content; the bundle and its providers may be others than the file's.
     pub config: Config,
 }
 
@@ -125,7 +125,8 @@ struct Seen {
 /// [`DemoError`]; no process is left behind.
 pub fn run(options: &DemoOptions, stop: &Stop) -> Result<Report, DemoError> {
     // A missing library or a bad bundle is said at once, and not by a child that dies.
-    let bundle = Bundle::load(&options.config.bundle.path, &LoadOptions::default())?;
+    let section = &options.config.bundle;
+    let bundle = Bundle::load(&section.path, &section.load_options())?;
     prepare(&options.out)?;
     tracing::info!(domain = options.network.domain, out = %options.out.display(), "two processes on the loopback interface");
 
@@ -219,7 +220,12 @@ fn start(options: &DemoOptions, image_size: usize) -> Result<(Child, Child), Dem
         "--config".into(),
         text(&options.config_file),
     ];
-    controller.extend(["--bundle".into(), options.config.bundle.path.clone()]);
+    let bundle = &options.config.bundle;
+    controller.extend(["--bundle".into(), bundle.path.clone()]);
+    controller.extend(["--provider".into(), bundle.providers.to_string()]);
+    if let Some(folder) = &bundle.engine_cache {
+        controller.extend(["--engine-cache".into(), folder.clone()]);
+    }
     controller.extend(["--trace".into(), text(&out.join(TRACE))]);
     controller.extend(common);
     let controller = Child::start("controller", &controller, &out.join(CONTROLLER_LOG))?;

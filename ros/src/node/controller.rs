@@ -22,7 +22,7 @@ use latco_bag::messages::{
 use latco_controller::config::OutputKind;
 use latco_controller::runtime::{Ports, Runtime, TickRecord};
 use latco_controller::time::MonotonicClock;
-use latco_controller::{Config, Controller};
+use latco_controller::{Config, Controller, Rehearsal};
 use latco_models::Bundle;
 
 use super::imagined::Imagined;
@@ -92,6 +92,14 @@ pub fn run(
     stop: &Stop,
 ) -> anyhow::Result<RunSummary> {
     let config = &options.config;
+    if let Some(rehearsal) = Rehearsal::of_stand_in(config, bundle)? {
+        tracing::warn!(
+            provider = %rehearsal.provider,
+            plan_ms = rehearsal.median_ms,
+            allowed_ms = rehearsal.allowed_ms,
+            "stands in for the preferred providers, fast enough"
+        );
+    }
     let controller = Controller::new(config, bundle)?;
     let mut node = NodeBuilder::open(options.network, &config.node.namespace, &config.node.name)?;
     let name = node.node().fully_qualified_name();
@@ -143,6 +151,7 @@ pub fn run(
         domain = options.network.domain,
         localhost = options.network.localhost,
         bundle = %config.bundle.path,
+        provider = %bundle.provider(),
         %planner,
         "waiting for images"
     );
@@ -163,6 +172,8 @@ pub fn run(
         counters,
         summary: RunSummary {
             planner,
+            provider: bundle.provider().to_string(),
+            providers_declined: bundle.declined().to_vec(),
             ..RunSummary::default()
         },
         trace,
@@ -434,6 +445,7 @@ impl Reporter {
         self.summary.limited = self.doing.limited();
         if let Some(runtime) = &self.runtime {
             self.summary.late_ticks = runtime.late_ticks();
+            self.summary.keep_alive_runs = runtime.keep_alive_runs();
         }
         self.heartbeat.send(status(&State {
             name: &self.name,
@@ -455,6 +467,7 @@ impl Reporter {
         // While the runtime brakes, its commands still leave through the publisher thread.
         let began = Instant::now();
         if let Some(runtime) = self.runtime.take() {
+            self.summary.keep_alive_runs = runtime.keep_alive_runs();
             self.summary.late_ticks = runtime.stop().late_ticks;
         }
         self.look();

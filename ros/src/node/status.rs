@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 
 use latco_bag::messages::{DiagnosticStatus, KeyValue};
 use latco_controller::execute::StopReason;
+use latco_models::Declined;
 use serde::Serialize;
 
 use super::intake::Counters;
@@ -15,6 +16,10 @@ use super::sink::Doing;
 pub struct RunSummary {
     /// Name of the planner.
     pub planner: String,
+    /// Execution provider of the model.
+    pub provider: String,
+    /// Providers that were preferred to it and cannot be used, with the reasons.
+    pub providers_declined: Vec<Declined>,
     /// Images taken.
     pub images: u64,
     /// Images refused: wrong size, step, encoding, or not decodable.
@@ -55,6 +60,8 @@ pub struct RunSummary {
     pub limited: u64,
     /// Ticks of the executor that began more than a period late.
     pub late_ticks: u64,
+    /// Inferences made only to keep a GPU awake.
+    pub keep_alive_runs: u64,
 }
 
 /// What the node is about to say of itself.
@@ -91,6 +98,7 @@ pub(super) fn status(state: &State<'_>) -> DiagnosticStatus {
         (None, Some(reason)) => (level(reason), format!("stopped: {}", reason.name())),
     };
     let mut values = vec![
+        ("provider", summary.provider.clone()),
         ("moving", state.doing.is_moving().to_string()),
         ("images", Counters::get(&state.counters.images).to_string()),
         (
@@ -113,7 +121,15 @@ pub(super) fn status(state: &State<'_>) -> DiagnosticStatus {
         ("limited", summary.limited.to_string()),
         ("late_ticks", summary.late_ticks.to_string()),
         ("resets", summary.resets.to_string()),
+        ("keep_alive_runs", summary.keep_alive_runs.to_string()),
     ];
+    if !summary.providers_declined.is_empty() {
+        let names = summary
+            .providers_declined
+            .iter()
+            .map(|d| d.provider.to_string());
+        values.push(("providers_declined", names.collect::<Vec<_>>().join(",")));
+    }
     for (key, error) in [
         ("last_image_error", &summary.last_image_error),
         ("last_joints_error", &summary.last_joints_error),

@@ -10,7 +10,7 @@ use anyhow::Context;
 use latco_controller::Config;
 use latco_controller::config::PlannerKind;
 use latco_evaluate::{EvaluateError, Evaluation, Options, evaluate};
-use latco_models::Bundle;
+use latco_models::{Bundle, Provider, Providers};
 
 use super::progress::Progress;
 use super::{BadInput, print_json};
@@ -30,6 +30,9 @@ pub(crate) struct Args {
     /// Robot configuration with the planner's parameters; by default the built-in ones.
     #[arg(long)]
     config: Option<PathBuf>,
+    /// Execution provider: cpu, cuda or tensorrt, or several in order of preference; by default the configuration's.
+    #[arg(long, value_name = "LIST")]
+    provider: Option<Providers>,
     /// Episodes to run.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     episodes: u32,
@@ -53,7 +56,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         _ => {}
     }
     config.planner.seed = args.seed;
-    let bundle = Bundle::load(&args.bundle, &Default::default())
+    if let Some(providers) = args.provider {
+        config.bundle.providers = providers;
+    }
+    let bundle = Bundle::load(&args.bundle, &config.bundle.load_options())
         .map_err(|e| BadInput::new(e.to_string()))?;
     let options = Options {
         task: args.task,
@@ -90,18 +96,21 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         );
     }
     if args.json {
-        print_json(&serde_json::to_value(&evaluation)?);
+        let mut value = serde_json::to_value(&evaluation)?;
+        value["provider"] = bundle.provider().to_string().into();
+        print_json(&value);
     } else {
-        print_table(&evaluation);
+        print_table(&evaluation, bundle.provider());
     }
     Ok(ExitCode::SUCCESS)
 }
 
 #[allow(clippy::print_stdout)]
-fn print_table(evaluation: &Evaluation) {
+fn print_table(evaluation: &Evaluation, provider: Provider) {
     let e = evaluation;
     println!("task                 {}", e.task);
     println!("planner              {}", e.planner);
+    println!("provider             {provider}");
     println!("episodes             {}", e.episodes);
     println!(
         "success              {:.3}  (95 %: {:.3} to {:.3})",

@@ -1,7 +1,10 @@
 //! Runs the solver from the file's first plan and measures how far it is from the record.
 
 use anyhow::{Context as _, Result};
-use latco_solver::{BlockTridiagonal, Dims, Model as _, Multipliers, Plan, Rssm, Settings, Solver};
+use latco_solver::{
+    Alone, BlockTridiagonal, Dims, Model as _, Multipliers, Plan, Predictions, Rssm, Settings,
+    Shape, Solver, Trajectories,
+};
 use serde_json::{Value, json};
 
 use crate::file::Golden;
@@ -165,15 +168,26 @@ impl Run<'_> {
             actions: &mut iterate.action_multipliers,
         };
         self.solver
-            .step(&mut self.model, &mut plan, &mut multipliers)
+            .step(&mut self.model, &mut Alone, &mut plan, &mut multipliers)
             .with_context(|| format!("iteration {iteration}"))?;
 
+        // the reward of the first state: it is "z_1" of a plan that begins there
+        let n = dims.state();
         let mut rewards = vec![0.0];
-        let mut gradient = vec![0.0; dims.state()];
-        let first = &iterate.states[..dims.state()];
-        self.first_model
-            .reward(first, &mut rewards, &mut gradient)?;
-        rewards.extend_from_slice(self.solver.rewards());
+        let (mut means, mut gradients) = (vec![0.0; n], vec![0.0; n]);
+        self.first_model.evaluate(
+            &mut Alone,
+            &Trajectories {
+                states: &iterate.states[..n].repeat(2),
+                actions: &iterate.actions[..dims.action],
+            },
+            &mut Predictions {
+                means: &mut means,
+                rewards: &mut rewards,
+                gradients: &mut gradients,
+            },
+        )?;
+        rewards.extend_from_slice(self.solver.rewards(0));
 
         let record = |name| self.golden.iteration(name, iteration);
         Ok(Errors {
@@ -182,11 +196,11 @@ impl Run<'_> {
             dynamics_multipliers: relative(&iterate.dynamics_multipliers, record("lam")),
             action_multipliers: relative(&iterate.action_multipliers, record("nu")),
             dynamics_violations: largest_difference(
-                &roots(self.solver.dynamics_violations()),
+                &roots(self.solver.dynamics_violations(0)),
                 &roots(record("dyn_viol")),
             ) / nonzero(largest(record("plans"))),
             action_violations: largest_difference(
-                self.solver.action_violations(),
+                self.solver.action_violations(0),
                 record("act_viol"),
             ) / largest(record("act_viol")).max(1.0),
         })
@@ -212,14 +226,16 @@ pub(crate) fn compare(golden: &Golden, tolerances: &[f64; 6]) -> Result<Comparis
         damping: golden.damping,
         ..Settings::default()
     };
-    let mut arena = vec![0.0; Rssm::<f64>::len(&meta.gru(), meta.units, meta.horizon)];
-    let mut first_arena = vec![0.0; Rssm::<f64>::len(&meta.gru(), meta.units, 1)];
-    let solver_arena = vec![0.0; Solver::<f64, BlockTridiagonal, Vec<f64>>::len(&dims)];
+    let shape = Shape::of(dims);
+    let first = Shape::of(Dims { horizon: 1, ..dims });
+    let mut arena = vec![0.0; Rssm::<f64>::len(&meta.gru(), meta.units, &shape)];
+    let mut first_arena = vec![0.0; Rssm::<f64>::len(&meta.gru(), meta.units, &first)];
+    let solver_arena = vec![0.0; Solver::<f64, BlockTridiagonal, Vec<f64>>::len(&shape)];
     let mut run = Run {
         golden,
-        model: Rssm::new_in(meta.gru(), golden.weights(), meta.horizon, &mut arena)?,
-        first_model: Rssm::new_in(meta.gru(), golden.weights(), 1, &mut first_arena)?,
-        solver: Solver::new_in(dims, settings, solver_arena)?,
+        model: Rssm::new_in(meta.gru(), golden.weights(), &shape, &mut arena)?,
+        first_model: Rssm::new_in(meta.gru(), golden.weights(), &first, &mut first_arena)?,
+        solver: Solver::new_in(shape, settings, solver_arena)?,
     };
 
     let plan0 = golden.array("plan0");

@@ -1,0 +1,121 @@
+//! Plans before the first image, to find out whether a provider that was not the first choice is fast enough.
+
+use std::time::{Duration, Instant};
+
+use latco_models::{Bundle, Declined, Provider};
+
+use crate::config::Config;
+use crate::controller::{Controller, SetupError};
+use crate::inputs::{ImageInput, Inputs, JointInput};
+use crate::time::{FrozenClock, Time};
+
+/// Warm plans that are timed.
+const PLANS: usize = 5;
+
+/// Times of a controller that plans in full, without its time budget.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rehearsal {
+    /// The provider.
+    pub provider: Provider,
+    /// From image to plan, median of the warm plans, ms.
+    pub median_ms: f64,
+    /// The longest of them, ms.
+    pub worst_ms: f64,
+    /// What the configuration allows: the planner's budget, or the time between two plans if that is shorter, ms.
+    pub allowed_ms: f64,
+}
+
+/// The CPU provider would stand in for others and takes too long for the configured rate.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error(
+    "the {} provider is too slow to stand in: image to plan takes {:.1} ms (median of {PLANS}, worst {:.1} ms), the \
+     configuration allows {:.1} ms; make one of the others work, plan less often or with fewer iterations, or name {} \
+     alone to use it all the same; the others:{}",
+    .rehearsal.provider, .rehearsal.median_ms, .rehearsal.worst_ms, .rehearsal.allowed_ms, .rehearsal.provider,
+    list(.declined)
+)]
+pub struct TooSlow {
+    /// What was measured.
+    pub rehearsal: Rehearsal,
+    /// The providers that were preferred.
+    pub declined: Vec<Declined>,
+}
+
+fn list(declined: &[Declined]) -> String {
+    declined.iter().fold(String::new(), |text, one| {
+        format!("{text}\n  - {}", one.reason)
+    })
+}
+
+impl Rehearsal {
+    /// Makes a controller, lets it plan on images without content, and drops it.
+    ///
+    /// # Errors
+    /// [`SetupError`]: the controller cannot be made, or cannot plan at all.
+    pub fn run(config: &Config, bundle: &Bundle) -> Result<Self, SetupError> {
+        let mut controller = Controller::new(config, bundle)?;
+        let (width, height) = controller.image_size();
+        let pixels = vec![0; width * height * 3];
+        let zeros = vec![0.0; controller.robot().names().len()];
+        let period = controller.period();
+        let every = config.control.replan_every_periods.max(1);
+        let mut plan_ms = Vec::with_capacity(PLANS);
+        let mut stamp = Time(0);
+        // The first plan is cold.
+        for tick in 0..=PLANS * every as usize {
+            stamp = stamp + period;
+            let inputs = Inputs {
+                image: Some(ImageInput {
+                    stamp,
+                    width,
+                    height,
+                    pixels: &pixels,
+                }),
+                joints: Some(JointInput {
+                    stamp,
+                    positions: &zeros,
+                    velocities: &zeros,
+                }),
+            };
+            let began = Instant::now();
+            let done = controller.step(&inputs, stamp, &FrozenClock(stamp));
+            let ms = began.elapsed().as_secs_f64() * 1e3;
+            if let Some(Err(error)) = done.image {
+                return Err(SetupError::Rehearsal(error));
+            }
+            if done.plan.is_some() && tick > 0 {
+                plan_ms.push(ms);
+            }
+        }
+        plan_ms.sort_by(f64::total_cmp);
+        let between = period * every;
+        let allowed = config.planner.budget_ms.map_or(between, |ms| {
+            between.min(Duration::from_secs_f64(ms * 1e-3))
+        });
+        Ok(Self {
+            provider: bundle.provider(),
+            median_ms: plan_ms.get(plan_ms.len() / 2).copied().unwrap_or(0.0),
+            worst_ms: plan_ms.last().copied().unwrap_or(0.0),
+            allowed_ms: allowed.as_secs_f64() * 1e3,
+        })
+    }
+
+    /// For a bundle whose provider is the CPU only because preferred ones are not available: whether it is fast enough
+    /// for the configured rate. `None` for all others, which are what the user asked for.
+    ///
+    /// # Errors
+    /// [`SetupError::TooSlow`] with the figures; otherwise as [`Rehearsal::run`].
+    pub fn of_stand_in(config: &Config, bundle: &Bundle) -> Result<Option<Self>, SetupError> {
+        if bundle.provider().is_gpu() || bundle.declined().is_empty() {
+            return Ok(None);
+        }
+        let rehearsal = Self::run(config, bundle)?;
+        if rehearsal.median_ms <= rehearsal.allowed_ms {
+            return Ok(Some(rehearsal));
+        }
+        Err(SetupError::TooSlow(TooSlow {
+            rehearsal,
+            declined: bundle.declined().to_vec(),
+        }))
+    }
+}

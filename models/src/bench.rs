@@ -1,0 +1,163 @@
+//! Latency of the graphs of a bundle, as `latco model bench` prints it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::bundle::Bundle;
+use crate::error::{BundleError, RunError};
+use crate::graph::Graph;
+use crate::provider::{Declined, Provider};
+use crate::runtime;
+use crate::session::Bound;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct BenchOptions {
+    /// Runs of each graph and batch size.
+    pub runs: usize,
+    /// Plans iterated at once, N.
+    pub starts: usize,
+    /// Counts the Rust allocations of this thread, if the program can.
+    pub allocations: Option<fn() -> u64>,
+}
+
+impl Default for BenchOptions {
+    fn default() -> Self {
+        Self {
+            runs: 200,
+            starts: 1,
+            allocations: None,
+        }
+    }
+}
+
+/// Latency of every graph.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Bench {
+    /// Folder.
+    pub bundle: PathBuf,
+    /// Execution provider.
+    pub provider: Provider,
+    /// Providers that were preferred to it and cannot be used.
+    pub declined: Vec<Declined>,
+    /// Version of ONNX Runtime.
+    pub onnxruntime: String,
+    /// File of ONNX Runtime.
+    pub library: Option<PathBuf>,
+    /// Runs per graph and batch size.
+    pub runs: usize,
+    /// Time of loading the bundle with all its checks, ms.
+    pub load_ms: f64,
+    /// Time of making all sessions below, ms.
+    pub sessions_ms: f64,
+    /// The part of `sessions_ms` that the runs before the first use took, ms.
+    pub warm_up_ms: f64,
+    /// Latency by graph, one entry for each batch size.
+    pub graphs: BTreeMap<Graph, Vec<Latency>>,
+}
+
+/// Latency of one graph in a hot loop on one thread, copies from and to the caller's memory included.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Latency {
+    /// Batch size.
+    pub batch: usize,
+    /// Median, microseconds.
+    pub median_us: f64,
+    /// 99th percentile, microseconds.
+    pub p99_us: f64,
+    /// Time of making the session without its first runs, ms.
+    pub load_ms: f64,
+    /// Time of its first runs, ms.
+    pub warm_up_ms: f64,
+    /// Rust allocations of the runs that were timed, per run; none if the program does not count them.
+    pub allocations_per_run: Option<f64>,
+}
+
+/// A [`bench()`] failed.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum BenchError {
+    /// The bundle cannot be used.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// A graph failed.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+/// Times every graph at the batch sizes that a controller uses, after a tenth of the runs to warm up: one image, one
+/// state, the H states of a plan, and the N H states and N action sequences of N plans.
+///
+/// # Errors
+/// A graph fails.
+pub fn bench(bundle: &Bundle, options: &BenchOptions) -> Result<Bench, BenchError> {
+    let runs = options.runs.max(1);
+    let horizon = bundle.manifest().dims.horizon;
+    let starts = options.starts.max(1);
+    let mut graphs = BTreeMap::new();
+    let (mut sessions_ms, mut warm_up_ms) = (0.0, 0.0);
+    for graph in Graph::ALL {
+        let mut batches = match graph {
+            Graph::Dynamics => vec![1, horizon, starts * horizon],
+            Graph::Reward => vec![horizon, starts * horizon],
+            Graph::Rollout => vec![1, starts],
+            Graph::Observe | Graph::Decode => vec![1],
+        };
+        batches.dedup();
+        let mut latencies = Vec::with_capacity(batches.len());
+        for batch in batches {
+            let mut bound = bundle.bound(graph, batch)?;
+            let latency = time(&mut bound, batch, runs, options.allocations)?;
+            sessions_ms += latency.load_ms + latency.warm_up_ms;
+            warm_up_ms += latency.warm_up_ms;
+            latencies.push(latency);
+        }
+        graphs.insert(graph, latencies);
+    }
+    Ok(Bench {
+        bundle: bundle.dir().to_path_buf(),
+        provider: bundle.provider(),
+        declined: bundle.declined().to_vec(),
+        onnxruntime: runtime::build_info().map_err(BundleError::from)?,
+        library: runtime::library_path().map(Into::into),
+        runs,
+        load_ms: bundle.load_time().as_secs_f64() * 1e3,
+        sessions_ms,
+        warm_up_ms,
+        graphs,
+    })
+}
+
+fn time(
+    bound: &mut Bound,
+    batch: usize,
+    runs: usize,
+    allocations: Option<fn() -> u64>,
+) -> Result<Latency, RunError> {
+    for _ in 0..runs.div_ceil(10) {
+        bound.run()?;
+    }
+    let mut times = Vec::with_capacity(runs);
+    let before = allocations.map(|count| count());
+    for _ in 0..runs {
+        let start = Instant::now();
+        bound.run()?;
+        times.push(start.elapsed().as_secs_f64() * 1e6);
+    }
+    let after = allocations.map(|count| count());
+    times.sort_by(f64::total_cmp);
+    let at = |share: f64| times[((runs - 1) as f64 * share).round() as usize];
+    let making = bound.making();
+    Ok(Latency {
+        batch,
+        median_us: at(0.5),
+        p99_us: at(0.99),
+        load_ms: making.load.as_secs_f64() * 1e3,
+        warm_up_ms: making.warm_up.as_secs_f64() * 1e3,
+        allocations_per_run: after
+            .zip(before)
+            .map(|(after, before)| (after - before) as f64 / runs as f64),
+    })
+}
