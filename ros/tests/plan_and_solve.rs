@@ -43,7 +43,7 @@ fn write_bag(folder: &Path) {
             encoding: "rgb8".into(),
             is_bigendian: 0,
             step: 3 * side,
-            data: vec![(10 * number) as u8; 3 * IMAGE * IMAGE].into(),
+            data: vec![(10 * number) as u8; 3 * IMAGE * IMAGE],
         };
         bag.write(topics::CAMERA_IMAGE, time, &image).unwrap();
     }
