@@ -140,7 +140,7 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
     ///
     /// # Errors
     /// A size is out of range, the arena is too short, or a setting is outside its range.
-    pub fn new_in(shape: Shape, settings: Settings, arena: A) -> Result<Self, SetupError> {
+    pub fn new_in(shape: Shape, settings: Settings, mut arena: A) -> Result<Self, SetupError> {
         if !shape.dims.is_valid() {
             return Err(SetupError::Dims(shape.dims));
         }
@@ -149,6 +149,8 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
         }
         settings.validate()?;
         LayoutError::at_least("solver arena", Self::len(&shape), arena.as_ref().len())?;
+        // rows are read with their padding, which nothing writes
+        arena.as_mut().fill(S::ZERO);
         Ok(Self {
             shape,
             settings,
