@@ -3,6 +3,7 @@
 mod budget;
 mod cem;
 mod latco;
+mod memory;
 mod model;
 mod noise;
 mod rollout;
@@ -16,6 +17,8 @@ use crate::trace::PlanTrace;
 
 pub use cem::CemPlanner;
 pub use latco::LatcoPlanner;
+pub use memory::{MemoryBudget, memory};
+pub use model::OnnxModel;
 
 /// A time-stamped plan in preallocated memory, as the executor follows it.
 ///

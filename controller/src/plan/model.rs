@@ -7,7 +7,7 @@ use super::PlanSizes;
 use crate::controller::SetupError;
 
 /// [`Model`] on ONNX graphs, evaluated for all steps of a plan at once.
-pub(super) struct OnnxModel {
+pub struct OnnxModel {
     dims: Dims,
     dynamics: Dynamics,
     reward: Reward,
@@ -27,7 +27,11 @@ enum Jacobian {
 }
 
 impl OnnxModel {
-    pub(super) fn new(bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
+    /// Sessions and kernels for one plan of these sizes.
+    ///
+    /// # Errors
+    /// ONNX Runtime's reason.
+    pub fn new(bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
         let model = &bundle.manifest().dims;
         let jacobian = match bundle.weights() {
             Some(weights) => {

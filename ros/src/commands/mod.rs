@@ -4,6 +4,7 @@
 //! error. Exit status: 0 done, 1 the run or check failed, 2 wrong usage, configuration, bundle or bag, 3 stopped by a
 //! fault.
 
+mod bench;
 mod config;
 mod demo;
 mod model;
@@ -42,6 +43,8 @@ enum Command {
     Play(play::Play),
     /// Model bundles: contents, verification, latency
     Model(model::Model),
+    /// Figures of the solver and of a planner tick on this machine
+    Bench(bench::Bench),
     /// Configurations
     Config(config::Config),
 }
@@ -136,6 +139,7 @@ impl Cli {
             Command::Record(command) => command.run(stop),
             Command::Play(command) => command.run(stop),
             Command::Model(command) => command.run(),
+            Command::Bench(command) => command.run(stop),
             Command::Config(command) => command.run(),
         };
         match done {
