@@ -3,7 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use latco_controller::Config;
+use latco_controller::plan::{MemoryBudget, memory};
 use latco_models::{Bundle, BundleError, LoadOptions, Provider, report};
+
+use serde::Serialize;
 
 use super::{Failure, print_json, print_line};
 
@@ -61,17 +65,33 @@ impl Model {
     }
 }
 
+/// `latco model info --json`.
+#[derive(Serialize)]
+struct Info {
+    #[serde(flatten)]
+    bundle: report::Info,
+    /// Of a LatCo planner with the default configuration.
+    memory: MemoryBudget,
+}
+
 fn info(common: &Common) -> Result<(), Failure> {
     let info = report::info(&common.bundle).map_err(Failure::usage)?;
+    let memory = memory(&info.manifest, &Config::default());
     if common.json {
-        return print_json(&info);
+        return print_json(&Info {
+            bundle: info,
+            memory,
+        });
     }
     let text = toml::to_string_pretty(&info.manifest).map_err(Failure::failed)?;
     print_line(&format!(
-        "# bundle {}, {} bytes, states of {}\n{text}",
+        "# bundle {}, {} bytes, states of {}\n# memory of a LatCo planner: {} bytes (solver arena {}, Jacobian arena {})\n{text}",
         info.bundle.display(),
         info.total_bytes,
-        info.state
+        info.state,
+        memory.arena_bytes(),
+        memory.solver_arena_bytes,
+        memory.jacobian_arena_bytes
     ))
 }
 

@@ -112,7 +112,7 @@ pub(super) fn measure(request: &Request, stop: &Stop) -> Result<Figures, Failure
         solve_ms: part(|p| p.solve_ms),
         multipliers_ms: part(|p| p.multipliers_ms),
         allocations_per_iteration: times.allocations.map(|sum| sum as f64 / count),
-        arena_bytes: memory.solver_arena_bytes + memory.jacobian_arena_bytes,
+        arena_bytes: memory.arena_bytes(),
         solver_arena_bytes: memory.solver_arena_bytes,
         jacobian_arena_bytes: memory.jacobian_arena_bytes,
         cold_plan_200_iterations_ms: (!cold.is_empty()).then(|| median(&cold)),

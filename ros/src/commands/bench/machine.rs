@@ -105,7 +105,8 @@ pub(super) fn gmac_per_s(threads: usize) -> f64 {
                     values: left,
                     ..matrix
                 };
-                let mut work = move || add_product(out, SIDE, (rows, SIDE, SIDE), 1.0, left, matrix);
+                let mut work =
+                    move || add_product(out, SIDE, (rows, SIDE, SIDE), 1.0, left, matrix);
                 if threads == 1 {
                     work();
                 } else {
