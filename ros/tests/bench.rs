@@ -158,7 +158,7 @@ fn bundles_folder(folder: &std::path::Path) -> std::path::PathBuf {
 }
 
 #[test]
-fn ticks_of_a_bundle_with_simulated_frames() {
+fn ticks_of_a_bundle() {
     let folder = tempfile::tempdir().unwrap();
     common::configuration(folder.path(), "");
     let bundle = folder.path().join("bundle");
@@ -175,6 +175,8 @@ fn ticks_of_a_bundle_with_simulated_frames() {
         "50",
         "--json",
     ]);
+    // its task is not simulated
+    assert_eq!(figures["frames"], "noise");
     assert_eq!(number(&figures, "ticks"), 20.0);
     assert_eq!(number(&figures, "allocations_per_tick"), 0.0);
     assert!(number(&figures, "tick_ms_p50") <= number(&figures, "tick_ms_p99"));
