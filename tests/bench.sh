@@ -1,13 +1,18 @@
 #!/bin/sh
-# The figures of the parts, one JSON object a line; build output goes to standard error.
+# The figures of the parts, one JSON object a line; build output goes to standard error. What each
+# field means: `latco bench solver --help` and `latco bench tick --help`. Run it on an idle machine.
 set -eu
 cd "$(dirname "$0")/.."
 run() { cargo run --release --locked --quiet "$@"; }
+latco() { run -p latco-ros --bin latco -- "$@"; }
 
-# One LatCo iteration: the Reach bundle's sizes, then PlaNet's (stoch deter hidden units actions horizon).
-run -p latco-solver --example step_time -- 16 64 96 96 3 20
-run -p latco-solver --example step_time -- 30 200 200 200 4 30
+# One LatCo iteration: PlaNet's sizes, then the Reach bundle's.
+latco bench solver --json
+latco bench solver --stoch 16 --deter 64 --hidden 96 --units 96 --action 3 --horizon 20 --json
+# Warm ticks of a controller, cold caches: PlaNet's sizes, then the Reach bundle.
+latco bench tick --json
+latco bench tick --bundle models/bundles/reach --json
+# Each graph of the bundle on the CPU provider.
+latco model bench models/bundles/reach --json
 # Rendered frames per second of the simulated robot.
 run -p latco-envs --example frames_per_second
-# Each graph of the bundle on the CPU provider.
-run -p latco-ros --bin latco -- model bench models/bundles/reach --json

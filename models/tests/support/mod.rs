@@ -16,6 +16,7 @@ pub fn small(family: Family) -> RandomSpec {
         stoch: 5,
         deter: 12,
         hidden: 10,
+        units: 10,
         action: 2,
         horizon: 4,
         image: if family == Family::Conv { 64 } else { 16 },

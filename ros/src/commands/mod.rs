@@ -4,6 +4,7 @@
 //! error. Exit status: 0 done, 1 the run or check failed, 2 wrong usage, configuration, bundle or bag, 3 stopped by a
 //! fault.
 
+mod bench;
 mod config;
 mod demo;
 mod model;
@@ -52,6 +53,8 @@ enum Command {
     Solve(solve::Solve),
     /// Model bundles: contents, verification, latency
     Model(model::Model),
+    /// Figures of the solver and of a planner tick on this machine
+    Bench(bench::Bench),
     /// Configurations
     Config(config::Config),
 }
@@ -148,6 +151,7 @@ impl Cli {
             Command::Plan(command) => command.run(),
             Command::Solve(command) => command.run(),
             Command::Model(command) => command.run(),
+            Command::Bench(command) => command.run(stop),
             Command::Config(command) => command.run(),
         };
         match done {

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use latco_controller::Config;
+use latco_controller::plan::{MemoryBudget, memory};
 use latco_models::{BenchOptions, Bundle, BundleError, Declined, Provider, bench, report};
 use serde::Serialize;
 
@@ -56,7 +58,9 @@ fn starts(text: &str) -> Result<usize, String> {
 #[derive(Serialize)]
 struct Info {
     #[serde(flatten)]
-    info: report::Info,
+    bundle: report::Info,
+    /// What a LatCo planner at its defaults takes for it.
+    memory: MemoryBudget,
     /// The provider that is used for the list asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     provider: Option<Provider>,
@@ -80,8 +84,10 @@ impl Model {
 }
 
 fn info(common: &Common) -> Result<(), Failure> {
+    let info = report::info(&common.bundle).map_err(Failure::usage)?;
     let mut info = Info {
-        info: report::info(&common.bundle).map_err(Failure::usage)?,
+        memory: memory(&info.manifest, &Config::default()),
+        bundle: info,
         provider: None,
         declined: Vec::new(),
     };
@@ -96,13 +102,16 @@ fn info(common: &Common) -> Result<(), Failure> {
     if let Some(provider) = info.provider {
         print_line(&format!("# provider {provider}"))?;
     }
-    let info = info.info;
+    let (info, memory) = (info.bundle, info.memory);
     let text = toml::to_string_pretty(&info.manifest).map_err(Failure::failed)?;
     print_line(&format!(
-        "# bundle {}, {} bytes, states of {}\n{text}",
+        "# bundle {}, {} bytes, states of {}\n# memory of a LatCo planner: {} bytes (solver arena {}, Jacobian arena {})\n{text}",
         info.bundle.display(),
         info.total_bytes,
-        info.state
+        info.state,
+        memory.arena_bytes(),
+        memory.solver_arena_bytes,
+        memory.jacobian_arena_bytes
     ))
 }
 

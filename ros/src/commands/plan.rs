@@ -11,11 +11,11 @@ use latco_controller::plan::{
 use latco_controller::time::MonotonicClock;
 use latco_controller::trace::PlanTrace;
 use latco_controller::{Clock, Config, Time};
-use latco_models::{Bundle, LoadOptions, Provider};
+use latco_models::Bundle;
 use latco_pictures::Frame;
 
 use super::plan_table::Table;
-use super::{Failure, print_json, print_line};
+use super::{Failure, ProviderArgs, print_json, print_line};
 use crate::pictures::{self, Film};
 use crate::situation::{self, Situation};
 
@@ -59,9 +59,8 @@ pub(super) struct Plan {
     /// Time for the plan, ms [default: the iterations alone decide]
     #[arg(long)]
     budget_ms: Option<f64>,
-    /// Execution provider of the model
-    #[arg(long, default_value_t = Provider::Cpu)]
-    provider: Provider,
+    #[command(flatten)]
+    provider: ProviderArgs,
     /// Folder of the pictures
     #[arg(long, value_name = "DIR", default_value = "plan-output")]
     out: PathBuf,
@@ -101,10 +100,7 @@ struct Executed {
 impl Plan {
     pub(super) fn run(self) -> Result<(), Failure> {
         let mut config = self.config().map_err(Failure::usage)?;
-        let load = LoadOptions {
-            provider: self.provider,
-            ..LoadOptions::default()
-        };
+        let load = self.provider.load_options();
         let bundle = Bundle::load(&self.bundle, &load).map_err(Failure::usage)?;
         // The plan begins where the image was taken.
         config.control.lead_periods = 0;

@@ -36,6 +36,9 @@ struct Arguments {
     /// Width of the dense layers.
     #[arg(long)]
     hidden: Option<usize>,
+    /// Width of the reward head's layers.
+    #[arg(long)]
+    units: Option<usize>,
     /// Actions.
     #[arg(long)]
     action: Option<usize>,
@@ -58,6 +61,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         stoch: arguments.stoch.unwrap_or(preset.stoch),
         deter: arguments.deter.unwrap_or(preset.deter),
         hidden: arguments.hidden.unwrap_or(preset.hidden),
+        units: arguments.units.or(arguments.hidden).unwrap_or(preset.units),
         action,
         horizon: arguments.horizon.unwrap_or(preset.horizon),
         image: arguments.image.unwrap_or(preset.image),

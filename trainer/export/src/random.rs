@@ -36,8 +36,10 @@ pub struct RandomSpec {
     pub stoch: usize,
     /// nd.
     pub deter: usize,
-    /// Width of dense layers.
+    /// Width of the dense layers of the dynamics and the filter.
     pub hidden: usize,
+    /// Width of the reward head's two layers.
+    pub units: usize,
     /// na.
     pub action: usize,
     /// H.
@@ -49,13 +51,14 @@ pub struct RandomSpec {
 }
 
 impl RandomSpec {
-    /// PlaNet's sizes: 30 + 200, hidden 200, 4 actions, H = 30, 64x64 images.
+    /// PlaNet's sizes: 30 + 200, hidden and units 200, 4 actions, H = 30, 64x64 images.
     pub fn planet() -> Self {
         Self {
             family: Family::Conv,
             stoch: 30,
             deter: 200,
             hidden: 200,
+            units: 200,
             action: 4,
             horizon: 30,
             image: 64,
@@ -70,6 +73,7 @@ impl RandomSpec {
             stoch: 16,
             deter: 64,
             hidden: 96,
+            units: 96,
             action: 3,
             horizon: 20,
             image: 64,
@@ -103,9 +107,9 @@ pub fn random_weights(spec: &RandomSpec, seed: u64) -> (RssmWeights, Metadata) {
         obs2: dense(r, hidden, 2 * ns),
         reward: Mlp {
             layers: vec![
-                dense(r, n, hidden),
-                dense(r, hidden, hidden),
-                dense(r, hidden, 1),
+                dense(r, n, spec.units),
+                dense(r, spec.units, spec.units),
+                dense(r, spec.units, 1),
             ],
             activation: Activation::Elu,
         },

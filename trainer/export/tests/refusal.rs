@@ -13,6 +13,7 @@ fn small() -> RandomSpec {
         stoch: 3,
         deter: 4,
         hidden: 5,
+        units: 5,
         action: 2,
         horizon: 2,
         image: 16,

@@ -28,6 +28,7 @@ pub struct Curves {
 pub struct Panel {
     title: String,
     x_title: String,
+    x_scale: Scale,
     y_scale: Scale,
     lines: Vec<(String, Vec<(f64, f64)>)>,
 }
@@ -102,9 +103,16 @@ impl Panel {
         Self {
             title: title.into(),
             x_title: x_title.into(),
+            x_scale: Scale::Linear,
             y_scale: Scale::Linear,
             lines: Vec::new(),
         }
+    }
+
+    /// Lays out the x axis by logarithm; points at places that are not positive are left out.
+    pub fn log_x(mut self) -> Self {
+        self.x_scale = Scale::Log;
+        self
     }
 
     /// Lays out the y axis by logarithm; values that are not positive are left out.
@@ -131,7 +139,7 @@ impl Panel {
 
     /// Where a point stands on the axes; none if it cannot be drawn.
     fn place(&self, (x, y): (f64, f64)) -> Option<(f64, f64)> {
-        Some((Scale::Linear.place(x)?, self.y_scale.place(y)?))
+        Some((self.x_scale.place(x)?, self.y_scale.place(y)?))
     }
 
     fn axes(&self) -> Option<(Axis, Axis)> {
@@ -139,7 +147,7 @@ impl Panel {
             let points = self.lines.iter().flat_map(|(_, points)| points);
             points.filter_map(|point| self.place(*point))
         };
-        let x = Axis::over(Scale::Linear, places().map(|(x, _)| x), 0.01)?;
+        let x = Axis::over(self.x_scale, places().map(|(x, _)| x), 0.01)?;
         let y = Axis::over(self.y_scale, places().map(|(_, y)| y), 0.06)?;
         Some((x, y))
     }

@@ -195,7 +195,7 @@ fn awkward_curves_do_not_panic() {
     for values in cases {
         for log in [false, true] {
             let points: Vec<_> = values.iter().map(|v| (*v, *v)).collect();
-            let panel = |p: Panel| if log { p.log_y() } else { p };
+            let panel = |p: Panel| if log { p.log_y().log_x() } else { p };
             let result = Curves::new("c")
                 .panel(panel(Panel::new("", "")).line("", values))
                 .panel(panel(Panel::new("p", "x")).points("p", &points))

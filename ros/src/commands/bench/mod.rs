@@ -1,0 +1,55 @@
+//! `latco bench`: figures of the planner on this machine.
+//!
+//! Everything is measured through the parts a robot uses: a bundle that was written, loaded and
+//! verified, ONNX Runtime, the controller's model and the solver. `solver` times iterations
+//! ([`figures`]), their growth with the sizes ([`growth`]) and what the plans are worth
+//! ([`quality`]); `tick` times whole ticks of a controller. How a figure is made stands in the
+//! command's `--help`.
+
+mod arithmetic;
+mod camera;
+mod dense;
+mod dense_run;
+mod figures;
+mod growth;
+mod growth_report;
+mod machine;
+mod noise;
+mod progress;
+mod quality;
+mod quality_report;
+mod run;
+mod sizes;
+mod solver;
+mod start_states;
+mod statistics;
+mod table;
+mod tick;
+mod timed;
+
+use clap::{Args, Subcommand};
+
+use super::Failure;
+use crate::node::Stop;
+
+/// Figures of the planner on this machine
+#[derive(Debug, Args)]
+pub(super) struct Bench {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    Solver(Box<solver::SolverBench>),
+    Tick(tick::TickBench),
+}
+
+impl Bench {
+    pub(super) fn run(self, stop: &Stop) -> Result<(), Failure> {
+        match self.what {
+            What::Solver(command) => command.run(stop),
+            What::Tick(command) => command.run(stop),
+        }
+    }
+}

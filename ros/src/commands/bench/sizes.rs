@@ -1,0 +1,132 @@
+//! Sizes of a random model, and the bundle that is made of them.
+
+use clap::Args;
+use latco_controller::plan::PlanSizes;
+use latco_export::{Family, RandomSpec, write_random_bundle};
+use latco_models::{Bundle, LoadOptions};
+use serde::{Deserialize, Serialize};
+
+use crate::commands::Failure;
+
+/// Sizes of a model and its plans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Args)]
+pub(super) struct Sizes {
+    /// Stochastic part of the state
+    #[arg(long, value_name = "NS", default_value_t = Self::PLANET.stoch)]
+    pub(super) stoch: usize,
+    /// Deterministic part of the state
+    #[arg(long, value_name = "ND", default_value_t = Self::PLANET.deter)]
+    pub(super) deter: usize,
+    /// Width of the dense layers
+    #[arg(long, value_name = "W", default_value_t = Self::PLANET.hidden)]
+    pub(super) hidden: usize,
+    /// Width of the reward head's layers
+    #[arg(long, value_name = "U", default_value_t = Self::PLANET.units)]
+    pub(super) units: usize,
+    /// Actions
+    #[arg(long, value_name = "NA", default_value_t = Self::PLANET.action)]
+    pub(super) action: usize,
+    /// Steps of a plan
+    #[arg(long, value_name = "H", default_value_t = Self::PLANET.horizon)]
+    pub(super) horizon: usize,
+}
+
+impl Sizes {
+    /// PlaNet's.
+    pub(super) const PLANET: Self = Self {
+        stoch: 30,
+        deter: 200,
+        hidden: 200,
+        units: 200,
+        action: 4,
+        horizon: 30,
+    };
+
+    /// Like PlaNet's with a state of size `state`: an eighth of it stochastic, dense layers as
+    /// wide as the deterministic part.
+    pub(super) fn with_state(state: usize, horizon: usize) -> Self {
+        let stoch = (state / 8).max(1);
+        let deter = state - stoch;
+        Self {
+            stoch,
+            deter,
+            hidden: deter,
+            units: deter,
+            action: 4,
+            horizon,
+        }
+    }
+
+    /// Size of a state.
+    pub(super) fn state(&self) -> usize {
+        self.stoch + self.deter
+    }
+
+    /// Sizes of the plans.
+    pub(super) fn plan(&self) -> PlanSizes {
+        PlanSizes {
+            horizon: self.horizon,
+            lead: 0,
+            state: self.state(),
+            action: self.action,
+        }
+    }
+
+    /// # Errors
+    /// [`Failure::usage`] with every size that is 0 or larger than anything that is meant.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        let wrong: Vec<String> = [
+            ("--stoch", self.stoch, 4096),
+            ("--deter", self.deter, 8192),
+            ("--hidden", self.hidden, 8192),
+            ("--units", self.units, 8192),
+            ("--action", self.action, 64),
+            ("--horizon", self.horizon, 1000),
+        ]
+        .into_iter()
+        .filter(|&(_, found, most)| !(1..=most).contains(&found))
+        .map(|(name, found, most)| format!("{name}: expected 1 to {most}, found {found}"))
+        .collect();
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::usage(anyhow::anyhow!(wrong.join("; "))))
+    }
+
+    /// A bundle with random weights and the smallest camera there is, written to a temporary
+    /// folder, and loaded and verified as a controller does it.
+    pub(super) fn bundle(&self, seed: u64) -> Result<Bundle, Failure> {
+        load_random(
+            &RandomSpec {
+                family: Family::Keypoint,
+                image: 16,
+                joints: 0,
+                ..self.spec()
+            },
+            seed,
+        )
+    }
+
+    /// The same with PlaNet's camera: 64x64 pixels through four convolutions.
+    pub(super) fn bundle_with_camera(&self, seed: u64) -> Result<Bundle, Failure> {
+        load_random(&self.spec(), seed)
+    }
+
+    fn spec(&self) -> RandomSpec {
+        RandomSpec {
+            stoch: self.stoch,
+            deter: self.deter,
+            hidden: self.hidden,
+            units: self.units,
+            action: self.action,
+            horizon: self.horizon,
+            ..RandomSpec::planet()
+        }
+    }
+}
+
+fn load_random(spec: &RandomSpec, seed: u64) -> Result<Bundle, Failure> {
+    let folder = tempfile::tempdir().map_err(Failure::failed)?;
+    write_random_bundle(folder.path(), spec, seed).map_err(Failure::failed)?;
+    Bundle::load(folder.path(), &LoadOptions::default()).map_err(Failure::usage)
+}
