@@ -1,8 +1,9 @@
 //! Products with the transposed Jacobian: reward gradients one step back in time.
 //!
 //! With `y = q_h + (dm/dh')' q_s` the chain goes on as `q_h <- D_h' y`, `[q_s, q_a] <- (slope1 (D_x' y)) W1'`,
-//! where `D_h = dh'/dh` and `D_x = dh'/dx` are sums of three scaled weight matrices. They are formed
-//! once a step, two panels at a time in the first-level cache, and serve all rows of a plan.
+//! where `D_h = dh'/dh` and `D_x = dh'/dx` are sums of three scaled weight matrices (and, for `D_h`,
+//! the update gate on the diagonal). They are formed once a step, two panels at a time, and serve
+//! all rows of a plan.
 
 use heapless::Vec;
 
@@ -10,7 +11,7 @@ use super::work::{Part, Work};
 use super::{Factors, GruFactors, GruJacobian, GruSizes};
 use crate::crew::MAX_PARTS;
 use crate::kernels::gram::scale_rows;
-use crate::kernels::packed::{Rows, product, scaled_sum};
+use crate::kernels::packed::{Rows, formed_product, product, scaled_sum};
 use crate::kernels::wide::{LANES, padded};
 use crate::{Crew, Scalar, Slab};
 
@@ -33,20 +34,27 @@ impl<S: Scalar, A: AsRef<[S]> + AsMut<[S]>> GruJacobian<S, A> {
         let rows = actions.len() / sizes.action;
         let k = rows / plans;
         let mut work = Work::split(&sizes, &self.shape, self.arena.as_mut());
-        let mean_t = &*work.shared.mean_t;
-        let from_mean = Rows::new(slabs[0].rows, slabs[0].stride, sizes.stoch);
+        // slope2 (Wm' q_s): little work, and all parts need it
+        let stride = padded(sizes.hidden);
+        let units = &mut work.shared.units[..rows * stride];
+        let stochs = [Rows::new(slabs[0].rows, slabs[0].stride, sizes.stoch)];
+        product::<S, false>(
+            rows,
+            &stochs,
+            sizes.stoch,
+            work.shared.mean_t,
+            units,
+            stride,
+        );
+        for (b, units) in units.chunks_exact_mut(k * stride).enumerate() {
+            scale_rows(units, stride, factors.at(&sizes, b, t).slope2);
+        }
+        let units = [Rows::new(&*units, stride, sizes.hidden)];
 
         // y, by its columns
         let rows_of: Vec<_, MAX_PARTS> = slabs.iter().map(|s| (s.rows, s.stride)).collect();
         crew.each(&mut work.parts, |i, part| {
             let (memory, slab_stride) = rows_of[i];
-            let stride = padded(sizes.hidden);
-            let units = &mut part.units[..rows * stride];
-            product::<S, false>(rows, &[from_mean], sizes.stoch, mean_t, units, stride);
-            for (b, units) in units.chunks_exact_mut(k * stride).enumerate() {
-                scale_rows(units, stride, factors.at(&sizes, b, t).slope2);
-            }
-
             let own = padded(part.deter);
             let first = if i == 0 { sizes.stoch } else { 0 };
             if own == 0 {
@@ -59,15 +67,14 @@ impl<S: Scalar, A: AsRef<[S]> + AsMut<[S]>> GruJacobian<S, A> {
             {
                 y.copy_from_slice(&row[first..][..own]);
             }
-            let units = Rows::new(units, stride, sizes.hidden);
-            product::<S, true>(rows, &[units], sizes.hidden, part.prior_t, state, own);
+            product::<S, true>(rows, &units, sizes.hidden, part.prior_t, state, own);
         });
 
         // back through the GRU: to its state, and to the dense layer before it
         let mut y: Vec<Rows<'_, S>, MAX_PARTS> = Vec::new();
         let mut parts: Vec<(Back<'_, S>, &mut Slab<'_, S>), MAX_PARTS> = Vec::new();
-        for (part, slab) in work.parts.iter_mut().zip(slabs.iter_mut()) {
-            let (back, own) = Back::new(part);
+        for (i, (part, slab)) in work.parts.iter_mut().zip(slabs.iter_mut()).enumerate() {
+            let (back, own) = Back::new(i, part);
             // no more parts than MAX_PARTS, see Cut
             let _ = y.push(own);
             let _ = parts.push((back, slab));
@@ -150,6 +157,7 @@ impl Order {
 
 /// The second stage of one part.
 struct Back<'a, S> {
+    index: usize,
     deter_first: usize,
     hidden_first: usize,
     hidden: usize,
@@ -163,9 +171,10 @@ struct Back<'a, S> {
 
 impl<'a, S: Scalar> Back<'a, S> {
     /// With the part's columns of `y`, which all parts read.
-    fn new(part: &'a mut Part<'_, S>) -> (Self, Rows<'a, S>) {
+    fn new(index: usize, part: &'a mut Part<'_, S>) -> (Self, Rows<'a, S>) {
         let own = Rows::new(&*part.state, padded(part.deter), part.deter);
         let back = Self {
+            index,
             deter_first: part.deter_first,
             hidden_first: part.hidden_first,
             hidden: part.hidden,
@@ -191,22 +200,23 @@ impl<'a, S: Scalar> Back<'a, S> {
         states: &mut [S],
         stride: usize,
     ) {
-        let nd = sizes.deter;
-        let len = 2 * 3 * nd * LANES;
+        let len = 2 * 3 * sizes.deter * LANES;
         let pairs = self.recurrent_t.len().div_ceil(len);
         for c in 0..pairs {
             let c = order.index(c, pairs);
             let panels = &self.recurrent_t[c * len..self.recurrent_t.len().min((c + 1) * len)];
-            let first = self.deter_first + 2 * c * LANES;
-            let formed = form(panels, nd, [f.au, f.ar, f.acr], self.panels);
-            for (j, panel) in formed.chunks_exact_mut(nd * LANES).enumerate() {
-                let first = first + j * LANES;
-                for (lane, i) in (first..nd.min(first + LANES)).enumerate() {
-                    panel[i * LANES + lane] += f.update[i];
-                }
-            }
+            let factors = [f.au, f.ar, f.acr];
             let out = &mut states[2 * c * LANES..];
-            product::<S, false>(k, y, nd, formed, out, stride);
+            formed_product(k, y, panels, factors, self.panels, out, stride);
+        }
+        // the update gate's diagonal
+        let own = &y[self.index];
+        let update = &f.update[self.deter_first..][..own.len];
+        for (r, out) in states.chunks_mut(stride).take(k).enumerate() {
+            let row = &own.data[r * own.stride..][..own.len];
+            for ((out, &y), &update) in out.iter_mut().zip(row).zip(update) {
+                *out = (*out + update * y).flush();
+            }
         }
     }
 
@@ -220,20 +230,19 @@ impl<'a, S: Scalar> Back<'a, S> {
         y: &[Rows<'_, S>],
         order: Order,
     ) {
-        let nd = sizes.deter;
         let stride = padded(self.hidden);
         if stride == 0 {
             return;
         }
         let units = &mut self.own_units[b * k * stride..][..k * stride];
-        let len = 2 * 3 * nd * LANES;
+        let len = 2 * 3 * sizes.deter * LANES;
         let pairs = self.gru_input_t.len().div_ceil(len);
         for c in 0..pairs {
             let c = order.index(c, pairs);
             let panels = &self.gru_input_t[c * len..self.gru_input_t.len().min((c + 1) * len)];
-            let formed = form(panels, nd, [f.au, f.ar, f.ac], self.panels);
+            let factors = [f.au, f.ar, f.ac];
             let out = &mut units[2 * c * LANES..];
-            product::<S, false>(k, y, nd, formed, out, stride);
+            formed_product(k, y, panels, factors, self.panels, out, stride);
         }
         scale_rows(units, stride, &f.slope1[self.hidden_first..][..self.hidden]);
     }

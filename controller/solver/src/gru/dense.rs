@@ -88,7 +88,7 @@ impl<S: Scalar, A: AsRef<[S]> + AsMut<[S]>> GruJacobian<S, A> {
                     continue;
                 }
                 // row m of the mean head, scaled; then the own columns of dm/dh'
-                let row = &mut part.units[..units];
+                let row = &mut work.shared.units[..units];
                 for (j, x) in row.iter_mut().enumerate() {
                     let panel = &mean_t[j / LANES * stoch * LANES..];
                     *x = panel[m * LANES + j % LANES] * f.slope2[j];

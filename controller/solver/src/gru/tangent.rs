@@ -33,21 +33,21 @@ impl<S: Scalar, A: AsRef<[S]> + AsMut<[S]>> GruJacobian<S, A> {
         let deters = Rows::new(&states[t * n + sizes.stoch..], (h + 1) * n, nd);
         let actions = Rows::new(&actions[t * sizes.action..], h * sizes.action, sizes.action);
 
+        let stride = padded(units);
+        let x = &mut work.shared.units[..plans * stride];
+        let inputs = sizes.stoch + sizes.action;
+        product::<S, false>(plans, &[stochs, actions], inputs, input, x, stride);
+        for (b, row) in x.chunks_exact_mut(stride).enumerate() {
+            scale_rows(row, stride, factors.at(&sizes, b, t).slope1);
+        }
+        let x = Rows::new(&*x, stride, units);
+
         // the GRU, by the columns of its new state
         crew.each(&mut work.parts, |_, part| {
-            let stride = padded(units);
-            let x = &mut part.units[..plans * stride];
-            let inputs = sizes.stoch + sizes.action;
-            product::<S, false>(plans, &[stochs, actions], inputs, input, x, stride);
-            for (b, row) in x.chunks_exact_mut(stride).enumerate() {
-                scale_rows(row, stride, factors.at(&sizes, b, t).slope1);
-            }
-
             let own = padded(part.deter);
             if own == 0 {
                 return;
             }
-            let x = Rows::new(x, stride, units);
             let (update, rest) = part.gates.split_at_mut(plans * own);
             let (reset, rest) = rest.split_at_mut(plans * own);
             let (candidate_x, candidate_h) = rest.split_at_mut(plans * own);

@@ -13,13 +13,15 @@ pub(super) struct Work<'a, S> {
     pub(super) parts: Vec<Part<'a, S>, MAX_PARTS>,
 }
 
-/// Packed weights that every part reads.
+/// What every part reads.
 #[derive(Debug)]
 pub(super) struct Shared<'a, S> {
     /// `[ns + na, hidden]`
     pub(super) input: &'a mut [S],
     /// `[ns, hidden]`, the mean head transposed.
     pub(super) mean_t: &'a mut [S],
+    /// Scratch: all hidden units, a row for each column of the products.
+    pub(super) units: &'a mut [S],
 }
 
 /// Weights and scratch memory of one part. It owns `deter` columns of the GRU's state from
@@ -56,8 +58,6 @@ pub(super) struct Part<'a, S> {
     pub(super) mean: &'a mut [S],
 
     // scratch, a row for each column of the products
-    /// All hidden units.
-    pub(super) units: &'a mut [S],
     /// The own columns of the GRU's state.
     pub(super) state: &'a mut [S],
     /// The own hidden units.
@@ -82,14 +82,15 @@ fn ranges(sizes: &GruSizes, shape: &Shape, p: usize) -> [usize; 4] {
     ]
 }
 
-fn shared_lens(sizes: &GruSizes) -> [usize; 2] {
+fn shared_lens(sizes: &GruSizes, shape: &Shape) -> [usize; 3] {
     [
         packed_len(sizes.stoch + sizes.action, sizes.hidden),
         packed_len(sizes.stoch, sizes.hidden),
+        shape.plans * shape.horizon * padded(sizes.hidden),
     ]
 }
 
-fn part_lens(sizes: &GruSizes, shape: &Shape, p: usize) -> [usize; 16] {
+fn part_lens(sizes: &GruSizes, shape: &Shape, p: usize) -> [usize; 15] {
     let &GruSizes {
         stoch,
         deter: nd,
@@ -109,7 +110,6 @@ fn part_lens(sizes: &GruSizes, shape: &Shape, p: usize) -> [usize; 16] {
         packed_len(nd, deter),
         packed_len(nd, hidden),
         packed_len(hidden, stoch),
-        rows * padded(units),
         rows * padded(deter),
         rows * padded(hidden),
         rows * padded(stoch + action),
@@ -122,12 +122,12 @@ impl<'a, S: Scalar> Work<'a, S> {
     pub(super) fn len(sizes: &GruSizes, shape: &Shape) -> usize {
         let parts = Cut::even(sizes.deter, shape.parts).parts();
         let of_parts = (0..parts).flat_map(|p| part_lens(sizes, shape, p));
-        total(shared_lens(sizes).into_iter().chain(of_parts))
+        total(shared_lens(sizes, shape).into_iter().chain(of_parts))
     }
 
     pub(super) fn split(sizes: &GruSizes, shape: &Shape, arena: &'a mut [S]) -> Self {
         let mut memory = Parts::new(arena);
-        let [input, mean_t] = shared_lens(sizes).map(|len| memory.take(len));
+        let [input, mean_t, units] = shared_lens(sizes, shape).map(|len| memory.take(len));
         let parts = (0..shape.parts).map(|p| {
             let [deter_first, deter, hidden_first, hidden] = ranges(sizes, shape, p);
             let [
@@ -141,7 +141,6 @@ impl<'a, S: Scalar> Work<'a, S> {
                 candidate_state,
                 prior,
                 mean,
-                units,
                 state,
                 own_units,
                 share,
@@ -163,7 +162,6 @@ impl<'a, S: Scalar> Work<'a, S> {
                 candidate_state,
                 prior,
                 mean,
-                units,
                 state,
                 own_units,
                 share,
@@ -172,7 +170,11 @@ impl<'a, S: Scalar> Work<'a, S> {
             }
         });
         Self {
-            shared: Shared { input, mean_t },
+            shared: Shared {
+                input,
+                mean_t,
+                units,
+            },
             parts: parts.collect(),
         }
     }

@@ -203,6 +203,173 @@ pub(crate) fn pack_triple<S: Scalar>(
     pack(3 * inner, columns, panels, |i, j| at(i % 3, i / 3, j));
 }
 
+/// `y = x (diag(f0) M0 + diag(f1) M1 + diag(f2) M2)` for `count` rows and some panels of a triple
+/// packing.
+///
+/// The sum of the matrices is formed on the way: reading three matrices waits for the second-level
+/// cache, multiplying rows for the arithmetic, and together they take hardly longer than the latter.
+/// `scratch` holds two panels of the sum for rows beyond those that fit into the registers.
+#[inline]
+pub(crate) fn formed_product<S: Scalar>(
+    count: usize,
+    pieces: &[Rows<'_, S>],
+    panels: &[S],
+    factors: [&[S]; 3],
+    scratch: &mut [S],
+    y: &mut [S],
+    y_stride: usize,
+) {
+    S::dispatch(FormedProduct {
+        count,
+        pieces,
+        panels,
+        factors,
+        scratch,
+        y,
+        y_stride,
+    });
+}
+
+struct FormedProduct<'a, S> {
+    count: usize,
+    pieces: &'a [Rows<'a, S>],
+    panels: &'a [S],
+    factors: [&'a [S]; 3],
+    scratch: &'a mut [S],
+    y: &'a mut [S],
+    y_stride: usize,
+}
+
+impl<S: Scalar> Task<S> for FormedProduct<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<W: Wide<S>>(mut self) {
+        let panels = self.panels.len() / self.panel_len();
+        let mut p = 0;
+        if W::ROWS_OF_2 >= W::ROWS_OF_1 {
+            while p + 2 <= panels {
+                self.rows::<W, 2>(p, W::ROWS_OF_2);
+                p += 2;
+            }
+        }
+        while p < panels {
+            self.rows::<W, 1>(p, W::ROWS_OF_1);
+            p += 1;
+        }
+    }
+}
+
+impl<S: Scalar> FormedProduct<'_, S> {
+    #[inline(always)]
+    fn inner(&self) -> usize {
+        self.factors[0].len()
+    }
+
+    /// Elements of a panel of the triple packing.
+    #[inline(always)]
+    fn panel_len(&self) -> usize {
+        3 * self.inner() * LANES
+    }
+
+    #[inline(always)]
+    fn rows<W: Wide<S>, const P: usize>(&mut self, p: usize, most: usize) {
+        let height = self.count.div_ceil(self.count.div_ceil(most));
+        match height {
+            1 => self.first_rows::<W, P, 1>(p),
+            2 => self.first_rows::<W, P, 2>(p),
+            3 => self.first_rows::<W, P, 3>(p),
+            4 => self.first_rows::<W, P, 4>(p),
+            5 => self.first_rows::<W, P, 5>(p),
+            6 => self.first_rows::<W, P, 6>(p),
+            7 => self.first_rows::<W, P, 7>(p),
+            8 => self.first_rows::<W, P, 8>(p),
+            _ => unreachable!("no block is higher than what fits into the registers"),
+        }
+        if height == self.count {
+            return;
+        }
+        let pieces: heapless::Vec<_, { crate::MAX_PARTS }> =
+            self.pieces.iter().map(|piece| piece.from(height)).collect();
+        let inner = self.inner();
+        Product::<S, false> {
+            count: self.count - height,
+            pieces: &pieces,
+            inner,
+            panels: &self.scratch[..P * inner * LANES],
+            y: &mut self.y[height * self.y_stride + p * LANES..],
+            y_stride: self.y_stride,
+        }
+        .run::<W>();
+    }
+
+    /// The first `R` rows against `P` panels, whose sums go to the scratch memory if there are more
+    /// rows.
+    #[inline(always)]
+    fn first_rows<W: Wide<S>, const P: usize, const R: usize>(&mut self, p: usize) {
+        let (inner, panel_len) = (self.inner(), self.panel_len());
+        let has_more = self.count > R;
+        let (triples, _) = self.panels[p * panel_len..][..P * panel_len].as_chunks::<LANES>();
+        let (formed, _) = self.scratch[..P * inner * LANES].as_chunks_mut::<LANES>();
+        let mut sums = [[W::zero(); P]; R];
+        let mut first = 0;
+        for piece in self.pieces {
+            let x: [&[S]; R] =
+                core::array::from_fn(|r| &piece.data[r * piece.stride..][..piece.len]);
+            let factors = self.factors.map(|factors| &factors[first..][..piece.len]);
+            for i in 0..piece.len {
+                let at = first + i;
+                // SAFETY: `factors` have `piece.len` elements, `triples` three lines and `formed`
+                // one for each of `P inner`. (No closures: one that is not inlined would leave the
+                // vector registers.)
+                #[allow(unsafe_code)]
+                let (f0, f1, f2) = unsafe {
+                    (
+                        W::splat(*factors[0].get_unchecked(i)),
+                        W::splat(*factors[1].get_unchecked(i)),
+                        W::splat(*factors[2].get_unchecked(i)),
+                    )
+                };
+                let mut lines = [W::zero(); P];
+                for q in 0..P {
+                    #[allow(unsafe_code)]
+                    let triple = unsafe { triples.get_unchecked(3 * (q * inner + at)..) };
+                    #[allow(unsafe_code)]
+                    let [m0, m1, m2] = unsafe {
+                        [
+                            W::load(triple.get_unchecked(0)),
+                            W::load(triple.get_unchecked(1)),
+                            W::load(triple.get_unchecked(2)),
+                        ]
+                    };
+                    let sum = m0.multiply_add(f0, W::zero());
+                    lines[q] = m2.multiply_add(f2, m1.multiply_add(f1, sum));
+                    if has_more {
+                        #[allow(unsafe_code)]
+                        let formed = unsafe { formed.get_unchecked_mut(q * inner + at) };
+                        lines[q].store(formed);
+                    }
+                }
+                for r in 0..R {
+                    // SAFETY: every row has `piece.len` elements
+                    #[allow(unsafe_code)]
+                    let x = W::splat(unsafe { *x[r].get_unchecked(i) });
+                    for q in 0..P {
+                        sums[r][q] = lines[q].multiply_add(x, sums[r][q]);
+                    }
+                }
+            }
+            first += piece.len;
+        }
+        for (r, sums) in sums.iter().enumerate() {
+            let y = &mut self.y[r * self.y_stride + p * LANES..][..P * LANES];
+            for (y, &sum) in y.as_chunks_mut::<LANES>().0.iter_mut().zip(sums) {
+                sum.flush().store(y);
+            }
+        }
+    }
+}
+
 /// One panel of `diag(f0) M0 + diag(f1) M1 + diag(f2) M2` into `out [inner, LANES]`, from that
 /// panel of a triple packing.
 #[inline]
@@ -337,6 +504,37 @@ mod tests {
             }
             .run::<W>();
             y
+        }
+    }
+
+    #[test]
+    fn formed_products_are_those_of_the_scaled_sum() {
+        for (count, columns) in [(1, 5), (3, 32), (8, 40), (9, 33), (17, 70)] {
+            let inner = 13;
+            let m = numbers(3 * inner * columns, 0.9);
+            let f = numbers(3 * inner, 0.4);
+            let x = numbers(count * inner, 0.3);
+            let mut panels = vec![f64::NAN; triple_len(inner, columns)];
+            pack_triple(inner, columns, &mut panels, |k, i, j| {
+                m[(k * inner + i) * columns + j]
+            });
+            let factors: [_; 3] = core::array::from_fn(|k| &f[k * inner..][..inner]);
+            let stride = padded(columns);
+            let mut y = vec![f64::NAN; count * stride];
+            let mut scratch = vec![f64::NAN; 2 * inner * LANES];
+            let rows = [Rows::new(&x, inner, inner)];
+            formed_product(count, &rows, &panels, factors, &mut scratch, &mut y, stride);
+            for r in 0..count {
+                for j in 0..columns {
+                    let line = |i: usize| -> f64 {
+                        (0..3)
+                            .map(|k| factors[k][i] * m[(k * inner + i) * columns + j])
+                            .sum()
+                    };
+                    let plain: f64 = (0..inner).map(|i| x[r * inner + i] * line(i)).sum();
+                    assert!((y[r * stride + j] - plain).abs() < 1e-12);
+                }
+            }
         }
     }
 
