@@ -19,15 +19,30 @@ impl IterationTimer {
     /// Whether an iteration begun now would end after `deadline`, with half as much again in
     /// reserve for what follows the last one. Without a deadline: never.
     pub(super) fn would_overrun(&mut self, deadline: Option<Time>, clock: &dyn Clock) -> bool {
+        self.would_overrun_before(deadline, clock, 0.0)
+    }
+
+    /// The same where something has to follow that takes `reserve_s` seconds.
+    pub(super) fn would_overrun_before(
+        &mut self,
+        deadline: Option<Time>,
+        clock: &dyn Clock,
+        reserve_s: f64,
+    ) -> bool {
         let Some(deadline) = deadline else {
             return false;
         };
         let left_s = deadline.seconds_since(clock.now());
-        let refused = left_s <= 0.0 || left_s < 1.5 * self.estimate_s;
+        let refused = left_s <= 0.0 || left_s < 1.5 * (self.estimate_s + reserve_s);
         if refused {
             self.estimate_s *= AFTER_REFUSAL;
         }
         refused
+    }
+
+    /// How long it takes, in seconds; 0 before the first.
+    pub(super) fn estimate_s(&self) -> f64 {
+        self.estimate_s
     }
 
     /// An iteration begins.

@@ -114,6 +114,8 @@ pub(super) struct Lane {
     engine: Engine,
     rollout: ActionRollout,
     timer: IterationTimer,
+    /// Of [`Lane::consider`], which follows the last iteration.
+    rollout_timer: IterationTimer,
     settings: LatcoSection,
     action_limit: f32,
     reward_kind: RewardKind,
@@ -139,6 +141,7 @@ impl Lane {
             engine: Engine::new(bundle, sizes, planner, plans)?,
             rollout: ActionRollout::new(bundle, sizes, plans)?,
             timer: IterationTimer::default(),
+            rollout_timer: IterationTimer::default(),
             settings: settings.clone(),
             action_limit: manifest.action.limit,
             reward_kind: manifest.reward.kind,
@@ -163,6 +166,7 @@ impl Lane {
         progress: &mut [Progress],
         iteration: u32,
     ) {
+        self.rollout_timer.begin(solve.clock);
         let len = self.actions_len;
         let actions = &batch.actions[..self.plans() * len];
         clip(actions, self.action_limit, self.rollout.actions_mut());
@@ -195,6 +199,7 @@ impl Lane {
                 solution.predicted_return = value;
             }
         }
+        self.rollout_timer.end(solve.clock);
     }
 
     /// Iterates all plans until each has ended, `limit` iterations are done, or another one would
@@ -249,7 +254,11 @@ impl Lane {
     fn is_out_of_time(&mut self, solve: &Solve<'_>, iterations: u32) -> bool {
         match solve.request.replay {
             Some(decisions) => decisions.out_of_time_after == Some(iterations),
-            None => (self.timer).would_overrun(solve.request.deadline, solve.clock),
+            None => self.timer.would_overrun_before(
+                solve.request.deadline,
+                solve.clock,
+                self.rollout_timer.estimate_s(),
+            ),
         }
     }
 
