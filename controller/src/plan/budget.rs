@@ -13,6 +13,8 @@ pub(super) struct IterationTimer {
     /// refusal, so that one slow iteration does not stop all later plans.
     estimate_s: f64,
     began: Option<Time>,
+    /// When it was asked last whether another one fits.
+    asked: Option<Time>,
 }
 
 impl IterationTimer {
@@ -32,7 +34,9 @@ impl IterationTimer {
         let Some(deadline) = deadline else {
             return false;
         };
-        let left_s = deadline.seconds_since(clock.now());
+        let now = clock.now();
+        self.asked = Some(now);
+        let left_s = deadline.seconds_since(now);
         let refused = left_s <= 0.0 || left_s < 1.5 * (self.estimate_s + reserve_s);
         if refused {
             self.estimate_s *= AFTER_REFUSAL;
@@ -43,6 +47,11 @@ impl IterationTimer {
     /// How long it takes, in seconds; 0 before the first.
     pub(super) fn estimate_s(&self) -> f64 {
         self.estimate_s
+    }
+
+    /// An iteration began when it was asked whether it fits; now, if there was no deadline.
+    pub(super) fn begin_when_asked(&mut self, clock: &dyn Clock) {
+        self.began = Some(self.asked.take().unwrap_or_else(|| clock.now()));
     }
 
     /// An iteration begins.

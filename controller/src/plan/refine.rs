@@ -222,7 +222,7 @@ impl Lane {
                 }
                 return (iteration, StopCause::TimeBudget);
             }
-            self.timer.begin(solve.clock);
+            self.timer.begin_when_asked(solve.clock);
             self.engine.step(solve.request.state, batch);
             iteration += 1;
             let running = |progress: &[Progress]| {
@@ -245,8 +245,8 @@ impl Lane {
             if is_rolled_out {
                 self.consider(solve, batch, progress, iteration);
             }
-            self.timer.end(solve.clock);
             self.record(solve, batch, progress, iteration, is_rolled_out);
+            self.timer.end(solve.clock);
         }
         (iteration, StopCause::IterationBudget)
     }
