@@ -673,7 +673,7 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
 impl PlanState {
     /// The first fault stays.
     fn fail(&mut self, fault: PlanFault) {
-        if let Ok(_) = self.outcome {
+        if self.outcome.is_ok() {
             self.outcome = Err(fault);
         }
     }

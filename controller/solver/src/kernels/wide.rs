@@ -30,7 +30,15 @@ pub(crate) trait Wide<S>: Copy {
     fn multiply_add(self, factor: Self, sum: Self) -> Self;
     fn add(self, other: Self) -> Self;
     /// The sum of the numbers.
-    fn sum(self) -> S;
+    #[inline(always)]
+    fn sum(self) -> S
+    where
+        S: Copy + Default + core::ops::AddAssign,
+    {
+        let mut values = [S::default(); LANES];
+        self.store(&mut values);
+        fold(values)
+    }
     /// Numbers smaller than [`crate::Scalar::NEGLIGIBLE`] become 0.
     fn flush(self) -> Self;
 }
@@ -140,10 +148,6 @@ impl<S: crate::Scalar> Wide<S> for Portable<S> {
         self
     }
     #[inline(always)]
-    fn sum(self) -> S {
-        fold(self.0)
-    }
-    #[inline(always)]
     fn flush(mut self) -> Self {
         self.0.iter_mut().for_each(|x| *x = x.flush());
         self
@@ -174,7 +178,7 @@ mod x86 {
         _mm512_maskz_mov_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
     };
 
-    use super::{LANES, Portable, Task, Wide, fold};
+    use super::{LANES, Portable, Task, Wide};
     use crate::Scalar;
 
     cpufeatures::new!(avx512, "avx512f", "avx2", "fma");
@@ -255,12 +259,6 @@ mod x86 {
             Self(unsafe { _mm512_add_ps(self.0, other.0) })
         }
         #[inline(always)]
-        fn sum(self) -> f32 {
-            let mut values = [0.0; LANES];
-            self.store(&mut values);
-            fold(values)
-        }
-        #[inline(always)]
         fn flush(self) -> Self {
             Self(unsafe {
                 let least = _mm512_set1_ps(f32::NEGLIGIBLE);
@@ -318,12 +316,6 @@ mod x86 {
             })
         }
         #[inline(always)]
-        fn sum(self) -> f32 {
-            let mut values = [0.0; LANES];
-            self.store(&mut values);
-            fold(values)
-        }
-        #[inline(always)]
         fn flush(self) -> Self {
             Self(self.0.map(|part| unsafe {
                 let least = _mm256_set1_ps(f32::NEGLIGIBLE);
@@ -341,7 +333,7 @@ mod neon {
         float32x4_t, vaddq_f32, vdupq_n_f32, vfmaq_f32, vld1q_f32, vst1q_f32,
     };
 
-    use super::{LANES, Wide, fold};
+    use super::{LANES, Wide};
     use crate::Scalar;
 
     /// NEON is part of every 64-bit Arm processor.
@@ -387,12 +379,6 @@ mod neon {
             Self(core::array::from_fn(|i| unsafe {
                 vaddq_f32(self.0[i], other.0[i])
             }))
-        }
-        #[inline(always)]
-        fn sum(self) -> f32 {
-            let mut values = [0.0; LANES];
-            self.store(&mut values);
-            fold(values)
         }
         #[inline(always)]
         fn flush(self) -> Self {
