@@ -89,11 +89,10 @@ struct Figures {
 impl TickBench {
     pub(super) fn run(self, stop: &Stop) -> Result<(), Failure> {
         self.check()?;
+        let load = self.provider.load_options();
         let bundle = match &self.bundle {
-            Some(folder) => {
-                Bundle::load(folder, &self.provider.load_options()).map_err(Failure::usage)?
-            }
-            None => self.sizes.bundle_with_camera(self.seed)?,
+            Some(folder) => Bundle::load(folder, &load).map_err(Failure::usage)?,
+            None => self.sizes.bundle_with_camera(self.seed, &load)?,
         };
         let mut config = Config::default();
         config.planner.budget_ms = Some(self.budget_ms);
