@@ -163,8 +163,8 @@ pub struct PlannerSection {
     pub kind: PlannerKind,
     /// Seed of everything random in the planner.
     pub seed: u64,
-    /// Threads that plan at the same time; 0: two, or one on a machine with one core. Plans do not
-    /// depend on it.
+    /// Threads that plan at the same time; 0: two, or one on a machine with one core or for states
+    /// of 128 elements or fewer. Plans do not depend on it.
     pub threads: u32,
     /// Time for one plan in ms, from the arrival of the image; none: iterations alone decide.
     pub budget_ms: Option<f64>,

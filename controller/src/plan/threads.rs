@@ -21,12 +21,19 @@ const AWAKE: Duration = Duration::from_millis(1);
 /// Looks between two readings of the clock.
 const LOOKS: u32 = 256;
 
-/// The number of planning threads for a setting: 0 means two, or one on a machine with one core.
+/// Size of a state up to which one thread is as fast as two: the hand-overs cost as much as the
+/// second thread saves (`latco bench solver --sweep`, docs/decisions/0004).
+const LARGEST_FOR_ONE: usize = 128;
+
+/// The number of planning threads for a setting and states of `state` elements: 0 means two, or one
+/// on a machine with one core or for small states.
 #[must_use]
-pub fn threads(setting: u32) -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+pub fn threads(setting: u32, state: usize) -> usize {
     match setting {
-        0 => cores.min(2),
+        0 if state <= LARGEST_FOR_ONE => 1,
+        0 => std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(2),
         count => count as usize,
     }
 }
@@ -277,6 +284,13 @@ impl Drop for Threads {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn small_states_take_one_thread_unless_told_otherwise() {
+        assert_eq!(threads(0, 80), 1);
+        assert!((1..=2).contains(&threads(0, 230)));
+        assert_eq!((threads(2, 80), threads(1, 230)), (2, 1));
+    }
 
     #[test]
     fn every_part_is_done_once_by_any_number_of_threads() {

@@ -439,12 +439,11 @@ pub(crate) fn on_every_path<T: Task<f32>>(make: impl Fn() -> T) -> Vec<(bool, T:
     outputs
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_arch = "x86_64"))]
 mod tests {
     use super::*;
 
     // Other tests may run meanwhile: AVX2 gives them the same bits.
-    #[cfg(target_arch = "x86_64")]
     #[test]
     fn a_limit_takes_a_narrower_path_and_never_one_that_is_missing() {
         let widest = x86::found();

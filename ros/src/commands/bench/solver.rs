@@ -158,7 +158,7 @@ impl SolverBench {
         if self.iterations == Some(0) {
             return wrong("--iterations: expected 1 or more, found 0".to_owned());
         }
-        if !(self.limit_s > 0.0) {
+        if self.limit_s.is_nan() || self.limit_s <= 0.0 {
             return wrong(format!(
                 "--limit-s: expected a positive number of seconds, found {}",
                 self.limit_s
