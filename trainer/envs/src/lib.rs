@@ -25,25 +25,34 @@
 //! # }
 //! ```
 //!
-//! Layers, from the bottom: [`arm`] (kinematics and motion of the planar arm), [`render`] (its
-//! camera), [`reach`] (a task: start, goal, reward), [`policy`] (who moves it). Everything is
+//! Layers, from the bottom: [`arm`] (kinematics and motion of the planar arm), [`contact`] (what it
+//! pushes), [`render`] and [`scene`] (its camera and what that sees), [`tabletop`] (all that tasks
+//! have in common), [`tasks`] (starts, rewards, and what an expert does), [`policy`] (who moves it). Everything is
 //! deterministic: the same seed and actions give the same states and the same frames, bit for bit
 //! on one machine.
 
 pub mod arm;
+pub mod contact;
 mod error;
 mod noise;
+pub mod plane;
 pub mod policy;
-pub mod reach;
 pub mod render;
 mod robot;
+pub mod scene;
+pub mod script;
+mod steer;
+pub mod tabletop;
+pub mod tasks;
 
 pub use error::EnvError;
 pub use policy::{Policy, PolicyKind};
-pub use robot::{JointLimits, Robot, Target};
+pub use robot::{Habits, JointLimits, Object, RewardKind, Robot};
+pub use script::Way;
+pub use tasks::reach;
 
 /// Names of the tasks that [`make`] knows.
-pub const TASKS: &[&str] = &["reach"];
+pub const TASKS: &[&str] = &["reach", "push"];
 
 /// Width and height of a camera picture where nothing else is asked for, pixels.
 pub const DEFAULT_IMAGE_SIZE: usize = 64;
@@ -69,7 +78,8 @@ pub fn make(task: &str, image_size: usize) -> Result<Box<dyn Robot>, EnvError> {
         return Err(EnvError::ImageSize { found: image_size });
     }
     match task {
-        "reach" => Ok(Box::new(reach::Reach::new(image_size))),
+        "reach" => Ok(Box::new(tasks::Reach::new(image_size))),
+        "push" => Ok(Box::new(tasks::Push::new(image_size))),
         _ => Err(EnvError::UnknownTask {
             found: task.to_owned(),
         }),
