@@ -1,5 +1,6 @@
 //! What the camera sees while each scripted policy moves the arm: `cargo run --release -p
-//! latco-envs --example contact_sheet -- TASK FILE.png [IMAGE_SIZE]`.
+//! latco-envs --example contact_sheet -- TASK FILE.png [IMAGE_SIZE]`. Each frame is the one with the
+//! largest reward, in size, since the frame before.
 
 use std::path::PathBuf;
 
@@ -34,10 +35,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         policy.begin(robot.as_ref(), seed);
         let mut frames = Vec::new();
         let mut solved = Vec::new();
+        let mut best: Option<(f64, Vec<u8>)> = None;
         for step in 0..=robot.episode_steps() {
-            if step % every == 0 {
+            let reward = robot.reward().abs();
+            if best.as_ref().is_none_or(|(most, _)| reward >= *most) {
                 let mut rgb = vec![0; size * size * 3];
                 robot.render(&mut rgb);
+                best = Some((reward, rgb));
+            }
+            if step % every == 0
+                && let Some((_, rgb)) = best.take()
+            {
                 frames.push(Frame::new(size, size, rgb)?);
             }
             if robot.success() {

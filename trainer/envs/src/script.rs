@@ -3,17 +3,15 @@
 
 use crate::arm::{Arm, Posture, Shape};
 use crate::contact::{CONTACT, Puck};
-use crate::plane::{Place, along, between, direction, distance, dot};
-use crate::steer::{approach, around_puck, slide};
+use crate::plane::{Place, between, direction, distance, dot};
+use crate::steer::{RUN_UP_M, approach, around_puck, behind, slide};
 
 /// Joints count as arrived within this distance of a posture, rad.
 const ARRIVED_RAD: f64 = 0.04;
 /// A posture on the way to another one counts as passed within this distance, rad.
 const PASSED_RAD: f64 = 0.15;
 /// A pushed puck counts as arrived within this distance, m.
-const ARRIVED_M: f64 = 0.04;
-/// The tip goes this far behind the puck before it pushes, beyond touching it, m.
-const RUN_UP_M: f64 = 0.03;
+const ARRIVED_M: f64 = 0.05;
 /// A way around the puck is made anew when the puck has moved this far, m.
 const MOVED_M: f64 = 0.03;
 
@@ -132,14 +130,14 @@ impl Push {
             let left = left + (apart - CONTACT).max(0.0);
             slide(view.arm, &view.hand, ahead, left, action);
         } else {
-            self.go_behind(view, puck, ahead, action);
+            self.go_behind(view, puck, action);
         }
     }
 
-    fn go_behind(&mut self, view: &View<'_>, puck: Puck, ahead: Place, action: &mut [f32]) {
+    fn go_behind(&mut self, view: &View<'_>, puck: Puck, action: &mut [f32]) {
         let stale = (self.puck).is_none_or(|there| distance(there, puck.place) > MOVED_M);
         if stale {
-            let place = along(puck.place, ahead, -(CONTACT + RUN_UP_M));
+            let place = behind(puck.place, self.to);
             let from = &view.arm.positions;
             self.around = around_puck(from, &view.hand, puck.place, place).unwrap_or_default();
             self.around.reverse();

@@ -5,12 +5,14 @@ use rand::Rng;
 use crate::arm::{Arm, JOINTS, MAX_VELOCITY_RAD_S, Posture, Shape};
 use crate::contact::CONTACT;
 use crate::noise::uniform;
-use crate::plane::{Place, around, distance, dot};
+use crate::plane::{Place, along, around, direction, distance, dot};
 
 /// Time in which a posture is approached once near, s; above the lag, so it does not overshoot.
 const APPROACH_S: f64 = 0.25;
 /// Distance kept from the puck beyond touching it, m.
 const CLEARANCE: f64 = 0.015;
+/// The tip goes this far behind the puck before it pushes, beyond touching it, m.
+pub(crate) const RUN_UP_M: f64 = 0.03;
 /// Places at which a way is checked for the puck.
 const CHECKS: usize = 16;
 
@@ -77,6 +79,18 @@ pub(crate) fn any_quick(
     quick.retain(|posture| time_between(from, posture) <= longest);
     let chosen = uniform(rng, 0.0, quick.len() as f64) as usize;
     Some(quick.swap_remove(chosen.min(quick.len() - 1)))
+}
+
+/// Where the tip begins to push a puck to a place, m.
+pub(crate) fn behind(puck: Place, to: Place) -> Place {
+    along(puck, direction(puck, to), -(CONTACT + RUN_UP_M))
+}
+
+/// Whether the tip reaches both ends of pushing a puck to a place.
+pub(crate) fn can_push(shape: &Shape, puck: Place, to: Place) -> bool {
+    let end = along(to, direction(puck, to), -CONTACT);
+    let reached = |place| !shape.postures_for(place).is_empty();
+    reached(behind(puck, to)) && reached(end)
 }
 
 /// Postures on a quick way to a place that does not touch the puck, the last one at the place.

@@ -44,8 +44,8 @@ pub trait Task: Clone + Debug + Send + 'static {
     const TIMING: Timing;
     /// How data is collected.
     const HABITS: Habits;
-    /// Starts that the scripted expert does not solve within so many steps are drawn again. None:
-    /// every start that is drawn is taken.
+    /// Starts that the scripted expert does not solve within so many steps, or does not leave solved,
+    /// are drawn again. None: every start that is drawn is taken.
     const EXPERT_STEPS: Option<usize>;
 
     /// Draws a start; none where what was drawn does not fit together.
@@ -140,16 +140,21 @@ impl<T: Task> Tabletop<T> {
         }
     }
 
-    /// Whether the scripted expert solves it from here within so many steps.
+    /// Whether the scripted expert solves it from here within so many steps, for good.
     fn expert_solves(&self, steps: usize) -> bool {
         let mut robot = self.clone();
         let mut way = Way::new(robot.task.expert(&robot.arm));
         let mut action = [0.0; JOINTS];
-        (0..steps).any(|_| {
+        let mut solved = false;
+        for step in 1..=T::TIMING.episode_steps {
             robot.follow(&mut way, &mut action);
             robot.step(&action);
-            robot.success()
-        })
+            solved |= robot.success();
+            if step == steps && !solved {
+                return false;
+            }
+        }
+        robot.success()
     }
 }
 

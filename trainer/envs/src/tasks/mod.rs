@@ -1,10 +1,16 @@
 //! The tasks: one file each, with starts, rewards, and what experts and data collection do.
 
+pub mod key;
+pub mod lottery;
 pub mod push;
 pub mod reach;
+pub mod stick;
 
+pub use key::Key;
+pub use lottery::Lottery;
 pub use push::Push;
 pub use reach::Reach;
+pub use stick::Stick;
 
 use rand::Rng;
 
@@ -33,8 +39,18 @@ fn beside(place: Place, distances: [f64; 2], rng: &mut dyn Rng) -> Place {
 /// Moves the tip of `hand` anywhere on the table that it reaches.
 fn anywhere(arm: &Arm, hand: &Shape, rng: &mut dyn Rng) -> Stage {
     let all = [-TABLE_HALF_WIDTH, TABLE_HALF_WIDTH];
+    decoy(arm, hand, |rng| place_in(all, all, rng), rng)
+}
+
+/// Moves the tip of `hand` to the first place drawn that it reaches.
+fn decoy(
+    arm: &Arm,
+    hand: &Shape,
+    draw: impl Fn(&mut dyn Rng) -> Place,
+    rng: &mut dyn Rng,
+) -> Stage {
     loop {
-        let tip = place_in(all, all, rng);
+        let tip = draw(rng);
         if let Some(posture) = any_quick(&arm.positions, hand, tip, rng) {
             return Stage::Move(posture);
         }

@@ -14,6 +14,7 @@ use crate::render::Canvas;
 use crate::robot::{Habits, Object};
 use crate::scene::GOAL_COLOUR;
 use crate::script::Stage;
+use crate::steer::can_push;
 use crate::tabletop::{SLOW, Tabletop, Task, Timing};
 
 /// Distance of the puck to the goal below which the task is solved, m.
@@ -71,7 +72,7 @@ impl Task for PuckAndGoal {
         dwell_steps: [1, 5],
         patience_steps: 22,
     };
-    const EXPERT_STEPS: Option<usize> = Some(22);
+    const EXPERT_STEPS: Option<usize> = Some(20);
 
     fn start(rng: &mut dyn Rng) -> Option<(Arm, Self)> {
         let arm = random_arm(Self::SHAPE, START_SPREAD_RAD, rng);
@@ -136,41 +137,37 @@ impl Task for PuckAndGoal {
         if uniform(rng, 0.0, 1.0) < TIP_ONLY_SHARE {
             return vec![anywhere(arm, &Self::SHAPE, rng)];
         }
-        vec![Stage::push(puck_target(
-            self.puck.place,
-            self.goal,
-            BOX,
-            rng,
-        ))]
+        let target = puck_target(&Self::SHAPE, self.puck.place, self.goal, BOX, rng);
+        vec![target.map_or_else(|| anywhere(arm, &Self::SHAPE, rng), Stage::push)]
     }
 }
 
-/// Where to push a puck while data is collected.
+/// Where to push a puck while data is collected; none where hardly any place can be pushed to.
 pub(super) fn puck_target(
+    hand: &Shape,
     puck: Place,
     goal: Place,
     area: [[f64; 2]; 2],
     rng: &mut dyn Rng,
-) -> Place {
+) -> Option<Place> {
+    const DRAWS: usize = 20;
     let [at, near, through] = GOAL_SHARES;
     let kind = uniform(rng, 0.0, 1.0);
-    if kind < at {
-        return goal;
+    let fits = |to: Place| {
+        on_table(to, PUCK_RADIUS) && distance(puck, to) > 0.1 && can_push(hand, puck, to)
+    };
+    if kind < at && fits(goal) {
+        return Some(goal);
     }
-    loop {
-        let target = if kind < at + near {
-            beside(goal, [TOLERANCE, FARTHEST_NEAR_MISS], rng)
-        } else if kind < at + near + through && distance(puck, goal) > TOLERANCE {
-            along(goal, direction(puck, goal), uniform(rng, 0.1, 0.4))
-        } else {
-            place_in(area[0], area[1], rng)
-        };
-        if on_table(target, PUCK_RADIUS) {
-            return target;
-        }
-        if kind < at + near + through && kind >= at + near {
-            // The goal is at the edge: there is no going through it.
-            return goal;
-        }
-    }
+    (0..DRAWS)
+        .map(|_| {
+            if (at..at + near).contains(&kind) {
+                beside(goal, [TOLERANCE, FARTHEST_NEAR_MISS], rng)
+            } else if (at + near..at + near + through).contains(&kind) {
+                along(goal, direction(puck, goal), uniform(rng, 0.1, 0.4))
+            } else {
+                place_in(area[0], area[1], rng)
+            }
+        })
+        .find(|to| fits(*to))
 }
