@@ -10,7 +10,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use latco_bag::{BagReader, BagWriter, topics};
 use latco_controller::Config;
-use latco_envs::{DEFAULT_IMAGE_SIZE, EVALUATION_SEED, Policy, PolicyKind, Robot};
+use latco_envs::{DEFAULT_IMAGE_SIZE, EVALUATION_SEED, Policy, PolicyKind, RewardKind, Robot};
 use latco_evaluate::{PlannerPolicy, check_fit};
 use latco_models::Bundle;
 use latco_trainer::data::record::{EpisodeRecorder, Step};
@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// Task of the simulated robot.
     #[arg(long)]
     task: String,
+    /// What the recorded reward pays for: sparse (the result) or dense (every part of the way).
+    #[arg(long, default_value_t = RewardKind::Sparse)]
+    reward: RewardKind,
     /// Who moves the robot.
     #[arg(long, value_enum, default_value_t = PolicyArg::Mixed)]
     policy: PolicyArg,
@@ -120,6 +123,9 @@ fn planner_policy(args: &Args, robot: &dyn Robot) -> anyhow::Result<(Box<dyn Pol
 struct Settings {
     task: String,
     policy: String,
+    /// Left out where it is the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reward: Option<String>,
     seed: u64,
     image_size: usize,
     episodes_per_bag: u64,
@@ -136,10 +142,12 @@ struct Totals {
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let mut robot = latco_envs::make(&args.task, args.image_size)?;
+    robot.set_reward_kind(args.reward);
     let (mut policy, policy_name) = make_policy(&args, robot.as_ref())?;
     let settings = Settings {
         task: args.task.clone(),
         policy: policy_name,
+        reward: (args.reward != RewardKind::default()).then(|| args.reward.to_string()),
         seed: args.seed,
         image_size: args.image_size,
         episodes_per_bag: args.episodes_per_bag,
@@ -206,6 +214,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         print_json(&serde_json::json!({
             "task": settings.task,
             "policy": settings.policy,
+            "reward": args.reward.name(),
             "seed": settings.seed,
             "image_size": settings.image_size,
             "control_period_s": robot.control_period_s(),
@@ -309,6 +318,7 @@ fn record(
         robot.reset(seed);
         policy.begin(robot, seed);
         recorder.begin(episode as i64, time_ns)?;
+        recorder.difficulty(time_ns, robot.difficulty())?;
         let mut solved = false;
         let steps = robot.episode_steps();
         for _ in 0..steps {
