@@ -21,6 +21,7 @@ use crate::gates::Gate;
 use crate::rssm::keypoint::SHARPNESS;
 use crate::rssm::model::Model;
 use crate::rssm::params::{Params, tensor, to_vec};
+use crate::rssm::world::REWARD_LAYERS;
 
 /// Side of the patches in which the keypoint decoder's pixels are stored, pixels.
 const PATCH: usize = 8;
@@ -75,7 +76,7 @@ pub fn weights(model: &Model) -> RssmWeights {
         img3: dense(world, "core.prior.2"),
         obs1: dense(world, "core.posterior.1"),
         obs2: dense(world, "core.posterior.2"),
-        reward: mlp(world, "reward", 3),
+        reward: mlp(world, model.sizes().planned_head(), REWARD_LAYERS),
         min_std: model.config.model.min_std as f32,
         pixels: PixelScaling::CENTRED,
         encoder,
@@ -217,7 +218,7 @@ fn metadata(model: &Model, gates: &[Gate]) -> Metadata {
         position_lower_rad: facts.position_lower_rad.clone(),
         position_upper_rad: facts.position_upper_rad.clone(),
         velocity_limit_rad_s: facts.velocity_limit_rad_s.clone(),
-        reward_kind: match model.config.model.reward {
+        reward_kind: match model.config.model.plan_with {
             RewardKind::Regression => BundleReward::Regression,
             RewardKind::BernoulliLogit => BundleReward::BernoulliLogit,
         },

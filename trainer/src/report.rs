@@ -46,7 +46,7 @@ pub fn gates(model: &Model, held_out: &Frames) -> Vec<Gate> {
     let world = model.build();
     let measured = Measured {
         world: &world,
-        reward: model.config.model.reward,
+        reward: model.config.model.plan_with,
         joints_mean: &model.facts.joints_mean,
         joints_std: &model.facts.joints_std,
         horizon: model.config.horizon,
@@ -72,8 +72,8 @@ impl Report {
             task: checkpoint.facts.task.clone(),
             recipe: checkpoint.config.recipe,
             seed: checkpoint.seed,
-            train_episodes: source.train.episodes(),
-            train_frames: source.train.len(),
+            train_episodes: source.train.recorded_episodes(),
+            train_frames: source.train.recorded_frames(),
             held_out_episodes: source.held_out.episodes(),
             parameters: checkpoint.params.count() + frozen,
             training_s: checkpoint.seconds,

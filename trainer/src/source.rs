@@ -94,6 +94,9 @@ pub fn read(bags: &[PathBuf], recent: &[PathBuf], config: &FitConfig) -> Result<
         }
         None => limits_of(&data, &mut facts),
     }
+    if config.data.mirror {
+        train.mirror();
+    }
     if config.model.joints && train.joints_width > 0 {
         (facts.joints_mean, facts.joints_std) = train.joints_statistics();
     }

@@ -69,25 +69,32 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         tracing::warn!("{problem}");
     }
     tracing::info!(
-        "{} episodes to train on ({} frames of {}x{}), {} held out",
-        source.train.episodes(),
-        source.train.len(),
+        "{} episodes to train on ({} frames of {}x{}{}), {} held out",
+        source.train.recorded_episodes(),
+        source.train.recorded_frames(),
         source.facts.width,
         source.facts.height,
+        if config.data.mirror {
+            ", and their mirror images"
+        } else {
+            ""
+        },
         source.held_out.episodes()
     );
     let options = RunOptions {
         out: args.out.clone(),
         resume: args.resume,
         seed: args.seed,
+        held_out: &source.held_out,
         base: base.as_ref(),
         stop: &stop,
     };
     let checkpoint =
         train(&config, &source.facts, &source.train, &options).map_err(|error| match error {
-            RunError::Diverged { .. } | RunError::Checkpoint(_) | RunError::Record(_) => {
-                anyhow::Error::new(error)
-            }
+            RunError::Diverged { .. }
+            | RunError::Checkpoint(_)
+            | RunError::Record(_)
+            | RunError::Images(_) => anyhow::Error::new(error),
             usage => BadInput::new(usage.to_string()),
         })?;
     if checkpoint.stage != Stage::Done {

@@ -105,6 +105,24 @@ impl Log {
         Ok(())
     }
 
+    /// Records the losses on held-out episodes after `done` steps.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn held_out(&mut self, done: usize, values: &[(&'static str, f32)]) -> io::Result<()> {
+        let stage = self.stage;
+        let rows: String = values
+            .iter()
+            .map(|(name, value)| format!("{stage},{done},held_out_{name},{value}\n"))
+            .collect();
+        self.csv.write_all(rows.as_bytes())?;
+        let tagged: Vec<_> = values
+            .iter()
+            .map(|(name, value)| (format!("{stage}/held_out_{name}"), *value))
+            .collect();
+        self.events.scalars(done, &tagged)
+    }
+
     /// Records a picture at a step.
     ///
     /// # Errors

@@ -6,6 +6,8 @@ pub mod checkpoint;
 pub mod config;
 pub mod dataset;
 pub mod log;
+pub mod moments;
+pub mod objective;
 pub mod planet;
 pub mod run;
 pub mod section;

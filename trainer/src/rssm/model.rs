@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::params::{Leaves, Params, tensor, to_vec};
-use super::world::{World, WorldSizes};
+use super::world::{LAST_REWARD_LAYER, World, WorldSizes};
 use super::{conv, keypoint};
 use crate::fit::checkpoint::{Checkpoint, DataFacts};
 use crate::fit::config::{FitConfig, Recipe};
@@ -24,12 +24,16 @@ pub struct Model {
 }
 
 impl Model {
-    /// The model of a checkpoint.
+    /// The model of a checkpoint; it predicts rewards in their own unit.
     pub fn of(checkpoint: &Checkpoint) -> Self {
+        let mut world = checkpoint.world_params().clone();
+        if checkpoint.config.training.normalise_reward {
+            checkpoint.rewards.fold(&mut world, LAST_REWARD_LAYER);
+        }
         Self {
             config: checkpoint.config.clone(),
             facts: checkpoint.facts.clone(),
-            world: checkpoint.world_params().clone(),
+            world,
             autoencoder: checkpoint.autoencoder.clone(),
         }
     }
@@ -141,6 +145,8 @@ pub fn world_sizes(config: &FitConfig, facts: &DataFacts) -> WorldSizes {
         code,
         joints,
         units: config.model.units,
+        reward: config.model.reward,
+        plan_with: config.model.plan_with,
     }
 }
 
