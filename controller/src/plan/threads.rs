@@ -303,7 +303,7 @@ mod tests {
                 assert!(parts.iter().enumerate().all(|(i, &part)| part == i + round));
             }
             // after a sleep
-            std::thread::sleep(4 * AWAKE);
+            std::thread::park_timeout(4 * AWAKE);
             let mut parts = [0; 2];
             threads.each(&mut parts, |i, part| *part = i + 1);
             assert_eq!(parts, [1, 2]);

@@ -123,8 +123,12 @@ impl Objective for Autoencoder<'_> {
             let range = self
                 .frames
                 .range(rng.random_range(0..self.frames.episodes()));
-            chosen.push(rng.random_range(range.clone()));
-            partners.extend((0..PARTNERS).map(|_| rng.random_range(range.clone())));
+            let frame = rng.random_range(range.clone());
+            let span = self.config.reward_span;
+            let near = range.start.max(frame.saturating_sub(span))
+                ..range.end.min(frame.saturating_add(span).saturating_add(1));
+            chosen.push(frame);
+            partners.extend((0..PARTNERS).map(|_| rng.random_range(near.clone())));
         }
         let pixels = self.frames.pixels();
         let mut target = Vec::with_capacity(batch * pixels);

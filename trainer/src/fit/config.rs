@@ -108,6 +108,9 @@ pub struct AutoencoderConfig {
     /// Weight of predicting the rewards of an episode's frames from their joints and the code of
     /// another frame, which brings into the code what decides the reward.
     pub reward_weight: f64,
+    /// How far these other frames may lie from that frame, in frames; by default anywhere in the
+    /// episode, which suits tasks in which nothing but the robot moves. 0 for the frame itself.
+    pub reward_span: usize,
     /// Measurements of the held-out loss (one per checkpoint) without a new least value after
     /// which the stage ends early; it then keeps the weights of the least. 0 for never.
     pub patience: usize,
@@ -265,6 +268,7 @@ impl FitConfig {
             foreground_weight: s.number("foreground_weight", 6.0, 1.0..=1000.0),
             foreground_threshold: s.number("foreground_threshold", 0.1, 0.0..=1.0),
             reward_weight: s.number("reward_weight", 0.1, 0.0..=1e6),
+            reward_span: s.count("reward_span", 1_000_000, 0..=1_000_000),
             patience: s.count("patience", 0, 0..=1_000_000),
         };
         if planet {
