@@ -6,6 +6,7 @@
 //! is an episode as good as the original, so data can be mirrored.
 
 use crate::arm::{Arm, JOINTS};
+use crate::plane::{Place, along, between, distance, dot};
 use crate::render::{Canvas, Colour};
 
 /// Colour of the table.
@@ -14,6 +15,10 @@ pub const BACKGROUND: Colour = [24, 26, 34];
 pub const GOAL_COLOUR: Colour = [235, 40, 80];
 /// Colours of the links, from the base.
 pub const LINK_COLOURS: [Colour; JOINTS] = [[60, 110, 255], [50, 200, 100], [255, 170, 30]];
+/// Colour of things that are still to be touched.
+pub const UNTOUCHED_COLOUR: Colour = [205, 65, 220];
+/// Colour of things that were touched and count from then on.
+pub const TOUCHED_COLOUR: Colour = [255, 245, 60];
 /// Colour of the tip.
 pub const TIP_COLOUR: Colour = [255, 255, 255];
 /// Radius of the tip, m.
@@ -21,6 +26,18 @@ pub const TIP_RADIUS: f64 = 0.06;
 const BASE_COLOUR: Colour = [120, 125, 135];
 const LINK_RADII: [f64; JOINTS] = [0.07, 0.06, 0.05];
 const BASE_RADIUS: f64 = 0.11;
+/// Distance from a link at which half of a thing is seen or more, m.
+const LEAST_DISTANCE: f64 = 0.12;
+
+/// Whether no link lies across the middle of a thing that is at least 0.3 m wide: what the first
+/// picture of an episode has to show.
+pub(crate) fn shows(arm: &Arm, place: Place) -> bool {
+    arm.points().windows(2).all(|link| {
+        let (along_link, to_place) = (between(link[0], link[1]), between(link[0], place));
+        let share = dot(along_link, to_place) / dot(along_link, along_link);
+        distance(along(link[0], along_link, share.clamp(0.0, 1.0)), place) >= LEAST_DISTANCE
+    })
+}
 
 /// Draws the arm over what is there.
 pub(crate) fn draw_arm(canvas: &mut Canvas<'_>, arm: &Arm) {

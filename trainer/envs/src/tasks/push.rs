@@ -12,7 +12,7 @@ use crate::noise::uniform;
 use crate::plane::{Place, along, direction, distance, on_table};
 use crate::render::Canvas;
 use crate::robot::{Habits, Object};
-use crate::scene::GOAL_COLOUR;
+use crate::scene::{GOAL_COLOUR, shows};
 use crate::script::Stage;
 use crate::steer::can_push;
 use crate::tabletop::{SLOW, Tabletop, Task, Timing};
@@ -81,6 +81,8 @@ impl Task for PuckAndGoal {
         let [shortest, longest] = START_DISTANCE;
         let fits = (shortest..=longest).contains(&distance(puck, goal))
             && distance(arm.tip(), puck) >= CONTACT + 0.05
+            && shows(&arm, puck)
+            && shows(&arm, goal)
             && on_table(arm.tip(), 0.0);
         fits.then_some((
             arm,

@@ -15,7 +15,7 @@ use crate::noise::uniform;
 use crate::plane::{Place, around, distance, on_table};
 use crate::render::{Canvas, Colour};
 use crate::robot::{Habits, Object};
-use crate::scene::{GOAL_COLOUR, TIP_RADIUS};
+use crate::scene::{GOAL_COLOUR, TIP_RADIUS, TOUCHED_COLOUR, UNTOUCHED_COLOUR, shows};
 use crate::script::Stage;
 use crate::steer::{any_quick, fastest};
 use crate::tabletop::{SLOW, Tabletop, Task, Timing};
@@ -47,9 +47,9 @@ pub const START_DISTANCE: [f64; 2] = [0.3, 0.9];
 /// Start angles are drawn uniformly up to this far from straight up, rad.
 pub const START_SPREAD_RAD: Posture = [0.9, 1.4, 1.4];
 /// Colour of the tool that lies on the table.
-pub const FREE_COLOUR: Colour = [125, 75, 215];
+pub const FREE_COLOUR: Colour = UNTOUCHED_COLOUR;
 /// Colour of the tool in the hand.
-pub const HELD_COLOUR: Colour = [255, 245, 60];
+pub const HELD_COLOUR: Colour = TOUCHED_COLOUR;
 /// Shares of the way-points before the tool is gripped: push the puck with it; grip it; beside the
 /// handle without touching it. The rest goes anywhere.
 pub const FREE_SHARES: [f64; 3] = [0.6, 0.1, 0.15];
@@ -137,6 +137,7 @@ impl Task for ToolAndPuck {
             && distance(arm.tip(), handle) >= HANDLE_RADIUS + 0.15
             && distance(handle, puck).min(distance(tool_end, puck)) >= CONTACT + 0.1
             && distance(tool_end, base) >= 0.25
+            && shows(&arm, handle)
             && on_table(handle, HANDLE_RADIUS)
             && on_table(tool_end, TOOL_RADIUS);
         fits.then_some((
