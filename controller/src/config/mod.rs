@@ -245,6 +245,10 @@ pub struct LatcoSection {
     pub sampled_starts: u32,
     /// Action sequences that are sampled for them and rolled through the model.
     pub samples: u32,
+    /// Rounds of this sampling: each after the first draws around the best of those before it.
+    pub sampling_rounds: u32,
+    /// How many of the best a round keeps, and draws around.
+    pub sampling_elites: u32,
     /// While the shifted plan's predicted return is below this, fresh starts are made beside it: a
     /// sparse reward that the first plan missed is found by a later one. 0: only plans made from
     /// nothing have several starts.
@@ -284,6 +288,8 @@ impl Default for LatcoSection {
             starts: 2,
             sampled_starts: 1,
             samples: 32,
+            sampling_rounds: 1,
+            sampling_elites: 6,
             starts_below_return: 1.0,
             dynamics_multiplier: 1.0,
             action_multiplier: 1.0,
