@@ -36,10 +36,11 @@ fn beside(place: Place, distances: [f64; 2], rng: &mut dyn Rng) -> Place {
     around(place, distance, uniform(rng, 0.0, std::f64::consts::TAU))
 }
 
-/// Moves the tip of `hand` anywhere on the table that it reaches.
+/// Moves the tip of `hand` to any place that it reaches, but not far below its base, where there is
+/// nothing to learn.
 fn anywhere(arm: &Arm, hand: &Shape, rng: &mut dyn Rng) -> Stage {
-    let all = [-TABLE_HALF_WIDTH, TABLE_HALF_WIDTH];
-    decoy(arm, hand, |rng| place_in(all, all, rng), rng)
+    let x = [-TABLE_HALF_WIDTH, TABLE_HALF_WIDTH];
+    decoy(arm, hand, |rng| place_in(x, [-0.6, x[1]], rng), rng)
 }
 
 /// Moves the tip of `hand` to the first place drawn that it reaches.
