@@ -40,7 +40,7 @@ mod robot;
 
 pub use error::EnvError;
 pub use policy::{Policy, PolicyKind};
-pub use robot::{JointLimits, Robot, Target};
+pub use robot::{JointLimits, Object, Robot, Target};
 
 /// Names of the tasks that [`make`] knows.
 pub const TASKS: &[&str] = &["reach"];

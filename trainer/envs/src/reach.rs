@@ -8,7 +8,7 @@ use rand::Rng;
 use crate::arm::{self, Arm, JOINT_NAMES, JOINTS, LIMITS, MAX_VELOCITY_RAD_S, Posture};
 use crate::noise::{Stream, generator, uniform};
 use crate::render::{Canvas, Colour};
-use crate::robot::{JointLimits, Robot, Target};
+use crate::robot::{JointLimits, Object, Robot, Target};
 
 /// Distance of the tip to the goal below which the task is solved, m.
 pub const TOLERANCE: f64 = 0.08;
@@ -185,6 +185,13 @@ impl Robot for Reach {
 
     fn difficulty(&self) -> f64 {
         self.start_distance
+    }
+
+    fn objects(&self) -> Vec<Object> {
+        vec![Object {
+            name: "goal",
+            place: self.goal,
+        }]
     }
 
     fn posture(&self, target: Target, rng: &mut dyn Rng) -> Vec<f64> {

@@ -24,6 +24,15 @@ pub enum Target {
     Decoy,
 }
 
+/// A thing on the table.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Object {
+    /// What it is: `goal`, `puck`.
+    pub name: &'static str,
+    /// Where its middle is, m; the camera sees `[-1, 1]` in both directions.
+    pub place: [f64; 2],
+}
+
 /// A robot with joints moved by velocity, a camera, and a task.
 ///
 /// Time passes in control periods ([`step`](Robot::step), for data and evaluation) or in smaller
@@ -83,6 +92,10 @@ pub trait Robot: Send {
     fn success(&self) -> bool;
     /// How far from solved the episode started: for Reach the distance from tip to goal, m.
     fn difficulty(&self) -> f64;
+
+    /// The things whose places decide the reward, always the same ones in the same order. The true
+    /// state, which no planner may use: it is for judging what a model has learned.
+    fn objects(&self) -> Vec<Object>;
 
     /// A posture (rad, shape `[nj]`) for a scripted expert to move to. Uses the true state and
     /// goal, which no planner may.
