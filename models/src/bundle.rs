@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::engine_cache::{EngineCache, is_tf32_off};
 use crate::error::BundleError;
 use crate::factors::DynamicsWeights;
+use crate::features::Features;
 use crate::golden::Golden;
 use crate::graph::Graph;
 use crate::graphs::{Decode, Dynamics, Observe, Reward, Rollout};
@@ -286,6 +287,18 @@ impl Bundle {
             bound: self.bound(Graph::Decode, batch)?,
             batch,
         })
+    }
+
+    /// The encoder alone, for looking into what it sees.
+    ///
+    /// # Errors
+    /// ONNX Runtime's reason, or an `observe` graph whose encoder cannot be told from the rest.
+    pub fn features(&self) -> Result<Features, BundleError> {
+        let bytes = self
+            .graphs
+            .get(&Graph::Observe)
+            .expect("all graphs were read before the bundle was accepted");
+        Features::new(bytes, &self.manifest)
     }
 
     fn kind(&self) -> DynamicsKind {

@@ -174,16 +174,21 @@ pub struct Initialisers {
     pub mean_kernel: String,
 }
 
-/// One measurement made after training.
+/// One measurement made after training; see [`crate::gates`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gate {
-    /// Measured value.
-    pub value: f64,
+    /// Measured value; none if it could not be measured.
+    #[serde(default)]
+    pub value: Option<f64>,
     /// Value it is compared with.
     pub threshold: f64,
-    /// Whether the value is good enough (some gates want it high, others low).
-    pub passed: bool,
+    /// Whether the value is good enough (some gates want it high, others low); none if it could not be measured.
+    #[serde(default)]
+    pub passed: Option<bool>,
+    /// What it was measured over, or why it was not.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
 }
 
 /// Sum and size of a file.
@@ -324,6 +329,16 @@ impl Manifest {
             if lower.partial_cmp(upper) != Some(std::cmp::Ordering::Less) {
                 found.push(format!(
                     "joint {name:?} has position limits {lower} to {upper} rad, expected lower < upper"
+                ));
+            }
+        }
+        for (name, gate) in &self.gates {
+            let finite = gate.value.is_none_or(f64::is_finite) && gate.threshold.is_finite();
+            if !finite || gate.value.is_some() != gate.passed.is_some() {
+                found.push(format!(
+                    "gates.{name} has value {:?}, threshold {} and passed {:?}, expected finite numbers, and value and \
+                     passed both or neither",
+                    gate.value, gate.threshold, gate.passed
                 ));
             }
         }

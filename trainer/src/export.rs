@@ -1,6 +1,5 @@
 //! A trained model as a bundle: weights for the ONNX graphs, golden vectors computed by burn.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -9,7 +8,6 @@ use latco_export::weights::{
     TransposedConv,
 };
 use latco_export::{Metadata, RssmWeights, write_bundle};
-use latco_models::manifest::Gate as ManifestGate;
 use latco_models::{Bundle, Golden, Graph, LoadOptions, RewardKind as BundleReward};
 use ndarray::{Array1, Array2, Array4};
 use rand::{RngExt, SeedableRng};
@@ -17,7 +15,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::fit::config::RewardKind;
 use crate::fit::dataset::{Frames, normals};
-use crate::gates::Gate;
+use crate::gates::{Gate, for_manifest};
 use crate::rssm::keypoint::SHARPNESS;
 use crate::rssm::model::Model;
 use crate::rssm::params::{Params, tensor, to_vec};
@@ -192,18 +190,6 @@ fn conv_decoder(params: &Params) -> Decoder {
 
 fn metadata(model: &Model, gates: &[Gate]) -> Metadata {
     let facts = &model.facts;
-    let gates: BTreeMap<String, ManifestGate> = gates
-        .iter()
-        .filter_map(|gate| {
-            let (value, passed) = (gate.value?, gate.passed()?);
-            let gate_value = ManifestGate {
-                value,
-                threshold: gate.threshold,
-                passed,
-            };
-            Some((gate.name.clone(), gate_value))
-        })
-        .collect();
     Metadata {
         task: facts.task.clone(),
         control_period_s: facts.control_period_s,
@@ -222,7 +208,7 @@ fn metadata(model: &Model, gates: &[Gate]) -> Metadata {
             RewardKind::Regression => BundleReward::Regression,
             RewardKind::BernoulliLogit => BundleReward::BernoulliLogit,
         },
-        gates,
+        gates: for_manifest(gates),
     }
 }
 

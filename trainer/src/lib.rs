@@ -4,7 +4,7 @@ pub mod data;
 pub mod export;
 pub mod fit;
 pub mod gates;
-pub mod probe;
+pub mod label;
 pub mod report;
 pub mod rssm;
 pub mod source;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use latco_controller::Config;
 use latco_controller::plan::{MemoryBudget, memory};
-use latco_models::{BenchOptions, Bundle, BundleError, Declined, Provider, bench, report};
+use latco_models::{BenchOptions, Bundle, BundleError, Declined, Provider, bench, gates, report};
 use serde::Serialize;
 
 use super::{Failure, ProviderArgs, print_json, print_line};
@@ -104,9 +104,12 @@ fn info(common: &Common) -> Result<(), Failure> {
         print_line(&format!("# provider {provider}"))?;
     }
     let (info, memory) = (info.bundle, info.memory);
+    let gates: String = (gates::lines(&info.manifest).iter())
+        .map(|line| format!("# gate {line}\n"))
+        .collect();
     let text = toml::to_string_pretty(&info.manifest).map_err(Failure::failed)?;
     print_line(&format!(
-        "# bundle {}, {} bytes, states of {}\n# memory of a LatCo planner: {} bytes (solver arena {}, Jacobian arena {})\n{text}",
+        "# bundle {}, {} bytes, states of {}\n# memory of a LatCo planner: {} bytes (solver arena {}, Jacobian arena {})\n{gates}{text}",
         info.bundle.display(),
         info.total_bytes,
         info.state,

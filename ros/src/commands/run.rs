@@ -53,6 +53,9 @@ impl Run {
         self.provider.apply(&mut config.bundle);
         let bundle = Bundle::load(&config.bundle.path, &config.bundle.load_options())
             .map_err(Failure::usage)?;
+        for shortcoming in latco_models::gates::shortcomings(bundle.manifest()) {
+            tracing::warn!("{}: {shortcoming}", config.bundle.path);
+        }
         let options = ControllerOptions {
             network,
             config,

@@ -122,6 +122,18 @@ impl ClosedLoop {
             self.plans.value_mut().copy_from(self.controller.plan());
             self.plans.publish();
         }
+        self.drive(robot);
+        PeriodReport { start, tick }
+    }
+
+    /// One control period without looking: the newest plan is followed on.
+    pub fn follow(&mut self, robot: &mut dyn Robot) {
+        self.drive(robot);
+    }
+
+    /// Moves the robot at the command rate for one control period.
+    fn drive(&mut self, robot: &mut dyn Robot) {
+        let start = self.now;
         for number in 0..self.ticks {
             let time = start + self.tick_period * number;
             let joints = JointInput {
@@ -137,6 +149,5 @@ impl ClosedLoop {
             robot.advance(&point.velocities, self.tick_period.as_secs_f64());
         }
         self.now = start + self.controller.period();
-        PeriodReport { start, tick }
     }
 }

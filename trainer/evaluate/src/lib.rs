@@ -18,6 +18,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod calibration;
 mod closed_loop;
 mod policy;
 mod statistics;
@@ -31,6 +32,7 @@ use latco_envs::{EnvError, PolicyKind, Robot};
 use latco_models::Bundle;
 use serde::Serialize;
 
+pub use calibration::{Calibration, CalibrationOptions, OpenLoopPlan, calibrate};
 pub use closed_loop::{ClosedLoop, PeriodReport};
 pub use policy::PlannerPolicy;
 pub use statistics::{percentile, wilson_interval};

@@ -19,6 +19,8 @@ const LEAST_WIDTH: usize = 112;
 pub struct FilmStrip {
     title: String,
     rows: Vec<(String, Vec<Frame>)>,
+    /// Texts under the frames of each row.
+    captions: Vec<Vec<String>>,
     columns: Option<Vec<String>>,
     scale: Option<usize>,
 }
@@ -29,6 +31,7 @@ impl FilmStrip {
         Self {
             title: title.into(),
             rows: Vec::new(),
+            captions: Vec::new(),
             columns: None,
             scale: None,
         }
@@ -38,6 +41,15 @@ impl FilmStrip {
     /// each is enlarged by a whole number to the width of the widest, as nearly as that goes.
     pub fn row(mut self, title: impl Into<String>, frames: &[Frame]) -> Self {
         self.rows.push((title.into(), frames.to_vec()));
+        self.captions.push(Vec::new());
+        self
+    }
+
+    /// Adds a row with a text under every frame.
+    pub fn captioned_row(mut self, title: impl Into<String>, frames: &[(Frame, String)]) -> Self {
+        let (frames, captions) = frames.iter().cloned().unzip();
+        self.rows.push((title.into(), frames));
+        self.captions.push(captions);
         self
     }
 
@@ -94,16 +106,22 @@ impl FilmStrip {
                 tallest.unwrap_or(HEADING as usize)
             })
             .collect();
-        let height = top + heights.iter().map(|h| h + GAP).sum::<usize>() + MARGIN;
+        let row_heights: Vec<usize> = (heights.iter().zip(&self.captions))
+            .map(|(height, captions)| match captions.is_empty() {
+                true => height + GAP,
+                false => height + LABEL as usize + 2 * GAP,
+            })
+            .collect();
+        let height = top + row_heights.iter().sum::<usize>() + MARGIN;
 
         let mut sheet = Sheet::new(&self.title, width, height)?;
         let column_left = |column: usize| left + column * (cell + GAP);
         let mut row_top = top;
-        for ((_, frames), height) in self.rows.iter().zip(&heights) {
+        for ((_, frames), row_height) in self.rows.iter().zip(&row_heights) {
             for (column, frame) in frames.iter().enumerate() {
                 sheet.put(frame, column_left(column), row_top, cell / frame.width());
             }
-            row_top += height + GAP;
+            row_top += row_height;
         }
         sheet.draw(|area| {
             let middle = (MARGIN + TITLE as usize / 2) as i32;
@@ -125,7 +143,8 @@ impl FilmStrip {
                 text(area, &label, at, LABEL, Align::Middle, PALE_INK)?;
             }
             let mut row_top = top;
-            for ((title, frames), height) in self.rows.iter().zip(&heights) {
+            for (row, (title, frames)) in self.rows.iter().enumerate() {
+                let height = heights[row];
                 let at = ((left - 2 * GAP) as i32, (row_top + height / 2) as i32);
                 text(area, title, at, HEADING, Align::Right, INK)?;
                 for (column, frame) in frames.iter().enumerate() {
@@ -135,8 +154,13 @@ impl FilmStrip {
                     let far_y = y + (frame.height() * enlarged) as i32 + 1;
                     area.draw(&Rectangle::new([(x, y), (far_x, far_y)], PALE_INK))
                         .map_err(reason)?;
+                    if let Some(caption) = self.captions[row].get(column) {
+                        let under = (row_top + height + GAP + LABEL as usize / 2) as i32;
+                        let at = ((column_left(column) + cell / 2) as i32, under);
+                        text(area, caption, at, LABEL, Align::Middle, PALE_INK)?;
+                    }
                 }
-                row_top += height + GAP;
+                row_top += row_heights[row];
             }
             Ok(())
         })?;

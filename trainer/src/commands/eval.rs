@@ -61,6 +61,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let bundle = Bundle::load(&args.bundle, &config.bundle.load_options())
         .map_err(|e| BadInput::new(e.to_string()))?;
+    for shortcoming in latco_models::gates::shortcomings(bundle.manifest()) {
+        tracing::warn!("{}: {shortcoming}", args.bundle.display());
+    }
     let options = Options {
         task: args.task,
         episodes: args.episodes,

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
+use latco_models::{Bundle, LoadOptions};
 use latco_trainer::export::export;
 use latco_trainer::fit::checkpoint::{Checkpoint, Stage};
 use latco_trainer::fit::config::FitConfig;
 use latco_trainer::fit::run::{RunError, RunOptions, run as train};
-use latco_trainer::report::{Report, gates};
+use latco_trainer::gates;
+use latco_trainer::report::Report;
 use latco_trainer::rssm::model::Model;
 use latco_trainer::source;
 
@@ -101,33 +103,26 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         tracing::warn!("stopped; the same command with --resume goes on");
         return Ok(ExitCode::FAILURE);
     }
+    let folder = args.out.join("bundle");
+    let worst = export(&Model::of(&checkpoint), &[], &folder)?;
     tracing::info!("measuring the gates");
-    let model = Model::of(&checkpoint);
-    let mut report = Report::new(&checkpoint, &source, gates(&model, &source.held_out));
-    report.write(&args.out).context("writing the report")?;
-    let bundle = args.out.join("bundle");
-    let worst = export(&model, &report.gates, &bundle)?;
+    let bundle = Bundle::load(&folder, &LoadOptions::default())?;
+    let measured = gates::measure(&bundle, &source.held_out)?;
+    latco_models::gates::write(&folder, gates::for_manifest(&measured))?;
+    let mut report = Report::new(&checkpoint, &source, measured);
     report.export_worst_difference = Some(worst);
     report.write(&args.out).context("writing the report")?;
     for gate in &report.gates {
-        let value = gate
-            .value
-            .map_or("not measured".to_owned(), |v| format!("{v:.4}"));
-        let verdict = match gate.passed() {
-            Some(true) => "passed",
-            Some(false) => "FAILED",
-            None => "open",
-        };
-        tracing::info!("gate {}: {value} ({verdict})", gate.name);
+        super::gates::log(gate);
     }
     tracing::info!(
         "bundle {}, worst difference to ONNX Runtime {worst:.1e}",
-        bundle.display()
+        folder.display()
     );
     if args.json {
         let mut value = serde_json::to_value(&report)?;
         value["output_dir"] = args.out.display().to_string().into();
-        value["bundle"] = bundle.display().to_string().into();
+        value["bundle"] = folder.display().to_string().into();
         print_json(&value);
     }
     Ok(ExitCode::SUCCESS)

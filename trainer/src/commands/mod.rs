@@ -7,7 +7,9 @@ mod eval;
 mod experiment;
 mod export;
 mod fit;
+mod gates;
 mod import;
+mod label;
 mod progress;
 
 use std::process::ExitCode;
@@ -21,10 +23,14 @@ pub(crate) enum Command {
     Collect(collect::Args),
     /// Makes bags from npz episodes in the layout of PlaNet, Dreamer and LatCo.
     Import(import::Args),
+    /// Copies a bag with a reward for every image: from a topic, time ranges, or the last seconds.
+    Label(label::Args),
     /// Learns a model from bags, measures its gates, and exports the bundle.
     Fit(fit::Args),
     /// Makes a bundle from a checkpoint.
     Export(export::Args),
+    /// The gates of bundles as a table; measures them and writes them into the bundle.
+    Gates(gates::Args),
     /// Measures closed-loop success in simulation, in process.
     Eval(eval::Args),
     /// One table with its figure.
@@ -37,8 +43,10 @@ impl Command {
         match self {
             Self::Collect(args) => collect::run(args),
             Self::Import(args) => import::run(args),
+            Self::Label(args) => label::run(args),
             Self::Fit(args) => fit::run(args),
             Self::Export(args) => export::run(args),
+            Self::Gates(args) => gates::run(args),
             Self::Eval(args) => eval::run(args),
             Self::Experiment(args) => experiment::run(args),
         }

@@ -22,7 +22,7 @@ pub use control::{
 };
 pub use sensor::{CompressedImage, Image, JointState};
 pub use standard::{
-    Bool, Duration, Empty, Float64, Float64MultiArray, Header, Int64, MultiArrayDimension,
+    Bool, Duration, Empty, Float32, Float64, Float64MultiArray, Header, Int64, MultiArrayDimension,
     MultiArrayLayout, StringMessage, Time,
 };
 
@@ -49,6 +49,7 @@ supported_types!(
     Empty,
     Bool,
     Int64,
+    Float32,
     Float64,
     StringMessage,
     Float64MultiArray,

@@ -133,6 +133,18 @@ impl RosMessage for Int64 {
     const DEFINITION: &'static str = "int64 data\n";
 }
 
+/// `std_msgs/msg/Float32`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Float32 {
+    /// The value.
+    pub data: f32,
+}
+
+impl RosMessage for Float32 {
+    const TYPE: &'static str = "std_msgs/msg/Float32";
+    const DEFINITION: &'static str = "float32 data\n";
+}
+
 /// `std_msgs/msg/Float64`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Float64 {

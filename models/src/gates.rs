@@ -1,0 +1,260 @@
+//! The gates: what a model must be able to do before plans on it can be trusted.
+//!
+//! The trainer measures them and writes them into the manifest; whoever plans with the bundle is told which failed.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+
+use crate::bundle::read_manifest;
+use crate::error::BundleError;
+use crate::manifest::{Gate, MANIFEST_FILE, Manifest};
+
+/// One gate: its name in the manifest and the value that is needed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rule {
+    /// Name in the manifest, with the unit if there is one.
+    pub name: &'static str,
+    /// Value that the measured one is compared with.
+    pub threshold: f64,
+    /// Whether larger values are better.
+    pub higher_is_better: bool,
+    /// What a model that fails does wrong.
+    pub failing_means: &'static str,
+}
+
+/// How well the reward of a frame is told from its posterior state (area under the curve).
+pub const POSTERIOR_REWARD_AUC: Rule = Rule {
+    name: "posterior_reward_auc",
+    threshold: 0.99,
+    higher_is_better: true,
+    failing_means: "it does not see when the task is solved",
+};
+
+/// The same from states predicted 15 steps ahead without seeing anything.
+pub const OPEN_LOOP_REWARD_AUC: Rule = Rule {
+    name: "open_loop_reward_auc",
+    threshold: 0.95,
+    higher_is_better: true,
+    failing_means: "it does not foresee when the task is solved",
+};
+
+/// Mean absolute error of the joint positions in these states, rad.
+pub const OPEN_LOOP_JOINT_ERROR: Rule = Rule {
+    name: "open_loop_joint_error_rad",
+    threshold: 0.07,
+    higher_is_better: false,
+    failing_means: "it does not foresee how the arm moves",
+};
+
+/// Mean distance between an object and where a small network reads it off the image features, m; of the worst object.
+pub const OBJECT_POSITION_ERROR: Rule = Rule {
+    name: "object_position_error",
+    threshold: 0.03,
+    higher_is_better: false,
+    failing_means: "it does not see where things are",
+};
+
+/// Mean predicted reward where action sequences that solve the task do so.
+pub const EXPERT_PREDICTED_REWARD: Rule = Rule {
+    name: "expert_predicted_reward",
+    threshold: 0.8,
+    higher_is_better: true,
+    failing_means: "it does not believe in plans that work",
+};
+
+/// True over predicted reward of the planner's own plans, executed without looking.
+pub const PLAN_CALIBRATION: Rule = Rule {
+    name: "plan_calibration",
+    threshold: 0.5,
+    higher_is_better: true,
+    failing_means: "its plans do not do what they promise",
+};
+
+/// All gates, in the order in which they are shown.
+pub const RULES: [Rule; 6] = [
+    POSTERIOR_REWARD_AUC,
+    OPEN_LOOP_REWARD_AUC,
+    OPEN_LOOP_JOINT_ERROR,
+    OBJECT_POSITION_ERROR,
+    EXPERT_PREDICTED_REWARD,
+    PLAN_CALIBRATION,
+];
+
+impl Rule {
+    /// Whether a value is good enough.
+    pub fn passes(&self, value: f64) -> bool {
+        if self.higher_is_better {
+            value >= self.threshold
+        } else {
+            value <= self.threshold
+        }
+    }
+
+    /// What is needed, as text: `>= 0.99`.
+    pub fn needed(&self) -> String {
+        let sign = if self.higher_is_better { ">=" } else { "<=" };
+        format!("{sign} {}", self.threshold)
+    }
+
+    /// The gate for a measured value; none, or one that is not finite, was not measured.
+    pub fn gate(&self, value: Option<f64>, note: impl Into<String>) -> Gate {
+        let value = value.filter(|value| value.is_finite());
+        Gate {
+            value,
+            threshold: self.threshold,
+            passed: value.map(|value| self.passes(value)),
+            note: note.into(),
+        }
+    }
+}
+
+/// What is not right with the gates of a bundle, one sentence each: those that failed and those that were not
+/// measured. Empty if plans on it can be trusted as far as gates can tell.
+pub fn shortcomings(manifest: &Manifest) -> Vec<String> {
+    RULES
+        .iter()
+        .filter_map(|rule| match manifest.gates.get(rule.name) {
+            Some(Gate {
+                value: Some(value),
+                passed: Some(false),
+                ..
+            }) => Some(format!(
+                "gate {} failed: {value:.3}, needed {}: {}",
+                rule.name,
+                rule.needed(),
+                rule.failing_means
+            )),
+            Some(Gate {
+                passed: Some(_), ..
+            }) => None,
+            Some(gate) => Some(format!(
+                "gate {} was not measured ({})",
+                rule.name,
+                reason(&gate.note)
+            )),
+            None => Some(format!(
+                "gate {} was not measured; `latco-train gates --measure` does it",
+                rule.name
+            )),
+        })
+        .collect()
+}
+
+fn reason(note: &str) -> &str {
+    match note.strip_prefix("not measured: ").unwrap_or(note) {
+        "" => "no reason is given",
+        reason => reason,
+    }
+}
+
+/// One line for every gate: name, value, what is needed, verdict.
+pub fn lines(manifest: &Manifest) -> Vec<String> {
+    let known = RULES.iter().map(|rule| rule.name);
+    let others = (manifest.gates.keys().map(String::as_str))
+        .filter(|name| RULES.iter().all(|rule| rule.name != *name));
+    known
+        .chain(others)
+        .map(|name| {
+            let gate = manifest.gates.get(name);
+            let needed = needed(name, gate);
+            match gate {
+                Some(Gate {
+                    value: Some(value),
+                    passed: Some(passed),
+                    note,
+                    ..
+                }) => {
+                    let verdict = if *passed { "passed" } else { "FAILED" };
+                    let text = format!("{name:28} {value:8.4}  {needed:8} {verdict}  {note}");
+                    text.trim_end().to_owned()
+                }
+                other => {
+                    let why = other.map_or("", |gate| gate.note.as_str());
+                    let text = format!("{name:28} {:>8}  {needed:8} not measured  {}", "-", {
+                        why.strip_prefix("not measured: ").unwrap_or(why)
+                    });
+                    text.trim_end().to_owned()
+                }
+            }
+        })
+        .collect()
+}
+
+fn needed(name: &str, gate: Option<&Gate>) -> String {
+    match RULES.iter().find(|rule| rule.name == name) {
+        Some(rule) => rule.needed(),
+        None => gate.map_or(String::new(), |gate| gate.threshold.to_string()),
+    }
+}
+
+/// The gates of several bundles as one Markdown table: a row for every gate, a column for every bundle, failing values
+/// in bold, and a line that names the failing ones.
+pub fn markdown(bundles: &[(String, Manifest)]) -> String {
+    let mut out = "| gate | needed |".to_owned();
+    for (name, _) in bundles {
+        // Writing to a string cannot fail.
+        let _ = write!(out, " {name} |");
+    }
+    out.push_str("\n|---|---|");
+    out.push_str(&"---|".repeat(bundles.len()));
+    let mut failed = Vec::new();
+    for rule in RULES {
+        let _ = write!(out, "\n| {} | {} |", rule.name, rule.needed());
+        for (name, manifest) in bundles {
+            let gate = manifest.gates.get(rule.name);
+            match gate.and_then(|gate| Some((gate.value?, gate.passed?))) {
+                Some((value, true)) => {
+                    let _ = write!(out, " {value:.3} |");
+                }
+                Some((value, false)) => {
+                    let _ = write!(out, " **{value:.3}** |");
+                    failed.push(format!("{} of {name}", rule.name));
+                }
+                None => out.push_str(" not measured |"),
+            }
+        }
+    }
+    out.push_str("\n\n");
+    match failed.as_slice() {
+        [] => out.push_str("No measured gate failed.\n"),
+        failed => {
+            let _ = writeln!(out, "Failing: {}.", failed.join(", "));
+        }
+    }
+    out
+}
+
+/// Replaces the gates in the manifest of the bundle in folder `dir`. The other files and their sums stay as they are;
+/// an interruption leaves the former manifest.
+///
+/// # Errors
+/// The manifest cannot be read or written.
+pub fn write(dir: &Path, gates: BTreeMap<String, Gate>) -> Result<Manifest, BundleError> {
+    let mut manifest = read_manifest(dir)?;
+    manifest.gates = gates;
+    let error = |reason: String| BundleError::Manifest {
+        dir: dir.to_path_buf(),
+        reason,
+    };
+    let contradictions = manifest.contradictions();
+    if !contradictions.is_empty() {
+        return Err(error(format!(
+            "would be contradictory: {}",
+            contradictions.join("; ")
+        )));
+    }
+    let text = manifest
+        .to_toml()
+        .map_err(|e| error(format!("cannot be written: {e}")))?;
+    let part = dir.join(format!("{MANIFEST_FILE}.part"));
+    let write = || -> std::io::Result<()> {
+        let mut file = std::fs::File::create(&part)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&part, dir.join(MANIFEST_FILE))
+    };
+    write().map_err(|e| error(format!("cannot be written: {e}")))?;
+    Ok(manifest)
+}

@@ -1,0 +1,181 @@
+//! What plans promise against what they do: single plans executed to their end without looking.
+
+use std::ops::ControlFlow;
+
+use latco_controller::time::MonotonicClock;
+use latco_controller::{Config, Time};
+use latco_envs::Robot;
+use latco_models::Bundle;
+use serde::Serialize;
+
+use crate::{ClosedLoop, EvaluateError, check_fit};
+
+/// A plan promises the reward if it predicts at least this much of it in one step.
+const PROMISED: f32 = 0.5;
+
+/// What to measure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CalibrationOptions {
+    /// Name of the simulated task.
+    pub task: String,
+    /// Number of plans, each in an episode of its own.
+    pub plans: u32,
+    /// Episode k has the robot's seed [`latco_envs::EVALUATION_SEED`]` + seed + k`.
+    pub seed: u64,
+    /// Control periods of closed loop before the plan that is executed.
+    pub warm_up: u32,
+}
+
+/// One plan, executed to its end without looking again.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct OpenLoopPlan {
+    /// Seed of the robot.
+    pub seed: u64,
+    /// Sum of the predicted rewards, each clipped to 0..1.
+    pub predicted_return: f64,
+    /// Sum of the true rewards after the same steps, each clipped to 0..1.
+    pub true_return: f64,
+    /// Whether a step is predicted to be rewarded.
+    pub promised: bool,
+    /// Whether a step was rewarded.
+    pub rewarded: bool,
+}
+
+/// All plans together.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Calibration {
+    /// Name of the planner.
+    pub planner: String,
+    /// The plans.
+    pub plans: Vec<OpenLoopPlan>,
+}
+
+impl Calibration {
+    /// Mean sum of predicted rewards.
+    #[must_use]
+    pub fn mean_predicted(&self) -> f64 {
+        self.mean(|plan| plan.predicted_return)
+    }
+
+    /// Mean sum of true rewards.
+    #[must_use]
+    pub fn mean_true(&self) -> f64 {
+        self.mean(|plan| plan.true_return)
+    }
+
+    /// Plans that promise the reward, and those of them that get it.
+    #[must_use]
+    pub fn promises(&self) -> (usize, usize) {
+        let promised = self.plans.iter().filter(|plan| plan.promised);
+        let kept = promised.clone().filter(|plan| plan.rewarded);
+        (promised.count(), kept.count())
+    }
+
+    /// True over predicted reward of all plans that promise the reward: 1 for a model that knows
+    /// what its plans do, 0 for one that is exploited. None if no plan promises anything.
+    #[must_use]
+    pub fn ratio(&self) -> Option<f64> {
+        let promised = || self.plans.iter().filter(|plan| plan.promised);
+        let predicted: f64 = promised().map(|plan| plan.predicted_return).sum();
+        let truth: f64 = promised().map(|plan| plan.true_return).sum();
+        (predicted > 0.0).then(|| truth / predicted)
+    }
+
+    fn mean(&self, value: impl Fn(&OpenLoopPlan) -> f64) -> f64 {
+        self.plans.iter().map(value).sum::<f64>() / self.plans.len().max(1) as f64
+    }
+}
+
+/// Executes one plan of each episode to its end, with the timing of the node but without looking
+/// again. `progress` sees each and may end it early.
+///
+/// # Errors
+/// [`EvaluateError`].
+pub fn calibrate(
+    bundle: &Bundle,
+    config: &Config,
+    options: &CalibrationOptions,
+    mut progress: impl FnMut(&OpenLoopPlan) -> ControlFlow<()>,
+) -> Result<Calibration, EvaluateError> {
+    let mut robot = latco_envs::make(&options.task, bundle.manifest().image.width)?;
+    check_fit(bundle, robot.as_ref())?;
+    let mut config = config.clone();
+    // The plan is followed to its end, also where a robot would stop earlier.
+    config.control.plan_validity_ms = None;
+    let mut closed_loop = ClosedLoop::new(&config, bundle)?;
+    let clock = MonotonicClock::starting_at(Time(0));
+    let mut plans = Vec::new();
+    for number in 0..u64::from(options.plans) {
+        let seed = latco_envs::EVALUATION_SEED + options.seed + number;
+        robot.reset(seed);
+        closed_loop.begin(seed);
+        for _ in 0..options.warm_up {
+            closed_loop.period(robot.as_mut(), &clock);
+        }
+        let plan = one_plan(&mut closed_loop, robot.as_mut(), seed, &clock);
+        let flow = progress(&plan);
+        plans.push(plan);
+        if flow.is_break() {
+            break;
+        }
+    }
+    Ok(Calibration {
+        planner: closed_loop.planner_name().to_owned(),
+        plans,
+    })
+}
+
+fn one_plan(
+    closed_loop: &mut ClosedLoop,
+    robot: &mut dyn Robot,
+    seed: u64,
+    clock: &MonotonicClock,
+) -> OpenLoopPlan {
+    closed_loop.period(robot, clock);
+    let mut truth = vec![robot.reward()];
+    for _ in 1..closed_loop.plan().steps() {
+        closed_loop.follow(robot);
+        truth.push(robot.reward());
+    }
+    let plan = closed_loop.plan();
+    // The committed steps before the plan's own have no predicted reward.
+    let truth = &truth[plan.lead()..];
+    OpenLoopPlan {
+        seed,
+        predicted_return: f64::from(plan.predicted_return),
+        true_return: truth.iter().map(|reward| reward.clamp(0.0, 1.0)).sum(),
+        promised: plan.rewards.iter().any(|reward| *reward >= PROMISED),
+        rewarded: truth.iter().any(|reward| *reward > 0.5),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(predicted: f64, truth: f64) -> OpenLoopPlan {
+        OpenLoopPlan {
+            seed: 0,
+            predicted_return: predicted,
+            true_return: truth,
+            promised: predicted >= 0.5,
+            rewarded: truth >= 0.5,
+        }
+    }
+
+    #[test]
+    fn only_plans_that_promise_something_count() {
+        let calibration = Calibration {
+            planner: "latco".into(),
+            plans: vec![plan(4.0, 3.0), plan(2.0, 0.0), plan(0.1, 2.0)],
+        };
+        assert_eq!(calibration.ratio(), Some(0.5));
+        assert_eq!(calibration.promises(), (2, 1));
+        assert!((calibration.mean_true() - 5.0 / 3.0).abs() < 1e-12);
+        let nothing = Calibration {
+            planner: "latco".into(),
+            plans: vec![plan(0.1, 0.0)],
+        };
+        assert_eq!(nothing.ratio(), None);
+    }
+}

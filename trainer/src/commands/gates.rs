@@ -1,0 +1,144 @@
+//! `latco-train gates`: the gates of bundles as a table, and measuring them.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use latco_models::gates::{markdown, shortcomings, write};
+use latco_models::{Bundle, LoadOptions, Manifest, read_manifest};
+use latco_trainer::fit::config::FitConfig;
+use latco_trainer::fit::dataset::Frames;
+use latco_trainer::gates::{self, Gate};
+use latco_trainer::source;
+
+use super::{BadInput, print_json};
+
+/// Arguments of `latco-train gates`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Folders of bundles.
+    #[arg(long, required = true, num_args = 1..)]
+    bundle: Vec<PathBuf>,
+    /// Measure the gates and write them into the manifests; without, those in the manifests are
+    /// shown.
+    #[arg(long)]
+    measure: bool,
+    /// Bags, or folders of bags, to measure on; by default new episodes of the simulated robot.
+    /// Bags that a bundle was trained on are recognised, and only the held-out episodes used.
+    #[arg(long, num_args = 1.., requires = "measure")]
+    data: Vec<PathBuf>,
+    /// Share of the episodes that was held out in training.
+    #[arg(long, default_value_t = 0.05)]
+    held_out: f64,
+    /// One JSON object on standard output instead of a Markdown table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows or measures gates.
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if !(0.0..=0.9).contains(&args.held_out) {
+        return Err(BadInput::new(format!(
+            "--held-out: expected 0 to 0.9, found {}",
+            args.held_out
+        )));
+    }
+    let mut bundles = Vec::new();
+    for folder in &args.bundle {
+        let manifest = if args.measure {
+            measure(folder, &args)?
+        } else {
+            read_manifest(folder).map_err(|e| BadInput::new(e.to_string()))?
+        };
+        bundles.push((name_of(folder, &manifest), manifest));
+    }
+    if args.json {
+        let list: Vec<serde_json::Value> = (bundles.iter().zip(&args.bundle))
+            .map(|((name, manifest), folder)| {
+                serde_json::json!({
+                    "name": name,
+                    "bundle": folder.display().to_string(),
+                    "task": manifest.task,
+                    "gates": manifest.gates,
+                    "shortcomings": shortcomings(manifest),
+                })
+            })
+            .collect();
+        print_json(&serde_json::json!({ "bundles": list }));
+    } else {
+        print(&markdown(&bundles));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The folder's name; the task's where the folder is called `bundle`, as in a run.
+fn name_of(folder: &Path, manifest: &Manifest) -> String {
+    match folder.file_name().and_then(|name| name.to_str()) {
+        Some(name) if name != "bundle" => name.to_owned(),
+        _ => manifest.task.clone(),
+    }
+}
+
+fn measure(folder: &Path, args: &Args) -> anyhow::Result<Manifest> {
+    let bundle =
+        Bundle::load(folder, &LoadOptions::default()).map_err(|e| BadInput::new(e.to_string()))?;
+    let held_out = if args.data.is_empty() {
+        gates::simulated_episodes(&bundle).ok_or_else(|| {
+            BadInput::new(format!(
+                "{}: the task {:?} is none of the simulated ones; expected --data with bags of it",
+                folder.display(),
+                bundle.manifest().task
+            ))
+        })?
+    } else {
+        from_bags(bundle.manifest(), args)?
+    };
+    tracing::info!(
+        "{}: measuring on {} episodes",
+        folder.display(),
+        held_out.episodes()
+    );
+    let measured = gates::measure(&bundle, &held_out)?;
+    measured.iter().for_each(log);
+    Ok(write(folder, gates::for_manifest(&measured))?)
+}
+
+/// The held-out episodes if these are the bags that the bundle was trained on, else all.
+fn from_bags(manifest: &Manifest, args: &Args) -> anyhow::Result<Frames> {
+    let mut config = FitConfig::parse("").map_err(|e| BadInput::new(e.to_string()))?;
+    config.held_out = args.held_out;
+    config.data.task.clone_from(&manifest.task);
+    config.data.control_period_s = manifest.control_period_s;
+    config.data.image_size = manifest.image.width;
+    config.data.action_scale = manifest
+        .action
+        .scale
+        .iter()
+        .map(|s| f64::from(*s))
+        .collect();
+    let source = source::read(&args.data, &[], &config)?;
+    for problem in &source.problems {
+        tracing::warn!("{problem}");
+    }
+    if source.facts.data_hash == manifest.data_hash {
+        tracing::info!("the bundle was trained on these bags: only the episodes held out are used");
+        return Ok(source.held_out);
+    }
+    let mut all = source.train;
+    all.append(&source.held_out);
+    Ok(all)
+}
+
+/// One line of the log for a gate.
+pub(super) fn log(gate: &Gate) {
+    let value = gate.value.map_or(String::new(), |v| format!(" {v:.4}"));
+    match gate.passed() {
+        Some(true) => tracing::info!("gate {}:{value}, passed ({})", gate.name, gate.note),
+        Some(false) => tracing::warn!("gate {}:{value}, FAILED ({})", gate.name, gate.note),
+        None => tracing::warn!("gate {}: {}", gate.name, gate.note),
+    }
+}
+
+#[allow(clippy::print_stdout)]
+fn print(text: &str) {
+    print!("{text}");
+}
