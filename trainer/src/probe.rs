@@ -53,7 +53,7 @@ pub fn expert_episodes(facts: &DataFacts) -> Option<Frames> {
 
 /// Mean error of the goal's position (2 wide table) that a small network reads off the image
 /// code.
-pub fn goal_position(model: &Model) -> Gate {
+pub fn goal_position(model: &Model) -> std::io::Result<Gate> {
     let facts = &model.facts;
     let gate = |value, note: &str| Gate {
         name: "goal_position_error".to_owned(),
@@ -63,10 +63,10 @@ pub fn goal_position(model: &Model) -> Gate {
         note: note.to_owned(),
     };
     if facts.task != "reach" || facts.height != facts.width {
-        return gate(
+        return Ok(gate(
             None,
             "not measured: the bags carry no true position of the goal",
-        );
+        ));
     }
     let mut robot = Reach::new(facts.height);
     let mut policy = PolicyKind::Waypoints.make();
@@ -89,14 +89,14 @@ pub fn goal_position(model: &Model) -> Gate {
         }
         episode.add_to(&mut frames);
     }
-    let codes = model.codes(&frames);
+    let codes = model.codes(&frames)?;
     let width = codes.len() / frames.len();
     let tested = frames.len() / 5 / PROBE_FRAMES * PROBE_FRAMES;
     let error = probe(&codes, width, &goals, frames.len() - tested);
-    gate(
+    Ok(gate(
         Some(error),
         "mean distance over the last fifth of the episodes; the table is 2 wide",
-    )
+    ))
 }
 
 /// Trains on the first `train` rows and returns the mean distance on the others.

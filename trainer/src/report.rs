@@ -33,6 +33,12 @@ pub struct Report {
     pub training_s: f64,
     /// SHA-256 of the training frames.
     pub data_hash: String,
+    /// What was wrong with single bags, each with its name.
+    pub problems: Vec<String>,
+    /// The last held-out loss, of the weights in use; none without held-out episodes.
+    pub held_out_loss: Option<f32>,
+    /// Steps of the world model after which these weights were measured.
+    pub held_out_step: Option<usize>,
     /// The gates.
     pub gates: Vec<Gate>,
     /// Whether no measured gate failed.
@@ -42,7 +48,10 @@ pub struct Report {
 }
 
 /// Measures all gates of a model.
-pub fn gates(model: &Model, held_out: &Frames) -> Vec<Gate> {
+///
+/// # Errors
+/// Images that were set aside and cannot be read.
+pub fn gates(model: &Model, held_out: &Frames) -> std::io::Result<Vec<Gate>> {
     let world = model.build();
     let measured = Measured {
         world: &world,
@@ -51,17 +60,19 @@ pub fn gates(model: &Model, held_out: &Frames) -> Vec<Gate> {
         joints_std: &model.facts.joints_std,
         horizon: model.config.horizon,
     };
-    let embedded = |frames| Episodes {
-        frames,
-        embed: model.embed(frames),
+    let embedded = |frames| -> std::io::Result<Episodes> {
+        Ok(Episodes {
+            frames,
+            embed: model.embed(frames)?,
+        })
     };
-    let mut gates = measured.from_bags(&embedded(held_out));
-    gates.push(probe::goal_position(model));
+    let mut gates = measured.from_bags(&embedded(held_out)?);
+    gates.push(probe::goal_position(model)?);
     gates.push(match probe::expert_episodes(&model.facts) {
-        Some(frames) => measured.expert(&embedded(&frames), "scripted expert, new seeds"),
-        None => measured.expert(&embedded(held_out), "held-out episodes"),
+        Some(frames) => measured.expert(&embedded(&frames)?, "scripted expert, new seeds"),
+        None => measured.expert(&embedded(held_out)?, "held-out episodes"),
     });
-    gates
+    Ok(gates)
 }
 
 impl Report {
@@ -78,6 +89,9 @@ impl Report {
             parameters: checkpoint.params.count() + frozen,
             training_s: checkpoint.seconds,
             data_hash: checkpoint.facts.data_hash.clone(),
+            problems: source.problems.clone(),
+            held_out_loss: checkpoint.held_out.map(|h| h.loss),
+            held_out_step: checkpoint.held_out.map(|h| h.step),
             gates_passed: gates.iter().all(|gate| gate.passed() != Some(false)),
             gates,
             export_worst_difference: None,
@@ -131,7 +145,16 @@ impl Report {
                 "\nLargest difference between burn and ONNX Runtime over all graphs: {worst:.1e}."
             );
         }
+        if let (Some(loss), Some(step)) = (self.held_out_loss, self.held_out_step) {
+            let _ = writeln!(out, "\nHeld-out loss after {step} steps: {loss:.4}.");
+        }
         let _ = writeln!(out, "\nData: sha256 {}.", self.data_hash);
+        if !self.problems.is_empty() {
+            out.push_str("\nWhat was wrong with the bags:\n\n");
+        }
+        for problem in &self.problems {
+            let _ = writeln!(out, "- {}", problem.replace('\n', " "));
+        }
         out
     }
 }

@@ -9,10 +9,11 @@ use anyhow::Context;
 use latco_trainer::export::export;
 use latco_trainer::fit::checkpoint::{Checkpoint, Stage};
 use latco_trainer::fit::config::FitConfig;
+use latco_trainer::fit::dataset::Frames;
 use latco_trainer::fit::run::{RunError, RunOptions, run as train};
 use latco_trainer::report::{Report, gates};
 use latco_trainer::rssm::model::Model;
-use latco_trainer::source;
+use latco_trainer::source::{self, Source};
 
 use super::{BadInput, print_json};
 
@@ -54,7 +55,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         signal_hook::flag::register(signal, stop.clone()).context("catching signals")?;
     }
     tracing::info!("reading bags");
-    let mut source = source::read(&args.data, &args.recent, &config)?;
+    let mut source = source::read_within(&args.data, &args.recent, &config, &args.out)?;
     let base = match &args.from {
         None => None,
         Some(folder) => {
@@ -81,6 +82,13 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         },
         source.held_out.episodes()
     );
+    if source.train.is_set_aside() {
+        tracing::info!(
+            "the images do not fit into data.memory_mb = {} and were set aside in {}",
+            config.data.memory_mb,
+            args.out.display()
+        );
+    }
     let options = RunOptions {
         out: args.out.clone(),
         resume: args.resume,
@@ -103,7 +111,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     tracing::info!("measuring the gates");
     let model = Model::of(&checkpoint);
-    let mut report = Report::new(&checkpoint, &source, gates(&model, &source.held_out));
+    let held_out = held_out_in_memory(&source, &config).context("reading held-out images")?;
+    let measured = gates(&model, &held_out).context("measuring the gates")?;
+    let mut report = Report::new(&checkpoint, &source, measured);
     report.write(&args.out).context("writing the report")?;
     let bundle = args.out.join("bundle");
     let worst = export(&model, &report.gates, &bundle)?;
@@ -131,4 +141,22 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         print_json(&value);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The held-out episodes, as many as fit into the limit now that nothing is trained.
+fn held_out_in_memory(source: &Source, config: &FitConfig) -> std::io::Result<Frames> {
+    let limit = match config.data.memory_mb {
+        0 => usize::MAX,
+        limit => limit * 1_000_000,
+    };
+    let frames = source.held_out.in_memory(limit)?;
+    if frames.episodes() < source.held_out.episodes() {
+        tracing::warn!(
+            "the gates are measured on the first {} of {} held-out episodes, which fit into data.memory_mb = {}",
+            frames.episodes(),
+            source.held_out.episodes(),
+            config.data.memory_mb
+        );
+    }
+    Ok(frames)
 }
