@@ -144,6 +144,11 @@ fn a_limit_below_what_must_be_in_memory_is_refused() {
     }
 }
 
+fn wait(time: Duration) {
+    let (_sender, nothing) = std::sync::mpsc::channel::<()>();
+    let _ = nothing.recv_timeout(time);
+}
+
 /// Largest resident memory of a training run, kB.
 fn peak_memory(data: &Path, config: &Path, out: &Path) -> usize {
     let arguments = ["fit", "--data", text(data), "--config", text(config)];
@@ -163,7 +168,7 @@ fn peak_memory(data: &Path, config: &Path, out: &Path) -> usize {
             assert!(status.success(), "{status}");
             return peak;
         }
-        std::thread::sleep(Duration::from_millis(5));
+        wait(Duration::from_millis(5));
     }
 }
 
@@ -184,4 +189,75 @@ fn the_process_stays_within_the_limit() {
     eprintln!("peak kB: {base} small, {streamed} streamed, {whole} whole");
     assert!(streamed < base + 25_000, "{streamed} kB after {base} kB");
     assert!(whole > base + 95_000, "{whole} kB after {base} kB");
+}
+
+/// The recordings in the bags of a folder.
+fn recordings(bags: &Path) -> Vec<PathBuf> {
+    let children = |folder: &Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut found: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        found.sort();
+        found
+    };
+    children(bags)
+        .into_iter()
+        .filter(|path| path.is_dir())
+        .flat_map(|bag| children(&bag))
+        .filter(|file| file.extension().is_some_and(|end| end == "mcap"))
+        .collect()
+}
+
+#[test]
+fn a_damaged_bag_is_named_and_the_rest_is_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let [bags, config, run] = ["bags", "config.toml", "run"].map(|name| folder.path().join(name));
+    for (index, name) in ["whole", "nonsense", "cut", "last"].into_iter().enumerate() {
+        let one = folder.path().join(name);
+        collect(&one, 5);
+        let recording = recordings(&one).remove(0);
+        let to = bags.join(format!("{index}-{name}"));
+        std::fs::create_dir_all(&to).unwrap();
+        std::fs::rename(recording, to.join("data.mcap")).unwrap();
+    }
+    // One that is no recording at all, and one that a full disk or a power cut left behind.
+    std::fs::write(bags.join("1-nonsense/data.mcap"), b"not a recording").unwrap();
+    let cut = bags.join("2-cut/data.mcap");
+    let bytes = std::fs::read(&cut).unwrap();
+    std::fs::write(&cut, &bytes[..bytes.len() * 2 / 3]).unwrap();
+    std::fs::write(&config, CONFIG).unwrap();
+
+    let arguments = ["fit", "--data", text(&bags), "--config", text(&config)];
+    let output = latco_train(&[&arguments[..], &["--out", text(&run), "--json"]].concat())
+        .stdout(Stdio::piped())
+        .output()
+        .unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{log}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let markdown = std::fs::read_to_string(run.join("report.md")).unwrap();
+    let problems: Vec<&str> = report["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p.as_str().unwrap())
+        .collect();
+    let names = |text: &str, bag: &str| text.contains(bag);
+    for bag in ["1-nonsense", "2-cut"] {
+        assert!(names(&log, bag), "{bag} in the log: {log}");
+        assert!(
+            problems.iter().any(|p| names(p, bag)),
+            "{bag}: {problems:?}"
+        );
+        assert!(names(&markdown, bag), "{bag} in {markdown}");
+    }
+    for bag in ["0-whole", "3-last"] {
+        assert!(
+            !problems.iter().any(|p| names(p, bag)),
+            "{bag}: {problems:?}"
+        );
+    }
+    // All of two bags and a part of the third.
+    let episodes =
+        report["train_episodes"].as_u64().unwrap() + report["held_out_episodes"].as_u64().unwrap();
+    assert!((11..15).contains(&episodes), "{episodes} episodes");
 }
