@@ -261,7 +261,7 @@ pub fn golden(model: &Model) -> Result<Golden> {
         &frames,
         tensor(seen.clone(), [rows, n]),
         tensor(first.clone(), [rows, na]),
-    );
+    )?;
     let case = golden.case(Graph::Observe);
     case.input_u8("image", &[rows, facts.height, facts.width, 3], pixels);
     if !facts.joints_mean.is_empty() {

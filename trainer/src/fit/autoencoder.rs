@@ -1,5 +1,7 @@
 //! Stage one of the two-stage recipe: the keypoint autoencoder on single frames.
 
+use std::io;
+
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -31,19 +33,22 @@ pub struct Autoencoder<'a> {
 
 impl<'a> Autoencoder<'a> {
     /// Prepares training on these frames.
+    ///
+    /// # Errors
+    /// Images that cannot be read.
     pub fn new(
         config: &'a AutoencoderConfig,
         sizes: KeypointSizes,
         frames: &'a Frames,
         joints: &'a [f32],
-    ) -> Self {
-        Self {
+    ) -> io::Result<Self> {
+        Ok(Self {
             config,
             sizes,
             frames,
             joints,
-            mean_image: frames.mean_image(),
-        }
+            mean_image: frames.mean_image()?,
+        })
     }
 
     /// The same loss on other frames, with the same pixels weighted.
@@ -116,7 +121,7 @@ impl Objective for Autoencoder<'_> {
         leaves: &Leaves,
         rng: &mut ChaCha8Rng,
         rewards: &mut RewardScale,
-    ) -> std::io::Result<(Tensor<1>, Losses)> {
+    ) -> io::Result<(Tensor<1>, Losses)> {
         let batch = self.config.batch;
         let (mut chosen, mut partners) = (Vec::with_capacity(batch), Vec::new());
         for _ in 0..batch {
@@ -134,7 +139,7 @@ impl Objective for Autoencoder<'_> {
         let mut target = Vec::with_capacity(batch * pixels);
         let mut weight = Vec::with_capacity(batch * pixels);
         let scale = 1.0 / (batch * pixels) as f32;
-        let images = self.frames.bytes(&chosen);
+        let images = self.frames.bytes(&chosen)?;
         for image in images.chunks_exact(pixels) {
             for (byte, mean) in image.iter().zip(&self.mean_image) {
                 let value = f32::from(*byte) / 255.0;
@@ -171,10 +176,15 @@ impl Objective for Autoencoder<'_> {
 }
 
 /// Codes of all frames, `[frames, code]`.
-pub fn codes(params: &Params, sizes: KeypointSizes, frames: &Frames) -> Vec<f32> {
+///
+/// # Errors
+/// Images that cannot be read.
+pub fn codes(params: &Params, sizes: KeypointSizes, frames: &Frames) -> io::Result<Vec<f32>> {
     let encoder = Encoder::new(&params.leaves(false), sizes);
     let all: Vec<usize> = (0..frames.len()).collect();
-    all.chunks(ENCODE_BATCH)
-        .flat_map(|chunk| to_vec(encoder.forward(&frames.pictures(chunk))))
-        .collect()
+    let mut codes = Vec::with_capacity(frames.len() * sizes.code);
+    for chunk in all.chunks(ENCODE_BATCH) {
+        codes.extend(to_vec(encoder.forward(&frames.pictures(chunk)?)));
+    }
+    Ok(codes)
 }

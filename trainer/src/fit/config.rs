@@ -72,6 +72,11 @@ pub struct DataConfig {
     pub image_size: usize,
     /// Command per unit of action; empty takes the simulated robot's, or 1.
     pub action_scale: Vec<f64>,
+    /// Memory for the data, MB (10^6 bytes): images that do not fit are set aside in a file in the
+    /// folder of the run, which needs room for them, and read from it batch by batch; the losses
+    /// are the same. 0 for no limit. What the network needs comes on top, and, while bags are
+    /// read, the images between two episode marks.
+    pub memory_mb: usize,
     /// Whether every episode is also trained on mirrored: images flipped left to right, joints and
     /// actions negated. Only for planar arms whose base is on the picture's middle column, as
     /// those of the simulated robots.
@@ -249,6 +254,7 @@ impl FitConfig {
             control_period_s: s.number("control_period_s", 0.0, 0.0..=100.0),
             image_size: s.count("image_size", 0, 0..=2048),
             action_scale: s.numbers("action_scale", 1e-6..=1e6),
+            memory_mb: s.count("memory_mb", 4096, 0..=1_000_000_000),
             mirror: s.flag("mirror", false),
         };
         s.finish(&[]);

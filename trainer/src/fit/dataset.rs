@@ -1,10 +1,19 @@
 //! Episodes as flat arrays, and the batches drawn from them.
 
+use std::io;
+use std::path::Path;
+
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// All frames of a set of episodes, one after the other.
-#[derive(Clone, Debug, Default)]
+use super::image_file::ImageFile;
+
+/// Images read at once where all are read.
+const CHUNK: usize = 256;
+
+/// All frames of a set of episodes, one after the other. The images are in memory, or set aside on
+/// disk ([`Self::set_aside`]); all else is always in memory.
+#[derive(Debug, Default)]
 pub struct Frames {
     /// Image height, pixels.
     pub height: usize,
@@ -21,7 +30,10 @@ pub struct Frames {
     /// Whether the second half of the episodes are the mirror images of the first.
     mirrored: bool,
     /// RGB, `[recorded frames, height, width, 3]`; mirrored frames share those of the recorded.
-    pub images: Vec<u8>,
+    /// Empty once they are set aside.
+    images: Vec<u8>,
+    /// Where the images are, once they are set aside.
+    file: Option<ImageFile>,
     /// `[frames, joints_width]`, raw.
     pub joints: Vec<f32>,
     /// `[frames, action_width]`, normalised; executed after the frame.
@@ -43,11 +55,31 @@ impl Frames {
         }
     }
 
-    /// Adds an episode of `rewards.len()` frames.
+    /// Adds an episode of `rewards.len()` frames; the images must be in memory.
+    ///
+    /// # Panics
+    /// If an array has another number of frames, after [`Self::mirror`], or after
+    /// [`Self::set_aside`].
+    pub fn push(&mut self, images: &[u8], joints: &[f32], actions: &[f32], rewards: &[f32]) {
+        assert!(self.file.is_none(), "these images are on disk: use add");
+        self.add(images, joints, actions, rewards)
+            .expect("memory takes every image");
+    }
+
+    /// Adds an episode of `rewards.len()` frames, wherever the images are.
+    ///
+    /// # Errors
+    /// Those of the file system.
     ///
     /// # Panics
     /// If an array has another number of frames, or after [`Self::mirror`].
-    pub fn push(&mut self, images: &[u8], joints: &[f32], actions: &[f32], rewards: &[f32]) {
+    pub fn add(
+        &mut self,
+        images: &[u8],
+        joints: &[f32],
+        actions: &[f32],
+        rewards: &[f32],
+    ) -> io::Result<()> {
         let frames = rewards.len();
         assert!(!self.mirrored, "episodes are mirrored once all are there");
         assert_eq!(images.len(), frames * self.pixels(), "images of an episode");
@@ -61,31 +93,112 @@ impl Frames {
             frames * self.action_width,
             "actions of an episode"
         );
-        self.images.extend_from_slice(images);
+        match &mut self.file {
+            Some(file) => file.append(images)?,
+            None => extend(&mut self.images, images),
+        }
         self.joints.extend_from_slice(joints);
         self.actions.extend_from_slice(actions);
         self.rewards.extend_from_slice(rewards);
         self.starts.push(self.rewards.len());
+        Ok(())
     }
 
-    /// Adds all episodes of frames of the same shape.
+    /// Adds all episodes of frames of the same shape; the images of both must be in memory.
     ///
     /// # Panics
-    /// If image, joint or action widths differ, or after [`Self::mirror`].
+    /// If image, joint or action widths differ, after [`Self::mirror`], or after
+    /// [`Self::set_aside`].
     pub fn append(&mut self, other: &Self) {
         let shape = |f: &Self| (f.height, f.width, f.joints_width, f.action_width);
         assert_eq!(shape(self), shape(other), "shapes of the frames");
-        assert!(
-            !self.mirrored && !other.mirrored,
-            "episodes are mirrored once all are there"
+        assert!(!other.mirrored, "episodes are mirrored once all are there");
+        for episode in 0..other.episodes() {
+            let range = other.range(episode);
+            let of = |values: &[f32], width: usize| {
+                values[range.start * width..range.end * width].to_vec()
+            };
+            self.push(
+                &other.images[range.start * self.pixels()..range.end * self.pixels()],
+                &of(&other.joints, self.joints_width),
+                &of(&other.actions, self.action_width),
+                &other.rewards[range.clone()],
+            );
+        }
+    }
+
+    /// Keeps the first `episodes` only.
+    ///
+    /// # Panics
+    /// If there are fewer, or after [`Self::mirror`].
+    pub fn truncate(&mut self, episodes: usize) {
+        assert!(!self.mirrored, "episodes are mirrored once all are there");
+        let frames = self.starts[episodes];
+        match &mut self.file {
+            Some(file) => file.truncate((frames * self.height * self.width * 3) as u64),
+            None => self.images.truncate(frames * self.height * self.width * 3),
+        }
+        self.joints.truncate(frames * self.joints_width);
+        self.actions.truncate(frames * self.action_width);
+        self.rewards.truncate(frames);
+        self.starts.truncate(episodes + 1);
+    }
+
+    /// Moves the images into a file in `folder`, and those of later episodes as well.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn set_aside(&mut self, folder: &Path) -> io::Result<()> {
+        if self.file.is_none() {
+            let mut file = ImageFile::create(folder)?;
+            file.append(&self.images)?;
+            self.images = Vec::new();
+            self.file = Some(file);
+        }
+        Ok(())
+    }
+
+    /// Whether the images are on disk.
+    pub fn is_set_aside(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// The first episodes whose images take at most `bytes`, in memory.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn in_memory(&self, bytes: usize) -> io::Result<Self> {
+        let mut out = Self::new(
+            self.height,
+            self.width,
+            self.joints_width,
+            self.action_width,
         );
-        let first = self.len();
-        self.starts
-            .extend(other.starts[1..].iter().map(|start| first + start));
-        self.images.extend_from_slice(&other.images);
-        self.joints.extend_from_slice(&other.joints);
-        self.actions.extend_from_slice(&other.actions);
-        self.rewards.extend_from_slice(&other.rewards);
+        for episode in 0..self.episodes() {
+            let range = self.range(episode);
+            if range.end * self.pixels() > bytes {
+                break;
+            }
+            let images = self.bytes(&range.clone().collect::<Vec<_>>())?;
+            let of = |values: &[f32], width: usize| {
+                values[range.start * width..range.end * width].to_vec()
+            };
+            out.push(
+                &images,
+                &of(&self.joints, self.joints_width),
+                &of(&self.actions, self.action_width),
+                &self.rewards[range.clone()],
+            );
+        }
+        Ok(out)
+    }
+
+    /// Bytes of memory that the frames take.
+    pub fn memory(&self) -> usize {
+        let numbers = self.joints.capacity() + self.actions.capacity() + self.rewards.capacity();
+        self.images.capacity()
+            + numbers * size_of::<f32>()
+            + self.starts.capacity() * size_of::<usize>()
     }
 
     /// Adds the mirror image of every episode: images flipped left to right, joints and actions
@@ -158,43 +271,67 @@ impl Frames {
         self.starts[episode]..self.starts[episode + 1]
     }
 
-    /// Appends the bytes of one image, RGB interleaved, row-major.
-    fn image_into(&self, frame: usize, out: &mut Vec<u8>) {
-        let recorded = self.recorded_frames();
-        let image = &self.images[frame % recorded * self.pixels()..][..self.pixels()];
-        if frame < recorded {
-            out.extend_from_slice(image);
-        } else {
-            for row in image.chunks_exact(3 * self.width) {
-                out.extend(row.chunks_exact(3).rev().flatten());
-            }
-        }
+    /// Raw bytes of one image that is in memory and not mirrored.
+    ///
+    /// # Panics
+    /// If it is not; [`Self::bytes`] reads any.
+    pub fn image(&self, frame: usize) -> &[u8] {
+        &self.images[frame * self.pixels()..][..self.pixels()]
     }
 
     /// Bytes of images, `[N, height, width, 3]`.
-    pub fn bytes(&self, frames: &[usize]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(frames.len() * self.pixels());
-        for frame in frames {
-            self.image_into(*frame, &mut out);
+    ///
+    /// # Errors
+    /// Those of the file system, if the images are set aside.
+    pub fn bytes(&self, frames: &[usize]) -> io::Result<Vec<u8>> {
+        let (size, recorded) = (self.pixels(), self.recorded_frames());
+        let mut out = vec![0; frames.len() * size];
+        for (frame, image) in frames.iter().zip(out.chunks_exact_mut(size)) {
+            let at = frame % recorded * size;
+            match &self.file {
+                Some(file) => file.read(at as u64, image)?,
+                None => image.copy_from_slice(&self.images[at..][..size]),
+            }
+            if *frame >= recorded {
+                flip(image, self.width);
+            }
         }
-        out
+        Ok(out)
     }
 
     /// Images as `[N, height, width, 3]` in -0.5..0.5.
-    pub fn pictures(&self, frames: &[usize]) -> Vec<f32> {
-        centred(&self.bytes(frames))
+    ///
+    /// # Errors
+    /// Those of the file system, if the images are set aside.
+    pub fn pictures(&self, frames: &[usize]) -> io::Result<Vec<f32>> {
+        Ok(centred(&self.bytes(frames)?))
     }
 
     /// Images as `[N, 3, height, width]` in -0.5..0.5.
-    pub fn planes(&self, frames: &[usize]) -> Vec<f32> {
+    ///
+    /// # Errors
+    /// Those of the file system, if the images are set aside.
+    pub fn planes(&self, frames: &[usize]) -> io::Result<Vec<f32>> {
         let mut out = Vec::with_capacity(frames.len() * self.pixels());
-        for image in self.bytes(frames).chunks_exact(self.pixels()) {
+        for image in self.bytes(frames)?.chunks_exact(self.pixels()) {
             for channel in 0..3 {
                 let plane = image.iter().skip(channel).step_by(3);
                 out.extend(plane.map(|b| f32::from(*b) / 255.0 - 0.5));
             }
         }
-        out
+        Ok(out)
+    }
+
+    /// Calls `f` with the bytes of all recorded images, in order, a few at a time.
+    ///
+    /// # Errors
+    /// Those of the file system, if the images are set aside.
+    pub fn for_all_images(&self, mut f: impl FnMut(&[u8])) -> io::Result<()> {
+        let all: Vec<usize> = (0..self.recorded_frames()).collect();
+        for chunk in all.chunks(CHUNK) {
+            f(&self.bytes(chunk)?);
+        }
+        Ok(())
     }
 
     /// Mean and deviation of every joint value; a constant one gets deviation 1.
@@ -214,24 +351,42 @@ impl Frames {
     }
 
     /// Mean image, `[height * width * 3]` in 0..1.
-    pub fn mean_image(&self) -> Vec<f32> {
+    ///
+    /// # Errors
+    /// Those of the file system, if the images are set aside.
+    pub fn mean_image(&self) -> io::Result<Vec<f32>> {
         let mut sum = vec![0u64; self.pixels()];
-        for image in self.images.chunks_exact(self.pixels()) {
-            sum.iter_mut()
-                .zip(image)
-                .for_each(|(s, b)| *s += u64::from(*b));
-        }
-        if self.mirrored {
-            let plain = sum.clone();
-            let rows = sum.chunks_exact_mut(3 * self.width);
-            for (row, plain) in rows.zip(plain.chunks_exact(3 * self.width)) {
-                let flipped = plain.chunks_exact(3).rev().flatten();
-                row.iter_mut().zip(flipped).for_each(|(s, f)| *s += f);
+        self.for_all_images(|images| {
+            for image in images.chunks_exact(sum.len()) {
+                sum.iter_mut()
+                    .zip(image)
+                    .for_each(|(s, b)| *s += u64::from(*b));
             }
+        })?;
+        if self.mirrored {
+            let mut flipped = sum.clone();
+            flip(&mut flipped, self.width);
+            sum.iter_mut().zip(flipped).for_each(|(s, f)| *s += f);
         }
         let scale = 1.0 / (255.0 * self.len().max(1) as f64);
-        sum.iter().map(|s| (*s as f64 * scale) as f32).collect()
+        Ok(sum.iter().map(|s| (*s as f64 * scale) as f32).collect())
     }
+}
+
+/// Flips an image of RGB values left to right.
+fn flip<T>(image: &mut [T], width: usize) {
+    for row in image.chunks_exact_mut(3 * width) {
+        row.reverse();
+        row.chunks_exact_mut(3).for_each(<[T]>::reverse);
+    }
+}
+
+/// Adds bytes to a vector that grows by an eighth rather than to twice its size.
+fn extend(all: &mut Vec<u8>, bytes: &[u8]) {
+    if all.capacity() - all.len() < bytes.len() {
+        all.reserve_exact(bytes.len() + all.len() / 8);
+    }
+    all.extend_from_slice(bytes);
 }
 
 /// Bytes of pixels in -0.5..0.5.
@@ -310,16 +465,22 @@ mod tests {
     #[test]
     fn a_mirrored_episode_is_flipped_and_negated_and_keeps_its_rewards() {
         let plain = frames();
-        let mut both = plain.clone();
+        let mut both = frames();
         both.mirror();
         assert_eq!((both.episodes(), both.recorded_episodes()), (4, 2));
         assert_eq!((both.len(), both.recorded_frames()), (6, 3));
         assert_eq!(both.range(2), 3..5);
         assert_eq!(both.range(3), 5..6);
-        assert_eq!(both.bytes(&[0, 1, 2]), plain.images);
-        assert_eq!(both.bytes(&[4]), [14, 15, 16, 11, 12, 13]);
-        assert_eq!(both.pictures(&[4]), centred(&[14, 15, 16, 11, 12, 13]));
-        assert_eq!(both.planes(&[4]), centred(&[14, 11, 15, 12, 16, 13]));
+        assert_eq!(both.bytes(&[0, 1, 2]).unwrap(), plain.images);
+        assert_eq!(both.bytes(&[4]).unwrap(), [14, 15, 16, 11, 12, 13]);
+        assert_eq!(
+            both.pictures(&[4]).unwrap(),
+            centred(&[14, 15, 16, 11, 12, 13])
+        );
+        assert_eq!(
+            both.planes(&[4]).unwrap(),
+            centred(&[14, 11, 15, 12, 16, 13])
+        );
         assert_eq!(both.joints[6..], [-0.1, -0.2, -0.3, -0.4, -0.7, -0.8]);
         assert_eq!(both.actions[3..], [-0.5, 0.6, -0.9]);
         assert_eq!(both.rewards[3..], plain.rewards);
@@ -337,12 +498,36 @@ mod tests {
                 frames.mirror();
             }
             let all: Vec<usize> = (0..frames.len()).collect();
-            let bytes = frames.bytes(&all);
-            for (at, mean) in frames.mean_image().into_iter().enumerate() {
+            let bytes = frames.bytes(&all).unwrap();
+            for (at, mean) in frames.mean_image().unwrap().into_iter().enumerate() {
                 let column = bytes.iter().skip(at).step_by(6).map(|b| f32::from(*b));
                 let expected = column.sum::<f32>() / (255.0 * frames.len() as f32);
                 assert!((mean - expected).abs() < 1e-6, "{at}: {mean} {expected}");
             }
         }
+    }
+
+    #[test]
+    fn images_set_aside_read_as_those_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut memory, mut disk) = (frames(), frames());
+        disk.set_aside(folder.path()).unwrap();
+        let more = [31, 32, 33, 34, 35, 36];
+        for frames in [&mut memory, &mut disk] {
+            frames.add(&[9; 6], &[0.0; 2], &[0.0], &[0.0]).unwrap();
+            frames.truncate(2);
+            frames.add(&more, &[0.0; 2], &[0.0], &[0.0]).unwrap();
+            frames.mirror();
+        }
+        assert!(disk.is_set_aside() && disk.images.is_empty());
+        assert!(disk.memory() < memory.memory());
+        let order = [5, 0, 7, 3, 1];
+        assert_eq!(disk.bytes(&order).unwrap(), memory.bytes(&order).unwrap());
+        assert_eq!(disk.mean_image().unwrap(), memory.mean_image().unwrap());
+        assert!(disk.bytes(&[3]).unwrap() == more);
+
+        let two = disk.in_memory(18).unwrap();
+        assert_eq!((two.episodes(), two.image(2)), (2, memory.image(2)));
+        assert_eq!(disk.in_memory(17).unwrap().episodes(), 1);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -159,8 +159,9 @@ impl Drop for Log {
     }
 }
 
-/// Removes the rows of `stage` after step `last`, and writes the heading of a new file.
-fn trim(path: &PathBuf, stage: &str, last: usize) -> io::Result<()> {
+/// Removes the rows of `stage` after step `last` and a row that was not written to its end, and
+/// writes the heading of a new file. An interruption leaves the old file or the new one.
+fn trim(path: &Path, stage: &str, last: usize) -> io::Result<()> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(e) if e.kind() == io::ErrorKind::NotFound => "stage,step,name,value\n".to_owned(),
@@ -168,16 +169,37 @@ fn trim(path: &PathBuf, stage: &str, last: usize) -> io::Result<()> {
     };
     let keep = |row: &&str| {
         let mut fields = row.split(',');
-        fields.next() != Some(stage)
-            || fields
-                .next()
-                .and_then(|s| s.parse::<usize>().ok())
-                .is_some_and(|s| s <= last)
+        row.ends_with('\n')
+            && (fields.next() != Some(stage)
+                || fields
+                    .next()
+                    .and_then(|s| s.parse::<usize>().ok())
+                    .is_some_and(|s| s <= last))
     };
-    let kept: String = text
-        .lines()
-        .filter(keep)
-        .map(|row| format!("{row}\n"))
-        .collect();
-    std::fs::write(path, kept)
+    let kept: String = text.split_inclusive('\n').filter(keep).collect();
+    let part = path.with_extension("csv.part");
+    std::fs::write(&part, kept)?;
+    std::fs::rename(part, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_after_the_checkpoint_and_broken_ones_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("losses.csv");
+        let head = "stage,step,name,value\n";
+        let before = "autoencoder,90,image,1\nworld,10,loss,2\nworld,20,held_out_loss,3\n";
+        std::fs::write(&path, format!("{head}{before}world,30,loss,4\nworld,10,lo")).unwrap();
+        trim(&path, "world", 20).unwrap();
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            format!("{head}{before}")
+        );
+        trim(&path, "world", 0).unwrap();
+        let left = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(left, format!("{head}autoencoder,90,image,1\n"));
+    }
 }

@@ -9,7 +9,7 @@ use super::config::{ModelConfig, TrainingConfig};
 use super::dataset::{Frames, normals, sequence_starts};
 use super::objective::{Losses, Objective, RewardScale};
 use super::world::{cross_entropy, logit_name, weighted};
-use crate::rssm::conv::{self, Decoder, Encoder, IMAGE_SIZE};
+use crate::rssm::conv::{self, Decoder, EMBED, Encoder, IMAGE_SIZE};
 use crate::rssm::params::{Leaves, Params, tensor, to_vec};
 use crate::rssm::recurrent::balanced_kl;
 use crate::rssm::world::{World, WorldSizes};
@@ -84,7 +84,7 @@ impl Objective for JointWorld<'_> {
             })
         });
         let before = tensor(before.collect(), [count, na]);
-        let images: Tensor<4> = tensor(frames.planes(&order), [count, 3, IMAGE_SIZE, IMAGE_SIZE]);
+        let images: Tensor<4> = tensor(frames.planes(&order)?, [count, 3, IMAGE_SIZE, IMAGE_SIZE]);
         let joints = self.joints_of(&order);
         let mut rewards: Vec<f32> = order.iter().map(|f| frames.rewards[*f]).collect();
         scale.apply(&mut rewards);
@@ -147,15 +147,17 @@ impl JointWorld<'_> {
 }
 
 /// Features of all frames, `[frames, 1024]`.
-pub fn features(params: &Params, frames: &Frames) -> Vec<f32> {
+///
+/// # Errors
+/// Images that cannot be read.
+pub fn features(params: &Params, frames: &Frames) -> std::io::Result<Vec<f32>> {
     let encoder = Encoder::new(&params.leaves(false));
     let all: Vec<usize> = (0..frames.len()).collect();
-    all.chunks(ENCODE_BATCH)
-        .flat_map(|chunk| {
-            to_vec(encoder.forward(tensor(
-                frames.planes(chunk),
-                [chunk.len(), 3, IMAGE_SIZE, IMAGE_SIZE],
-            )))
-        })
-        .collect()
+    let mut features = Vec::with_capacity(frames.len() * EMBED);
+    for chunk in all.chunks(ENCODE_BATCH) {
+        let shape = [chunk.len(), 3, IMAGE_SIZE, IMAGE_SIZE];
+        let planes = tensor(frames.planes(chunk)?, shape);
+        features.extend(to_vec(encoder.forward(planes)));
+    }
+    Ok(features)
 }

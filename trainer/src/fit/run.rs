@@ -220,7 +220,8 @@ fn start(
         Recipe::TwoStage => {
             let sizes = keypoint_sizes(config, facts);
             let joints = normalised(&train.joints, &facts.joints_mean, &facts.joints_std);
-            let stage = Autoencoder::new(&config.autoencoder, sizes, train, &joints);
+            let stage = Autoencoder::new(&config.autoencoder, sizes, train, &joints)
+                .map_err(RunError::Images)?;
             let params = stage.create(options.seed);
             (Stage::Autoencoder, params)
         }
@@ -308,7 +309,7 @@ fn autoencoder(
         |frames: &Frames| normalised(&frames.joints, &facts.joints_mean, &facts.joints_std);
     let (joints, held_out_joints) = (scaled(train), scaled(options.held_out));
     let sizes = keypoint_sizes(&config, &facts);
-    let stage = Autoencoder::new(settings, sizes, train, &joints);
+    let stage = Autoencoder::new(settings, sizes, train, &joints).map_err(RunError::Images)?;
     let measured = stage.on(options.held_out, &held_out_joints);
     let schedule = Schedule {
         stage: "autoencoder",
@@ -324,7 +325,7 @@ fn autoencoder(
     if !optimise(checkpoint, &schedule, options, &stage, measured)? {
         return Ok(false);
     }
-    let codes = codes(&checkpoint.params, sizes, train);
+    let codes = codes(&checkpoint.params, sizes, train).map_err(RunError::Images)?;
     let mut frozen = checkpoint.params.clone();
     whitening::fold(
         &mut frozen,
@@ -358,8 +359,8 @@ fn two_stage(
         .as_ref()
         .expect("stage one ends with a frozen autoencoder");
     let sizes = keypoint_sizes(&config, &facts);
-    let encoded = |frames| codes(frozen, sizes, frames);
-    let (train_codes, held_out_codes) = (encoded(train), encoded(options.held_out));
+    let encoded = |frames| codes(frozen, sizes, frames).map_err(RunError::Images);
+    let (train_codes, held_out_codes) = (encoded(train)?, encoded(options.held_out)?);
     let rows = |frames, codes| Rows {
         frames,
         codes,
