@@ -272,14 +272,11 @@ pub fn golden(model: &Model) -> Result<Golden> {
         .output("mean", &[rows, n], to_vec(mean))
         .output("std", &[rows, sizes.stoch], to_vec(std));
 
-    let state = tensor::<2>(stepped.clone(), [rows, n]);
-    let (s, h) = (
-        state.clone().narrow(1, 0, sizes.stoch),
-        state.narrow(1, sizes.stoch, sizes.deter),
+    let h = world.core.advance_state(
+        tensor(stepped.clone(), [rows, n]),
+        tensor(second.clone(), [rows, na]),
     );
-    let prior = world
-        .core
-        .prior(world.core.advance(s, h, tensor(second.clone(), [rows, na])));
+    let prior = world.core.prior(h);
     golden
         .case(Graph::Dynamics)
         .input_f32("state", &[rows, n], stepped)

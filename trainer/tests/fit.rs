@@ -12,6 +12,8 @@ use latco_trainer::fit::config::FitConfig;
 use latco_trainer::fit::dataset::Frames;
 use latco_trainer::fit::run::{RunError, RunOptions, run};
 use latco_trainer::rssm::model::Model;
+use latco_trainer::tensorboard::Event;
+use prost::Message;
 
 const TWO_STAGE: &str = r#"
     horizon = 4
@@ -470,4 +472,94 @@ fn mirrored_episodes_are_trained_on() {
         assert!((a - b).abs() < 1e-5, "{a} {b}");
     }
     assert_ne!(codes[..half], codes[half..]);
+}
+
+/// Pictures of the event files of a run: tag, step, and the decoded image.
+fn pictures(run: &Path) -> Vec<(String, i64, image::RgbImage)> {
+    let mut found = Vec::new();
+    for file in std::fs::read_dir(run.join("tensorboard")).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            let length = u64::from_le_bytes(rest[..8].try_into().unwrap()) as usize;
+            let event = Event::decode(&rest[12..12 + length]).unwrap();
+            rest = &rest[16 + length..];
+            for value in event.summary.unwrap_or_default().value {
+                let Some(picture) = value.image else { continue };
+                let png = image::load_from_memory(&picture.encoded_image_string).unwrap();
+                let rgb = png.to_rgb8();
+                assert_eq!(
+                    (rgb.width() as i32, rgb.height() as i32, 3),
+                    (picture.width, picture.height, picture.colorspace)
+                );
+                found.push((value.tag, event.step, rgb));
+            }
+        }
+    }
+    found.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+    found
+}
+
+#[test]
+fn checkpoints_come_with_pictures_of_input_reconstruction_and_open_loop() {
+    let data = episodes(3, 10, 32);
+    let held_out = episodes(5, 10, 32).0;
+    let folder = Folder::new("pictures");
+    let checkpoint = go_measured(TWO_STAGE, &folder.0, false, false, &data, &held_out).unwrap();
+    let found = pictures(&folder.0);
+    let tags: Vec<(&str, i64)> = found.iter().map(|(tag, step, _)| (&**tag, *step)).collect();
+    let stage = |name: &'static str, steps: &'static [i64]| steps.iter().map(move |s| (name, *s));
+    let expected: Vec<_> = stage("autoencoder/input", &[2, 4])
+        .chain(stage("autoencoder/reconstruction", &[2, 4]))
+        .chain(stage("world/input", &[2, 4, 6]))
+        .chain(stage("world/open_loop", &[2, 4, 6]))
+        .chain(stage("world/reconstruction", &[2, 4, 6]))
+        .collect();
+    assert_eq!(tags, expected);
+
+    let strip = |tag: &str, step: i64| {
+        let found = found.iter().find(|(t, s, _)| t == tag && *s == step);
+        &found.unwrap().2
+    };
+    let column = |strip: &image::RgbImage, index: u32| {
+        image::imageops::crop_imm(strip, 32 * index, 0, 32, 32)
+            .to_image()
+            .into_raw()
+    };
+    // The horizon is 4: 4 frames seen and 4 predicted of the first held-out episode.
+    let (input, filtered, open_loop) = (
+        strip("world/input", 6),
+        strip("world/reconstruction", 6),
+        strip("world/open_loop", 6),
+    );
+    assert_eq!(input.dimensions(), (8 * 32, 32));
+    for t in 0..8 {
+        assert_eq!(column(input, t), held_out.image(t as usize));
+        let same = column(filtered, t) == column(open_loop, t);
+        assert_eq!(same, t < 4, "frame {t}");
+    }
+    // The last is that of the model that was exported.
+    let model = Model::of(&checkpoint);
+    let again = latco_trainer::fit::pictures::of_world(&model, &held_out).unwrap();
+    assert_eq!(again[2].rgb, open_loop.as_raw().as_slice());
+
+    let none = Folder::new("no-pictures");
+    let config = TWO_STAGE.replace("steps = 6", "steps = 6\n    pictures = false");
+    go_measured(&config, &none.0, false, false, &data, &held_out).unwrap();
+    assert!(pictures(&none.0).is_empty());
+}
+
+#[test]
+fn planet_has_pictures_as_well() {
+    let data = episodes(2, 6, 64);
+    let folder = Folder::new("planet-pictures");
+    let mut facts = data.1.clone();
+    facts.joints_mean.clear();
+    facts.joints_std.clear();
+    go(PLANET, &folder.0, false, false, &(data.0, facts)).unwrap();
+    let tags: Vec<String> = pictures(&folder.0).into_iter().map(|p| p.0).collect();
+    assert_eq!(
+        tags,
+        ["world/input", "world/open_loop", "world/reconstruction"]
+    );
 }

@@ -190,6 +190,9 @@ pub struct TrainingConfig {
     /// Measurements of the held-out loss without a new least value after which training ends
     /// early; it then keeps the weights of the least. 0 for never.
     pub patience: usize,
+    /// Whether TensorBoard also gets pictures at every checkpoint: input, reconstruction, and
+    /// open-loop prediction.
+    pub pictures: bool,
 }
 
 /// Why a configuration was refused.
@@ -337,6 +340,7 @@ impl FitConfig {
             average: s.number("average", pick_real(0.995, 0.0), 0.0..=0.999_999),
             checkpoint_steps: s.count("checkpoint_steps", pick(500, 1000), 1..=1_000_000),
             patience: s.count("patience", 0, 0..=1_000_000),
+            pictures: s.flag("pictures", true),
         };
         s.finish(&[]);
         if training.rollout_steps >= training.sequence {

@@ -113,15 +113,14 @@ impl Frames {
         let shape = |f: &Self| (f.height, f.width, f.joints_width, f.action_width);
         assert_eq!(shape(self), shape(other), "shapes of the frames");
         assert!(!other.mirrored, "episodes are mirrored once all are there");
+        assert!(self.file.is_none(), "these images are on disk: use add");
         for episode in 0..other.episodes() {
             let range = other.range(episode);
-            let of = |values: &[f32], width: usize| {
-                values[range.start * width..range.end * width].to_vec()
-            };
+            let of = |width: usize| range.start * width..range.end * width;
             self.push(
-                &other.images[range.start * self.pixels()..range.end * self.pixels()],
-                &of(&other.joints, self.joints_width),
-                &of(&other.actions, self.action_width),
+                &other.images[of(self.pixels())],
+                &other.joints[of(self.joints_width)],
+                &other.actions[of(self.action_width)],
                 &other.rewards[range.clone()],
             );
         }
@@ -179,17 +178,32 @@ impl Frames {
             if range.end * self.pixels() > bytes {
                 break;
             }
-            let images = self.bytes(&range.clone().collect::<Vec<_>>())?;
-            let of = |values: &[f32], width: usize| {
-                values[range.start * width..range.end * width].to_vec()
-            };
-            out.push(
-                &images,
-                &of(&self.joints, self.joints_width),
-                &of(&self.actions, self.action_width),
-                &self.rewards[range.clone()],
-            );
+            out.append(&self.of(&range.collect::<Vec<_>>())?);
         }
+        Ok(out)
+    }
+
+    /// Some frames, in memory, as one episode.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn of(&self, frames: &[usize]) -> io::Result<Self> {
+        let mut out = Self::new(
+            self.height,
+            self.width,
+            self.joints_width,
+            self.action_width,
+        );
+        let rows = |values: &[f32], width: usize| -> Vec<f32> {
+            let rows = frames.iter().flat_map(|f| &values[f * width..][..width]);
+            rows.copied().collect()
+        };
+        out.push(
+            &self.bytes(frames)?,
+            &rows(&self.joints, self.joints_width),
+            &rows(&self.actions, self.action_width),
+            &rows(&self.rewards, 1),
+        );
         Ok(out)
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::pictures::Strip;
 use crate::tensorboard::EventWriter;
 
 /// Losses are recorded every so many steps.
@@ -123,31 +124,24 @@ impl Log {
         self.events.scalars(done, &tagged)
     }
 
-    /// Records a picture at a step.
+    /// Records a strip of frames after `done` steps.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn picture(
-        &mut self,
-        step: usize,
-        name: &str,
-        width: usize,
-        height: usize,
-        rgb: &[u8],
-    ) -> io::Result<()> {
+    pub fn strip(&mut self, done: usize, strip: &Strip) -> io::Result<()> {
         let mut png = io::Cursor::new(Vec::new());
         let written = image::write_buffer_with_format(
             &mut png,
-            rgb,
-            width as u32,
-            height as u32,
+            &strip.rgb,
+            strip.width as u32,
+            strip.height as u32,
             image::ExtendedColorType::Rgb8,
             image::ImageFormat::Png,
         );
         written.map_err(io::Error::other)?;
-        let tag = format!("{}/{name}", self.stage);
+        let tag = format!("{}/{}", self.stage, strip.name);
         self.events
-            .picture(step, &tag, width, height, png.into_inner())
+            .picture(done, &tag, strip.width, strip.height, png.into_inner())
     }
 }
 

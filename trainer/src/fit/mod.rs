@@ -9,6 +9,8 @@ pub mod image_file;
 pub mod log;
 pub mod moments;
 pub mod objective;
+mod optimise;
+pub mod pictures;
 pub mod planet;
 pub mod run;
 pub mod section;

@@ -1,21 +1,17 @@
 //! A whole training run: stages, checkpoints, resuming.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::sync::atomic::AtomicBool;
 
 use thiserror::Error;
 
-use super::adam::{Adam, Update, annealed};
+use super::adam::Adam;
 use super::autoencoder::{Autoencoder, codes};
-use super::checkpoint::{
-    Best, CHECKPOINT_FILE, Checkpoint, CheckpointError, DataFacts, HeldOut, Stage,
-};
+use super::checkpoint::{CHECKPOINT_FILE, Checkpoint, CheckpointError, DataFacts, Stage};
 use super::config::{FitConfig, Recipe, RewardHeads};
 use super::dataset::Frames;
-use super::log::Log;
-use super::moments::Moments;
-use super::objective::{self, Objective};
+use super::objective::Objective;
+use super::optimise::{Schedule, StageLosses, optimise};
 use super::planet::JointWorld;
 use super::world::{CodeWorld, Rows, normalised};
 use super::{planet, whitening, world};
@@ -23,7 +19,7 @@ use crate::rssm::conv::IMAGE_SIZE;
 use crate::rssm::model::{keypoint_sizes, world_sizes};
 
 /// Steps in a row without a finite gradient after which a run is given up.
-const PATIENCE: usize = 100;
+pub(super) const PATIENCE: usize = 100;
 
 /// Settings of a run beside its configuration.
 pub struct RunOptions<'a> {
@@ -284,18 +280,6 @@ fn check_base(base: &Checkpoint, config: &FitConfig, facts: &DataFacts) -> Resul
     }
 }
 
-/// Settings of the optimiser in one stage.
-struct Schedule {
-    stage: &'static str,
-    steps: usize,
-    learning_rate: (f64, f64),
-    epsilon: f64,
-    clip: f64,
-    average: f64,
-    checkpoint_steps: usize,
-    patience: usize,
-}
-
 /// Stage one; whether it was finished.
 fn autoencoder(
     checkpoint: &mut Checkpoint,
@@ -321,8 +305,12 @@ fn autoencoder(
         checkpoint_steps: config.training.checkpoint_steps,
         patience: settings.patience,
     };
-    let measured = (options.held_out.episodes() > 0).then_some(&measured as &dyn Objective);
-    if !optimise(checkpoint, &schedule, options, &stage, measured)? {
+    let losses = StageLosses {
+        train: &stage,
+        held_out: (options.held_out.episodes() > 0).then_some(&measured as &dyn Objective),
+        shown: shown(train, options.held_out),
+    };
+    if !optimise(checkpoint, &schedule, options, &losses)? {
         return Ok(false);
     }
     let codes = codes(&checkpoint.params, sizes, train).map_err(RunError::Images)?;
@@ -367,7 +355,7 @@ fn two_stage(
         code: config.autoencoder.code,
         joints: normalised(&frames.joints, &facts.joints_mean, &facts.joints_std),
     };
-    let (train, held_out) = (
+    let (on_train, on_held_out) = (
         rows(train, &train_codes),
         rows(options.held_out, &held_out_codes),
     );
@@ -377,7 +365,13 @@ fn two_stage(
         model: &config.model,
         training: &config.training,
     };
-    finish(checkpoint, options, &on(&train), &on(&held_out))
+    finish(
+        checkpoint,
+        options,
+        &on(&on_train),
+        &on(&on_held_out),
+        train,
+    )
 }
 
 /// PlaNet's recipe.
@@ -403,6 +397,7 @@ fn joint(
         options,
         &on(train, &joints),
         &on(options.held_out, &held_out_joints),
+        train,
     )
 }
 
@@ -411,6 +406,7 @@ fn finish(
     options: &RunOptions,
     train: &dyn Objective,
     held_out: &dyn Objective,
+    frames: &Frames,
 ) -> Result<(), RunError> {
     let training = checkpoint.config.training.clone();
     let schedule = Schedule {
@@ -423,145 +419,19 @@ fn finish(
         checkpoint_steps: training.checkpoint_steps,
         patience: training.patience,
     };
-    let measured = (longest(options.held_out) >= training.sequence).then_some(held_out);
-    if optimise(checkpoint, &schedule, options, train, measured)? {
+    let losses = StageLosses {
+        train,
+        held_out: (longest(options.held_out) >= training.sequence).then_some(held_out),
+        shown: shown(frames, options.held_out),
+    };
+    if optimise(checkpoint, &schedule, options, &losses)? {
         checkpoint.stage = Stage::Done;
         checkpoint.save(&options.out)?;
     }
     Ok(())
 }
 
-/// Steps until the end of the stage, which gives true, or until asked to stop. The held-out loss
-/// is measured at every checkpoint and at the end.
-fn optimise(
-    checkpoint: &mut Checkpoint,
-    schedule: &Schedule,
-    options: &RunOptions,
-    train: &dyn Objective,
-    measured: Option<&dyn Objective>,
-) -> Result<bool, RunError> {
-    let mut log = Log::open(
-        &options.out,
-        schedule.stage,
-        checkpoint.step,
-        schedule.steps,
-    )?;
-    let normalises = checkpoint.config.training.normalise_reward;
-    let mut failed = 0;
-    let mut since = Instant::now();
-    let mut stopped = false;
-    while checkpoint.step < schedule.steps && !exhausted(checkpoint, schedule) && !stopped {
-        let index = checkpoint.step;
-        let moments = normalises.then_some(&mut checkpoint.rewards);
-        let (mut losses, gradients) =
-            objective::step(train, &checkpoint.params, moments, checkpoint.seed, index)
-                .map_err(RunError::Images)?;
-        let (first, last) = schedule.learning_rate;
-        let update = Update {
-            learning_rate: annealed(first, last, index, schedule.steps),
-            epsilon: schedule.epsilon as f32,
-            clip: schedule.clip as f32,
-        };
-        let norm = checkpoint
-            .adam
-            .step(&mut checkpoint.params, &gradients, update);
-        failed = if norm.is_finite() { 0 } else { failed + 1 };
-        if failed >= PATIENCE {
-            return Err(RunError::Diverged {
-                stage: schedule.stage,
-                step: index,
-            });
-        }
-        average(checkpoint, schedule.average, index);
-        losses.push(("gradient_norm", norm));
-        log.record(index, &losses)?;
-        checkpoint.step += 1;
-        let due = checkpoint.step.is_multiple_of(schedule.checkpoint_steps);
-        if let Some(measured) = measured
-            && (due || checkpoint.step == schedule.steps)
-        {
-            measure(checkpoint, schedule, measured, &mut log)?;
-        }
-        stopped = options.stop.load(Ordering::Relaxed);
-        if stopped || due {
-            checkpoint.seconds += since.elapsed().as_secs_f64();
-            since = Instant::now();
-            checkpoint.save(&options.out)?;
-        }
-    }
-    checkpoint.seconds += since.elapsed().as_secs_f64();
-    let finished = checkpoint.step >= schedule.steps || exhausted(checkpoint, schedule);
-    if finished && let Some(best) = checkpoint.best.take() {
-        tracing::info!(
-            "{}: the weights of step {} have the least held-out loss, {:.4}",
-            schedule.stage,
-            best.held_out.step,
-            best.held_out.loss
-        );
-        checkpoint.params = best.params;
-        checkpoint.average = None;
-        checkpoint.held_out = Some(best.held_out);
-    }
-    Ok(finished)
-}
-
-/// Whether the held-out loss has not fallen for so long that the stage ends early.
-fn exhausted(checkpoint: &Checkpoint, schedule: &Schedule) -> bool {
-    let best = checkpoint.best.as_ref();
-    best.is_some_and(|best| best.measured_since >= schedule.patience)
-}
-
-/// Measures and records the held-out loss, and keeps the best weights where there is a patience.
-fn measure(
-    checkpoint: &mut Checkpoint,
-    schedule: &Schedule,
-    measured: &dyn Objective,
-    log: &mut Log,
-) -> Result<(), RunError> {
-    let mut moments: Option<Moments> =
-        (checkpoint.config.training.normalise_reward).then_some(checkpoint.rewards);
-    let losses = objective::held_out(
-        measured,
-        checkpoint.world_params(),
-        moments.as_mut(),
-        checkpoint.seed,
-    )
-    .map_err(RunError::Images)?;
-    log.held_out(checkpoint.step, &losses)?;
-    let held_out = HeldOut {
-        step: checkpoint.step,
-        loss: objective::total(&losses),
-    };
-    checkpoint.held_out = Some(held_out);
-    if schedule.patience == 0 {
-        return Ok(());
-    }
-    match &mut checkpoint.best {
-        Some(best) if held_out.loss >= best.held_out.loss || held_out.loss.is_nan() => {
-            best.measured_since += 1;
-        }
-        _ => {
-            checkpoint.best = Some(Best {
-                held_out,
-                params: checkpoint.world_params().clone(),
-                measured_since: 0,
-            });
-        }
-    }
-    Ok(())
-}
-
-/// Moves the average of the weights; faster in the beginning.
-fn average(checkpoint: &mut Checkpoint, decay: f64, step: usize) {
-    if decay <= 0.0 {
-        return;
-    }
-    let keep = decay.min((1.0 + step as f64) / (10.0 + step as f64)) as f32;
-    let params = &checkpoint.params;
-    let average = checkpoint.average.get_or_insert_with(|| params.clone());
-    for (mean, new) in average.entries.iter_mut().zip(&params.entries) {
-        for (mean, new) in mean.values.iter_mut().zip(&new.values) {
-            *mean += (1.0 - keep) * (new - *mean);
-        }
-    }
+/// The episodes that pictures are made of: held-out ones, if there are any.
+fn shown<'a>(train: &'a Frames, held_out: &'a Frames) -> &'a Frames {
+    if held_out.is_empty() { train } else { held_out }
 }

@@ -128,9 +128,7 @@ impl Model {
         let sizes = self.sizes().core;
         let world = self.build();
         let embed = tensor(self.embed(frames)?, [frames.len(), sizes.embed]);
-        let stoch = state.clone().narrow(1, 0, sizes.stoch);
-        let deter = state.narrow(1, sizes.stoch, sizes.deter);
-        let h = world.core.advance(stoch, deter, action);
+        let h = world.core.advance_state(state, action);
         let belief = world.core.posterior(h, embed);
         Ok((belief.state(), belief.std))
     }
