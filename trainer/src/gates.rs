@@ -266,8 +266,8 @@ impl Measured<'_> {
             .map(|(length, episodes_of_length)| {
                 let rows = episodes_of_length.len();
                 let na = frames.action_width;
-                let mut stoch = tensor(vec![0.0; rows * sizes.stoch], [rows, sizes.stoch]);
-                let mut deter = tensor(vec![0.0; rows * sizes.deter], [rows, sizes.deter]);
+                let n = sizes.state();
+                let mut state = tensor(vec![0.0; rows * n], [rows, n]);
                 let mut states = Vec::with_capacity(length);
                 for t in 0..length {
                     let (mut embed, mut action) = (Vec::new(), Vec::new());
@@ -283,16 +283,11 @@ impl Measured<'_> {
                             }
                         }
                     }
-                    let h = self
-                        .world
-                        .core
-                        .advance(stoch, deter, tensor(action, [rows, na]));
-                    let belief = self
-                        .world
-                        .core
-                        .posterior(h, tensor(embed, [rows, sizes.embed]));
-                    states.push(belief.state());
-                    (stoch, deter) = (belief.mean, belief.deter);
+                    let core = &self.world.core;
+                    let feature = core.advance(state, tensor(action, [rows, na]));
+                    let embed = tensor(embed, [rows, sizes.embed]);
+                    state = core.posterior(feature, embed).state();
+                    states.push(state.clone());
                 }
                 Filtered {
                     episodes: episodes_of_length,
