@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use latco_bag::messages::{
-    Bool, CompressedImage, DiagnosticArray, DiagnosticStatus, Duration, Empty, Float64,
+    Bool, CompressedImage, DiagnosticArray, DiagnosticStatus, Duration, Empty, Float32, Float64,
     Float64MultiArray, Header, Image, Int64, JointState, JointTrajectory, JointTrajectoryPoint,
     KeyValue, MultiArrayDimension, MultiArrayLayout, RosMessage, SUPPORTED, StringMessage, Time,
 };
@@ -138,6 +138,7 @@ fn write(folder: &Path) -> Written {
     written.add("/others/header", &header);
     written.add("/others/empty", &Empty::default());
     written.add("/others/bool", &Bool { data: true });
+    written.add("/others/float", &Float32 { data: -0.25 });
     written.add(
         "/others/string",
         &StringMessage {
