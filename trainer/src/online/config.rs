@@ -94,6 +94,12 @@ impl OnlineConfig {
                 online.seed_policy
             ));
         }
+        if online.seed_episodes > online.episodes {
+            errors.push(format!(
+                "online.seed_episodes: expected at most online.episodes = {}, found {}",
+                online.episodes, online.seed_episodes
+            ));
+        }
         if !online.renew_at.is_sorted() {
             errors.push(format!(
                 "online.renew_at: expected rising numbers, found {:?}",
@@ -120,11 +126,12 @@ mod tests {
 
     #[test]
     fn errors_of_all_tables_are_reported_at_once() {
-        let text = "[online]\nepisods = 3\nnoise = -1\nseed_policy = \"expart\"\nrenew_at = [9, 3]\n[model]\nstoch = 0\n";
+        let text = "[online]\nepisods = 3\nepisodes = 7\nnoise = -1\nseed_policy = \"expart\"\nrenew_at = [9, 3]\n[model]\nstoch = 0\n";
         let message = OnlineConfig::parse(text).unwrap_err().to_string();
         for part in [
-            "5 error(s)",
+            "6 error(s)",
             "online.episods: unknown key",
+            "online.seed_episodes: expected at most",
             "online.noise",
             "online.seed_policy",
             "online.renew_at",

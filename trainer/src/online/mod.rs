@@ -93,9 +93,11 @@ pub fn run(settings: &RunSettings, options: Options<'_>) -> Result<Summary> {
         None => Exchange::open(&local_exchange(&out))?,
     };
     let curve = Curve::open(&out)?;
+    // A run that was killed had no time to note how long it ran.
+    let active_s = (curve.rows().iter()).fold(state.active_s, |time, row| time.max(row.time_s));
     let seen = curve.rows().iter().map(|row| row.name.clone()).collect();
     let mut run = Run {
-        began: (state.active_s, Instant::now(), unix_seconds()),
+        began: (active_s, Instant::now(), unix_seconds()),
         options,
         exchange,
         state,
@@ -234,6 +236,15 @@ impl Run<'_> {
 
     /// Tells the collectors what to do.
     fn tell(&self) -> Result<()> {
+        let first = self.state.rounds == 0;
+        self.tell_phase(match (self.state.ended, first) {
+            (true, _) => Phase::End,
+            (_, true) => Phase::Seed,
+            _ => Phase::Plan,
+        })
+    }
+
+    fn tell_phase(&self, phase: Phase) -> Result<()> {
         let settings = &self.state.settings;
         let online = &settings.config.online;
         let first = self.state.rounds == 0;
@@ -245,11 +256,7 @@ impl Run<'_> {
         let control = Control {
             task: settings.task.clone(),
             image_size: rounds::image_size(settings)?,
-            phase: match (self.state.ended, first) {
-                (true, _) => Phase::End,
-                (_, true) => Phase::Seed,
-                _ => Phase::Plan,
-            },
+            phase,
             seed_policy: online.seed_policy.clone(),
             generation: self.state.rounds,
             noise: online.noise,
@@ -312,10 +319,14 @@ impl Run<'_> {
 
     /// The end of the run: collectors end, and the gates of the last bundle are measured.
     fn end(&mut self) -> Result<()> {
+        self.tell_phase(Phase::End)?;
         rounds::measure_gates(&self.bundle())?;
+        // Episodes that were on the way.
+        self.look()?;
+        self.curve
+            .plot(&format!("{}, online", self.state.settings.task))?;
         self.state.ended = true;
-        self.save()?;
-        self.tell()
+        self.save()
     }
 }
 
