@@ -135,9 +135,9 @@ fn quality_of_plans() {
     let summary = json(&arguments);
     assert_eq!(number(&summary, "problems"), 3.0);
     assert_eq!(number(&summary, "learned"), 2.0);
-    for side in ["equal_iterations", "equal_time"] {
+    for side in ["equal_iterations", "equal_time", "adaptive_damping"] {
         let side = &summary[side];
-        let counted: f64 = ["reduced_wins", "block_tridiagonal_wins", "ties"]
+        let counted: f64 = ["reduced_wins", "other_wins", "ties"]
             .iter()
             .map(|field| number(side, field))
             .sum();
@@ -191,6 +191,8 @@ fn wrong_sizes_are_refused_with_the_option_s_name() {
         (&["bench", "solver", "--horizon", "0"][..], "--horizon"),
         (&["bench", "solver", "--iterations", "0"], "--iterations"),
         (&["bench", "solver", "--threads", "0"], "--threads"),
+        (&["bench", "solver", "--plans", "65"], "--plans"),
+        (&["bench", "solver", "--instructions", "mmx"], "avx2"),
         (&["bench", "solver", "--sweep"], "--out"),
         (&["bench", "tick", "--ticks", "0"], "--ticks"),
         (&["bench", "tick", "--budget-ms", "nan"], "--budget-ms"),

@@ -83,6 +83,29 @@ fn several_starts_are_never_worse_than_the_best_sample() {
 }
 
 #[test]
+fn later_rounds_of_sampling_keep_the_best_and_improve_on_it() {
+    let best_sample = |seed: u64, rounds: u32| {
+        let mut bench = Bench::latco(|latco| {
+            (latco.starts, latco.sampled_starts, latco.samples) = (2, 1, 32);
+            (latco.sampling_rounds, latco.sampling_elites) = (rounds, 6);
+        });
+        bench.planner.reset(seed);
+        // No time for an iteration: the answer is the best sample.
+        let clock = TickingClock::new(Duration::from_millis(1));
+        let report = bench.plan_until(None, Some(Time(3_500_000)), &clock);
+        assert_eq!(report.iterations, 0);
+        report.predicted_return
+    };
+    let mut improved = 0;
+    for seed in 0..8 {
+        let (one, four) = (best_sample(seed, 1), best_sample(seed, 4));
+        assert!(four >= one, "seed {seed}: {four} after {one}");
+        improved += u32::from(four > one);
+    }
+    assert!(improved >= 6, "{improved} of 8 improved");
+}
+
+#[test]
 fn without_time_to_sample_noise_takes_the_place_of_the_samples() {
     let mut bench = Bench::latco(|latco| {
         (latco.starts, latco.sampled_starts, latco.samples) = (2, 1, 32);

@@ -19,6 +19,7 @@ use crate::gates::{Gate, for_manifest};
 use crate::rssm::keypoint::SHARPNESS;
 use crate::rssm::model::Model;
 use crate::rssm::params::{Params, tensor, to_vec};
+use crate::rssm::world::REWARD_LAYERS;
 
 /// Side of the patches in which the keypoint decoder's pixels are stored, pixels.
 const PATCH: usize = 8;
@@ -73,7 +74,7 @@ pub fn weights(model: &Model) -> RssmWeights {
         img3: dense(world, "core.prior.2"),
         obs1: dense(world, "core.posterior.1"),
         obs2: dense(world, "core.posterior.2"),
-        reward: mlp(world, "reward", 3),
+        reward: mlp(world, model.sizes().planned_head(), REWARD_LAYERS),
         min_std: model.config.model.min_std as f32,
         pixels: PixelScaling::CENTRED,
         encoder,
@@ -203,7 +204,7 @@ fn metadata(model: &Model, gates: &[Gate]) -> Metadata {
         position_lower_rad: facts.position_lower_rad.clone(),
         position_upper_rad: facts.position_upper_rad.clone(),
         velocity_limit_rad_s: facts.velocity_limit_rad_s.clone(),
-        reward_kind: match model.config.model.reward {
+        reward_kind: match model.config.model.plan_with {
             RewardKind::Regression => BundleReward::Regression,
             RewardKind::BernoulliLogit => BundleReward::BernoulliLogit,
         },
@@ -260,7 +261,7 @@ pub fn golden(model: &Model) -> Result<Golden> {
         &frames,
         tensor(seen.clone(), [rows, n]),
         tensor(first.clone(), [rows, na]),
-    );
+    )?;
     let case = golden.case(Graph::Observe);
     case.input_u8("image", &[rows, facts.height, facts.width, 3], pixels);
     if !facts.joints_mean.is_empty() {
@@ -271,14 +272,11 @@ pub fn golden(model: &Model) -> Result<Golden> {
         .output("mean", &[rows, n], to_vec(mean))
         .output("std", &[rows, sizes.stoch], to_vec(std));
 
-    let state = tensor::<2>(stepped.clone(), [rows, n]);
-    let (s, h) = (
-        state.clone().narrow(1, 0, sizes.stoch),
-        state.narrow(1, sizes.stoch, sizes.deter),
+    let h = world.core.advance_state(
+        tensor(stepped.clone(), [rows, n]),
+        tensor(second.clone(), [rows, na]),
     );
-    let prior = world
-        .core
-        .prior(world.core.advance(s, h, tensor(second.clone(), [rows, na])));
+    let prior = world.core.prior(h);
     golden
         .case(Graph::Dynamics)
         .input_f32("state", &[rows, n], stepped)

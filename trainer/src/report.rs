@@ -30,6 +30,12 @@ pub struct Report {
     pub training_s: f64,
     /// SHA-256 of the training frames.
     pub data_hash: String,
+    /// What was wrong with single bags, each with its name.
+    pub problems: Vec<String>,
+    /// The last held-out loss, of the weights in use; none without held-out episodes.
+    pub held_out_loss: Option<f32>,
+    /// Steps of the world model after which these weights were measured.
+    pub held_out_step: Option<usize>,
     /// The gates.
     pub gates: Vec<Gate>,
     /// Whether all gates were measured and none failed.
@@ -46,12 +52,15 @@ impl Report {
             task: checkpoint.facts.task.clone(),
             recipe: checkpoint.config.recipe,
             seed: checkpoint.seed,
-            train_episodes: source.train.episodes(),
-            train_frames: source.train.len(),
+            train_episodes: source.train.recorded_episodes(),
+            train_frames: source.train.recorded_frames(),
             held_out_episodes: source.held_out.episodes(),
             parameters: checkpoint.params.count() + frozen,
             training_s: checkpoint.seconds,
             data_hash: checkpoint.facts.data_hash.clone(),
+            problems: source.problems.clone(),
+            held_out_loss: checkpoint.held_out.map(|h| h.loss),
+            held_out_step: checkpoint.held_out.map(|h| h.step),
             gates_passed: !gates.is_empty() && gates.iter().all(|gate| gate.passed() == Some(true)),
             gates,
             export_worst_difference: None,
@@ -105,7 +114,16 @@ impl Report {
                 "\nLargest difference between burn and ONNX Runtime over all graphs: {worst:.1e}."
             );
         }
+        if let (Some(loss), Some(step)) = (self.held_out_loss, self.held_out_step) {
+            let _ = writeln!(out, "\nHeld-out loss after {step} steps: {loss:.4}.");
+        }
         let _ = writeln!(out, "\nData: sha256 {}.", self.data_hash);
+        if !self.problems.is_empty() {
+            out.push_str("\nWhat was wrong with the bags:\n\n");
+        }
+        for problem in &self.problems {
+            let _ = writeln!(out, "- {}", problem.replace('\n', " "));
+        }
         out
     }
 }

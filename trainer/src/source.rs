@@ -1,16 +1,19 @@
 //! Bags to training and held-out frames, and what they say about the robot.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
-use latco_models::verify::sha256;
+use sha2::{Digest, Sha256};
 
-use crate::data::{DataError, Dataset, LoadOptions, load};
+use crate::data::{DataError, Episode, EpisodeSink, LoadOptions, Shape, load_into, problems_of};
 use crate::fit::checkpoint::DataFacts;
-use crate::fit::config::FitConfig;
+use crate::fit::config::{FitConfig, Recipe};
 use crate::fit::dataset::Frames;
 
 /// Smallest side of an image made to look at the robot's facts, pixels.
 const ANY_IMAGE_SIZE: usize = 32;
+/// Bytes of a MB.
+const MB: usize = 1_000_000;
 
 /// Episodes for training and for the gates.
 pub struct Source {
@@ -24,11 +27,58 @@ pub struct Source {
     pub problems: Vec<String>,
 }
 
-/// Reads bags for a configuration; `recent` are those drawn more often in training.
+/// Reads bags for a configuration into memory, whatever their size; `recent` are those drawn more
+/// often in training.
 ///
 /// # Errors
 /// See [`DataError`].
 pub fn read(bags: &[PathBuf], recent: &[PathBuf], config: &FitConfig) -> Result<Source, DataError> {
+    read_into(bags, recent, config, Collected::new(config.held_out, None))
+}
+
+/// As [`read`], but images beyond `data.memory_mb` are set aside in a file in `folder`.
+///
+/// # Errors
+/// See [`DataError`]; also where the limit is too small for what must be in memory.
+pub fn read_within(
+    bags: &[PathBuf],
+    recent: &[PathBuf],
+    config: &FitConfig,
+    folder: &Path,
+) -> Result<Source, DataError> {
+    let limit = match config.data.memory_mb {
+        0 => usize::MAX,
+        limit => limit * MB,
+    };
+    let sink = Collected::new(config.held_out, Some((limit, folder)));
+    let source = read_into(bags, recent, config, sink)?;
+    let needed = trained_on(&source, config);
+    if needed > limit {
+        return Err(DataError::Memory {
+            needed: needed.div_ceil(MB),
+            found: config.data.memory_mb,
+        });
+    }
+    Ok(source)
+}
+
+/// Bytes in memory while a model is trained on these data.
+pub fn trained_on(source: &Source, config: &FitConfig) -> usize {
+    let code = match config.recipe {
+        Recipe::TwoStage => config.autoencoder.code,
+        Recipe::Planet => 0,
+    };
+    let computed = code + source.facts.joints_mean.len();
+    let of = |frames: &Frames| frames.memory() + frames.len() * computed * size_of::<f32>();
+    of(&source.train) + of(&source.held_out)
+}
+
+fn read_into(
+    bags: &[PathBuf],
+    recent: &[PathBuf],
+    config: &FitConfig,
+    mut sink: Collected,
+) -> Result<Source, DataError> {
     let robot = latco_envs::make(&config.data.task, ANY_IMAGE_SIZE).ok();
     let period = match (config.data.control_period_s, &robot) {
         (period, _) if period > 0.0 => period,
@@ -55,34 +105,37 @@ pub fn read(bags: &[PathBuf], recent: &[PathBuf], config: &FitConfig) -> Result<
         action_scale: scale.iter().map(|s| *s as f32).collect(),
         ..LoadOptions::default()
     };
-    let data = load(bags, &options)?;
-    let mut problems = data.problems();
-    let (mut train, mut held_out) = split(&data, config.held_out);
+    let (shape, reports) = load_into(bags, &options, &mut sink)?;
+    let mut problems = problems_of(&reports);
+    let ranges = sink.ranges.clone();
     if !recent.is_empty() {
         let options = LoadOptions {
-            image_size: Some((data.width as u32, data.height as u32)),
-            joint_names: Some(data.joint_names.clone()),
+            image_size: Some((shape.width as u32, shape.height as u32)),
+            joint_names: Some(shape.joint_names.clone()),
             ..options
         };
-        let data = load(recent, &options)?;
-        problems.extend(data.problems());
-        let (recent_train, recent_held_out) = split(&data, config.held_out);
-        train.append(&recent_train);
-        train.recent_episodes = recent_train.episodes();
-        held_out.append(&recent_held_out);
+        let before = sink.begin_again();
+        let (_, reports) = load_into(recent, &options, &mut sink)?;
+        problems.extend(problems_of(&reports));
+        sink.train.recent_episodes = sink.train.episodes() - before;
     }
+    let Collected {
+        mut train,
+        held_out,
+        ..
+    } = sink;
     let mut facts = DataFacts {
         task: config.data.task.clone(),
         control_period_s: period,
-        height: data.height,
-        width: data.width,
+        height: shape.height,
+        width: shape.width,
         action_scale: if scale.is_empty() {
-            vec![1.0; data.action_width]
+            vec![1.0; shape.action_width]
         } else {
             scale.iter().map(|s| *s as f32).collect()
         },
-        joint_names: data.joint_names.clone(),
-        data_hash: hash(&train),
+        joint_names: shape.joint_names.clone(),
+        data_hash: hash(&train).map_err(DataError::Store)?,
         ..DataFacts::default()
     };
     match &robot {
@@ -92,7 +145,10 @@ pub fn read(bags: &[PathBuf], recent: &[PathBuf], config: &FitConfig) -> Result<
             facts.position_upper_rad = limits.iter().map(|l| l.upper_rad).collect();
             facts.velocity_limit_rad_s = limits.iter().map(|l| l.velocity_rad_s).collect();
         }
-        None => limits_of(&data, &mut facts),
+        None => limits_of(&ranges, &mut facts),
+    }
+    if config.data.mirror {
+        train.mirror();
     }
     if config.model.joints && train.joints_width > 0 {
         (facts.joints_mean, facts.joints_std) = train.joints_statistics();
@@ -105,55 +161,129 @@ pub fn read(bags: &[PathBuf], recent: &[PathBuf], config: &FitConfig) -> Result<
     })
 }
 
-/// Every so many episodes, one is held out; one stays to train on.
-fn split(data: &Dataset, share: f64) -> (Frames, Frames) {
-    let joints = 2 * data.joint_names.len();
-    let empty = || Frames::new(data.height, data.width, joints, data.action_width);
-    let (mut train, mut held_out) = (empty(), empty());
-    for (index, episode) in data.episodes.iter().enumerate() {
+/// Sorts episodes into those to train on and those held out, as they are read: every so many, one
+/// is held out; the first stays to train on.
+struct Collected<'a> {
+    share: f64,
+    /// Bytes above which images are set aside, and the folder for them.
+    limit: Option<(usize, &'a Path)>,
+    train: Frames,
+    held_out: Frames,
+    /// Episodes since the beginning.
+    count: usize,
+    /// Lowest and highest value of every joint value.
+    ranges: Vec<(f32, f32)>,
+    /// Episodes to train on, held out and since the beginning, and the ranges, at the last
+    /// [`EpisodeSink::keep`].
+    kept: (usize, usize, usize, Vec<(f32, f32)>),
+}
+
+impl<'a> Collected<'a> {
+    fn new(share: f64, limit: Option<(usize, &'a Path)>) -> Self {
+        Self {
+            share,
+            limit,
+            train: Frames::new(0, 0, 0, 0),
+            held_out: Frames::new(0, 0, 0, 0),
+            count: 0,
+            ranges: Vec::new(),
+            kept: (0, 0, 0, Vec::new()),
+        }
+    }
+
+    /// Counts from the next episode on; gives the number of those to train on so far.
+    fn begin_again(&mut self) -> usize {
+        self.count = 0;
+        self.kept.2 = 0;
+        self.train.episodes()
+    }
+}
+
+impl EpisodeSink for Collected<'_> {
+    fn add(&mut self, shape: &Shape, episode: Episode) -> io::Result<()> {
+        let width = 2 * shape.joint_names.len();
+        if self.train.episodes() + self.held_out.episodes() == 0 {
+            let empty = || Frames::new(shape.height, shape.width, width, shape.action_width);
+            // A bag that was forgotten may have left an empty file.
+            (self.train, self.held_out) = (empty(), empty());
+            self.ranges = vec![(f32::INFINITY, f32::NEG_INFINITY); width];
+        }
+        if let Some((limit, folder)) = self.limit {
+            // A vector grows by an eighth more than asked for.
+            let more = episode.images.len() + episode.images.len() / 8;
+            let memory = self.train.memory() + self.held_out.memory();
+            if memory + memory / 8 + more > limit {
+                self.train.set_aside(folder)?;
+                self.held_out.set_aside(folder)?;
+            }
+        }
+        for row in episode.joints.chunks_exact(width.max(1)) {
+            for ((lower, upper), value) in self.ranges.iter_mut().zip(row) {
+                (*lower, *upper) = (lower.min(*value), upper.max(*value));
+            }
+        }
+        let (index, share) = (self.count, self.share);
         let held = ((index + 1) as f64 * share).floor() > (index as f64 * share).floor();
         let target = if held && index > 0 {
-            &mut held_out
+            &mut self.held_out
         } else {
-            &mut train
+            &mut self.train
         };
-        target.push(
+        self.count += 1;
+        target.add(
             &episode.images,
             &episode.joints,
             &episode.actions,
             &episode.rewards,
+        )
+    }
+
+    fn keep(&mut self) {
+        self.kept = (
+            self.train.episodes(),
+            self.held_out.episodes(),
+            self.count,
+            self.ranges.clone(),
         );
     }
-    (train, held_out)
+
+    fn forget(&mut self) -> io::Result<()> {
+        let (train, held_out, count, ranges) = self.kept.clone();
+        self.train.truncate(train);
+        self.held_out.truncate(held_out);
+        (self.count, self.ranges) = (count, ranges);
+        Ok(())
+    }
 }
 
 /// Where no robot says its limits: the range of the data, a tenth wider on each side.
-fn limits_of(data: &Dataset, facts: &mut DataFacts) {
-    let joints = data.joint_names.len();
-    let width = 2 * joints;
-    for j in 0..joints {
-        let column = |offset: usize| {
-            data.episodes
-                .iter()
-                .flat_map(move |e| e.joints.iter().skip(offset + j).step_by(width))
-                .map(|x| f64::from(*x))
-        };
-        let lower = column(0).fold(f64::INFINITY, f64::min);
-        let upper = column(0).fold(f64::NEG_INFINITY, f64::max);
+fn limits_of(ranges: &[(f32, f32)], facts: &mut DataFacts) {
+    let (positions, velocities) = ranges.split_at(ranges.len() / 2);
+    for ((lower, upper), (slowest, fastest)) in positions.iter().zip(velocities) {
+        let (lower, upper) = (f64::from(*lower), f64::from(*upper));
         let margin = 0.1 * (upper - lower) + 1e-3;
         facts.position_lower_rad.push(lower - margin);
         facts.position_upper_rad.push(upper + margin);
-        let fastest = column(joints).fold(0.0, |a: f64, x| a.max(x.abs()));
+        let fastest = f64::from(fastest.max(-slowest).max(0.0));
         facts.velocity_limit_rad_s.push(1.1 * fastest + 1e-3);
     }
 }
 
 /// SHA-256 over the frames.
-fn hash(frames: &Frames) -> String {
-    let mut parts = sha256(&frames.images);
+fn hash(frames: &Frames) -> io::Result<String> {
+    let mut images = Sha256::new();
+    frames.for_all_images(|bytes| images.update(bytes))?;
+    let mut parts = hex(images);
     for values in [&frames.joints, &frames.actions, &frames.rewards] {
-        let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
-        parts.push_str(&sha256(&bytes));
+        let mut hash = Sha256::new();
+        for value in values {
+            hash.update(value.to_le_bytes());
+        }
+        parts.push_str(&hex(hash));
     }
-    sha256(parts.as_bytes())
+    Ok(hex(Sha256::new_with_prefix(parts)))
+}
+
+fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use latco_bag::messages::{Float64, Float64MultiArray, Header, Image, Int64, JointState};
-use latco_bag::{BagWriter, topics};
-use latco_envs::{PolicyKind, make};
+use latco_bag::{BagReader, BagWriter, topics};
+use latco_envs::{PolicyKind, RewardKind, make};
 use latco_trainer::data::{Dataset, Episode, LoadOptions, load};
 use ndarray::{Array1, Array2, Array4};
 use ndarray_npy::NpzWriter;
@@ -138,12 +138,63 @@ fn collected_episodes_are_the_simulated_ones() {
 }
 
 #[test]
+fn bags_of_every_task_carry_the_chosen_reward_and_the_difficulty() {
+    let folder = tempfile::tempdir().unwrap();
+    for task in latco_envs::TASKS {
+        for kind in RewardKind::ALL {
+            let out = folder.path().join(format!("{task}-{}", kind.name()));
+            let (reward, out) = (kind.name(), path(&out));
+            let said = json(&latco_train(&[
+                "collect",
+                "--task",
+                task,
+                "--reward",
+                reward,
+                "--episodes",
+                "2",
+                "--image-size",
+                "32",
+                "--json",
+                "--out",
+                out,
+            ]));
+            assert_eq!(
+                (&said["episodes"], &said["reward"]),
+                (&2.into(), &reward.into())
+            );
+
+            let mut robot = make(task, 32).unwrap();
+            robot.set_reward_kind(kind);
+            let mut expected = Vec::new();
+            for seed in 0..2 {
+                robot.reset(seed);
+                expected.push((robot.difficulty(), robot.reward()));
+            }
+            let bag = BagReader::open(Path::new(out).join(format!("{task}-0000"))).unwrap();
+            let (mut difficulties, mut rewards) = (Vec::new(), Vec::new());
+            for message in bag.messages() {
+                let message = message.unwrap();
+                if topics::matches(&message.topic, topics::DIFFICULTY) {
+                    difficulties.push(message.decode::<Float64>().unwrap().data);
+                } else if topics::matches(&message.topic, topics::REWARD) {
+                    rewards.push(message.decode::<Float64>().unwrap().data);
+                }
+            }
+            let first = rewards.into_iter().step_by(robot.episode_steps());
+            let found: Vec<_> = difficulties.into_iter().zip(first).collect();
+            assert_eq!(found, expected, "{task} {reward}");
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_collected_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("bags");
     for (arguments, expected) in [
         (["--task", "reach", "--policy", "planner"], "--bundle"),
         (["--task", "fly", "--policy", "mixed"], "reach"),
+        (["--task", "reach", "--reward", "rich"], "sparse"),
     ] {
         let begin = ["collect", "--episodes", "1", "--out", path(&out)];
         let output = latco_train(&[&begin[..], &arguments[..]].concat());

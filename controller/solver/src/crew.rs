@@ -103,7 +103,7 @@ mod tests {
                 let cut = Cut::even(len, parts).after(30);
                 assert_eq!((cut.first(0), cut.parts()), (0, parts));
                 for i in 0..parts {
-                    assert!(cut.stride(i) >= cut.width(i) && cut.stride(i) % LANES == 0);
+                    assert!(cut.stride(i) >= cut.width(i) && cut.stride(i).is_multiple_of(LANES));
                     let next = if i + 1 < parts {
                         cut.first(i + 1)
                     } else {

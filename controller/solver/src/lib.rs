@@ -118,6 +118,7 @@ pub use crew::{Alone, Crew, Cut, MAX_PARTS};
 pub use dense::DenseJacobian;
 pub use dims::{Dims, MAX_PLANS, Shape};
 pub use gru::{GruFactors, GruJacobian, GruSizes, GruWeights};
+pub use kernels::wide::{Instructions, limit_instructions};
 pub use model::{Model, Predictions, Slab, Trajectories};
 pub use plan::{Multipliers, Plan};
 pub use problem::LinearSolver;

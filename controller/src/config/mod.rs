@@ -163,8 +163,8 @@ pub struct PlannerSection {
     pub kind: PlannerKind,
     /// Seed of everything random in the planner.
     pub seed: u64,
-    /// Threads that plan at the same time; 0: two, or one on a machine with one core. Plans do not
-    /// depend on it.
+    /// Threads that plan at the same time; 0: two, or one on a machine with one core or for states
+    /// of 128 elements or fewer. Plans do not depend on it.
     pub threads: u32,
     /// Time for one plan in ms, from the arrival of the image; none: iterations alone decide.
     pub budget_ms: Option<f64>,
@@ -245,6 +245,10 @@ pub struct LatcoSection {
     pub sampled_starts: u32,
     /// Action sequences that are sampled for them and rolled through the model.
     pub samples: u32,
+    /// Rounds of this sampling: each after the first draws around the best of those before it.
+    pub sampling_rounds: u32,
+    /// How many of the best a round keeps, and draws around.
+    pub sampling_elites: u32,
     /// While the shifted plan's predicted return is below this, fresh starts are made beside it: a
     /// sparse reward that the first plan missed is found by a later one. 0: only plans made from
     /// nothing have several starts.
@@ -284,6 +288,8 @@ impl Default for LatcoSection {
             starts: 2,
             sampled_starts: 1,
             samples: 32,
+            sampling_rounds: 1,
+            sampling_elites: 6,
             starts_below_return: 1.0,
             dynamics_multiplier: 1.0,
             action_multiplier: 1.0,

@@ -178,6 +178,18 @@ fn check_planner(planner: &PlannerSection, check: &mut Check<'_>) {
         10_000.0,
     );
     check.within(
+        "planner.latco.sampling_rounds",
+        f64::from(latco.sampling_rounds),
+        1.0,
+        1000.0,
+    );
+    check.within(
+        "planner.latco.sampling_elites",
+        f64::from(latco.sampling_elites),
+        1.0,
+        f64::from(latco.samples),
+    );
+    check.within(
         "planner.latco.starts_below_return",
         latco.starts_below_return,
         0.0,

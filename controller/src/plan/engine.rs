@@ -59,7 +59,8 @@ impl Engine {
         Ok(Self {
             model: OnnxModel::new(bundle, shape)?,
             solver: AnySolver::new(settings.solver, shape, solver_settings)?,
-            crew: Threads::new(threads(planner.threads)).map_err(SetupError::Threads)?,
+            crew: Threads::new(threads(planner.threads, sizes.state))
+                .map_err(SetupError::Threads)?,
             failed: None,
         })
     }

@@ -112,7 +112,7 @@ impl LatcoPlanner {
     fn start_fresh(&mut self, solve: &Solve<'_>, first: usize) -> Result<(), RunError> {
         let starts = self.progress.len();
         let wanted = (self.settings.sampled_starts as usize).min(starts - first);
-        let has_samples = wanted > 0 && self.draw_samples(solve)?;
+        let has_samples = wanted > 0 && self.draw_samples(solve, first > 0)?;
         let sampled = if has_samples { wanted } else { 0 };
         for number in first..starts {
             let mut plan = self.batch.plan_mut(number);
@@ -133,8 +133,9 @@ impl LatcoPlanner {
         Ok(())
     }
 
-    /// Samples and ranks action sequences; false when there is no time to.
-    fn draw_samples(&mut self, solve: &Solve<'_>) -> Result<bool, RunError> {
+    /// Samples and ranks action sequences, beside plan 0 where it is the shifted one; false when
+    /// there is no time to.
+    fn draw_samples(&mut self, solve: &Solve<'_>, is_warm: bool) -> Result<bool, RunError> {
         let Some(sampler) = &mut self.sampler else {
             return Ok(false);
         };
@@ -147,7 +148,8 @@ impl LatcoPlanner {
             return Ok(false);
         }
         self.sampling_timer.begin(solve.clock);
-        sampler.draw(solve.request.state, &mut self.noise)?;
+        let shifted = is_warm.then_some(&*self.batch.plan_mut(0).actions);
+        sampler.draw(solve.request.state, shifted, &mut self.noise)?;
         self.sampling_timer.end(solve.clock);
         Ok(true)
     }

@@ -3,6 +3,9 @@
 //! Where a task has a sharp event (a touch that switches something), the gradient away from it
 //! vanishes and no refinement finds it; a sampled sequence may run into it. So several plans are
 //! started differently, refined together, and the best by clipped rollout return is kept.
+//!
+//! The sampled sequences can be drawn in rounds: each round draws around the best of those before
+//! it, which are kept, as the cross-entropy method does.
 
 use latco_models::{Bundle, RunError};
 use serde::{Deserialize, Serialize};
@@ -46,14 +49,27 @@ impl StartKind {
 /// moves an arm, a nearly constant action moves it far.
 const CORRELATIONS: [f32; 4] = [0.0, 0.6, 0.9, 0.98];
 
+/// Deviation of the sequences drawn around the shifted plan, in units of the limit.
+const AROUND_PREVIOUS: f32 = 0.5;
+
+/// Least deviation of the later rounds, in units of the limit.
+const LEAST_DEVIATION: f32 = 0.1;
+
 /// Draws action sequences and ranks them by their clipped rollout return.
 pub(super) struct Sampler {
     rollout: ActionRollout,
     limit: f32,
     action_size: usize,
     sequence_len: usize,
+    rounds: u32,
     /// Sequence numbers, the best first.
     order: Vec<u32>,
+    /// The best sequences, while the others are drawn again, `[elites, H, na]`.
+    elites: Vec<f32>,
+    /// Of the elites, `[H, na]`.
+    mean: Vec<f32>,
+    /// Of the elites, `[H, na]`.
+    deviation: Vec<f32>,
 }
 
 impl Sampler {
@@ -67,30 +83,113 @@ impl Sampler {
         settings: &LatcoSection,
     ) -> Result<Self, SetupError> {
         let samples = settings.samples as usize;
+        let sequence_len = sizes.horizon * sizes.action;
+        let elites = (settings.sampling_elites as usize).min(samples);
         Ok(Self {
             rollout: ActionRollout::new(bundle, sizes, samples)?,
             limit: bundle.manifest().action.limit,
             action_size: sizes.action,
-            sequence_len: sizes.horizon * sizes.action,
+            sequence_len,
+            rounds: settings.sampling_rounds,
             order: vec![0; samples],
+            elites: vec![0.0; elites * sequence_len],
+            mean: vec![0.0; sequence_len],
+            deviation: vec![0.0; sequence_len],
         })
     }
 
-    /// Draws new sequences and rolls them out from `state`.
-    pub(super) fn draw(&mut self, state: &[f32], noise: &mut Noise) -> Result<(), RunError> {
-        let (na, limit) = (self.action_size, self.limit);
-        let actions = self.rollout.actions_mut();
+    /// Draws new sequences and rolls them out from `state`, in as many rounds as are set; every
+    /// other one of the first round around the actions `previous` `[H, na]`, if there are any.
+    pub(super) fn draw(
+        &mut self,
+        state: &[f32],
+        previous: Option<&[f32]>,
+        noise: &mut Noise,
+    ) -> Result<(), RunError> {
+        let (len, limit) = (self.sequence_len, self.limit);
+        self.draw_noise(0, noise);
+        let sequences = self.rollout.actions_mut().chunks_exact_mut(len);
+        for (number, sequence) in sequences.enumerate() {
+            match previous {
+                Some(previous) if number % 2 == 0 => {
+                    // the first is the shifted plan itself
+                    let deviation = if number == 0 { 0.0 } else { AROUND_PREVIOUS };
+                    for (action, &centre) in sequence.iter_mut().zip(previous) {
+                        *action = centre + deviation * limit * *action;
+                    }
+                }
+                _ => sequence.iter_mut().for_each(|action| *action *= limit),
+            }
+        }
+        self.roll(state)?;
+        for _ in 1..self.rounds {
+            self.keep_elites();
+            self.draw_noise(self.elites.len() / len, noise);
+            let (kept, drawn) = (self.rollout.actions_mut()).split_at_mut(self.elites.len());
+            kept.copy_from_slice(&self.elites);
+            for sequence in drawn.chunks_exact_mut(len) {
+                let around = self.mean.iter().zip(&self.deviation);
+                for (action, (mean, deviation)) in sequence.iter_mut().zip(around) {
+                    *action = mean + deviation * *action;
+                }
+            }
+            self.roll(state)?;
+        }
+        Ok(())
+    }
+
+    /// Noise of deviation 1, differently correlated in time, for the sequences from number `first`
+    /// on.
+    fn draw_noise(&mut self, first: usize, noise: &mut Noise) {
+        let na = self.action_size;
+        let actions = &mut self.rollout.actions_mut()[first * self.sequence_len..];
         noise.fill(actions);
         for (number, sequence) in actions.chunks_exact_mut(self.sequence_len).enumerate() {
-            let correlation = CORRELATIONS[number % CORRELATIONS.len()];
-            // A first-order autoregression of deviation 1 (in units of the limit).
+            let correlation = CORRELATIONS[(first + number) / 2 % CORRELATIONS.len()];
+            // A first-order autoregression.
             let fresh = (1.0 - correlation * correlation).sqrt();
             for index in na..sequence.len() {
                 sequence[index] = correlation * sequence[index - na] + fresh * sequence[index];
             }
-            for action in sequence {
-                *action = (limit * *action).clamp(-limit, limit);
+        }
+    }
+
+    /// Takes the best sequences, their mean and their deviation.
+    fn keep_elites(&mut self) {
+        let len = self.sequence_len;
+        let actions = self.rollout.actions_mut();
+        for (elite, &number) in self.elites.chunks_exact_mut(len).zip(&self.order) {
+            elite.copy_from_slice(&actions[number as usize * len..][..len]);
+        }
+        let share = len as f32 / self.elites.len() as f32;
+        self.mean.fill(0.0);
+        for elite in self.elites.chunks_exact(len) {
+            for (mean, action) in self.mean.iter_mut().zip(elite) {
+                *mean += share * action;
             }
+        }
+        self.deviation.fill(0.0);
+        for elite in self.elites.chunks_exact(len) {
+            let pairs = elite.iter().zip(&self.mean);
+            for (deviation, (action, mean)) in self.deviation.iter_mut().zip(pairs) {
+                *deviation += share * (action - mean) * (action - mean);
+            }
+        }
+        let least = LEAST_DEVIATION * self.limit;
+        for deviation in &mut self.deviation {
+            *deviation = deviation.sqrt().max(least);
+        }
+    }
+
+    /// Clips the sequences to the limits, rolls them out and ranks them.
+    fn roll(&mut self, state: &[f32]) -> Result<(), RunError> {
+        let limit = self.limit;
+        for action in self.rollout.actions_mut() {
+            *action = if action.is_finite() {
+                action.clamp(-limit, limit)
+            } else {
+                0.0
+            };
         }
         self.rollout.run(state)?;
         for (number, place) in self.order.iter_mut().enumerate() {

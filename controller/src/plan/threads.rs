@@ -21,12 +21,19 @@ const AWAKE: Duration = Duration::from_millis(1);
 /// Looks between two readings of the clock.
 const LOOKS: u32 = 256;
 
-/// The number of planning threads for a setting: 0 means two, or one on a machine with one core.
+/// Size of a state up to which one thread is as fast as two: the hand-overs cost as much as the
+/// second thread saves (`latco bench solver --sweep`, docs/decisions/0004).
+const LARGEST_FOR_ONE: usize = 128;
+
+/// The number of planning threads for a setting and states of `state` elements: 0 means two, or one
+/// on a machine with one core or for small states.
 #[must_use]
-pub fn threads(setting: u32) -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+pub fn threads(setting: u32, state: usize) -> usize {
     match setting {
-        0 => cores.min(2),
+        0 if state <= LARGEST_FOR_ONE => 1,
+        0 => std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(2),
         count => count as usize,
     }
 }
@@ -279,6 +286,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn small_states_take_one_thread_unless_told_otherwise() {
+        assert_eq!(threads(0, 80), 1);
+        assert!((1..=2).contains(&threads(0, 230)));
+        assert_eq!((threads(2, 80), threads(1, 230)), (2, 1));
+    }
+
+    #[test]
     fn every_part_is_done_once_by_any_number_of_threads() {
         for count in [1, 2, 3, 8] {
             let mut threads = Threads::new(count).unwrap();
@@ -289,7 +303,7 @@ mod tests {
                 assert!(parts.iter().enumerate().all(|(i, &part)| part == i + round));
             }
             // after a sleep
-            std::thread::sleep(4 * AWAKE);
+            std::thread::park_timeout(4 * AWAKE);
             let mut parts = [0; 2];
             threads.each(&mut parts, |i, part| *part = i + 1);
             assert_eq!(parts, [1, 2]);

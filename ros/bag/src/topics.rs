@@ -14,6 +14,9 @@ pub const JOINT_TRAJECTORY: &str = "/joint_trajectory";
 pub const REWARD: &str = "/reward";
 /// `std_msgs/msg/Int64`: number of the episode that begins, published at its first image.
 pub const EPISODE: &str = "/episode";
+/// `std_msgs/msg/Float64`: how far from solved the episode begins, with the mark of the episode; its
+/// unit is the task's.
+pub const DIFFICULTY: &str = "/difficulty";
 
 /// Whether a recorded topic is the one meant: equal up to a leading slash.
 ///

@@ -9,6 +9,7 @@ use latco_models::{BenchOptions, Bundle, BundleError, Declined, Provider, bench,
 use serde::Serialize;
 
 use super::{Failure, ProviderArgs, print_json, print_line};
+use crate::allocations;
 
 /// Model bundles
 #[derive(Debug, Args)]
@@ -143,12 +144,17 @@ fn load(common: &Common) -> Result<Bundle, Failure> {
     Bundle::load(&common.bundle, &common.provider.load_options()).map_err(Failure::usage)
 }
 
+/// Rust allocations of this process, where they are counted.
+fn counted() -> u64 {
+    allocations::count().unwrap_or(0)
+}
+
 fn measure(common: &Common, runs: usize, starts: usize) -> Result<(), Failure> {
     let bundle = load(common)?;
     let options = BenchOptions {
         runs,
         starts,
-        allocations: None,
+        allocations: allocations::count().map(|_| counted as fn() -> u64),
     };
     let figures = bench(&bundle, &options).map_err(Failure::failed)?;
     if common.json {

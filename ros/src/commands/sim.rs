@@ -11,6 +11,9 @@ pub(super) struct Sim {
     /// The task
     #[arg(long, default_value = "reach", value_parser = clap::builder::PossibleValuesParser::new(latco_envs::TASKS))]
     task: String,
+    /// What the published reward pays for: sparse (the result) or dense (every part of the way)
+    #[arg(long, default_value_t = latco_envs::RewardKind::Sparse)]
+    reward: latco_envs::RewardKind,
     /// Episode k starts from seed SEED + k
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -42,7 +45,8 @@ impl Sim {
             stop.when_stdin_closes().map_err(Failure::failed)?;
         }
         let network = self.network.network()?;
-        let robot = latco_envs::make(&self.task, self.image_size).map_err(Failure::usage)?;
+        let mut robot = latco_envs::make(&self.task, self.image_size).map_err(Failure::usage)?;
+        robot.set_reward_kind(self.reward);
         tracing::info!(task = %self.task, seed = self.seed, domain = network.domain, localhost = network.localhost, "simulated robot");
         let options = robot::RobotOptions {
             network,

@@ -33,7 +33,7 @@ pub struct RobotOptions {
 }
 
 /// What became of one episode.
-#[derive(Clone, Copy, Debug, Serialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Serialize, PartialEq)]
 pub struct EpisodeResult {
     /// Counts from 0.
     pub episode: u64,
@@ -47,6 +47,8 @@ pub struct EpisodeResult {
     pub success_at_end: bool,
     /// Control periods.
     pub steps: usize,
+    /// How far from solved it began.
+    pub difficulty: f64,
 }
 
 /// What became of all of them.
@@ -243,6 +245,7 @@ impl Simulation {
                     solved_at_step,
                     success_at_end: success,
                     steps: step,
+                    difficulty: self.robot.difficulty(),
                 });
             }
             for _ in 0..self.robot.substeps().max(1) {

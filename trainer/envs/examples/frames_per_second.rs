@@ -1,5 +1,5 @@
 //! Speed of the simulator on one core, as one JSON line: `cargo run --release -p latco-envs
-//! --example frames_per_second`.
+//! --example frames_per_second -- [TASK]`.
 
 use std::time::Instant;
 
@@ -14,9 +14,11 @@ const MEASUREMENTS: usize = 20;
     reason = "the figures are what this program is for"
 )]
 fn main() -> Result<(), latco_envs::EnvError> {
+    let task = std::env::args().nth(1);
+    let task = task.as_deref().unwrap_or("reach");
     let mut figures = Vec::new();
     for size in [32, 64, 128] {
-        let mut robot = make("reach", size)?;
+        let mut robot = make(task, size)?;
         let mut policy = PolicyKind::Random.make();
         let mut rgb = vec![0; size * size * 3];
         let mut action = vec![0.0; robot.joints()];
@@ -49,7 +51,7 @@ fn main() -> Result<(), latco_envs::EnvError> {
         ));
     }
     println!(
-        r#"{{"bench":"frames_per_second","task":"reach",{}}}"#,
+        r#"{{"bench":"frames_per_second","task":"{task}",{}}}"#,
         figures.join(",")
     );
     Ok(())

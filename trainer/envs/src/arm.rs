@@ -1,4 +1,4 @@
-//! The planar arm: three joints that follow velocity set-points with a lag.
+//! The planar arm: joints that follow velocity set-points with a lag.
 //!
 //! Angles are 0 when the arm points straight up (along +y), positive to the left
 //! (counter-clockwise), each relative to the link before it.
@@ -9,10 +9,6 @@ use crate::robot::JointLimits;
 
 /// Number of joints.
 pub const JOINTS: usize = 3;
-/// Where the first joint stands, m.
-pub const BASE: [f64; 2] = [0.0, -0.85];
-/// Lengths of the links, m.
-pub const LINKS: [f64; JOINTS] = [0.60, 0.50, 0.22];
 /// Largest joint speeds, rad/s.
 pub const MAX_VELOCITY_RAD_S: [f64; JOINTS] = [0.35, 0.45, 0.70];
 /// Largest joint angles in either direction, rad. Narrower ones trap a scripted expert.
@@ -44,9 +40,106 @@ pub const LIMITS: [JointLimits; JOINTS] = {
 /// Joint angles, rad.
 pub type Posture = [f64; JOINTS];
 
-/// State of the arm.
+/// Where an arm stands and how long its links are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shape {
+    /// Where the first joint stands, m.
+    pub base: [f64; 2],
+    /// Lengths of the links, m.
+    pub links: [f64; JOINTS],
+}
+
+impl Shape {
+    /// Reaches most of the table.
+    pub const LONG: Self = Self {
+        base: [0.0, -0.85],
+        links: [0.60, 0.50, 0.22],
+    };
+    /// Reaches the lower half of the table only.
+    pub const SHORT: Self = Self {
+        base: [0.0, -0.85],
+        links: [0.45, 0.38, 0.17],
+    };
+
+    /// The same arm with a tool that makes its last link longer.
+    #[must_use]
+    pub fn with_tool(mut self, length: f64) -> Self {
+        self.links[JOINTS - 1] += length;
+        self
+    }
+
+    /// Largest distance of the tip from the base, m.
+    pub fn reach(&self) -> f64 {
+        self.links.iter().sum()
+    }
+
+    /// Base, the joints after it, and the tip of a posture, m, shape `[JOINTS + 1, 2]`.
+    pub fn points(&self, posture: &Posture) -> [[f64; 2]; JOINTS + 1] {
+        let mut points = [self.base; JOINTS + 1];
+        let mut angle = FRAC_PI_2;
+        for j in 0..JOINTS {
+            angle += posture[j];
+            let (sin, cos) = angle.sin_cos();
+            points[j + 1] = [
+                points[j][0] + self.links[j] * cos,
+                points[j][1] + self.links[j] * sin,
+            ];
+        }
+        points
+    }
+
+    /// Where the tip of a posture is, m.
+    pub fn tip(&self, posture: &Posture) -> [f64; 2] {
+        self.points(posture)[JOINTS]
+    }
+
+    /// Derivative of the tip's place by each joint, m/rad, shape `[JOINTS, 2]`.
+    pub fn jacobian(&self, posture: &Posture) -> [[f64; 2]; JOINTS] {
+        let points = self.points(posture);
+        let tip = points[JOINTS];
+        std::array::from_fn(|j| [points[j][1] - tip[1], tip[0] - points[j][0]])
+    }
+
+    /// Postures within the joint limits that put the tip at a place, sampled over the direction
+    /// of the last link. Empty where the place is out of reach.
+    pub fn postures_for(&self, tip: [f64; 2]) -> Vec<Posture> {
+        const DIRECTIONS: usize = 96;
+        let mut found = Vec::new();
+        for k in 0..DIRECTIONS {
+            let direction = TAU * k as f64 / DIRECTIONS as f64;
+            let (sin, cos) = direction.sin_cos();
+            let [a, b, c] = self.links;
+            let x = tip[0] - c * cos - self.base[0];
+            let y = tip[1] - c * sin - self.base[1];
+            let bend = (x * x + y * y - a * a - b * b) / (2.0 * a * b);
+            if bend.abs() > 1.0 {
+                continue;
+            }
+            for elbow in [bend.acos(), -bend.acos()] {
+                let shoulder = y.atan2(x) - (b * elbow.sin()).atan2(a + b * elbow.cos());
+                let posture = [
+                    wrapped(shoulder - FRAC_PI_2),
+                    elbow,
+                    wrapped(direction - shoulder - elbow),
+                ];
+                if posture
+                    .iter()
+                    .zip(&MAX_ANGLE_RAD)
+                    .all(|(q, max)| q.abs() <= *max)
+                {
+                    found.push(posture);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// State of an arm.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Arm {
+    /// Base and links.
+    pub shape: Shape,
     /// Joint positions, rad.
     pub positions: Posture,
     /// Joint velocities, rad/s.
@@ -55,12 +148,13 @@ pub struct Arm {
 
 impl Arm {
     /// At rest in a posture, which is clipped to the joint limits.
-    pub fn at_rest(posture: Posture) -> Self {
+    pub fn at_rest(shape: Shape, posture: Posture) -> Self {
         let mut positions = posture;
         for (q, limit) in positions.iter_mut().zip(&LIMITS) {
             *q = q.clamp(limit.lower_rad, limit.upper_rad);
         }
         Self {
+            shape,
             positions,
             velocities: [0.0; JOINTS],
         }
@@ -96,7 +190,7 @@ impl Arm {
 
     /// Base, the joints after it, and the tip, m, shape `[JOINTS + 1, 2]`.
     pub fn points(&self) -> [[f64; 2]; JOINTS + 1] {
-        points(&self.positions)
+        self.shape.points(&self.positions)
     }
 
     /// Where the tip is, m.
@@ -112,52 +206,6 @@ impl Arm {
     }
 }
 
-/// Base, the joints after it, and the tip of a posture, m, shape `[JOINTS + 1, 2]`.
-pub fn points(posture: &Posture) -> [[f64; 2]; JOINTS + 1] {
-    let mut points = [BASE; JOINTS + 1];
-    let mut angle = FRAC_PI_2;
-    for j in 0..JOINTS {
-        angle += posture[j];
-        let (sin, cos) = angle.sin_cos();
-        points[j + 1] = [points[j][0] + LINKS[j] * cos, points[j][1] + LINKS[j] * sin];
-    }
-    points
-}
-
-/// Postures within the joint limits that put the tip at a place, sampled over the direction of
-/// the last link. Empty where the place is out of reach.
-pub fn postures_for(tip: [f64; 2]) -> Vec<Posture> {
-    const DIRECTIONS: usize = 96;
-    let mut found = Vec::new();
-    for k in 0..DIRECTIONS {
-        let direction = TAU * k as f64 / DIRECTIONS as f64;
-        let (sin, cos) = direction.sin_cos();
-        let x = tip[0] - LINKS[2] * cos - BASE[0];
-        let y = tip[1] - LINKS[2] * sin - BASE[1];
-        let [a, b, _] = LINKS;
-        let bend = (x * x + y * y - a * a - b * b) / (2.0 * a * b);
-        if bend.abs() > 1.0 {
-            continue;
-        }
-        for elbow in [bend.acos(), -bend.acos()] {
-            let shoulder = y.atan2(x) - (b * elbow.sin()).atan2(a + b * elbow.cos());
-            let posture = [
-                wrapped(shoulder - FRAC_PI_2),
-                elbow,
-                wrapped(direction - shoulder - elbow),
-            ];
-            if posture
-                .iter()
-                .zip(&MAX_ANGLE_RAD)
-                .all(|(q, max)| q.abs() <= *max)
-            {
-                found.push(posture);
-            }
-        }
-    }
-    found
-}
-
 /// The same angle within `[-pi, pi)`.
 fn wrapped(angle: f64) -> f64 {
     (angle + PI).rem_euclid(TAU) - PI
@@ -169,14 +217,14 @@ mod tests {
 
     #[test]
     fn straight_up_is_zero_and_left_is_positive() {
-        let [x, y] = Arm::at_rest([0.0; 3]).tip();
+        let [x, y] = Arm::at_rest(Shape::LONG, [0.0; 3]).tip();
         assert!(x.abs() < 1e-12 && (y - 0.47).abs() < 1e-12, "{x} {y}");
-        assert!(Arm::at_rest([0.3, 0.0, 0.0]).tip()[0] < -0.1);
+        assert!(Arm::at_rest(Shape::LONG, [0.3, 0.0, 0.0]).tip()[0] < -0.1);
     }
 
     #[test]
     fn velocity_follows_its_set_point_with_the_stated_lag() {
-        let mut arm = Arm::at_rest([0.0; 3]);
+        let mut arm = Arm::at_rest(Shape::LONG, [0.0; 3]);
         arm.advance(&[0.35, 0.0, 0.0], LAG_S);
         let share = arm.velocities[0] / 0.35;
         assert!((share - (1.0 - (-1.0f64).exp())).abs() < 1e-12, "{share}");
@@ -192,7 +240,7 @@ mod tests {
     #[test]
     fn motion_does_not_depend_on_how_time_is_cut() {
         let set = [0.3, -0.2, 0.6];
-        let mut whole = Arm::at_rest([0.1, 0.2, -0.3]);
+        let mut whole = Arm::at_rest(Shape::LONG, [0.1, 0.2, -0.3]);
         let mut parts = whole;
         whole.advance(&set, 0.1);
         for _ in 0..5 {
@@ -206,7 +254,7 @@ mod tests {
 
     #[test]
     fn joints_stop_at_their_limits_and_can_leave_them() {
-        let mut arm = Arm::at_rest([9.0, -9.0, 0.0]);
+        let mut arm = Arm::at_rest(Shape::LONG, [9.0, -9.0, 0.0]);
         assert_eq!(arm.positions, [2.1, -2.8, 0.0]);
         for _ in 0..500 {
             arm.advance(&[100.0, -100.0, 100.0], 0.02);
@@ -224,7 +272,7 @@ mod tests {
 
     #[test]
     fn set_points_and_times_that_are_not_numbers_do_no_harm() {
-        let mut arm = Arm::at_rest([0.0; 3]);
+        let mut arm = Arm::at_rest(Shape::LONG, [0.0; 3]);
         arm.advance(&[f64::NAN, f64::INFINITY, 0.7], 0.1);
         assert_eq!((arm.velocities[0], arm.velocities[1]), (0.0, 0.0));
         assert!(arm.velocities[2] > 0.3);
@@ -238,13 +286,33 @@ mod tests {
     #[test]
     fn postures_put_the_tip_where_asked() {
         for place in [[0.0, 0.3], [-0.7, -0.1], [0.85, -0.2], [0.3, 0.35]] {
-            let found = postures_for(place);
+            let found = Shape::LONG.postures_for(place);
             assert!(found.len() > 10, "{place:?}: {}", found.len());
             for posture in found {
-                let [x, y] = points(&posture)[JOINTS];
+                let [x, y] = Shape::LONG.tip(&posture);
                 assert!((x - place[0]).hypot(y - place[1]) < 1e-9);
             }
         }
-        assert!(postures_for([0.9, 0.9]).is_empty());
+        assert!(Shape::LONG.postures_for([0.9, 0.9]).is_empty());
+        let far = [0.1, 0.6];
+        assert!(Shape::SHORT.postures_for(far).is_empty());
+        assert!(!Shape::SHORT.with_tool(0.5).postures_for(far).is_empty());
+    }
+
+    #[test]
+    fn the_jacobian_is_the_derivative_of_the_tip() {
+        let posture = [0.4, -0.9, 0.7];
+        let shape = Shape::SHORT.with_tool(0.3);
+        let jacobian = shape.jacobian(&posture);
+        for j in 0..JOINTS {
+            let (mut more, mut less) = (posture, posture);
+            more[j] += 1e-6;
+            less[j] -= 1e-6;
+            let (a, b) = (shape.tip(&more), shape.tip(&less));
+            for axis in 0..2 {
+                let difference = (a[axis] - b[axis]) / 2e-6;
+                assert!((difference - jacobian[j][axis]).abs() < 1e-8);
+            }
+        }
     }
 }

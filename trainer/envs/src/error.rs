@@ -1,6 +1,6 @@
 //! What can go wrong when a robot or a policy is asked for by name.
 
-use crate::{MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, PolicyKind, TASKS};
+use crate::{MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, PolicyKind, RewardKind, TASKS};
 
 /// A robot or policy that cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +14,12 @@ pub enum EnvError {
     /// No policy has this name.
     #[error("unknown policy `{found}`: choose one of {}", PolicyKind::ALL.map(|k| k.name()).join(", "))]
     UnknownPolicy {
+        /// The name asked for.
+        found: String,
+    },
+    /// No kind of reward has this name.
+    #[error("unknown reward `{found}`: choose one of {}", RewardKind::ALL.map(|k| k.name()).join(", "))]
+    UnknownReward {
         /// The name asked for.
         found: String,
     },

@@ -25,25 +25,42 @@
 //! # }
 //! ```
 //!
-//! Layers, from the bottom: [`arm`] (kinematics and motion of the planar arm), [`render`] (its
-//! camera), [`reach`] (a task: start, goal, reward), [`policy`] (who moves it). Everything is
+//! | task | what is to be done | what is hard |
+//! |---|---|---|
+//! | [`reach`](tasks::reach) | tip to the goal | |
+//! | [`push`](tasks::push) | push the puck to the goal | get behind it first |
+//! | [`key`](tasks::key) | touch the button, then tip to the goal | the goal does not count before |
+//! | [`stick`](tasks::stick) | grip the tool, push the puck with it | two stages, out of the arm's own reach |
+//! | [`lottery`](tasks::lottery) | choose one of two goals | one of them may pay 20 or cost 40 |
+//!
+//! Layers, from the bottom: [`arm`] (kinematics and motion of the planar arm), [`contact`] (what it
+//! pushes), [`render`] and [`scene`] (its camera and what that sees), [`tabletop`] (all that tasks
+//! have in common), [`tasks`] (starts, rewards, and what an expert does), [`policy`] (who moves it). Everything is
 //! deterministic: the same seed and actions give the same states and the same frames, bit for bit
 //! on one machine.
 
 pub mod arm;
+pub mod contact;
 mod error;
 mod noise;
+pub mod plane;
 pub mod policy;
-pub mod reach;
 pub mod render;
 mod robot;
+pub mod scene;
+pub mod script;
+mod steer;
+pub mod tabletop;
+pub mod tasks;
 
 pub use error::EnvError;
 pub use policy::{Policy, PolicyKind};
-pub use robot::{JointLimits, Object, Robot, Target};
+pub use robot::{Habits, JointLimits, Object, RewardKind, Robot};
+pub use script::Way;
+pub use tasks::reach;
 
 /// Names of the tasks that [`make`] knows.
-pub const TASKS: &[&str] = &["reach"];
+pub const TASKS: &[&str] = &["reach", "push", "key", "stick", "lottery"];
 
 /// Width and height of a camera picture where nothing else is asked for, pixels.
 pub const DEFAULT_IMAGE_SIZE: usize = 64;
@@ -69,7 +86,11 @@ pub fn make(task: &str, image_size: usize) -> Result<Box<dyn Robot>, EnvError> {
         return Err(EnvError::ImageSize { found: image_size });
     }
     match task {
-        "reach" => Ok(Box::new(reach::Reach::new(image_size))),
+        "reach" => Ok(Box::new(tasks::Reach::new(image_size))),
+        "push" => Ok(Box::new(tasks::Push::new(image_size))),
+        "key" => Ok(Box::new(tasks::Key::new(image_size))),
+        "stick" => Ok(Box::new(tasks::Stick::new(image_size))),
+        "lottery" => Ok(Box::new(tasks::Lottery::new(image_size))),
         _ => Err(EnvError::UnknownTask {
             found: task.to_owned(),
         }),

@@ -12,25 +12,15 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::EnvError;
 use crate::noise::{Stream, generator, normal, uniform};
-use crate::robot::{Robot, Target};
+use crate::robot::Robot;
+use crate::script::Way;
 
-/// Share of way-point episodes in the mixture; the rest is random motion.
-pub const WAYPOINT_SHARE: f64 = 0.75;
 /// Standard deviations of the action noise, one drawn per way-point episode.
 pub const ACTION_NOISE: [f64; 4] = [0.0, 0.1, 0.3, 0.6];
-/// Shortest and longest stay at a way-point, control periods.
-pub const DWELL_STEPS: [u64; 2] = [2, 11];
 /// Largest correlation of successive random actions.
 pub const MAX_CORRELATION: f64 = 0.95;
 /// Largest standard deviation of random actions, before they are clipped.
 pub const MAX_AMPLITUDE: f64 = 3.0;
-
-/// Joints count as arrived within this distance of a way-point, rad.
-const ARRIVED_RAD: f64 = 0.04;
-/// A way-point not arrived at by then is given up, control periods.
-const PATIENCE_STEPS: u64 = 45;
-/// Time in which a posture is approached once near, s; above the lag, so it does not overshoot.
-const APPROACH_S: f64 = 0.25;
 
 /// Chooses actions for one episode after the other. May use the robot's true state and goal.
 pub trait Policy: Send + Debug {
@@ -50,7 +40,7 @@ pub trait Policy: Send + Debug {
 /// The policies there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PolicyKind {
-    /// Way-points in [`WAYPOINT_SHARE`] of the episodes, random motion in the others: for data.
+    /// Way-points in a share of the episodes ([`Habits`](crate::Habits)), random motion in the others: for data.
     Mixture,
     /// Goal and decoys in turn, with dwell times and action noise.
     Waypoints,
@@ -109,9 +99,7 @@ struct Scripted {
 #[derive(Debug)]
 enum Role {
     Idle,
-    Expert {
-        posture: Vec<f64>,
-    },
+    Expert(Way),
     Waypoints(Waypoints),
     Random {
         correlation: f64,
@@ -123,7 +111,7 @@ enum Role {
 #[derive(Debug)]
 struct Waypoints {
     noise: f64,
-    posture: Vec<f64>,
+    way: Way,
     /// Steps left to stay, once arrived.
     dwell: u64,
     arrived: bool,
@@ -136,14 +124,14 @@ impl Policy for Scripted {
         self.rng = generator(seed, Stream::Policy);
         let rng = &mut self.rng;
         let kind = match self.kind {
-            PolicyKind::Mixture if uniform(rng, 0.0, 1.0) < WAYPOINT_SHARE => PolicyKind::Waypoints,
+            PolicyKind::Mixture if uniform(rng, 0.0, 1.0) < robot.habits().waypoint_share => {
+                PolicyKind::Waypoints
+            }
             PolicyKind::Mixture => PolicyKind::Random,
             kind => kind,
         };
         self.role = match kind {
-            PolicyKind::Expert => Role::Expert {
-                posture: robot.posture(Target::Goal, rng),
-            },
+            PolicyKind::Expert => Role::Expert(robot.expert()),
             PolicyKind::Random => {
                 let mut state = vec![0.0; robot.joints()];
                 state.fill_with(|| normal(rng));
@@ -164,7 +152,7 @@ impl Policy for Scripted {
         assert_eq!(action.len(), robot.joints(), "one action per joint");
         match &mut self.role {
             Role::Idle => panic!("begin() comes before act()"),
-            Role::Expert { posture } => approach(robot, posture, action),
+            Role::Expert(way) => robot.follow(way, action),
             Role::Waypoints(waypoints) => waypoints.act(robot, &mut self.rng, action),
             Role::Random {
                 correlation,
@@ -183,7 +171,7 @@ impl Policy for Scripted {
     fn describe(&self) -> String {
         match &self.role {
             Role::Idle => "idle".to_owned(),
-            Role::Expert { .. } => "expert".to_owned(),
+            Role::Expert(_) => "expert".to_owned(),
             Role::Waypoints(waypoints) => format!("waypoints noise {}", waypoints.noise),
             Role::Random {
                 correlation,
@@ -198,68 +186,43 @@ impl Policy for Scripted {
 
 impl Waypoints {
     fn new(robot: &dyn Robot, noise: f64, rng: &mut dyn Rng) -> Self {
-        let mut waypoints = Self {
+        let (way, dwell) = Self::choose(robot, rng);
+        Self {
             noise,
-            posture: Vec::new(),
-            dwell: 0,
+            way,
+            dwell,
             arrived: false,
             travelled: 0,
-        };
-        waypoints.choose(robot, rng);
-        waypoints
+        }
     }
 
-    /// Goal or decoy with equal chance.
-    fn choose(&mut self, robot: &dyn Robot, rng: &mut dyn Rng) {
-        let goal = uniform(rng, 0.0, 1.0) < 0.5;
-        let target = if goal {
-            Target::GoalAnyPosture
-        } else {
-            Target::Decoy
-        };
-        self.posture = robot.posture(target, rng);
-        let [shortest, longest] = DWELL_STEPS;
-        self.dwell = uniform(rng, shortest as f64, (longest + 1) as f64) as u64;
-        self.arrived = false;
-        self.travelled = 0;
+    /// Where to go, and how long to stay there.
+    fn choose(robot: &dyn Robot, rng: &mut dyn Rng) -> (Way, u64) {
+        let way = robot.waypoint(rng);
+        let [shortest, longest] = robot.habits().dwell_steps;
+        let dwell = uniform(rng, shortest as f64, (longest + 1) as f64) as u64;
+        (way, dwell)
     }
 
     fn act(&mut self, robot: &dyn Robot, rng: &mut dyn Rng, action: &mut [f32]) {
-        self.arrived |= self.distance(robot) < ARRIVED_RAD;
+        self.arrived |= robot.arrived(&self.way);
         let over = if self.arrived {
             self.dwell == 0
         } else {
-            self.travelled == PATIENCE_STEPS
+            self.travelled == robot.habits().patience_steps
         };
         if over {
-            self.choose(robot, rng);
+            (self.way, self.dwell) = Self::choose(robot, rng);
+            (self.arrived, self.travelled) = (false, 0);
         }
         if self.arrived {
             self.dwell -= 1;
         } else {
             self.travelled += 1;
         }
-        approach(robot, &self.posture, action);
+        robot.follow(&mut self.way, action);
         for a in action {
             *a = (f64::from(*a) + self.noise * normal(rng)).clamp(-1.0, 1.0) as f32;
         }
-    }
-
-    fn distance(&self, robot: &dyn Robot) -> f64 {
-        let pairs = self.posture.iter().zip(robot.positions());
-        pairs
-            .map(|(wanted, q)| (wanted - q).abs())
-            .fold(0.0, f64::max)
-    }
-}
-
-/// Action towards a posture: all joints arrive together, the slowest at full speed, and ease in.
-fn approach(robot: &dyn Robot, posture: &[f64], action: &mut [f32]) {
-    let scaled = |j: usize| (posture[j] - robot.positions()[j]) / robot.action_scale()[j];
-    let slowest = (0..posture.len())
-        .map(|j| scaled(j).abs())
-        .fold(APPROACH_S, f64::max);
-    for (j, a) in action.iter_mut().enumerate() {
-        *a = (scaled(j) / slowest) as f32;
     }
 }

@@ -1,6 +1,12 @@
 //! The trait of a robot with a camera, simulated or bridged.
 
+use std::fmt;
+use std::str::FromStr;
+
 use rand::Rng;
+
+use crate::EnvError;
+use crate::script::Way;
 
 /// Limits of one joint.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,15 +19,46 @@ pub struct JointLimits {
     pub velocity_rad_s: f64,
 }
 
-/// What a scripted expert moves to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
-    /// A posture in which the task (or its next stage) is solved; the fastest to get to.
-    Goal,
-    /// The same goal, by any posture that is not much slower to get to than the fastest.
-    GoalAnyPosture,
-    /// A place that might have been the goal but is not.
-    Decoy,
+/// What [`Robot::reward`] pays for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RewardKind {
+    /// The result alone: for most tasks 1 where the task is solved, else 0.
+    #[default]
+    Sparse,
+    /// Every part of the way: for most tasks minus the way that is left, m.
+    Dense,
+}
+
+impl RewardKind {
+    /// All kinds.
+    pub const ALL: [Self; 2] = [Self::Sparse, Self::Dense];
+
+    /// Name on the command line and in configurations.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sparse => "sparse",
+            Self::Dense => "dense",
+        }
+    }
+}
+
+impl fmt::Display for RewardKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for RewardKind {
+    type Err = EnvError;
+
+    fn from_str(name: &str) -> Result<Self, EnvError> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .ok_or_else(|| EnvError::UnknownReward {
+                found: name.to_owned(),
+            })
+    }
 }
 
 /// A thing on the table.
@@ -31,6 +68,17 @@ pub struct Object {
     pub name: &'static str,
     /// Where its middle is, m; the camera sees `[-1, 1]` in both directions.
     pub place: [f64; 2],
+}
+
+/// How way-point policies go about a task; times in control periods.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Habits {
+    /// Share of way-point episodes in the mixture; the rest is random motion.
+    pub waypoint_share: f64,
+    /// Shortest and longest stay at a way-point.
+    pub dwell_steps: [u64; 2],
+    /// A way-point not arrived at by then is given up.
+    pub patience_steps: u64,
 }
 
 /// A robot with joints moved by velocity, a camera, and a task.
@@ -85,21 +133,37 @@ pub trait Robot: Send {
     fn positions(&self) -> &[f64];
     /// Joint velocities, rad/s, shape `[nj]`.
     fn velocities(&self) -> &[f64];
-    /// Reward of the present state; sparse: 1 where the task is solved, else 0.
+    /// Reward of the present state, of the kind chosen.
     fn reward(&self) -> f64;
+    /// What the reward pays for; sparse unless set otherwise.
+    fn reward_kind(&self) -> RewardKind;
+    /// Chooses what the reward pays for, from now on and over resets.
+    fn set_reward_kind(&mut self, kind: RewardKind);
     /// Whether the task is solved in the present state. An episode counts as solved when this
-    /// holds after any of its steps; nothing is remembered here.
+    /// holds after any of its steps.
     fn success(&self) -> bool;
-    /// How far from solved the episode started: for Reach the distance from tip to goal, m.
+    /// How far from solved the episode started: the length of the way to go and to push, m.
     fn difficulty(&self) -> f64;
-
     /// The things whose places decide the reward, always the same ones in the same order. The true
     /// state, which no planner may use: it is for judging what a model has learned.
     fn objects(&self) -> Vec<Object>;
 
-    /// A posture (rad, shape `[nj]`) for a scripted expert to move to. Uses the true state and
-    /// goal, which no planner may.
-    fn posture(&self, target: Target, rng: &mut dyn Rng) -> Vec<f64>;
+    /// How way-point policies go about the task.
+    fn habits(&self) -> Habits;
+    /// The scripted expert's way from here. Uses the true state, which no planner may; so do the
+    /// three below.
+    fn expert(&self) -> Way;
+    /// Something to do next while data is collected: the goal, parts of the way to it, decoys beside
+    /// it, detours.
+    fn waypoint(&self, rng: &mut dyn Rng) -> Way;
+    /// Whether a way is at its end.
+    fn arrived(&self, way: &Way) -> bool;
+    /// Writes the action (shape `[nj]`, within `[-1, 1]` but for rounding) that goes on along a way
+    /// or stays at its end.
+    ///
+    /// # Panics
+    /// If `action` has not one value per joint.
+    fn follow(&self, way: &mut Way, action: &mut [f32]);
 
     /// Number of joints.
     fn joints(&self) -> usize {

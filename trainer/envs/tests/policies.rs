@@ -1,6 +1,5 @@
 //! The data that the scripted policies make has what learning needs, and not its known trap.
 
-use latco_envs::policy::WAYPOINT_SHARE;
 use latco_envs::reach::{Reach, TOLERANCE};
 use latco_envs::{EnvError, PolicyKind, Robot};
 
@@ -86,7 +85,10 @@ fn three_quarters_of_the_mixture_are_waypoints() {
         }
     }
     let share = f64::from(waypoints) / episodes as f64;
-    assert!((share - WAYPOINT_SHARE).abs() < 0.04, "{share}");
+    assert!(
+        (share - robot.habits().waypoint_share).abs() < 0.04,
+        "{share}"
+    );
     assert_eq!(noises.len(), 4, "{noises:?}");
     assert!(noises.values().all(|n| *n > 250), "{noises:?}");
 }

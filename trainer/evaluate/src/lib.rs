@@ -74,6 +74,8 @@ pub enum EvaluateError {
 pub struct Episode {
     /// Seed of the robot.
     pub seed: u64,
+    /// How far from solved it began.
+    pub difficulty: f64,
     /// Solved after any of its steps.
     pub success: bool,
     /// Solved after its last step.
@@ -230,6 +232,7 @@ fn run_episode(
     closed_loop.begin(seed);
     let mut episode = Episode {
         seed,
+        difficulty: robot.difficulty(),
         ..Episode::default()
     };
     for step in 0..robot.episode_steps() {

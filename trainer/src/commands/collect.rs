@@ -10,10 +10,11 @@ use anyhow::Context;
 use clap::ValueEnum;
 use latco_bag::{BagReader, BagWriter, topics};
 use latco_controller::Config;
-use latco_envs::{DEFAULT_IMAGE_SIZE, EVALUATION_SEED, Policy, PolicyKind, Robot};
+use latco_envs::{DEFAULT_IMAGE_SIZE, EVALUATION_SEED, Policy, PolicyKind, RewardKind, Robot};
 use latco_evaluate::{PlannerPolicy, check_fit};
 use latco_models::Bundle;
-use latco_trainer::data::record::{EpisodeRecorder, Step};
+use latco_trainer::data::episode::{EpisodeBegin, record_episode};
+use latco_trainer::data::record::EpisodeRecorder;
 use serde::{Deserialize, Serialize};
 
 use super::progress::Progress;
@@ -32,6 +33,9 @@ pub(crate) struct Args {
     /// Task of the simulated robot.
     #[arg(long)]
     task: String,
+    /// What the recorded reward pays for: sparse (the result) or dense (every part of the way).
+    #[arg(long, default_value_t = RewardKind::Sparse)]
+    reward: RewardKind,
     /// Who moves the robot.
     #[arg(long, value_enum, default_value_t = PolicyArg::Mixed)]
     policy: PolicyArg,
@@ -120,6 +124,9 @@ fn planner_policy(args: &Args, robot: &dyn Robot) -> anyhow::Result<(Box<dyn Pol
 struct Settings {
     task: String,
     policy: String,
+    /// Left out where it is the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reward: Option<String>,
     seed: u64,
     image_size: usize,
     episodes_per_bag: u64,
@@ -136,10 +143,12 @@ struct Totals {
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let mut robot = latco_envs::make(&args.task, args.image_size)?;
+    robot.set_reward_kind(args.reward);
     let (mut policy, policy_name) = make_policy(&args, robot.as_ref())?;
     let settings = Settings {
         task: args.task.clone(),
         policy: policy_name,
+        reward: (args.reward != RewardKind::default()).then(|| args.reward.to_string()),
         seed: args.seed,
         image_size: args.image_size,
         episodes_per_bag: args.episodes_per_bag,
@@ -206,6 +215,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         print_json(&serde_json::json!({
             "task": settings.task,
             "policy": settings.policy,
+            "reward": args.reward.name(),
             "seed": settings.seed,
             "image_size": settings.image_size,
             "control_period_s": robot.control_period_s(),
@@ -290,51 +300,27 @@ fn record(
     done: &mut dyn FnMut(bool, u64),
 ) -> anyhow::Result<()> {
     let size = robot.image_size();
-    let period_ns = (robot.control_period_s() * 1e9).round() as i64;
     let names = robot
         .joint_names()
         .iter()
         .map(|name| (*name).to_owned())
         .collect();
     let mut recorder = EpisodeRecorder::new(bag, size as u32, size as u32, names)?;
-    let mut image = vec![0; size * size * 3];
-    let mut action = vec![0.0f32; robot.joints()];
-    let mut command = vec![0.0; robot.joints()];
     let mut time_ns = 0;
     for episode in range {
-        if stop.load(Ordering::Relaxed) {
-            break;
-        }
-        let seed = episode_seed(settings.seed, episode);
-        robot.reset(seed);
-        policy.begin(robot, seed);
-        recorder.begin(episode as i64, time_ns)?;
-        let mut solved = false;
-        let steps = robot.episode_steps();
-        for _ in 0..steps {
-            robot.render(&mut image);
-            policy.act(robot, &mut action);
-            for ((command, action), scale) in
-                command.iter_mut().zip(&action).zip(robot.action_scale())
-            {
-                *command = f64::from(action.clamp(-1.0, 1.0)) * scale;
-            }
-            recorder.step(
-                time_ns,
-                &Step {
-                    image: &image,
-                    positions: robot.positions(),
-                    velocities: robot.velocities(),
-                    command: &command,
-                    reward: robot.reward(),
-                },
-            )?;
-            robot.step(&action);
-            solved |= robot.success();
-            time_ns += period_ns;
-        }
-        time_ns += PAUSE_NS;
-        done(solved, steps as u64);
+        let begin = EpisodeBegin {
+            number: episode as i64,
+            time_ns,
+            seed: episode_seed(settings.seed, episode),
+        };
+        let Some(recorded) = record_episode(robot, policy, &mut recorder, &begin, stop)? else {
+            // With a part of an episode it would be taken for complete.
+            let folder = recorder.finish()?.folder;
+            return std::fs::remove_dir_all(&folder)
+                .with_context(|| format!("removing the incomplete bag {}", folder.display()));
+        };
+        time_ns = recorded.end_ns + PAUSE_NS;
+        done(recorded.solved, recorded.steps as u64);
     }
     recorder.finish()?;
     Ok(())

@@ -10,11 +10,12 @@ use latco_models::{Bundle, LoadOptions};
 use latco_trainer::export::export;
 use latco_trainer::fit::checkpoint::{Checkpoint, Stage};
 use latco_trainer::fit::config::FitConfig;
+use latco_trainer::fit::dataset::Frames;
 use latco_trainer::fit::run::{RunError, RunOptions, run as train};
 use latco_trainer::gates;
 use latco_trainer::report::Report;
 use latco_trainer::rssm::model::Model;
-use latco_trainer::source;
+use latco_trainer::source::{self, Source};
 
 use super::{BadInput, print_json};
 
@@ -56,7 +57,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         signal_hook::flag::register(signal, stop.clone()).context("catching signals")?;
     }
     tracing::info!("reading bags");
-    let mut source = source::read(&args.data, &args.recent, &config)?;
+    let mut source = source::read_within(&args.data, &args.recent, &config, &args.out)?;
     let base = match &args.from {
         None => None,
         Some(folder) => {
@@ -71,25 +72,39 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         tracing::warn!("{problem}");
     }
     tracing::info!(
-        "{} episodes to train on ({} frames of {}x{}), {} held out",
-        source.train.episodes(),
-        source.train.len(),
+        "{} episodes to train on ({} frames of {}x{}{}), {} held out",
+        source.train.recorded_episodes(),
+        source.train.recorded_frames(),
         source.facts.width,
         source.facts.height,
+        if config.data.mirror {
+            ", and their mirror images"
+        } else {
+            ""
+        },
         source.held_out.episodes()
     );
+    if source.train.is_set_aside() {
+        tracing::info!(
+            "the images do not fit into data.memory_mb = {} and were set aside in {}",
+            config.data.memory_mb,
+            args.out.display()
+        );
+    }
     let options = RunOptions {
         out: args.out.clone(),
         resume: args.resume,
         seed: args.seed,
+        held_out: &source.held_out,
         base: base.as_ref(),
         stop: &stop,
     };
     let checkpoint =
         train(&config, &source.facts, &source.train, &options).map_err(|error| match error {
-            RunError::Diverged { .. } | RunError::Checkpoint(_) | RunError::Record(_) => {
-                anyhow::Error::new(error)
-            }
+            RunError::Diverged { .. }
+            | RunError::Checkpoint(_)
+            | RunError::Record(_)
+            | RunError::Images(_) => anyhow::Error::new(error),
             usage => BadInput::new(usage.to_string()),
         })?;
     if checkpoint.stage != Stage::Done {
@@ -100,7 +115,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let worst = export(&Model::of(&checkpoint), &[], &folder)?;
     tracing::info!("measuring the gates");
     let bundle = Bundle::load(&folder, &LoadOptions::default())?;
-    let measured = gates::measure(&bundle, &source.held_out)?;
+    let held_out = held_out_in_memory(&source, &config).context("reading held-out images")?;
+    let measured = gates::measure(&bundle, &held_out).context("measuring the gates")?;
     latco_models::gates::write(&folder, gates::for_manifest(&measured))?;
     let mut report = Report::new(&checkpoint, &source, measured);
     report.export_worst_difference = Some(worst);
@@ -119,4 +135,22 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         print_json(&value);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The held-out episodes, as many as fit into the limit now that nothing is trained.
+fn held_out_in_memory(source: &Source, config: &FitConfig) -> std::io::Result<Frames> {
+    let limit = match config.data.memory_mb {
+        0 => usize::MAX,
+        limit => limit * 1_000_000,
+    };
+    let frames = source.held_out.in_memory(limit)?;
+    if frames.episodes() < source.held_out.episodes() {
+        tracing::warn!(
+            "the gates are measured on the first {} of {} held-out episodes, which fit into data.memory_mb = {}",
+            frames.episodes(),
+            source.held_out.episodes(),
+            config.data.memory_mb
+        );
+    }
+    Ok(frames)
 }

@@ -58,6 +58,19 @@ pub enum DataError {
         /// Of this bag.
         found: String,
     },
+    /// Episodes cannot be stored.
+    #[error("cannot set images aside on disk: {0}; make room there or raise data.memory_mb")]
+    Store(std::io::Error),
+    /// What must be in memory is more than allowed.
+    #[error(
+        "data.memory_mb: expected at least {needed} for the joints, actions, rewards and image codes of these data, found {found}"
+    )]
+    Memory {
+        /// Least limit, MB.
+        needed: usize,
+        /// The limit, MB.
+        found: usize,
+    },
     /// A setting that makes no sense.
     #[error("{name}: expected {expected}, found {found}")]
     Setting {

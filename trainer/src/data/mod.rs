@@ -18,10 +18,11 @@
 //! # Ok::<(), latco_trainer::data::DataError>(())
 //! ```
 //!
-//! * [`load`] finds bags, [`read`] turns the messages of one bag into streams, [`resample`] puts
+//! * [`load`] (all into memory) and [`load_into`] (one episode at a time) find bags, [`read`] turns the messages of one bag into streams, [`resample`] puts
 //!   the streams on the control period.
 //! * [`record`] writes episodes; [`npz`] reads the episodes of other projects.
 
+pub mod episode;
 mod error;
 pub mod npz;
 mod read;
@@ -89,6 +90,38 @@ impl Default for LoadOptions {
     }
 }
 
+/// What the episodes of one robot have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// Columns of the images, pixels.
+    pub width: usize,
+    /// Rows of the images, pixels.
+    pub height: usize,
+    /// Joints in the order of [`Episode::joints`]; empty without joints.
+    pub joint_names: Vec<String>,
+    /// Values per action.
+    pub action_width: usize,
+}
+
+/// Takes episodes one at a time, so that not all of them need be in memory.
+pub trait EpisodeSink {
+    /// Takes one episode.
+    ///
+    /// # Errors
+    /// Where it cannot be stored, which ends the reading.
+    fn add(&mut self, shape: &Shape, episode: Episode) -> std::io::Result<()>;
+
+    /// The bag of the episodes added last is at its end, and they stay.
+    fn keep(&mut self);
+
+    /// The bag of the episodes added last turned out to be unusable: those since the last
+    /// [`Self::keep`] are dropped.
+    ///
+    /// # Errors
+    /// As for [`Self::add`].
+    fn forget(&mut self) -> std::io::Result<()>;
+}
+
 /// What became of one bag.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BagReport {
@@ -127,18 +160,23 @@ impl Dataset {
 
     /// One line per problem, with the name of the bag.
     pub fn problems(&self) -> Vec<String> {
-        let lines = self.bags.iter().flat_map(|bag| {
-            bag.problems.iter().map(|problem| {
-                let name = bag.bag.display().to_string();
-                if problem.starts_with(&name) {
-                    problem.clone()
-                } else {
-                    format!("{name}: {problem}")
-                }
-            })
-        });
-        lines.collect()
+        problems_of(&self.bags)
     }
+}
+
+/// One line per problem, with the name of the bag.
+pub fn problems_of(bags: &[BagReport]) -> Vec<String> {
+    let lines = bags.iter().flat_map(|bag| {
+        bag.problems.iter().map(|problem| {
+            let name = bag.bag.display().to_string();
+            if problem.starts_with(&name) {
+                problem.clone()
+            } else {
+                format!("{name}: {problem}")
+            }
+        })
+    });
+    lines.collect()
 }
 
 /// Reads the episodes of all bags in `paths`: bags, or folders that hold bags.
@@ -150,6 +188,65 @@ impl Dataset {
 /// [`DataError::NoBags`], [`DataError::Setting`], and [`DataError::AllFailed`] when no bag gives
 /// a frame.
 pub fn load(paths: &[PathBuf], options: &LoadOptions) -> Result<Dataset, DataError> {
+    let mut all = InMemory::default();
+    let (shape, bags) = load_into(paths, options, &mut all)?;
+    Ok(Dataset {
+        width: shape.width,
+        height: shape.height,
+        joint_names: shape.joint_names,
+        action_width: shape.action_width,
+        episodes: all.episodes,
+        bags,
+    })
+}
+
+/// As [`load`], giving each episode away as soon as it is read: what is in memory of images are
+/// those between two episode marks.
+///
+/// # Errors
+/// As for [`load`], and [`DataError::Store`] of the sink.
+pub fn load_into(
+    paths: &[PathBuf],
+    options: &LoadOptions,
+    sink: &mut dyn EpisodeSink,
+) -> Result<(Shape, Vec<BagReport>), DataError> {
+    check(options)?;
+    let bags: Vec<PathBuf> = paths.iter().flat_map(|path| find_bags(path)).collect();
+    if bags.is_empty() {
+        return Err(DataError::NoBags {
+            given: paths.to_vec(),
+        });
+    }
+    let mut shape = None;
+    let mut reports = Vec::with_capacity(bags.len());
+    for bag in bags {
+        let report = match read::episodes(&bag, options, &mut shape, sink) {
+            Ok(report) => {
+                sink.keep();
+                report
+            }
+            Err(error @ DataError::Store(_)) => return Err(error),
+            Err(error) => {
+                sink.forget().map_err(DataError::Store)?;
+                BagReport {
+                    bag,
+                    episodes: 0,
+                    frames: 0,
+                    problems: vec![error.to_string()],
+                }
+            }
+        };
+        reports.push(report);
+    }
+    match shape {
+        Some(shape) => Ok((shape, reports)),
+        None => Err(DataError::AllFailed {
+            problems: problems_of(&reports),
+        }),
+    }
+}
+
+fn check(options: &LoadOptions) -> Result<(), DataError> {
     if !(options.control_period_s.is_finite() && options.control_period_s >= 1e-4) {
         return Err(DataError::Setting {
             name: "control_period_s",
@@ -157,42 +254,38 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions) -> Result<Dataset, DataErr
             found: options.control_period_s.to_string(),
         });
     }
-    if let Some(bad) = options
-        .action_scale
-        .iter()
-        .find(|scale| !(scale.is_finite() && **scale > 0.0))
-    {
-        return Err(DataError::Setting {
+    let bad = |scale: &&f32| !(scale.is_finite() && **scale > 0.0);
+    match options.action_scale.iter().find(bad) {
+        None => Ok(()),
+        Some(bad) => Err(DataError::Setting {
             name: "action_scale",
             expected: "positive numbers",
             found: bad.to_string(),
-        });
+        }),
     }
-    let bags: Vec<PathBuf> = paths.iter().flat_map(|path| find_bags(path)).collect();
-    if bags.is_empty() {
-        return Err(DataError::NoBags {
-            given: paths.to_vec(),
-        });
+}
+
+/// Keeps all episodes.
+#[derive(Default)]
+struct InMemory {
+    episodes: Vec<Episode>,
+    kept: usize,
+}
+
+impl EpisodeSink for InMemory {
+    fn add(&mut self, _: &Shape, episode: Episode) -> std::io::Result<()> {
+        self.episodes.push(episode);
+        Ok(())
     }
-    let mut data = Dataset::default();
-    for bag in bags {
-        let report = match read::episodes(&bag, options, &mut data) {
-            Ok(report) => report,
-            Err(error) => BagReport {
-                bag,
-                episodes: 0,
-                frames: 0,
-                problems: vec![error.to_string()],
-            },
-        };
-        data.bags.push(report);
+
+    fn keep(&mut self) {
+        self.kept = self.episodes.len();
     }
-    if data.episodes.is_empty() {
-        return Err(DataError::AllFailed {
-            problems: data.problems(),
-        });
+
+    fn forget(&mut self) -> std::io::Result<()> {
+        self.episodes.truncate(self.kept);
+        Ok(())
     }
-    Ok(data)
 }
 
 /// The bags at `path`: itself, or those in it; a path without bags is given back, so that reading

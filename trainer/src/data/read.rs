@@ -8,17 +8,18 @@ use latco_bag::messages::{Float64, Float64MultiArray, Image, Int64, JointState, 
 use latco_bag::{BagError, BagMessage, BagReader, image, topics};
 
 use super::resample::{Channels, Stream, ticks};
-use super::{BagReport, DataError, Dataset, Episode, LoadOptions};
+use super::{BagReport, DataError, Episode, EpisodeSink, LoadOptions, Shape};
 
 /// Stamps and recording times further apart than this are of different clocks, ns.
 const SAME_CLOCK_NS: u64 = 10_000_000_000;
 
-/// Reads the episodes of `bag` into `data`. The first bag with frames decides the image size,
+/// Reads the episodes of `bag` into `sink`. The first bag with frames decides the image size,
 /// joint names and action width where the options leave them open.
 pub(super) fn episodes(
     bag: &Path,
     options: &LoadOptions,
-    data: &mut Dataset,
+    common: &mut Option<Shape>,
+    sink: &mut dyn EpisodeSink,
 ) -> Result<BagReport, DataError> {
     let reader = BagReader::open(bag)?;
     let topic = |name, expected| {
@@ -38,24 +39,25 @@ pub(super) fn episodes(
     };
     topic(topics::CAMERA_IMAGE, Image::TYPE)?;
     topic(topics::COMMANDS, Float64MultiArray::TYPE)?;
-    let started = !data.episodes.is_empty();
     let joint_names = match &options.joint_names {
         Some(names) => Some(names),
-        None => started.then_some(&data.joint_names),
+        None => common.as_ref().map(|shape| &shape.joint_names),
     };
     if joint_names.is_some_and(|names| !names.is_empty()) {
         topic(topics::JOINT_STATES, JointState::TYPE)?;
     }
+    let size_of = |shape: &Shape| (shape.width as u32, shape.height as u32);
     let mut collector = Collector {
         bag,
-        size: options
-            .image_size
-            .or(started.then_some((data.width as u32, data.height as u32))),
+        period_ns: (options.control_period_s * 1e9).round() as i64,
+        min_frames: options.min_frames.max(1),
+        size: options.image_size.or(common.as_ref().map(size_of)),
         fixed_size: options.image_size.is_some(),
         joints: joint_names.map(|names| JointOrder::new(names.clone())),
-        wants_joints: joint_names.is_none_or(|names| !names.is_empty()),
+        wants_joints: joint_names.is_none_or(|names| !names.is_empty())
+            && reader.topic(topics::JOINT_STATES).is_some(),
         action_width: match options.action_scale.len() {
-            0 => started.then_some(data.action_width),
+            0 => common.as_ref().map(|shape| shape.action_width),
             count => Some(count),
         },
         action_scale: &options.action_scale,
@@ -63,6 +65,7 @@ pub(super) fn episodes(
         segment: None,
         segments: Vec::new(),
         problems: BTreeMap::new(),
+        taken: Taken::default(),
     };
     let mut problems = Vec::new();
     for message in reader.messages() {
@@ -71,32 +74,24 @@ pub(super) fn episodes(
             Err(error) if error.is_partial() => problems.push(error.to_string()),
             Err(error) => return Err(error.into()),
         }
+        if collector.knows_its_shape() {
+            collector.give(sink)?;
+        }
     }
     collector.close_segment();
     for (problem, (count, example)) in &collector.problems {
         problems.push(format!("{count} {problem} ignored, the first: {example}"));
     }
-
-    let period_ns = (options.control_period_s * 1e9).round() as i64;
-    let action_width = collector.action_width.unwrap_or(0);
-    if action_width == 0 {
+    if collector.action_width.unwrap_or(0) == 0 {
         problems.push("no command with values".to_owned());
         collector.segments.clear();
     }
-    let joints_width = collector.joints.as_ref().map_or(0, |order| 2 * order.len());
-    let mut episodes = Vec::new();
-    let mut short = 0;
-    for segment in &mut collector.segments {
-        // Also where a segment has none of these messages.
-        (segment.commands.width, segment.joints.width) = (action_width, joints_width);
-        for episode in segment.episodes(period_ns) {
-            if episode.len() >= options.min_frames.max(1) {
-                episodes.push(episode);
-            } else {
-                short += 1;
-            }
-        }
-    }
+    collector.give(sink)?;
+    let Taken {
+        episodes,
+        frames,
+        short,
+    } = collector.taken;
     if short > 0 {
         problems.push(format!(
             "{short} episodes with less than {} frames left out",
@@ -106,33 +101,35 @@ pub(super) fn episodes(
     if reader.topic(topics::REWARD).is_none() {
         problems.push("no topic `reward`: rewards are taken as 0".to_owned());
     }
-    if episodes.is_empty() {
+    if episodes == 0 {
         return Err(DataError::NoFrames {
             bag: bag.to_path_buf(),
             problems,
         });
     }
-    if !started {
-        let (width, height) = collector.size.unwrap_or_default();
-        (data.width, data.height) = (width as usize, height as usize);
-        data.joint_names = collector
-            .joints
-            .map_or(Vec::new(), |order| order.names().to_vec());
-        data.action_width = action_width;
-    }
-    let report = BagReport {
+    common.get_or_insert_with(|| collector.shape());
+    Ok(BagReport {
         bag: bag.to_path_buf(),
-        episodes: episodes.len(),
-        frames: episodes.iter().map(Episode::len).sum(),
+        episodes,
+        frames,
         problems,
-    };
-    data.episodes.append(&mut episodes);
-    Ok(report)
+    })
+}
+
+/// Episodes of one bag so far.
+#[derive(Default)]
+struct Taken {
+    episodes: usize,
+    frames: usize,
+    /// Left out because they are too short.
+    short: usize,
 }
 
 /// Takes messages in the order of time and sorts them into segments between episode marks.
 struct Collector<'a> {
     bag: &'a Path,
+    period_ns: i64,
+    min_frames: usize,
     size: Option<(u32, u32)>,
     /// Whether images of another size are resized rather than refused.
     fixed_size: bool,
@@ -143,9 +140,11 @@ struct Collector<'a> {
     /// Whether header stamps are of the clock of the recording times; known after one image.
     uses_stamps: Option<bool>,
     segment: Option<Segment>,
+    /// Complete ones that were not given away yet.
     segments: Vec<Segment>,
     /// Messages that cannot be used: kind, then number and first example.
     problems: BTreeMap<&'static str, (usize, String)>,
+    taken: Taken,
 }
 
 /// Messages between two episode marks.
@@ -317,6 +316,46 @@ impl Collector<'_> {
             .get_or_insert_with(|| fresh.expect("made when there is none"))
     }
 
+    /// Whether all of [`Self::shape`] is known before the end of the bag.
+    fn knows_its_shape(&self) -> bool {
+        self.action_width.is_some_and(|width| width > 0)
+            && (self.joints.is_some() || !self.wants_joints)
+    }
+
+    fn shape(&self) -> Shape {
+        let (width, height) = self.size.unwrap_or_default();
+        let joints = self.joints.as_ref();
+        Shape {
+            width: width as usize,
+            height: height as usize,
+            joint_names: joints.map_or(Vec::new(), |order| order.names().to_vec()),
+            action_width: self.action_width.unwrap_or(0),
+        }
+    }
+
+    /// Gives the episodes of the complete segments away.
+    fn give(&mut self, sink: &mut dyn EpisodeSink) -> Result<(), DataError> {
+        if self.segments.is_empty() {
+            return Ok(());
+        }
+        let shape = self.shape();
+        for mut segment in std::mem::take(&mut self.segments) {
+            // Also where a segment has none of these messages.
+            segment.commands.width = shape.action_width;
+            segment.joints.width = 2 * shape.joint_names.len();
+            for episode in segment.episodes(self.period_ns) {
+                if episode.len() < self.min_frames {
+                    self.taken.short += 1;
+                    continue;
+                }
+                self.taken.episodes += 1;
+                self.taken.frames += episode.len();
+                sink.add(&shape, episode).map_err(DataError::Store)?;
+            }
+        }
+        Ok(())
+    }
+
     fn close_segment(&mut self) {
         if let Some(segment) = self.segment.take()
             && !segment.image_times.is_empty()
@@ -327,14 +366,14 @@ impl Collector<'_> {
 }
 
 impl Segment {
-    fn episodes(&self, period_ns: i64) -> Vec<Episode> {
+    fn episodes(&self, period_ns: i64) -> impl Iterator<Item = Episode> {
         let channels = Channels {
             joints: &self.joints,
             commands: &self.commands,
             rewards: &self.rewards,
         };
         let runs = ticks(&self.image_times, period_ns);
-        let episodes = runs.iter().map(|run| {
+        let episodes = runs.into_iter().map(move |run| {
             let mut episode = Episode {
                 number: self.number,
                 ..Episode::default()
@@ -357,7 +396,7 @@ impl Segment {
             }
             episode
         });
-        episodes.filter(|episode| !episode.is_empty()).collect()
+        episodes.filter(|episode| !episode.is_empty())
     }
 }
 

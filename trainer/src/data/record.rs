@@ -62,6 +62,14 @@ impl EpisodeRecorder {
         self.write(topics::EPISODE, time_ns, &Int64 { data: number })
     }
 
+    /// Records how far from solved the episode begins, at the time of its first step.
+    ///
+    /// # Errors
+    /// [`BagError::Write`], [`BagError::NegativeTime`].
+    pub fn difficulty(&mut self, time_ns: i64, difficulty: f64) -> Result<(), BagError> {
+        self.write(topics::DIFFICULTY, time_ns, &Float64 { data: difficulty })
+    }
+
     /// Records one step.
     ///
     /// # Errors

@@ -9,12 +9,13 @@ use thiserror::Error;
 
 use super::adam::Adam;
 use super::config::FitConfig;
+use super::moments::Moments;
 use crate::rssm::params::Params;
 
 /// File name in the folder of a run.
 pub const CHECKPOINT_FILE: &str = "checkpoint.postcard";
 /// Version of the format.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Part of a training run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +57,26 @@ pub struct DataFacts {
     pub data_hash: String,
 }
 
+/// The held-out loss of some weights.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HeldOut {
+    /// Steps after which it was measured.
+    pub step: usize,
+    /// The loss.
+    pub loss: f32,
+}
+
+/// The weights with the least held-out loss so far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Their loss.
+    pub held_out: HeldOut,
+    /// The weights; their moving average where one is kept.
+    pub params: Params,
+    /// Measurements since then.
+    pub measured_since: usize,
+}
+
 /// All that a run needs to go on as if it had never stopped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
@@ -76,6 +97,12 @@ pub struct Checkpoint {
     pub average: Option<Params>,
     /// State of the optimiser.
     pub adam: Adam,
+    /// Moments of the rewards drawn so far, where rewards are normalised.
+    pub rewards: Moments,
+    /// The last held-out loss of this part; of the weights in use once the part is finished.
+    pub held_out: Option<HeldOut>,
+    /// The best weights of this part, where it may end early.
+    pub best: Option<Best>,
     /// The frozen autoencoder of the first stage, whitening folded in.
     pub autoencoder: Option<Params>,
     /// Time spent training so far, s.
@@ -124,6 +151,9 @@ impl Checkpoint {
             params,
             average: None,
             adam: Adam::default(),
+            rewards: Moments::default(),
+            held_out: None,
+            best: None,
             autoencoder: None,
             seconds: 0.0,
         }
@@ -144,17 +174,18 @@ impl Checkpoint {
             path: path.clone(),
             source,
         })?;
-        let checkpoint: Self =
-            postcard::from_bytes(&bytes).map_err(|e| CheckpointError::Format {
-                path: path.clone(),
-                reason: e.to_string(),
-            })?;
-        if checkpoint.version == VERSION {
-            Ok(checkpoint)
-        } else {
-            let reason = format!("expected version {VERSION}, found {}", checkpoint.version);
-            Err(CheckpointError::Format { path, reason })
+        let damaged = |reason| CheckpointError::Format {
+            path: path.clone(),
+            reason,
+        };
+        let (version, _) =
+            postcard::take_from_bytes::<u32>(&bytes).map_err(|e| damaged(e.to_string()))?;
+        if version != VERSION {
+            return Err(damaged(format!(
+                "expected version {VERSION}, found {version}"
+            )));
         }
+        postcard::from_bytes(&bytes).map_err(|e| damaged(e.to_string()))
     }
 
     /// Writes the checkpoint so that an interruption leaves the former one in place.

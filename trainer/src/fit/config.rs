@@ -18,7 +18,7 @@ pub enum Recipe {
     Planet,
 }
 
-/// What the reward head predicts.
+/// What a reward head predicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RewardKind {
@@ -26,6 +26,20 @@ pub enum RewardKind {
     Regression,
     /// The logit of a 0/1 reward, by cross entropy.
     BernoulliLogit,
+}
+
+/// Which reward heads a model has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RewardHeads {
+    /// One that regresses the reward.
+    Regression,
+    /// One that gives the logit of a 0/1 reward.
+    BernoulliLogit,
+    /// Both. Only the gradient of the logit's loss reaches the state: it grows with the distance
+    /// from what is rewarded, which shapes the state, while the regression stays bounded, which
+    /// planners can trust more.
+    Both,
 }
 
 /// A whole configuration. Every key has a default, which depends on the recipe.
@@ -58,6 +72,15 @@ pub struct DataConfig {
     pub image_size: usize,
     /// Command per unit of action; empty takes the simulated robot's, or 1.
     pub action_scale: Vec<f64>,
+    /// Memory for the data, MB (10^6 bytes): images that do not fit are set aside in a file in the
+    /// folder of the run, which needs room for them, and read from it batch by batch; the losses
+    /// are the same. 0 for no limit. What the network needs comes on top, and, while bags are
+    /// read, the images between two episode marks.
+    pub memory_mb: usize,
+    /// Whether every episode is also trained on mirrored: images flipped left to right, joints and
+    /// actions negated. Only for planar arms whose base is on the picture's middle column, as
+    /// those of the simulated robots.
+    pub mirror: bool,
 }
 
 /// Settings of the keypoint autoencoder.
@@ -90,6 +113,12 @@ pub struct AutoencoderConfig {
     /// Weight of predicting the rewards of an episode's frames from their joints and the code of
     /// another frame, which brings into the code what decides the reward.
     pub reward_weight: f64,
+    /// How far these other frames may lie from that frame, in frames; by default anywhere in the
+    /// episode, which suits tasks in which nothing but the robot moves. 0 for the frame itself.
+    pub reward_span: usize,
+    /// Measurements of the held-out loss (one per checkpoint) without a new least value after
+    /// which the stage ends early; it then keeps the weights of the least. 0 for never.
+    pub patience: usize,
 }
 
 /// Sizes of the world model.
@@ -107,8 +136,10 @@ pub struct ModelConfig {
     pub min_std: f64,
     /// Whether joint states are observed beside the image.
     pub joints: bool,
-    /// What the reward head predicts.
-    pub reward: RewardKind,
+    /// Reward heads.
+    pub reward: RewardHeads,
+    /// Head that the bundle's reward graph has and the gates measure.
+    pub plan_with: RewardKind,
 }
 
 /// Training of the world model.
@@ -143,16 +174,25 @@ pub struct TrainingConfig {
     pub image_weight: f64,
     /// Weight of the normalised joints' mean squared error.
     pub joints_weight: f64,
-    /// Weight of the reward loss.
+    /// Weight of the reward loss, of each head.
     pub reward_weight: f64,
+    /// Whether rewards are learned less the running mean and over the running deviation of those
+    /// drawn so far, for dense rewards; the bundle predicts them in their own unit.
+    pub normalise_reward: bool,
     /// Length of the rollouts of the prior mean that are trained on; 0 for none.
     pub rollout_steps: usize,
     /// Weight of the rollout loss on image code, joints and reward.
     pub rollout_weight: f64,
     /// Decay per step of the moving average of the weights that is exported; 0 for none.
     pub average: f64,
-    /// Steps between checkpoints.
+    /// Steps between checkpoints, at which the held-out loss is measured.
     pub checkpoint_steps: usize,
+    /// Measurements of the held-out loss without a new least value after which training ends
+    /// early; it then keeps the weights of the least. 0 for never.
+    pub patience: usize,
+    /// Whether TensorBoard also gets pictures at every checkpoint: input, reconstruction, and
+    /// open-loop prediction.
+    pub pictures: bool,
 }
 
 /// Why a configuration was refused.
@@ -217,6 +257,8 @@ impl FitConfig {
             control_period_s: s.number("control_period_s", 0.0, 0.0..=100.0),
             image_size: s.count("image_size", 0, 0..=2048),
             action_scale: s.numbers("action_scale", 1e-6..=1e6),
+            memory_mb: s.count("memory_mb", 4096, 0..=1_000_000_000),
+            mirror: s.flag("mirror", false),
         };
         s.finish(&[]);
 
@@ -235,6 +277,8 @@ impl FitConfig {
             foreground_weight: s.number("foreground_weight", 6.0, 1.0..=1000.0),
             foreground_threshold: s.number("foreground_threshold", 0.1, 0.0..=1.0),
             reward_weight: s.number("reward_weight", 0.1, 0.0..=1e6),
+            reward_span: s.count("reward_span", 1_000_000, 0..=1_000_000),
+            patience: s.count("patience", 0, 0..=1_000_000),
         };
         if planet {
             drop(s);
@@ -248,6 +292,16 @@ impl FitConfig {
             |two_stage: f64, for_planet: f64| if planet { for_planet } else { two_stage };
 
         let mut s = Section::of(&root, "model", &mut errors);
+        let reward = match s.choice("reward", &["regression", "bernoulli_logit", "both"]) {
+            "regression" => RewardHeads::Regression,
+            "bernoulli_logit" => RewardHeads::BernoulliLogit,
+            _ => RewardHeads::Both,
+        };
+        let plan_with: &[&str] = match reward {
+            RewardHeads::Regression => &["regression"],
+            RewardHeads::BernoulliLogit => &["bernoulli_logit"],
+            RewardHeads::Both => &["regression", "bernoulli_logit"],
+        };
         let model = ModelConfig {
             stoch: s.count("stoch", pick(16, 30), 1..=1024),
             deter: s.count("deter", pick(64, 200), 1..=4096),
@@ -255,7 +309,8 @@ impl FitConfig {
             units: s.count("units", pick(96, 200), 1..=4096),
             min_std: s.number("min_std", 0.1, 1e-4..=10.0),
             joints: s.flag("joints", !planet),
-            reward: match s.choice("reward", &["regression", "bernoulli_logit"]) {
+            reward,
+            plan_with: match s.choice("plan_with", plan_with) {
                 "regression" => RewardKind::Regression,
                 _ => RewardKind::BernoulliLogit,
             },
@@ -279,10 +334,13 @@ impl FitConfig {
             image_weight: s.number("image_weight", pick_real(10.0, 1.0), 0.0..=1e6),
             joints_weight: s.number("joints_weight", pick_real(50.0, 1.0), 0.0..=1e6),
             reward_weight: s.number("reward_weight", pick_real(10.0, 1.0), 0.0..=1e6),
+            normalise_reward: s.flag("normalise_reward", false),
             rollout_steps: s.count("rollout_steps", pick(8, 0), 0..=200),
             rollout_weight: s.number("rollout_weight", 1.0, 0.0..=1e6),
             average: s.number("average", pick_real(0.995, 0.0), 0.0..=0.999_999),
             checkpoint_steps: s.count("checkpoint_steps", pick(500, 1000), 1..=1_000_000),
+            patience: s.count("patience", 0, 0..=1_000_000),
+            pictures: s.flag("pictures", true),
         };
         s.finish(&[]);
         if training.rollout_steps >= training.sequence {
@@ -290,6 +348,13 @@ impl FitConfig {
                 "training.rollout_steps: expected less than training.sequence = {}, found {}",
                 training.sequence, training.rollout_steps
             ));
+        }
+        if training.normalise_reward && model.reward != RewardHeads::Regression {
+            errors.push(
+                "training.normalise_reward: expected false, as model.reward needs rewards of 0 \
+                 and 1, found true"
+                    .to_owned(),
+            );
         }
         if planet && training.rollout_steps > 0 {
             errors.push(format!(
@@ -352,6 +417,29 @@ mod tests {
         ] {
             assert!(message.contains(part), "{part} is not in: {message}");
         }
+    }
+
+    #[test]
+    fn a_model_plans_with_a_head_that_it_has() {
+        let model = |text: &str| FitConfig::parse(&format!("[model]\n{text}")).map(|c| c.model);
+        let defaults = [
+            ("regression", RewardKind::Regression),
+            ("bernoulli_logit", RewardKind::BernoulliLogit),
+            ("both", RewardKind::Regression),
+        ];
+        for (heads, plan_with) in defaults {
+            let found = model(&format!("reward = \"{heads}\"")).unwrap();
+            assert_eq!(found.plan_with, plan_with, "{heads}");
+        }
+        let chosen = model("reward = \"both\"\nplan_with = \"bernoulli_logit\"").unwrap();
+        assert_eq!(chosen.plan_with, RewardKind::BernoulliLogit);
+        let message = model("plan_with = \"bernoulli_logit\"")
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("model.plan_with"), "{message}");
+        let text = "[model]\nreward = \"both\"\n[training]\nnormalise_reward = true";
+        let message = FitConfig::parse(text).unwrap_err().to_string();
+        assert!(message.contains("training.normalise_reward"), "{message}");
     }
 
     #[test]

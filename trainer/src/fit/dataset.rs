@@ -1,10 +1,19 @@
 //! Episodes as flat arrays, and the batches drawn from them.
 
+use std::io;
+use std::path::Path;
+
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// All frames of a set of episodes, one after the other.
-#[derive(Clone, Debug, Default)]
+use super::image_file::ImageFile;
+
+/// Images read at once where all are read.
+const CHUNK: usize = 256;
+
+/// All frames of a set of episodes, one after the other. The images are in memory, or set aside on
+/// disk ([`Self::set_aside`]); all else is always in memory.
+#[derive(Debug, Default)]
 pub struct Frames {
     /// Image height, pixels.
     pub height: usize,
@@ -16,10 +25,15 @@ pub struct Frames {
     pub action_width: usize,
     /// First frame of every episode, and the number of frames at the end.
     pub starts: Vec<usize>,
-    /// How many of the last episodes are recent ones, which are drawn more often.
+    /// How many of the last recorded episodes are recent ones, which are drawn more often.
     pub recent_episodes: usize,
-    /// RGB, `[frames, height, width, 3]`.
-    pub images: Vec<u8>,
+    /// Whether the second half of the episodes are the mirror images of the first.
+    mirrored: bool,
+    /// RGB, `[recorded frames, height, width, 3]`; mirrored frames share those of the recorded.
+    /// Empty once they are set aside.
+    images: Vec<u8>,
+    /// Where the images are, once they are set aside.
+    file: Option<ImageFile>,
     /// `[frames, joints_width]`, raw.
     pub joints: Vec<f32>,
     /// `[frames, action_width]`, normalised; executed after the frame.
@@ -41,12 +55,33 @@ impl Frames {
         }
     }
 
-    /// Adds an episode of `rewards.len()` frames.
+    /// Adds an episode of `rewards.len()` frames; the images must be in memory.
     ///
     /// # Panics
-    /// If an array has another number of frames.
+    /// If an array has another number of frames, after [`Self::mirror`], or after
+    /// [`Self::set_aside`].
     pub fn push(&mut self, images: &[u8], joints: &[f32], actions: &[f32], rewards: &[f32]) {
+        assert!(self.file.is_none(), "these images are on disk: use add");
+        self.add(images, joints, actions, rewards)
+            .expect("memory takes every image");
+    }
+
+    /// Adds an episode of `rewards.len()` frames, wherever the images are.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    ///
+    /// # Panics
+    /// If an array has another number of frames, or after [`Self::mirror`].
+    pub fn add(
+        &mut self,
+        images: &[u8],
+        joints: &[f32],
+        actions: &[f32],
+        rewards: &[f32],
+    ) -> io::Result<()> {
         let frames = rewards.len();
+        assert!(!self.mirrored, "episodes are mirrored once all are there");
         assert_eq!(images.len(), frames * self.pixels(), "images of an episode");
         assert_eq!(
             joints.len(),
@@ -58,27 +93,147 @@ impl Frames {
             frames * self.action_width,
             "actions of an episode"
         );
-        self.images.extend_from_slice(images);
+        match &mut self.file {
+            Some(file) => file.append(images)?,
+            None => extend(&mut self.images, images),
+        }
         self.joints.extend_from_slice(joints);
         self.actions.extend_from_slice(actions);
         self.rewards.extend_from_slice(rewards);
         self.starts.push(self.rewards.len());
+        Ok(())
     }
 
-    /// Adds all episodes of frames of the same shape.
+    /// Adds all episodes of frames of the same shape; the images of both must be in memory.
     ///
     /// # Panics
-    /// If image, joint or action widths differ.
+    /// If image, joint or action widths differ, after [`Self::mirror`], or after
+    /// [`Self::set_aside`].
     pub fn append(&mut self, other: &Self) {
         let shape = |f: &Self| (f.height, f.width, f.joints_width, f.action_width);
         assert_eq!(shape(self), shape(other), "shapes of the frames");
-        let first = self.len();
-        self.starts
-            .extend(other.starts[1..].iter().map(|start| first + start));
-        self.images.extend_from_slice(&other.images);
-        self.joints.extend_from_slice(&other.joints);
-        self.actions.extend_from_slice(&other.actions);
-        self.rewards.extend_from_slice(&other.rewards);
+        assert!(!other.mirrored, "episodes are mirrored once all are there");
+        assert!(self.file.is_none(), "these images are on disk: use add");
+        for episode in 0..other.episodes() {
+            let range = other.range(episode);
+            let of = |width: usize| range.start * width..range.end * width;
+            self.push(
+                &other.images[of(self.pixels())],
+                &other.joints[of(self.joints_width)],
+                &other.actions[of(self.action_width)],
+                &other.rewards[range.clone()],
+            );
+        }
+    }
+
+    /// Keeps the first `episodes` only.
+    ///
+    /// # Panics
+    /// If there are fewer, or after [`Self::mirror`].
+    pub fn truncate(&mut self, episodes: usize) {
+        assert!(!self.mirrored, "episodes are mirrored once all are there");
+        let frames = self.starts[episodes];
+        match &mut self.file {
+            Some(file) => file.truncate((frames * self.height * self.width * 3) as u64),
+            None => self.images.truncate(frames * self.height * self.width * 3),
+        }
+        self.joints.truncate(frames * self.joints_width);
+        self.actions.truncate(frames * self.action_width);
+        self.rewards.truncate(frames);
+        self.starts.truncate(episodes + 1);
+    }
+
+    /// Moves the images into a file in `folder`, and those of later episodes as well.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn set_aside(&mut self, folder: &Path) -> io::Result<()> {
+        if self.file.is_none() {
+            let mut file = ImageFile::create(folder)?;
+            file.append(&self.images)?;
+            self.images = Vec::new();
+            self.file = Some(file);
+        }
+        Ok(())
+    }
+
+    /// Whether the images are on disk.
+    pub fn is_set_aside(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// The first episodes whose images take at most `bytes`, in memory.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn in_memory(&self, bytes: usize) -> io::Result<Self> {
+        let mut out = Self::new(
+            self.height,
+            self.width,
+            self.joints_width,
+            self.action_width,
+        );
+        for episode in 0..self.episodes() {
+            let range = self.range(episode);
+            if range.end * self.pixels() > bytes {
+                break;
+            }
+            out.append(&self.of(&range.collect::<Vec<_>>())?);
+        }
+        Ok(out)
+    }
+
+    /// Some frames, in memory, as one episode.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn of(&self, frames: &[usize]) -> io::Result<Self> {
+        let mut out = Self::new(
+            self.height,
+            self.width,
+            self.joints_width,
+            self.action_width,
+        );
+        let rows = |values: &[f32], width: usize| -> Vec<f32> {
+            let rows = frames.iter().flat_map(|f| &values[f * width..][..width]);
+            rows.copied().collect()
+        };
+        out.push(
+            &self.bytes(frames)?,
+            &rows(&self.joints, self.joints_width),
+            &rows(&self.actions, self.action_width),
+            &rows(&self.rewards, 1),
+        );
+        Ok(out)
+    }
+
+    /// Bytes of memory that the frames take.
+    pub fn memory(&self) -> usize {
+        let numbers = self.joints.capacity() + self.actions.capacity() + self.rewards.capacity();
+        self.images.capacity()
+            + numbers * size_of::<f32>()
+            + self.starts.capacity() * size_of::<usize>()
+    }
+
+    /// Adds the mirror image of every episode: images flipped left to right, joints and actions
+    /// negated, the same rewards. True of a planar arm whose base is on the picture's middle
+    /// column. The mirrored images take no memory.
+    ///
+    /// # Panics
+    /// If it was done before.
+    pub fn mirror(&mut self) {
+        assert!(!self.mirrored, "episodes are mirrored once");
+        self.mirrored = true;
+        let recorded = self.len();
+        let negated = |values: &mut Vec<f32>| {
+            let mirror: Vec<f32> = values.iter().map(|x| -x).collect();
+            values.extend(mirror);
+        };
+        negated(&mut self.joints);
+        negated(&mut self.actions);
+        self.rewards.extend_from_within(..);
+        let ends: Vec<usize> = self.starts[1..].iter().map(|end| recorded + end).collect();
+        self.starts.extend(ends);
     }
 
     /// Bytes of one image.
@@ -96,9 +251,33 @@ impl Frames {
         self.rewards.is_empty()
     }
 
-    /// Number of episodes.
+    /// Number of episodes, mirrored ones included.
     pub fn episodes(&self) -> usize {
         self.starts.len() - 1
+    }
+
+    /// Number of frames that are not mirror images of others.
+    pub fn recorded_frames(&self) -> usize {
+        if self.mirrored {
+            self.len() / 2
+        } else {
+            self.len()
+        }
+    }
+
+    /// Number of episodes that are not mirror images of others.
+    pub fn recorded_episodes(&self) -> usize {
+        if self.mirrored {
+            self.episodes() / 2
+        } else {
+            self.episodes()
+        }
+    }
+
+    /// Whether an episode is a recent one, or the mirror image of one.
+    fn is_recent(&self, episode: usize) -> bool {
+        let recorded = self.recorded_episodes();
+        episode % recorded >= recorded - self.recent_episodes
     }
 
     /// Frames of one episode.
@@ -106,34 +285,67 @@ impl Frames {
         self.starts[episode]..self.starts[episode + 1]
     }
 
-    /// Raw bytes of one image.
+    /// Raw bytes of one image that is in memory and not mirrored.
+    ///
+    /// # Panics
+    /// If it is not; [`Self::bytes`] reads any.
     pub fn image(&self, frame: usize) -> &[u8] {
         &self.images[frame * self.pixels()..][..self.pixels()]
     }
 
+    /// Bytes of images, `[N, height, width, 3]`.
+    ///
+    /// # Errors
+    /// Those of the file system, if the images are set aside.
+    pub fn bytes(&self, frames: &[usize]) -> io::Result<Vec<u8>> {
+        let (size, recorded) = (self.pixels(), self.recorded_frames());
+        let mut out = vec![0; frames.len() * size];
+        for (frame, image) in frames.iter().zip(out.chunks_exact_mut(size)) {
+            let at = frame % recorded * size;
+            match &self.file {
+                Some(file) => file.read(at as u64, image)?,
+                None => image.copy_from_slice(&self.images[at..][..size]),
+            }
+            if *frame >= recorded {
+                flip(image, self.width);
+            }
+        }
+        Ok(out)
+    }
+
     /// Images as `[N, height, width, 3]` in -0.5..0.5.
-    pub fn pictures(&self, frames: &[usize]) -> Vec<f32> {
-        frames
-            .iter()
-            .flat_map(|frame| {
-                self.image(*frame)
-                    .iter()
-                    .map(|b| f32::from(*b) / 255.0 - 0.5)
-            })
-            .collect()
+    ///
+    /// # Errors
+    /// Those of the file system, if the images are set aside.
+    pub fn pictures(&self, frames: &[usize]) -> io::Result<Vec<f32>> {
+        Ok(centred(&self.bytes(frames)?))
     }
 
     /// Images as `[N, 3, height, width]` in -0.5..0.5.
-    pub fn planes(&self, frames: &[usize]) -> Vec<f32> {
+    ///
+    /// # Errors
+    /// Those of the file system, if the images are set aside.
+    pub fn planes(&self, frames: &[usize]) -> io::Result<Vec<f32>> {
         let mut out = Vec::with_capacity(frames.len() * self.pixels());
-        for &frame in frames {
-            let image = self.image(frame);
+        for image in self.bytes(frames)?.chunks_exact(self.pixels()) {
             for channel in 0..3 {
                 let plane = image.iter().skip(channel).step_by(3);
                 out.extend(plane.map(|b| f32::from(*b) / 255.0 - 0.5));
             }
         }
-        out
+        Ok(out)
+    }
+
+    /// Calls `f` with the bytes of all recorded images, in order, a few at a time.
+    ///
+    /// # Errors
+    /// Those of the file system, if the images are set aside.
+    pub fn for_all_images(&self, mut f: impl FnMut(&[u8])) -> io::Result<()> {
+        let all: Vec<usize> = (0..self.recorded_frames()).collect();
+        for chunk in all.chunks(CHUNK) {
+            f(&self.bytes(chunk)?);
+        }
+        Ok(())
     }
 
     /// Mean and deviation of every joint value; a constant one gets deviation 1.
@@ -153,16 +365,47 @@ impl Frames {
     }
 
     /// Mean image, `[height * width * 3]` in 0..1.
-    pub fn mean_image(&self) -> Vec<f32> {
+    ///
+    /// # Errors
+    /// Those of the file system, if the images are set aside.
+    pub fn mean_image(&self) -> io::Result<Vec<f32>> {
         let mut sum = vec![0u64; self.pixels()];
-        for image in self.images.chunks_exact(self.pixels()) {
-            sum.iter_mut()
-                .zip(image)
-                .for_each(|(s, b)| *s += u64::from(*b));
+        self.for_all_images(|images| {
+            for image in images.chunks_exact(sum.len()) {
+                sum.iter_mut()
+                    .zip(image)
+                    .for_each(|(s, b)| *s += u64::from(*b));
+            }
+        })?;
+        if self.mirrored {
+            let mut flipped = sum.clone();
+            flip(&mut flipped, self.width);
+            sum.iter_mut().zip(flipped).for_each(|(s, f)| *s += f);
         }
         let scale = 1.0 / (255.0 * self.len().max(1) as f64);
-        sum.iter().map(|s| (*s as f64 * scale) as f32).collect()
+        Ok(sum.iter().map(|s| (*s as f64 * scale) as f32).collect())
     }
+}
+
+/// Flips an image of RGB values left to right.
+fn flip<T>(image: &mut [T], width: usize) {
+    for row in image.chunks_exact_mut(3 * width) {
+        row.reverse();
+        row.chunks_exact_mut(3).for_each(<[T]>::reverse);
+    }
+}
+
+/// Adds bytes to a vector that grows by an eighth rather than to twice its size.
+fn extend(all: &mut Vec<u8>, bytes: &[u8]) {
+    if all.capacity() - all.len() < bytes.len() {
+        all.reserve_exact(bytes.len() + all.len() / 8);
+    }
+    all.extend_from_slice(bytes);
+}
+
+/// Bytes of pixels in -0.5..0.5.
+pub fn centred(bytes: &[u8]) -> Vec<f32> {
+    bytes.iter().map(|b| f32::from(*b) / 255.0 - 0.5).collect()
 }
 
 /// The random numbers of one training step: the same whenever the step is done, so that a resumed
@@ -197,10 +440,9 @@ pub fn sequence_starts(
     recent: f64,
     rng: &mut ChaCha8Rng,
 ) -> Vec<usize> {
-    let first_recent = frames.episodes() - frames.recent_episodes;
     let (new, old): (Vec<usize>, Vec<usize>) = (0..frames.episodes())
         .filter(|e| frames.range(*e).len() >= length)
-        .partition(|e| *e >= first_recent);
+        .partition(|e| frames.is_recent(*e));
     (0..batch)
         .map(|_| {
             let from_new = old.is_empty() || (!new.is_empty() && rng.random::<f64>() < recent);
@@ -214,4 +456,92 @@ pub fn sequence_starts(
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two episodes of 2 and 1 frames of 1 x 2 pixels; the second is recent.
+    fn frames() -> Frames {
+        let mut frames = Frames::new(1, 2, 2, 1);
+        frames.push(
+            &[1, 2, 3, 4, 5, 6, 11, 12, 13, 14, 15, 16],
+            &[0.1, 0.2, 0.3, 0.4],
+            &[0.5, -0.6],
+            &[0.0, 1.0],
+        );
+        frames.push(&[21, 22, 23, 24, 25, 26], &[0.7, 0.8], &[0.9], &[0.25]);
+        frames.recent_episodes = 1;
+        frames
+    }
+
+    #[test]
+    fn a_mirrored_episode_is_flipped_and_negated_and_keeps_its_rewards() {
+        let plain = frames();
+        let mut both = frames();
+        both.mirror();
+        assert_eq!((both.episodes(), both.recorded_episodes()), (4, 2));
+        assert_eq!((both.len(), both.recorded_frames()), (6, 3));
+        assert_eq!(both.range(2), 3..5);
+        assert_eq!(both.range(3), 5..6);
+        assert_eq!(both.bytes(&[0, 1, 2]).unwrap(), plain.images);
+        assert_eq!(both.bytes(&[4]).unwrap(), [14, 15, 16, 11, 12, 13]);
+        assert_eq!(
+            both.pictures(&[4]).unwrap(),
+            centred(&[14, 15, 16, 11, 12, 13])
+        );
+        assert_eq!(
+            both.planes(&[4]).unwrap(),
+            centred(&[14, 11, 15, 12, 16, 13])
+        );
+        assert_eq!(both.joints[6..], [-0.1, -0.2, -0.3, -0.4, -0.7, -0.8]);
+        assert_eq!(both.actions[3..], [-0.5, 0.6, -0.9]);
+        assert_eq!(both.rewards[3..], plain.rewards);
+        let recent: Vec<bool> = (0..4).map(|e| both.is_recent(e)).collect();
+        assert_eq!(recent, [false, true, false, true]);
+        let (mean, _) = both.joints_statistics();
+        assert!(mean.iter().all(|m| m.abs() < 1e-6), "{mean:?}");
+    }
+
+    #[test]
+    fn the_mean_image_is_that_of_all_frames() {
+        for mirrored in [false, true] {
+            let mut frames = frames();
+            if mirrored {
+                frames.mirror();
+            }
+            let all: Vec<usize> = (0..frames.len()).collect();
+            let bytes = frames.bytes(&all).unwrap();
+            for (at, mean) in frames.mean_image().unwrap().into_iter().enumerate() {
+                let column = bytes.iter().skip(at).step_by(6).map(|b| f32::from(*b));
+                let expected = column.sum::<f32>() / (255.0 * frames.len() as f32);
+                assert!((mean - expected).abs() < 1e-6, "{at}: {mean} {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn images_set_aside_read_as_those_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut memory, mut disk) = (frames(), frames());
+        disk.set_aside(folder.path()).unwrap();
+        let more = [31, 32, 33, 34, 35, 36];
+        for frames in [&mut memory, &mut disk] {
+            frames.add(&[9; 6], &[0.0; 2], &[0.0], &[0.0]).unwrap();
+            frames.truncate(2);
+            frames.add(&more, &[0.0; 2], &[0.0], &[0.0]).unwrap();
+            frames.mirror();
+        }
+        assert!(disk.is_set_aside() && disk.images.is_empty());
+        assert!(disk.memory() < memory.memory());
+        let order = [5, 0, 7, 3, 1];
+        assert_eq!(disk.bytes(&order).unwrap(), memory.bytes(&order).unwrap());
+        assert_eq!(disk.mean_image().unwrap(), memory.mean_image().unwrap());
+        assert!(disk.bytes(&[3]).unwrap() == more);
+
+        let two = disk.in_memory(18).unwrap();
+        assert_eq!((two.episodes(), two.image(2)), (2, memory.image(2)));
+        assert_eq!(disk.in_memory(17).unwrap().episodes(), 1);
+    }
 }

@@ -2,11 +2,12 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::pictures::Strip;
 use crate::tensorboard::EventWriter;
 
 /// Losses are recorded every so many steps.
@@ -105,31 +106,42 @@ impl Log {
         Ok(())
     }
 
-    /// Records a picture at a step.
+    /// Records the losses on held-out episodes after `done` steps.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn picture(
-        &mut self,
-        step: usize,
-        name: &str,
-        width: usize,
-        height: usize,
-        rgb: &[u8],
-    ) -> io::Result<()> {
+    pub fn held_out(&mut self, done: usize, values: &[(&'static str, f32)]) -> io::Result<()> {
+        let stage = self.stage;
+        let rows: String = values
+            .iter()
+            .map(|(name, value)| format!("{stage},{done},held_out_{name},{value}\n"))
+            .collect();
+        self.csv.write_all(rows.as_bytes())?;
+        let tagged: Vec<_> = values
+            .iter()
+            .map(|(name, value)| (format!("{stage}/held_out_{name}"), *value))
+            .collect();
+        self.events.scalars(done, &tagged)
+    }
+
+    /// Records a strip of frames after `done` steps.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn strip(&mut self, done: usize, strip: &Strip) -> io::Result<()> {
         let mut png = io::Cursor::new(Vec::new());
         let written = image::write_buffer_with_format(
             &mut png,
-            rgb,
-            width as u32,
-            height as u32,
+            &strip.rgb,
+            strip.width as u32,
+            strip.height as u32,
             image::ExtendedColorType::Rgb8,
             image::ImageFormat::Png,
         );
         written.map_err(io::Error::other)?;
-        let tag = format!("{}/{name}", self.stage);
+        let tag = format!("{}/{}", self.stage, strip.name);
         self.events
-            .picture(step, &tag, width, height, png.into_inner())
+            .picture(done, &tag, strip.width, strip.height, png.into_inner())
     }
 }
 
@@ -141,8 +153,9 @@ impl Drop for Log {
     }
 }
 
-/// Removes the rows of `stage` after step `last`, and writes the heading of a new file.
-fn trim(path: &PathBuf, stage: &str, last: usize) -> io::Result<()> {
+/// Removes the rows of `stage` after step `last` and a row that was not written to its end, and
+/// writes the heading of a new file. An interruption leaves the old file or the new one.
+fn trim(path: &Path, stage: &str, last: usize) -> io::Result<()> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(e) if e.kind() == io::ErrorKind::NotFound => "stage,step,name,value\n".to_owned(),
@@ -150,16 +163,37 @@ fn trim(path: &PathBuf, stage: &str, last: usize) -> io::Result<()> {
     };
     let keep = |row: &&str| {
         let mut fields = row.split(',');
-        fields.next() != Some(stage)
-            || fields
-                .next()
-                .and_then(|s| s.parse::<usize>().ok())
-                .is_some_and(|s| s <= last)
+        row.ends_with('\n')
+            && (fields.next() != Some(stage)
+                || fields
+                    .next()
+                    .and_then(|s| s.parse::<usize>().ok())
+                    .is_some_and(|s| s <= last))
     };
-    let kept: String = text
-        .lines()
-        .filter(keep)
-        .map(|row| format!("{row}\n"))
-        .collect();
-    std::fs::write(path, kept)
+    let kept: String = text.split_inclusive('\n').filter(keep).collect();
+    let part = path.with_extension("csv.part");
+    std::fs::write(&part, kept)?;
+    std::fs::rename(part, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_after_the_checkpoint_and_broken_ones_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("losses.csv");
+        let head = "stage,step,name,value\n";
+        let before = "autoencoder,90,image,1\nworld,10,loss,2\nworld,20,held_out_loss,3\n";
+        std::fs::write(&path, format!("{head}{before}world,30,loss,4\nworld,10,lo")).unwrap();
+        trim(&path, "world", 20).unwrap();
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            format!("{head}{before}")
+        );
+        trim(&path, "world", 0).unwrap();
+        let left = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(left, format!("{head}autoencoder,90,image,1\n"));
+    }
 }

@@ -5,11 +5,12 @@ use burn::tensor::Tensor;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::config::{ModelConfig, RewardKind, TrainingConfig};
-use super::dataset::{Frames, normals, sequence_starts, step_rng};
-use super::world::{Losses, cross_entropy};
-use crate::rssm::conv::{self, Decoder, Encoder, IMAGE_SIZE};
-use crate::rssm::params::{Params, tensor, to_vec};
+use super::config::{ModelConfig, TrainingConfig};
+use super::dataset::{Frames, normals, sequence_starts};
+use super::objective::{Losses, Objective, RewardScale};
+use super::world::{cross_entropy, logit_name, weighted};
+use crate::rssm::conv::{self, Decoder, EMBED, Encoder, IMAGE_SIZE};
+use crate::rssm::params::{Leaves, Params, tensor, to_vec};
 use crate::rssm::recurrent::balanced_kl;
 use crate::rssm::world::{World, WorldSizes};
 
@@ -28,32 +29,37 @@ pub fn create(sizes: &WorldSizes, seed: u64) -> Params {
     params
 }
 
-/// What one step is computed from.
-pub struct Step<'a> {
+/// The evidence lower bound on images and joints.
+pub struct JointWorld<'a> {
     /// Episodes.
     pub frames: &'a Frames,
     /// Normalised joints, `[frames, joints]`; empty without joints.
     pub joints: &'a [f32],
     /// Sizes of the model.
     pub sizes: WorldSizes,
-    /// What the heads predict.
+    /// Reward heads.
     pub model: &'a ModelConfig,
-    /// Weights of the losses.
+    /// Batches and weights of the losses.
     pub training: &'a TrainingConfig,
-    /// Seed of the run.
-    pub seed: u64,
 }
 
-impl Step<'_> {
-    /// Losses and gradients of one step.
-    pub fn run(&self, params: &Params, step: usize) -> (Losses, Vec<Vec<f32>>) {
+impl Objective for JointWorld<'_> {
+    fn stream(&self) -> u64 {
+        STAGE
+    }
+
+    fn loss(
+        &self,
+        leaves: &Leaves,
+        rng: &mut ChaCha8Rng,
+        scale: &mut RewardScale,
+    ) -> std::io::Result<(Tensor<1>, Losses)> {
         let Self {
             frames,
             sizes,
             training,
             ..
         } = *self;
-        let mut rng = step_rng(self.seed, STAGE, step);
         let (batch, length) = (training.batch, training.sequence);
         let starts = sequence_starts(
             frames,
@@ -61,7 +67,7 @@ impl Step<'_> {
             length,
             training.at_start,
             training.recent_share,
-            &mut rng,
+            rng,
         );
         let order: Vec<usize> = (0..length)
             .flat_map(|t| starts.iter().map(move |s| s + t))
@@ -78,20 +84,18 @@ impl Step<'_> {
             })
         });
         let before = tensor(before.collect(), [count, na]);
-        let images: Tensor<4> = tensor(frames.planes(&order), [count, 3, IMAGE_SIZE, IMAGE_SIZE]);
+        let images: Tensor<4> = tensor(frames.planes(&order)?, [count, 3, IMAGE_SIZE, IMAGE_SIZE]);
         let joints = self.joints_of(&order);
-        let reward: Tensor<2> = tensor(
-            order.iter().map(|f| frames.rewards[*f]).collect(),
-            [count, 1],
-        );
+        let mut rewards: Vec<f32> = order.iter().map(|f| frames.rewards[*f]).collect();
+        scale.apply(&mut rewards);
+        let reward: Tensor<2> = tensor(rewards, [count, 1]);
         let noise = tensor(
-            normals(count * sizes.core.stoch, &mut rng),
+            normals(count * sizes.core.stoch, rng),
             [count, sizes.core.stoch],
         );
 
-        let leaves = params.leaves(true);
-        let world = World::new(&leaves, sizes);
-        let code = Encoder::new(&leaves).forward(images.clone());
+        let world = World::new(leaves, sizes);
+        let code = Encoder::new(leaves).forward(images.clone());
         let embed = match &joints {
             Some(joints) => Tensor::cat(vec![code, joints.clone()], 1),
             None => code,
@@ -102,33 +106,35 @@ impl Step<'_> {
         let state = Tensor::cat(vec![unrolled.sample, unrolled.posterior.deter], 1);
         let halved = |x: Tensor<1>| x.mul_scalar(0.5 / count as f32);
         let image = halved(
-            (Decoder::new(&leaves).forward(state.clone()) - images)
+            (Decoder::new(leaves).forward(state.clone()) - images)
                 .square()
                 .sum(),
         );
         let predicted = world.predict(state);
-        let rewarded = match self.model.reward {
-            RewardKind::Regression => halved((predicted.reward - reward).square().sum()),
-            RewardKind::BernoulliLogit => cross_entropy(predicted.reward, reward),
-        };
-        let mut losses: Losses = vec![
-            ("image", image.clone().into_scalar()),
-            ("reward", rewarded.clone().into_scalar()),
-            ("kl", measured_kl.into_scalar()),
-        ];
-        let mut loss = image.mul_scalar(training.image_weight as f32)
-            + rewarded.mul_scalar(training.reward_weight as f32)
-            + kl.mul_scalar(training.kl_weight as f32);
+        let mut terms = vec![("image", image, training.image_weight)];
+        if let Some(predicted) = predicted.reward {
+            let error = halved((predicted - reward.clone()).square().sum());
+            terms.push(("reward", error, training.reward_weight));
+        }
+        if let Some(logit) = predicted.logit {
+            let error = cross_entropy(logit, reward);
+            terms.push((logit_name(self.model), error, training.reward_weight));
+        }
+        terms.push(("kl", kl, training.kl_weight));
         if let (Some(predicted), Some(joints)) = (predicted.joints, joints) {
             let error = halved((predicted - joints).square().sum());
-            losses.push(("joints", error.clone().into_scalar()));
-            loss = loss + error.mul_scalar(training.joints_weight as f32);
+            terms.push(("joints", error, training.joints_weight));
         }
-        losses.insert(0, ("loss", loss.clone().into_scalar()));
-        let gradients = leaves.gradients(&mut loss.backward());
-        (losses, gradients)
+        let (loss, mut losses) = weighted(terms);
+        // The divergence itself, without free nats.
+        if let Some(kl) = losses.iter_mut().find(|(name, _)| *name == "kl") {
+            kl.1 = measured_kl.into_scalar();
+        }
+        Ok((loss, losses))
     }
+}
 
+impl JointWorld<'_> {
     fn joints_of(&self, order: &[usize]) -> Option<Tensor<2>> {
         let width = self.sizes.joints;
         (width > 0).then(|| {
@@ -141,15 +147,17 @@ impl Step<'_> {
 }
 
 /// Features of all frames, `[frames, 1024]`.
-pub fn features(params: &Params, frames: &Frames) -> Vec<f32> {
+///
+/// # Errors
+/// Images that cannot be read.
+pub fn features(params: &Params, frames: &Frames) -> std::io::Result<Vec<f32>> {
     let encoder = Encoder::new(&params.leaves(false));
     let all: Vec<usize> = (0..frames.len()).collect();
-    all.chunks(ENCODE_BATCH)
-        .flat_map(|chunk| {
-            to_vec(encoder.forward(tensor(
-                frames.planes(chunk),
-                [chunk.len(), 3, IMAGE_SIZE, IMAGE_SIZE],
-            )))
-        })
-        .collect()
+    let mut features = Vec::with_capacity(frames.len() * EMBED);
+    for chunk in all.chunks(ENCODE_BATCH) {
+        let shape = [chunk.len(), 3, IMAGE_SIZE, IMAGE_SIZE];
+        let planes = tensor(frames.planes(chunk)?, shape);
+        features.extend(to_vec(encoder.forward(planes)));
+    }
+    Ok(features)
 }

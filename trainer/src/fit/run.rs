@@ -1,25 +1,25 @@
 //! A whole training run: stages, checkpoints, resuming.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::sync::atomic::AtomicBool;
 
 use thiserror::Error;
 
-use super::adam::{Adam, Update, annealed};
-use super::autoencoder::Autoencoder;
+use super::adam::Adam;
+use super::autoencoder::{Autoencoder, codes};
 use super::checkpoint::{CHECKPOINT_FILE, Checkpoint, CheckpointError, DataFacts, Stage};
-use super::config::{FitConfig, Recipe};
+use super::config::{FitConfig, Recipe, RewardHeads};
 use super::dataset::Frames;
-use super::log::Log;
-use super::world::{Losses, Rows, normalised};
+use super::objective::Objective;
+use super::optimise::{Schedule, StageLosses, optimise};
+use super::planet::JointWorld;
+use super::world::{CodeWorld, Rows, normalised};
 use super::{planet, whitening, world};
 use crate::rssm::conv::IMAGE_SIZE;
 use crate::rssm::model::{keypoint_sizes, world_sizes};
-use crate::rssm::params::Params;
 
 /// Steps in a row without a finite gradient after which a run is given up.
-const PATIENCE: usize = 100;
+pub(super) const PATIENCE: usize = 100;
 
 /// Settings of a run beside its configuration.
 pub struct RunOptions<'a> {
@@ -29,6 +29,8 @@ pub struct RunOptions<'a> {
     pub resume: bool,
     /// The same seed gives the same weights.
     pub seed: u64,
+    /// Episodes that the held-out loss is measured on.
+    pub held_out: &'a Frames,
     /// A finished run whose weights the world model starts from; its autoencoder is kept as it is.
     pub base: Option<&'a Checkpoint>,
     /// Set from outside to save and stop.
@@ -71,6 +73,9 @@ pub enum RunError {
     /// Checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// Images that were set aside on disk.
+    #[error("cannot read the images of the training data: {0}")]
+    Images(std::io::Error),
     /// Losses.
     #[error("cannot write the records of the run: {0}")]
     Record(#[from] std::io::Error),
@@ -86,7 +91,7 @@ pub fn run(
     train: &Frames,
     options: &RunOptions,
 ) -> Result<Checkpoint, RunError> {
-    check(config, facts, train)?;
+    check(config, facts, train, options.held_out)?;
     let mut checkpoint = start(config, facts, train, options)?;
     if checkpoint.stage == Stage::Autoencoder && !autoencoder(&mut checkpoint, train, options)? {
         return Ok(checkpoint);
@@ -100,12 +105,14 @@ pub fn run(
     Ok(checkpoint)
 }
 
-fn check(config: &FitConfig, facts: &DataFacts, train: &Frames) -> Result<(), RunError> {
+fn check(
+    config: &FitConfig,
+    facts: &DataFacts,
+    train: &Frames,
+    held_out: &Frames,
+) -> Result<(), RunError> {
     let mut found = Vec::new();
-    let longest = (0..train.episodes())
-        .map(|e| train.range(e).len())
-        .max()
-        .unwrap_or(0);
+    let longest = longest(train);
     if longest < config.training.sequence {
         found.push(format!(
             "training.sequence: expected at most the longest episode's {longest} frames, found {}",
@@ -118,6 +125,31 @@ fn check(config: &FitConfig, facts: &DataFacts, train: &Frames) -> Result<(), Ru
             facts.width, facts.height
         ));
     }
+    if config.training.patience > 0 && self::longest(held_out) < config.training.sequence {
+        found.push(format!(
+            "training.patience: expected held-out episodes (held_out) of at least training.sequence = {} frames to measure the loss on, found {} of up to {}",
+            config.training.sequence,
+            held_out.episodes(),
+            self::longest(held_out)
+        ));
+    }
+    if config.recipe == Recipe::TwoStage
+        && config.autoencoder.patience > 0
+        && held_out.episodes() == 0
+    {
+        found.push(
+            "autoencoder.patience: expected held-out episodes (held_out) to measure the loss on, found none"
+                .to_owned(),
+        );
+    }
+    let unit = 0.0..=1.0;
+    if config.model.reward != RewardHeads::Regression
+        && let Some(reward) = train.rewards.iter().find(|r| !unit.contains(*r))
+    {
+        found.push(format!(
+            "model.reward: expected \"regression\", as a Bernoulli head needs rewards in 0..=1, found a reward of {reward}"
+        ));
+    }
     if train.action_width == 0 {
         found.push("actions: expected at least one command per frame, found none".to_owned());
     }
@@ -126,6 +158,12 @@ fn check(config: &FitConfig, facts: &DataFacts, train: &Frames) -> Result<(), Ru
     } else {
         Err(RunError::Data(found))
     }
+}
+
+/// Frames of the longest episode.
+fn longest(frames: &Frames) -> usize {
+    let lengths = (0..frames.episodes()).map(|e| frames.range(e).len());
+    lengths.max().unwrap_or(0)
 }
 
 fn start(
@@ -170,6 +208,7 @@ fn start(
             params,
         );
         checkpoint.autoencoder = base.autoencoder.clone();
+        checkpoint.rewards = base.rewards;
         return Ok(checkpoint);
     }
     std::fs::create_dir_all(&folder)?;
@@ -177,8 +216,9 @@ fn start(
         Recipe::TwoStage => {
             let sizes = keypoint_sizes(config, facts);
             let joints = normalised(&train.joints, &facts.joints_mean, &facts.joints_std);
-            let stage = Autoencoder::new(&config.autoencoder, sizes, train, &joints, options.seed);
-            let params = stage.create();
+            let stage = Autoencoder::new(&config.autoencoder, sizes, train, &joints)
+                .map_err(RunError::Images)?;
+            let params = stage.create(options.seed);
             (Stage::Autoencoder, params)
         }
         Recipe::Planet => (
@@ -240,17 +280,6 @@ fn check_base(base: &Checkpoint, config: &FitConfig, facts: &DataFacts) -> Resul
     }
 }
 
-/// Settings of the optimiser in one stage.
-struct Schedule {
-    stage: &'static str,
-    steps: usize,
-    learning_rate: (f64, f64),
-    epsilon: f64,
-    clip: f64,
-    average: f64,
-    checkpoint_steps: usize,
-}
-
 /// Stage one; whether it was finished.
 fn autoencoder(
     checkpoint: &mut Checkpoint,
@@ -260,14 +289,12 @@ fn autoencoder(
     let config = checkpoint.config.clone();
     let settings = &config.autoencoder;
     let facts = checkpoint.facts.clone();
-    let joints = normalised(&train.joints, &facts.joints_mean, &facts.joints_std);
-    let stage = Autoencoder::new(
-        settings,
-        keypoint_sizes(&config, &facts),
-        train,
-        &joints,
-        checkpoint.seed,
-    );
+    let scaled =
+        |frames: &Frames| normalised(&frames.joints, &facts.joints_mean, &facts.joints_std);
+    let (joints, held_out_joints) = (scaled(train), scaled(options.held_out));
+    let sizes = keypoint_sizes(&config, &facts);
+    let stage = Autoencoder::new(settings, sizes, train, &joints).map_err(RunError::Images)?;
+    let measured = stage.on(options.held_out, &held_out_joints);
     let schedule = Schedule {
         stage: "autoencoder",
         steps: settings.steps,
@@ -276,12 +303,17 @@ fn autoencoder(
         clip: settings.clip,
         average: 0.0,
         checkpoint_steps: config.training.checkpoint_steps,
+        patience: settings.patience,
     };
-    let step = |params: &Params, step: usize| stage.step(params, step);
-    if !optimise(checkpoint, &schedule, options, step)? {
+    let losses = StageLosses {
+        train: &stage,
+        held_out: (options.held_out.episodes() > 0).then_some(&measured as &dyn Objective),
+        shown: shown(train, options.held_out),
+    };
+    if !optimise(checkpoint, &schedule, options, &losses)? {
         return Ok(false);
     }
-    let codes = stage.codes(&checkpoint.params);
+    let codes = codes(&checkpoint.params, sizes, train).map_err(RunError::Images)?;
     let mut frozen = checkpoint.params.clone();
     whitening::fold(
         &mut frozen,
@@ -297,6 +329,7 @@ fn autoencoder(
     checkpoint.step = 0;
     checkpoint.adam = Adam::default();
     checkpoint.average = None;
+    checkpoint.held_out = None;
     checkpoint.save(&options.out)?;
     Ok(true)
 }
@@ -313,26 +346,32 @@ fn two_stage(
         .autoencoder
         .as_ref()
         .expect("stage one ends with a frozen autoencoder");
-    let codes = super::autoencoder::codes(frozen, keypoint_sizes(&config, &facts), train);
-    let rows = Rows {
-        frames: train,
-        codes: &codes,
+    let sizes = keypoint_sizes(&config, &facts);
+    let encoded = |frames| codes(frozen, sizes, frames).map_err(RunError::Images);
+    let (train_codes, held_out_codes) = (encoded(train)?, encoded(options.held_out)?);
+    let rows = |frames, codes| Rows {
+        frames,
+        codes,
         code: config.autoencoder.code,
-        joints: normalised(&train.joints, &facts.joints_mean, &facts.joints_std),
+        joints: normalised(&frames.joints, &facts.joints_mean, &facts.joints_std),
     };
-    let sizes = world_sizes(&config, &facts);
-    let seed = checkpoint.seed;
-    finish(checkpoint, options, |params, step| {
-        world::step(
-            params,
-            sizes,
-            &rows,
-            &config.model,
-            &config.training,
-            seed,
-            step,
-        )
-    })
+    let (on_train, on_held_out) = (
+        rows(train, &train_codes),
+        rows(options.held_out, &held_out_codes),
+    );
+    let on = |rows| CodeWorld {
+        rows,
+        sizes: world_sizes(&config, &facts),
+        model: &config.model,
+        training: &config.training,
+    };
+    finish(
+        checkpoint,
+        options,
+        &on(&on_train),
+        &on(&on_held_out),
+        train,
+    )
 }
 
 /// PlaNet's recipe.
@@ -343,22 +382,31 @@ fn joint(
 ) -> Result<(), RunError> {
     let config = checkpoint.config.clone();
     let facts = checkpoint.facts.clone();
-    let joints = normalised(&train.joints, &facts.joints_mean, &facts.joints_std);
-    let stage = planet::Step {
-        frames: train,
-        joints: &joints,
+    let scaled =
+        |frames: &Frames| normalised(&frames.joints, &facts.joints_mean, &facts.joints_std);
+    let (joints, held_out_joints) = (scaled(train), scaled(options.held_out));
+    let on = |frames, joints| JointWorld {
+        frames,
+        joints,
         sizes: world_sizes(&config, &facts),
         model: &config.model,
         training: &config.training,
-        seed: checkpoint.seed,
     };
-    finish(checkpoint, options, |params, step| stage.run(params, step))
+    finish(
+        checkpoint,
+        options,
+        &on(train, &joints),
+        &on(options.held_out, &held_out_joints),
+        train,
+    )
 }
 
 fn finish(
     checkpoint: &mut Checkpoint,
     options: &RunOptions,
-    step: impl FnMut(&Params, usize) -> (Losses, Vec<Vec<f32>>),
+    train: &dyn Objective,
+    held_out: &dyn Objective,
+    frames: &Frames,
 ) -> Result<(), RunError> {
     let training = checkpoint.config.training.clone();
     let schedule = Schedule {
@@ -369,75 +417,21 @@ fn finish(
         clip: training.clip,
         average: training.average,
         checkpoint_steps: training.checkpoint_steps,
+        patience: training.patience,
     };
-    if optimise(checkpoint, &schedule, options, step)? {
+    let losses = StageLosses {
+        train,
+        held_out: (longest(options.held_out) >= training.sequence).then_some(held_out),
+        shown: shown(frames, options.held_out),
+    };
+    if optimise(checkpoint, &schedule, options, &losses)? {
         checkpoint.stage = Stage::Done;
         checkpoint.save(&options.out)?;
     }
     Ok(())
 }
 
-/// Steps until the end of the stage, which gives true, or until asked to stop.
-fn optimise(
-    checkpoint: &mut Checkpoint,
-    schedule: &Schedule,
-    options: &RunOptions,
-    mut step: impl FnMut(&Params, usize) -> (Losses, Vec<Vec<f32>>),
-) -> Result<bool, RunError> {
-    let mut log = Log::open(
-        &options.out,
-        schedule.stage,
-        checkpoint.step,
-        schedule.steps,
-    )?;
-    let mut failed = 0;
-    let mut since = Instant::now();
-    let mut stopped = false;
-    while checkpoint.step < schedule.steps && !stopped {
-        let index = checkpoint.step;
-        let (mut losses, gradients) = step(&checkpoint.params, index);
-        let (first, last) = schedule.learning_rate;
-        let update = Update {
-            learning_rate: annealed(first, last, index, schedule.steps),
-            epsilon: schedule.epsilon as f32,
-            clip: schedule.clip as f32,
-        };
-        let norm = checkpoint
-            .adam
-            .step(&mut checkpoint.params, &gradients, update);
-        failed = if norm.is_finite() { 0 } else { failed + 1 };
-        if failed >= PATIENCE {
-            return Err(RunError::Diverged {
-                stage: schedule.stage,
-                step: index,
-            });
-        }
-        average(checkpoint, schedule.average, index);
-        losses.push(("gradient_norm", norm));
-        log.record(index, &losses)?;
-        checkpoint.step += 1;
-        stopped = options.stop.load(Ordering::Relaxed);
-        if stopped || checkpoint.step.is_multiple_of(schedule.checkpoint_steps) {
-            checkpoint.seconds += since.elapsed().as_secs_f64();
-            since = Instant::now();
-            checkpoint.save(&options.out)?;
-        }
-    }
-    checkpoint.seconds += since.elapsed().as_secs_f64();
-    Ok(checkpoint.step >= schedule.steps)
-}
-
-/// Moves the average of the weights; faster in the beginning.
-fn average(checkpoint: &mut Checkpoint, decay: f64, step: usize) {
-    if decay <= 0.0 {
-        return;
-    }
-    let keep = decay.min((1.0 + step as f64) / (10.0 + step as f64)) as f32;
-    let params = &checkpoint.params;
-    let average = checkpoint.average.get_or_insert_with(|| params.clone());
-    for (mean, new) in average.entries.iter_mut().zip(&params.entries) {
-        for (mean, new) in mean.values.iter_mut().zip(&new.values) {
-            *mean += (1.0 - keep) * (new - *mean);
-        }
-    }
+/// The episodes that pictures are made of: held-out ones, if there are any.
+fn shown<'a>(train: &'a Frames, held_out: &'a Frames) -> &'a Frames {
+    if held_out.is_empty() { train } else { held_out }
 }

@@ -4,9 +4,10 @@ use burn::tensor::Tensor;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::config::{ModelConfig, RewardKind, TrainingConfig};
-use super::dataset::{Frames, normals, sequence_starts, step_rng};
-use crate::rssm::params::{Params, tensor};
+use super::config::{ModelConfig, RewardHeads, TrainingConfig};
+use super::dataset::{Frames, normals, sequence_starts};
+use super::objective::{Losses, Objective, RewardScale};
+use crate::rssm::params::{Leaves, Params, tensor};
 use crate::rssm::recurrent::balanced_kl;
 use crate::rssm::world::{Predictions, World, WorldSizes};
 
@@ -55,9 +56,6 @@ pub fn create(sizes: &WorldSizes, seed: u64) -> Params {
     params
 }
 
-/// Values of one step's losses by name, before weighting.
-pub type Losses = Vec<(&'static str, f32)>;
-
 /// Targets of rows of states.
 struct Targets {
     code: Tensor<2>,
@@ -65,105 +63,125 @@ struct Targets {
     reward: Tensor<2>,
 }
 
-/// Losses and gradients of one step.
-pub fn step(
-    params: &Params,
-    sizes: WorldSizes,
-    rows: &Rows,
-    model: &ModelConfig,
-    training: &TrainingConfig,
-    seed: u64,
-    step: usize,
-) -> (Losses, Vec<Vec<f32>>) {
-    let mut rng = step_rng(seed, STAGE, step);
-    let (batch, length) = (training.batch, training.sequence);
-    let frames = rows.frames;
-    let starts = sequence_starts(
-        frames,
-        batch,
-        length,
-        training.at_start,
-        training.recent_share,
-        &mut rng,
-    );
-    let count = batch * length;
-    let na = frames.action_width;
-    let mut embed = Vec::with_capacity(count * sizes.core.embed);
-    let mut before = Vec::with_capacity(count * na);
-    let mut after = Vec::with_capacity(count * na);
-    let mut rewards = Vec::with_capacity(count);
-    for t in 0..length {
-        for start in &starts {
-            let frame = start + t;
-            rows.embed(frame, &mut embed);
-            match t {
-                0 => before.resize(before.len() + na, 0.0),
-                _ => before.extend_from_slice(&frames.actions[(frame - 1) * na..][..na]),
-            }
-            after.extend_from_slice(&frames.actions[frame * na..][..na]);
-            rewards.push(frames.rewards[frame]);
-        }
+/// The loss of the RSSM on codes and joints.
+pub struct CodeWorld<'a> {
+    /// What it is trained on.
+    pub rows: &'a Rows<'a>,
+    /// Sizes of the model.
+    pub sizes: WorldSizes,
+    /// Reward heads.
+    pub model: &'a ModelConfig,
+    /// Batches and weights of the losses.
+    pub training: &'a TrainingConfig,
+}
+
+impl Objective for CodeWorld<'_> {
+    fn stream(&self) -> u64 {
+        STAGE
     }
-    let embed: Tensor<2> = tensor(embed, [count, sizes.core.embed]);
-    let before = tensor(before, [count, na]);
-    let after: Tensor<2> = tensor(after, [count, na]);
-    let noise = tensor(
-        normals(count * sizes.core.stoch, &mut rng),
-        [count, sizes.core.stoch],
-    );
-    let targets = Targets {
-        code: embed.clone().narrow(1, 0, rows.code),
-        joints: (sizes.joints > 0).then(|| embed.clone().narrow(1, rows.code, sizes.joints)),
-        reward: tensor(rewards, [count, 1]),
-    };
 
-    let leaves = params.leaves(true);
-    let world = World::new(&leaves, sizes);
-    let unrolled = world.core.unroll(embed, before, noise, batch);
-    let (kl, measured_kl) = balanced_kl(
-        &unrolled.posterior,
-        &unrolled.prior,
-        training.kl_balance as f32,
-        training.free_nats as f32,
-    );
-    let state = Tensor::cat(vec![unrolled.sample, unrolled.posterior.deter.clone()], 1);
-    let (mut loss, mut losses) = prediction_loss(world.predict(state), &targets, model, training);
-    loss = loss + kl.mul_scalar(training.kl_weight as f32);
-    losses.push(("kl", measured_kl.into_scalar()));
-
-    if training.rollout_steps > 0 {
-        let steps = training.rollout_steps;
-        let rows = (length - steps) * batch;
-        let from = unrolled.posterior.state().narrow(0, 0, rows);
-        let actions: Vec<_> = (0..steps)
-            .map(|k| after.clone().narrow(0, k * batch, rows))
-            .collect();
-        let states = Tensor::cat(world.core.rollout(from, &actions), 0);
-        let shifted = |x: &Tensor<2>| {
-            let parts = (1..=steps).map(|k| x.clone().narrow(0, k * batch, rows));
-            Tensor::cat(parts.collect(), 0)
-        };
+    fn loss(
+        &self,
+        leaves: &Leaves,
+        rng: &mut ChaCha8Rng,
+        scale: &mut RewardScale,
+    ) -> std::io::Result<(Tensor<1>, Losses)> {
+        let Self {
+            rows,
+            sizes,
+            model,
+            training,
+        } = *self;
+        let frames = rows.frames;
+        let (batch, length) = (training.batch, training.sequence);
+        let starts = sequence_starts(
+            frames,
+            batch,
+            length,
+            training.at_start,
+            training.recent_share,
+            rng,
+        );
+        let count = batch * length;
+        let na = frames.action_width;
+        let mut embed = Vec::with_capacity(count * sizes.core.embed);
+        let mut before = Vec::with_capacity(count * na);
+        let mut after = Vec::with_capacity(count * na);
+        let mut rewards = Vec::with_capacity(count);
+        for t in 0..length {
+            for start in &starts {
+                let frame = start + t;
+                rows.embed(frame, &mut embed);
+                match t {
+                    0 => before.resize(before.len() + na, 0.0),
+                    _ => before.extend_from_slice(&frames.actions[(frame - 1) * na..][..na]),
+                }
+                after.extend_from_slice(&frames.actions[frame * na..][..na]);
+                rewards.push(frames.rewards[frame]);
+            }
+        }
+        scale.apply(&mut rewards);
+        let embed: Tensor<2> = tensor(embed, [count, sizes.core.embed]);
+        let before = tensor(before, [count, na]);
+        let after: Tensor<2> = tensor(after, [count, na]);
+        let noise = tensor(
+            normals(count * sizes.core.stoch, rng),
+            [count, sizes.core.stoch],
+        );
         let targets = Targets {
-            code: shifted(&targets.code),
-            joints: targets.joints.as_ref().map(shifted),
-            reward: shifted(&targets.reward),
+            code: embed.clone().narrow(1, 0, rows.code),
+            joints: (sizes.joints > 0).then(|| embed.clone().narrow(1, rows.code, sizes.joints)),
+            reward: tensor(rewards, [count, 1]),
         };
-        let (rollout, parts) = prediction_loss(world.predict(states), &targets, model, training);
-        loss = loss + rollout.mul_scalar(training.rollout_weight as f32);
-        let names = [
-            ("code", "rollout_code"),
-            ("joints", "rollout_joints"),
-            ("reward", "rollout_reward"),
-        ];
-        for (name, value) in parts {
-            if let Some((_, renamed)) = names.iter().find(|(plain, _)| *plain == name) {
-                losses.push((renamed, value));
+
+        let world = World::new(leaves, sizes);
+        let unrolled = world.core.unroll(embed, before, noise, batch);
+        let (kl, measured_kl) = balanced_kl(
+            &unrolled.posterior,
+            &unrolled.prior,
+            training.kl_balance as f32,
+            training.free_nats as f32,
+        );
+        let state = Tensor::cat(vec![unrolled.sample, unrolled.posterior.deter.clone()], 1);
+        let (mut loss, mut losses) =
+            prediction_loss(world.predict(state), &targets, model, training);
+        loss = loss + kl.mul_scalar(training.kl_weight as f32);
+        losses.push(("kl", measured_kl.into_scalar()));
+
+        if training.rollout_steps > 0 {
+            let steps = training.rollout_steps;
+            let rows = (length - steps) * batch;
+            let from = unrolled.posterior.state().narrow(0, 0, rows);
+            let actions: Vec<_> = (0..steps)
+                .map(|k| after.clone().narrow(0, k * batch, rows))
+                .collect();
+            let states = Tensor::cat(world.core.rollout(from, &actions), 0);
+            let shifted = |x: &Tensor<2>| {
+                let parts = (1..=steps).map(|k| x.clone().narrow(0, k * batch, rows));
+                Tensor::cat(parts.collect(), 0)
+            };
+            let targets = Targets {
+                code: shifted(&targets.code),
+                joints: targets.joints.as_ref().map(shifted),
+                reward: shifted(&targets.reward),
+            };
+            let (rollout, parts) =
+                prediction_loss(world.predict(states), &targets, model, training);
+            loss = loss + rollout.mul_scalar(training.rollout_weight as f32);
+            let names = [
+                ("code", "rollout_code"),
+                ("joints", "rollout_joints"),
+                ("reward", "rollout_reward"),
+                ("reward_logit", "rollout_reward_logit"),
+            ];
+            for (name, value) in parts {
+                if let Some((_, renamed)) = names.iter().find(|(plain, _)| *plain == name) {
+                    losses.push((renamed, value));
+                }
             }
         }
+        Ok((loss, losses))
     }
-    losses.insert(0, ("loss", loss.clone().into_scalar()));
-    let gradients = leaves.gradients(&mut loss.backward());
-    (losses, gradients)
 }
 
 fn prediction_loss(
@@ -173,23 +191,48 @@ fn prediction_loss(
     training: &TrainingConfig,
 ) -> (Tensor<1>, Losses) {
     let squared = |x: Tensor<2>, y: &Tensor<2>| (x - y.clone()).square().mean();
-    let reward = match model.reward {
-        RewardKind::Regression => squared(predicted.reward, &targets.reward),
-        RewardKind::BernoulliLogit => cross_entropy(predicted.reward, targets.reward.clone()),
-    };
-    let mut losses = vec![("reward", reward.clone().into_scalar())];
-    let mut loss = reward.mul_scalar(training.reward_weight as f32);
+    let mut terms = Vec::new();
+    if let Some(reward) = predicted.reward {
+        let error = squared(reward, &targets.reward);
+        terms.push(("reward", error, training.reward_weight));
+    }
+    if let Some(logit) = predicted.logit {
+        let error = cross_entropy(logit, targets.reward.clone());
+        terms.push((logit_name(model), error, training.reward_weight));
+    }
     if let Some(code) = predicted.code {
-        let code = squared(code, &targets.code);
-        losses.push(("code", code.clone().into_scalar()));
-        loss = loss + code.mul_scalar(training.image_weight as f32);
+        let error = squared(code, &targets.code);
+        terms.push(("code", error, training.image_weight));
     }
     if let (Some(joints), Some(target)) = (predicted.joints, &targets.joints) {
-        let joints = squared(joints, target);
-        losses.push(("joints", joints.clone().into_scalar()));
-        loss = loss + joints.mul_scalar(training.joints_weight as f32);
+        terms.push(("joints", squared(joints, target), training.joints_weight));
     }
-    (loss, losses)
+    weighted(terms)
+}
+
+/// The weighted sum of losses, and their values before weighting.
+///
+/// # Panics
+/// Without any loss.
+pub fn weighted(terms: Vec<(&'static str, Tensor<1>, f64)>) -> (Tensor<1>, Losses) {
+    let values = terms
+        .iter()
+        .map(|(name, value, _)| (*name, value.clone().into_scalar()));
+    let losses = values.collect();
+    let sum = terms
+        .into_iter()
+        .map(|(_, value, weight)| value.mul_scalar(weight as f32))
+        .reduce(|sum, term| sum + term)
+        .expect("every model has losses");
+    (sum, losses)
+}
+
+/// Name of the loss of the head that gives a logit.
+pub fn logit_name(model: &ModelConfig) -> &'static str {
+    match model.reward {
+        RewardHeads::Both => "reward_logit",
+        _ => "reward",
+    }
 }
 
 /// -log p(target) of a 0/1 target with that logit, mean over rows.

@@ -47,7 +47,7 @@ impl Latent {
     }
 
     /// Filters all episodes of more than one frame with the posterior mean, as the controller does.
-    pub(super) fn filter(&mut self, frames: &Frames) -> Result<Vec<Filtered>, RunError> {
+    pub(super) fn filter(&mut self, frames: &Frames) -> Result<Vec<Filtered>, GateError> {
         let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for episode in 0..frames.episodes() {
             let length = frames.range(episode).len();
@@ -69,7 +69,7 @@ impl Latent {
         frames: &Frames,
         episodes: &[usize],
         length: usize,
-    ) -> Result<Filtered, RunError> {
+    ) -> Result<Filtered, GateError> {
         let (pixels, na, nj) = (frames.pixels(), self.action, frames.joints_width);
         self.observe.state_mut().fill(0.0);
         self.observe.action_mut().fill(0.0);
@@ -78,7 +78,7 @@ impl Latent {
             for (row, episode) in episodes.iter().enumerate() {
                 let frame = frames.range(*episode).start + t;
                 let image = &mut self.observe.image_mut()[row * pixels..][..pixels];
-                image.copy_from_slice(frames.image(frame));
+                image.copy_from_slice(&frames.bytes(&[frame])?);
                 if let Some(joints) = self.observe.joints_mut() {
                     joints[row * nj..][..nj].copy_from_slice(&frames.joints[frame * nj..][..nj]);
                 }

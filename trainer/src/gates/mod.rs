@@ -90,6 +90,9 @@ pub enum GateError {
     /// A graph failed.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// Images that were set aside cannot be read.
+    #[error("images of the episodes cannot be read: {0}")]
+    Images(#[from] std::io::Error),
     /// The controller cannot be run.
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),

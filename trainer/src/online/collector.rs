@@ -15,7 +15,8 @@ use latco_models::verify::sha256;
 
 use super::exchange::{Control, EpisodeFacts, Exchange, ExchangeError, Phase};
 use super::{pause, unix_seconds};
-use crate::data::record::{EpisodeRecorder, Step};
+use crate::data::episode::{EpisodeBegin, Recorded, record_episode};
+use crate::data::record::EpisodeRecorder;
 
 /// Time between two looks when there is nothing to do.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
@@ -163,12 +164,6 @@ fn hand_over(exchange: &Exchange, name: &str, bag: &Path, facts: &EpisodeFacts) 
     }
 }
 
-struct Outcome {
-    solved: bool,
-    episode_return: f64,
-    steps: usize,
-}
-
 /// Records one episode into a bag; none if it was stopped before its end.
 fn record(
     robot: &mut dyn Robot,
@@ -176,46 +171,19 @@ fn record(
     bag: &Path,
     seed: u64,
     stop: &AtomicBool,
-) -> Result<Option<Outcome>> {
-    let size = robot.image_size();
-    let period_ns = (robot.control_period_s() * 1e9).round() as i64;
+) -> Result<Option<Recorded>> {
+    let size = robot.image_size() as u32;
     let names = robot.joint_names().iter().map(|n| (*n).to_owned());
     let names = names.collect();
-    let writer = BagWriter::create(bag)?;
-    let mut recorder = EpisodeRecorder::new(writer, size as u32, size as u32, names)?;
-    let mut image = vec![0; size * size * 3];
-    let mut action = vec![0.0f32; robot.joints()];
-    robot.reset(seed);
-    policy.begin(robot, seed);
-    recorder.begin(0, 0)?;
-    let mut outcome = Outcome {
-        solved: false,
-        episode_return: 0.0,
-        steps: robot.episode_steps(),
+    let mut recorder = EpisodeRecorder::new(BagWriter::create(bag)?, size, size, names)?;
+    let begin = EpisodeBegin {
+        number: 0,
+        time_ns: 0,
+        seed,
     };
-    for step in 0..outcome.steps {
-        if stop.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        robot.render(&mut image);
-        policy.act(robot, &mut action);
-        let command: Vec<f64> = (action.iter().zip(robot.action_scale()))
-            .map(|(action, scale)| f64::from(action.clamp(-1.0, 1.0)) * scale)
-            .collect();
-        let seen = Step {
-            image: &image,
-            positions: robot.positions(),
-            velocities: robot.velocities(),
-            command: &command,
-            reward: robot.reward(),
-        };
-        recorder.step(step as i64 * period_ns, &seen)?;
-        robot.step(&action);
-        outcome.solved |= robot.success();
-        outcome.episode_return += robot.reward();
-    }
+    let recorded = record_episode(robot, policy, &mut recorder, &begin, stop)?;
     recorder.finish()?;
-    Ok(Some(outcome))
+    Ok(recorded)
 }
 
 /// Seed of an episode, below those kept for evaluation.

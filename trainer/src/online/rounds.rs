@@ -54,7 +54,9 @@ pub(super) fn train(
         // All are recent: then none is more so than the others.
         std::mem::swap(&mut bags, &mut recent);
     }
-    let mut source = source::read(&bags, &recent, &config)?;
+    let folder = folder_of(out, round.number);
+    std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+    let mut source = source::read_within(&bags, &recent, &config, &folder)?;
     for problem in &source.problems {
         tracing::warn!("{problem}");
     }
@@ -67,11 +69,11 @@ pub(super) fn train(
         source.facts.joints_std.clone_from(&base.facts.joints_std);
         Some(base)
     };
-    let folder = folder_of(out, round.number);
     let options = RunOptions {
         resume: Checkpoint::exists(&folder),
         out: folder,
         seed: settings.seed.wrapping_add(round.number),
+        held_out: &source.held_out,
         base: base.as_ref(),
         stop,
     };

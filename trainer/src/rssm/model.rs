@@ -1,9 +1,11 @@
 //! A trained model of either recipe: what reports, gates and the exporter use.
 
+use std::io;
+
 use burn::tensor::Tensor;
 
 use super::params::{Leaves, Params, tensor, to_vec};
-use super::world::{World, WorldSizes};
+use super::world::{LAST_REWARD_LAYER, World, WorldSizes};
 use super::{conv, keypoint};
 use crate::fit::checkpoint::{Checkpoint, DataFacts};
 use crate::fit::config::{FitConfig, Recipe};
@@ -24,12 +26,16 @@ pub struct Model {
 }
 
 impl Model {
-    /// The model of a checkpoint.
+    /// The model of a checkpoint; it predicts rewards in their own unit.
     pub fn of(checkpoint: &Checkpoint) -> Self {
+        let mut world = checkpoint.world_params().clone();
+        if checkpoint.config.training.normalise_reward {
+            checkpoint.rewards.fold(&mut world, LAST_REWARD_LAYER);
+        }
         Self {
             config: checkpoint.config.clone(),
             facts: checkpoint.facts.clone(),
-            world: checkpoint.world_params().clone(),
+            world,
             autoencoder: checkpoint.autoencoder.clone(),
         }
     }
@@ -55,7 +61,10 @@ impl Model {
     }
 
     /// Image codes or features of frames, `[frames, code]`.
-    pub fn codes(&self, frames: &Frames) -> Vec<f32> {
+    ///
+    /// # Errors
+    /// Images that were set aside and cannot be read.
+    pub fn codes(&self, frames: &Frames) -> io::Result<Vec<f32>> {
         match &self.autoencoder {
             Some(params) => autoencoder::codes(params, self.keypoint_sizes(), frames),
             None => planet::features(&self.world, frames),
@@ -63,8 +72,11 @@ impl Model {
     }
 
     /// Embedded observations of frames, `[frames, embed]`.
-    pub fn embed(&self, frames: &Frames) -> Vec<f32> {
-        let codes = self.codes(frames);
+    ///
+    /// # Errors
+    /// Images that were set aside and cannot be read.
+    pub fn embed(&self, frames: &Frames) -> io::Result<Vec<f32>> {
+        let codes = self.codes(frames)?;
         let joints = normalised(
             &frames.joints,
             &self.facts.joints_mean,
@@ -72,14 +84,13 @@ impl Model {
         );
         let width = self.facts.joints_mean.len();
         if width == 0 {
-            return codes;
+            return Ok(codes);
         }
         let code = codes.len() / frames.len().max(1);
-        codes
-            .chunks_exact(code)
-            .zip(joints.chunks_exact(width))
+        let rows = codes.chunks_exact(code).zip(joints.chunks_exact(width));
+        Ok(rows
             .flat_map(|(code, joints)| code.iter().chain(joints).copied())
-            .collect()
+            .collect())
     }
 
     /// Images of states `[N, n]`: `[N * height * width * 3]` RGB interleaved in 0..1.
@@ -105,20 +116,21 @@ impl Model {
 
     /// Posterior mean and deviation of images seen after `state` `[N, n]` and `action`:
     /// what the `observe` graph computes. Returns `[N, n]` and `[N, stoch]`.
+    ///
+    /// # Errors
+    /// Images that were set aside and cannot be read.
     pub fn observe(
         &self,
         frames: &Frames,
         state: Tensor<2>,
         action: Tensor<2>,
-    ) -> (Tensor<2>, Tensor<2>) {
+    ) -> io::Result<(Tensor<2>, Tensor<2>)> {
         let sizes = self.sizes().core;
         let world = self.build();
-        let embed = tensor(self.embed(frames), [frames.len(), sizes.embed]);
-        let stoch = state.clone().narrow(1, 0, sizes.stoch);
-        let deter = state.narrow(1, sizes.stoch, sizes.deter);
-        let h = world.core.advance(stoch, deter, action);
+        let embed = tensor(self.embed(frames)?, [frames.len(), sizes.embed]);
+        let h = world.core.advance_state(state, action);
         let belief = world.core.posterior(h, embed);
-        (belief.state(), belief.std)
+        Ok((belief.state(), belief.std))
     }
 }
 
@@ -141,6 +153,8 @@ pub fn world_sizes(config: &FitConfig, facts: &DataFacts) -> WorldSizes {
         code,
         joints,
         units: config.model.units,
+        reward: config.model.reward,
+        plan_with: config.model.plan_with,
     }
 }
 

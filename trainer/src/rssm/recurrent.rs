@@ -118,6 +118,16 @@ impl Core {
         gru_gates(gx, gh, deter)
     }
 
+    /// h' from z `[N, n]` and action `[N, action]`.
+    pub fn advance_state(&self, state: Tensor<2>, action: Tensor<2>) -> Tensor<2> {
+        let Sizes { stoch, deter, .. } = self.sizes;
+        self.advance(
+            state.clone().narrow(1, 0, stoch),
+            state.narrow(1, stoch, deter),
+            action,
+        )
+    }
+
     /// The prior over s given h', `[N, deter]`.
     pub fn prior(&self, deter: Tensor<2>) -> Belief {
         let raw = self.prior.forward(deter.clone());
@@ -141,13 +151,7 @@ impl Core {
 
     /// One step of the prior mean, mu(z, a): `[N, n]`, `[N, action]` to `[N, n]`.
     pub fn mean_step(&self, state: Tensor<2>, action: Tensor<2>) -> Tensor<2> {
-        let Sizes { stoch, deter, .. } = self.sizes;
-        let h = self.advance(
-            state.clone().narrow(1, 0, stoch),
-            state.narrow(1, stoch, deter),
-            action,
-        );
-        self.prior(h).state()
+        self.prior(self.advance_state(state, action)).state()
     }
 
     /// Filters a batch of sequences that begin at a zero state.

@@ -8,6 +8,7 @@ use super::fused::Activation;
 use super::layers::Mlp;
 use super::params::{Leaves, Params};
 use super::recurrent::{Core, Sizes};
+use crate::fit::config::{RewardHeads, RewardKind};
 
 /// Sizes of core and heads.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,7 +21,30 @@ pub struct WorldSizes {
     pub joints: usize,
     /// Width of the hidden layers of the heads.
     pub units: usize,
+    /// Reward heads.
+    pub reward: RewardHeads,
+    /// Head that [`World::reward`] uses, one of those of `reward`.
+    pub plan_with: RewardKind,
 }
+
+impl WorldSizes {
+    /// Name of the parameters of the reward head that plans use.
+    pub fn planned_head(&self) -> &'static str {
+        match (self.reward, self.plan_with) {
+            (RewardHeads::Both, RewardKind::BernoulliLogit) => LOGIT,
+            _ => REWARD,
+        }
+    }
+}
+
+/// Layers of a reward head.
+pub const REWARD_LAYERS: usize = 3;
+/// Parameters of the last layer of the head that regresses.
+pub const LAST_REWARD_LAYER: &str = "reward.3";
+/// Parameters of the only reward head, or of the one that regresses.
+const REWARD: &str = "reward";
+/// Parameters of the head that gives the logit where there are both.
+const LOGIT: &str = "reward_logit";
 
 /// Core and heads with the weights of one step.
 pub struct World {
@@ -30,7 +54,8 @@ pub struct World {
     pub core: Core,
     code: Option<Mlp>,
     joints: Option<Mlp>,
-    reward: Mlp,
+    regression: Option<Mlp>,
+    logit: Option<Mlp>,
 }
 
 /// Predictions for rows of states.
@@ -39,12 +64,14 @@ pub struct Predictions {
     pub code: Option<Tensor<2>>,
     /// Normalised joints, `[N, joints]`.
     pub joints: Option<Tensor<2>>,
-    /// Reward or its logit, `[N, 1]`.
-    pub reward: Tensor<2>,
+    /// Reward, `[N, 1]`.
+    pub reward: Option<Tensor<2>>,
+    /// Logit of a 0/1 reward, `[N, 1]`.
+    pub logit: Option<Tensor<2>>,
 }
 
 impl World {
-    /// Creates the parameters (`core.*`, `code.*`, `joints.*`, `reward.*`).
+    /// Creates the parameters (`core.*`, `code.*`, `joints.*`, `reward.*`, `reward_logit.*`).
     pub fn create(params: &mut Params, sizes: &WorldSizes, rng: &mut ChaCha8Rng) {
         Core::create(params, &sizes.core, rng);
         let state = sizes.core.stoch + sizes.core.deter;
@@ -55,33 +82,56 @@ impl World {
         if sizes.joints > 0 {
             Mlp::create(params, "joints", &[state, sizes.units, sizes.joints], rng);
         }
-        Mlp::create(params, "reward", &[state, sizes.units, sizes.units, 1], rng);
+        let widths = [state, sizes.units, sizes.units, 1];
+        Mlp::create(params, REWARD, &widths, rng);
+        if sizes.reward == RewardHeads::Both {
+            Mlp::create(params, LOGIT, &widths, rng);
+        }
     }
 
     /// The model with these weights.
     pub fn new(leaves: &Leaves, sizes: WorldSizes) -> Self {
         let mlp = |name: &str, layers| Mlp::new(leaves, name, layers, Activation::Elu);
+        let head = |name| Some(mlp(name, REWARD_LAYERS));
+        let (regression, logit) = match sizes.reward {
+            RewardHeads::Regression => (head(REWARD), None),
+            RewardHeads::BernoulliLogit => (None, head(REWARD)),
+            RewardHeads::Both => (head(REWARD), head(LOGIT)),
+        };
         Self {
             sizes,
             core: Core::new(leaves, sizes.core),
             code: (sizes.code > 0).then(|| mlp("code", 3)),
             joints: (sizes.joints > 0).then(|| mlp("joints", 2)),
-            reward: mlp("reward", 3),
+            regression,
+            logit,
         }
     }
 
-    /// What is predicted for states `[N, n]`.
+    /// What is predicted for states `[N, n]`. Where there are both reward heads, the gradient of
+    /// the regression does not reach the state.
     pub fn predict(&self, state: Tensor<2>) -> Predictions {
+        let for_regression = match self.sizes.reward {
+            RewardHeads::Both => state.clone().detach(),
+            _ => state.clone(),
+        };
         Predictions {
             code: self.code.as_ref().map(|head| head.forward(state.clone())),
             joints: self.joints.as_ref().map(|head| head.forward(state.clone())),
-            reward: self.reward.forward(state),
+            reward: (self.regression.as_ref()).map(|head| head.forward(for_regression)),
+            logit: self.logit.as_ref().map(|head| head.forward(state)),
         }
     }
 
-    /// r(z) for states `[N, n]`, `[N, 1]`.
+    /// r(z) for states `[N, n]` by the head that plans use, `[N, 1]`.
     pub fn reward(&self, state: Tensor<2>) -> Tensor<2> {
-        self.reward.forward(state)
+        let head = match self.sizes.plan_with {
+            RewardKind::Regression => &self.regression,
+            RewardKind::BernoulliLogit => &self.logit,
+        };
+        head.as_ref()
+            .expect("the configuration plans with a head that the model has")
+            .forward(state)
     }
 
     /// The image code for states `[N, n]`, if the model predicts one.

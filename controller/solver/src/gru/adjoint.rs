@@ -89,18 +89,18 @@ impl<S: Scalar, A: AsRef<[S]> + AsMut<[S]>> GruJacobian<S, A> {
                 // in the cache, also where all of them do not fit into it
                 let order = Order::of_step(t);
                 if order == Order::Backward {
-                    back.to_units(&sizes, &f, b, k, &pieces, order);
+                    back.write_units(&sizes, &f, b, k, &pieces, order);
                 }
                 if !slab.states.is_empty() {
                     let states = &mut slab.states[(b * (k + 1) + 1) * slab.stride..];
                     let states = &mut states[first..];
-                    back.to_state(&sizes, &f, k, &pieces, order, states, slab.stride);
+                    back.write_state(&sizes, &f, k, &pieces, order, states, slab.stride);
                 }
                 if order == Order::Forward {
-                    back.to_units(&sizes, &f, b, k, &pieces, order);
+                    back.write_units(&sizes, &f, b, k, &pieces, order);
                 }
             }
-            back.to_input(&sizes, rows);
+            back.write_share(&sizes, rows);
         });
 
         // what the hidden units of all parts add up to
@@ -139,7 +139,7 @@ enum Order {
 
 impl Order {
     fn of_step(t: usize) -> Self {
-        if t % 2 == 0 {
+        if t.is_multiple_of(2) {
             Self::Forward
         } else {
             Self::Backward
@@ -190,7 +190,7 @@ impl<'a, S: Scalar> Back<'a, S> {
 
     /// `D_h' y` into the own columns of `states`, for the `k` rows of one plan.
     #[expect(clippy::too_many_arguments)]
-    fn to_state(
+    fn write_state(
         &mut self,
         sizes: &GruSizes,
         f: &Factors<'_, S>,
@@ -221,7 +221,7 @@ impl<'a, S: Scalar> Back<'a, S> {
     }
 
     /// `slope1 (D_x' y)` of the own hidden units, for the `k` rows of plan `b`.
-    fn to_units(
+    fn write_units(
         &mut self,
         sizes: &GruSizes,
         f: &Factors<'_, S>,
@@ -248,7 +248,7 @@ impl<'a, S: Scalar> Back<'a, S> {
     }
 
     /// What the own hidden units add to the gradients of `[s, a]`.
-    fn to_input(&mut self, sizes: &GruSizes, rows: usize) {
+    fn write_share(&mut self, sizes: &GruSizes, rows: usize) {
         let inputs = sizes.stoch + sizes.action;
         let share = &mut self.share[..rows * padded(inputs)];
         if self.hidden == 0 {

@@ -84,7 +84,7 @@ impl<S: Scalar, A: AsRef<[S]> + AsMut<[S]>> GruJacobian<S, A> {
                 share,
                 ..
             } = part;
-            let _ = h_new.push(Rows::new(&**state, padded(part.deter), part.deter));
+            let _ = h_new.push(Rows::new(state, padded(part.deter), part.deter));
             let (prior, mean) = (&*part.prior, &*part.mean);
             let _ = parts.push((
                 own_units,

@@ -331,7 +331,7 @@ impl<S: Scalar> FormedProduct<'_, S> {
                     )
                 };
                 let mut lines = [W::zero(); P];
-                for q in 0..P {
+                for (q, line) in lines.iter_mut().enumerate() {
                     #[allow(unsafe_code)]
                     let triple = unsafe { triples.get_unchecked(3 * (q * inner + at)..) };
                     #[allow(unsafe_code)]
@@ -343,11 +343,11 @@ impl<S: Scalar> FormedProduct<'_, S> {
                         ]
                     };
                     let sum = m0.multiply_add(f0, W::zero());
-                    lines[q] = m2.multiply_add(f2, m1.multiply_add(f1, sum));
+                    *line = m2.multiply_add(f2, m1.multiply_add(f1, sum));
                     if has_more {
                         #[allow(unsafe_code)]
                         let formed = unsafe { formed.get_unchecked_mut(q * inner + at) };
-                        lines[q].store(formed);
+                        line.store(formed);
                     }
                 }
                 for r in 0..R {

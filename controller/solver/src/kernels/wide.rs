@@ -3,7 +3,10 @@
 //! A kernel is a [`Task`], written once over [`Wide`]; [`Dispatch::dispatch`] runs the copy of it
 //! that was compiled for the widest registers found at run time: AVX-512, AVX2 with FMA, NEON, or
 //! what the target always has. Every lane is one column of a product and is summed in the same
-//! order everywhere, so all paths with fused multiply-add give the same bits.
+//! order everywhere, so all paths with fused multiply-add give the same bits. [`limit_instructions`]
+//! takes a narrower path than the widest.
+
+use core::sync::atomic::{AtomicU8, Ordering};
 
 /// Numbers in a [`Wide`]; padded rows are a multiple of it.
 pub(crate) const LANES: usize = 16;
@@ -49,6 +52,27 @@ pub(crate) trait Task<S> {
     fn run<W: Wide<S>>(self) -> Self::Output;
 }
 
+/// Sets of vector instructions on x86-64, the widest last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Instructions {
+    /// SSE2, which every such processor has.
+    Sse2,
+    /// AVX2 with fused multiply-add.
+    Avx2,
+    /// AVX-512 (F).
+    Avx512,
+}
+
+/// The widest set that may be used, an [`Instructions`].
+static WIDEST: AtomicU8 = AtomicU8::new(Instructions::Avx512 as u8);
+
+/// Uses no wider instructions than these from now on, in the whole process; for measurements, and
+/// for processors that slow down under wide ones. Without effect on other architectures than x86-64.
+pub fn limit_instructions(widest: Instructions) {
+    WIDEST.store(widest as u8, Ordering::Relaxed);
+}
+
 /// Runs tasks on the widest registers there are.
 pub trait Dispatch: Sized {
     /// Name of the instructions in use.
@@ -75,9 +99,9 @@ impl Dispatch for f32 {
         #[cfg(target_arch = "x86_64")]
         {
             match x86::level() {
-                x86::Level::Avx512 => "AVX-512",
-                x86::Level::Avx2 => "AVX2",
-                x86::Level::Base => "SSE2",
+                Instructions::Avx512 => "AVX-512",
+                Instructions::Avx2 => "AVX2",
+                Instructions::Sse2 => "SSE2",
             }
         }
         #[cfg(target_arch = "aarch64")]
@@ -178,28 +202,34 @@ mod x86 {
         _mm512_maskz_mov_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
     };
 
-    use super::{LANES, Portable, Task, Wide};
+    use super::{Instructions, LANES, Ordering, Portable, Task, WIDEST, Wide};
     use crate::Scalar;
 
     cpufeatures::new!(avx512, "avx512f", "avx2", "fma");
     cpufeatures::new!(avx2, "avx2", "fma");
 
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub(super) enum Level {
-        Avx512,
-        Avx2,
-        Base,
+    /// The widest instructions of this processor.
+    #[inline]
+    pub(super) fn found() -> Instructions {
+        if avx512::get() {
+            Instructions::Avx512
+        } else if avx2::get() {
+            Instructions::Avx2
+        } else {
+            Instructions::Sse2
+        }
     }
 
-    /// The widest level of this processor.
+    /// Those in use.
     #[inline]
-    pub(super) fn level() -> Level {
-        if avx512::get() {
-            Level::Avx512
-        } else if avx2::get() {
-            Level::Avx2
-        } else {
-            Level::Base
+    pub(super) fn level() -> Instructions {
+        let widest = WIDEST.load(Ordering::Relaxed);
+        match found() {
+            Instructions::Avx512 if widest >= Instructions::Avx512 as u8 => Instructions::Avx512,
+            Instructions::Avx512 | Instructions::Avx2 if widest >= Instructions::Avx2 as u8 => {
+                Instructions::Avx2
+            }
+            _ => Instructions::Sse2,
         }
     }
 
@@ -207,9 +237,9 @@ mod x86 {
     pub(super) fn dispatch<T: Task<f32>>(task: T) -> T::Output {
         match level() {
             // SAFETY: the processor and the operating system have these instructions.
-            Level::Avx512 => unsafe { on_avx512(task) },
-            Level::Avx2 => unsafe { on_avx2(task) },
-            Level::Base => task.run::<Portable<f32>>(),
+            Instructions::Avx512 => unsafe { on_avx512(task) },
+            Instructions::Avx2 => unsafe { on_avx2(task) },
+            Instructions::Sse2 => task.run::<Portable<f32>>(),
         }
     }
 
@@ -397,14 +427,29 @@ pub(crate) fn on_every_path<T: Task<f32>>(make: impl Fn() -> T) -> Vec<(bool, T:
     #[cfg(target_arch = "x86_64")]
     {
         // SAFETY: the level says that the instructions exist.
-        if x86::level() != x86::Level::Base {
+        if x86::found() >= Instructions::Avx2 {
             outputs.push((true, unsafe { x86::on_avx2(make()) }));
         }
-        if x86::level() == x86::Level::Avx512 {
+        if x86::found() >= Instructions::Avx512 {
             outputs.push((true, unsafe { x86::on_avx512(make()) }));
         }
     }
     #[cfg(target_arch = "aarch64")]
     outputs.push((true, make().run::<neon::Neon>()));
     outputs
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+
+    // Other tests may run meanwhile: AVX2 gives them the same bits.
+    #[test]
+    fn a_limit_takes_a_narrower_path_and_never_one_that_is_missing() {
+        let widest = x86::found();
+        limit_instructions(Instructions::Avx2);
+        assert_eq!(x86::level(), widest.min(Instructions::Avx2));
+        limit_instructions(Instructions::Avx512);
+        assert_eq!(x86::level(), widest);
+    }
 }

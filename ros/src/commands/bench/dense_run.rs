@@ -156,7 +156,9 @@ mod tests {
             action: 2,
             horizon: 6,
         };
-        let bundle = sizes.bundle(3).unwrap();
+        let bundle = sizes
+            .bundle(3, &latco_models::LoadOptions::default())
+            .unwrap();
         let mut run =
             Run::<BlockTridiagonal>::new(&bundle, &sizes.plan(), Settings::default(), 1, 5)
                 .unwrap();

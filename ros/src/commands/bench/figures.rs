@@ -1,9 +1,7 @@
 //! `latco bench solver`: the figures of one size.
 
-use latco_controller::Config;
-use latco_controller::plan::memory;
-use latco_models::runtime;
-use latco_solver::{BlockTridiagonal, Reduced, Settings};
+use latco_models::{LoadOptions, runtime};
+use latco_solver::{BlockTridiagonal, Reduced, Settings, Solver, instructions};
 use serde::Serialize;
 
 use super::arithmetic::least_multiply_adds;
@@ -19,12 +17,15 @@ use crate::node::Stop;
 const COLD_PLANS: usize = 3;
 
 /// What is asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Request {
     pub(super) sizes: Sizes,
+    pub(super) plans: usize,
     pub(super) threads: usize,
     pub(super) iterations: usize,
     pub(super) seed: u64,
+    /// Where the model is computed.
+    pub(super) load: LoadOptions,
 }
 
 /// The figures; the field names are those of `latco bench solver --json`.
@@ -32,7 +33,9 @@ pub(super) struct Request {
 pub(super) struct Figures {
     #[serde(flatten)]
     sizes: Sizes,
+    plans: usize,
     threads: usize,
+    provider: String,
     seed: u64,
     iterations: usize,
     restart_every: usize,
@@ -58,6 +61,8 @@ pub(super) struct Figures {
     least_multiply_adds: u64,
     arithmetic_limit_ratio: f64,
     cpu: Cpu,
+    /// The widest vector instructions that the solver used.
+    instructions: &'static str,
     onnxruntime: String,
 }
 
@@ -65,13 +70,15 @@ pub(super) struct Figures {
 pub(super) fn measure(request: &Request, stop: &Stop) -> Result<Figures, Failure> {
     let &Request {
         sizes,
+        plans,
         threads,
         iterations,
         seed,
+        ref load,
     } = request;
-    let bundle = sizes.bundle(seed)?;
-    let settings = Settings::default();
-    let mut run = Run::<Reduced>::new(&bundle, &sizes.plan(), settings, threads, seed)?;
+    let bundle = sizes.bundle(seed, load)?;
+    let (settings, plan) = (Settings::default(), sizes.plan());
+    let mut run = Run::<Reduced>::with_plans(&bundle, &plan, settings, plans, threads, seed)?;
     let times = run.times(iterations, stop)?;
     let mut cold = Vec::new();
     for _ in 0..COLD_PLANS {
@@ -82,10 +89,12 @@ pub(super) fn measure(request: &Request, stop: &Stop) -> Result<Figures, Failure
     let machine_gmac_per_s = machine::gmac_per_s(threads);
 
     let mut reference =
-        Run::<BlockTridiagonal>::new(&bundle, &sizes.plan(), settings, threads, seed)?;
+        Run::<BlockTridiagonal>::with_plans(&bundle, &plan, settings, plans, threads, seed)?;
     let block_tridiagonal = reference.whole_times(iterations.min(20), 3.0, stop)?;
-    let (dense, dense_skipped) = match DenseRun::new(&mut reference, threads) {
+    let dense = (plans == 1).then(|| DenseRun::new(&mut reference, threads));
+    let (dense, dense_skipped) = match dense.flatten() {
         Some(mut dense) => (dense.times(3, 6.0, stop)?, None),
+        None if plans > 1 => (Vec::new(), Some("measured for one plan only".to_owned())),
         None => (Vec::new(), Some(too_large())),
     };
     if stop.is_requested() {
@@ -97,13 +106,13 @@ pub(super) fn measure(request: &Request, stop: &Stop) -> Result<Figures, Failure
     };
     let iteration_ms_median = median(&times.whole_ms);
     let count = times.whole_ms.len().max(1) as f64;
-    let least = least_multiply_adds(&sizes);
-    let mut config = Config::default();
-    config.planner.latco.starts = 1;
-    let memory = memory(bundle.manifest(), &config);
+    let least = plans as u64 * least_multiply_adds(&sizes);
+    let solver_arena_bytes = Solver::<f32, Reduced, Vec<f32>>::bytes(run.solver.shape());
     Ok(Figures {
         sizes,
+        plans,
         threads,
+        provider: bundle.provider().to_string(),
         seed,
         iterations: times.whole_ms.len(),
         restart_every: RESTART_EVERY,
@@ -115,9 +124,9 @@ pub(super) fn measure(request: &Request, stop: &Stop) -> Result<Figures, Failure
         solve_ms: part(|p| p.solve_ms),
         multipliers_ms: part(|p| p.multipliers_ms),
         allocations_per_iteration: times.allocations.map(|sum| sum as f64 / count),
-        arena_bytes: memory.arena_bytes(),
-        solver_arena_bytes: memory.solver_arena_bytes,
-        jacobian_arena_bytes: memory.jacobian_arena_bytes,
+        arena_bytes: solver_arena_bytes + run.jacobian_bytes,
+        solver_arena_bytes,
+        jacobian_arena_bytes: run.jacobian_bytes,
         cold_plan_200_iterations_ms: (!cold.is_empty()).then(|| median(&cold)),
         block_tridiagonal_ms_median: median(&block_tridiagonal.whole_ms),
         dense_ms_median: (!dense.is_empty()).then(|| median(&dense)),
@@ -128,6 +137,7 @@ pub(super) fn measure(request: &Request, stop: &Stop) -> Result<Figures, Failure
         arithmetic_limit_ratio: iteration_ms_median * 1e-3 * machine_gmac_per_s * 1e9
             / least as f64,
         cpu: machine::cpu(),
+        instructions: instructions::<f32>(),
         onnxruntime: runtime::build_info().map_err(Failure::usage)?,
     })
 }
@@ -142,8 +152,10 @@ impl Figures {
     pub(super) fn print(&self) -> Result<(), Failure> {
         let s = &self.sizes;
         print_line(&format!(
-            "one LatCo iteration, states {} + {}, dense layers {} and {}, {} actions, H {}, on {} \
-             thread{}",
+            "one LatCo iteration of {} plan{}, states {} + {}, dense layers {} and {}, {} actions, \
+             H {}, on {} thread{} with {}",
+            self.plans,
+            if self.plans == 1 { "" } else { "s" },
             s.stoch,
             s.deter,
             s.hidden,
@@ -151,7 +163,8 @@ impl Figures {
             s.action,
             s.horizon,
             self.threads,
-            if self.threads == 1 { "" } else { "s" }
+            if self.threads == 1 { "" } else { "s" },
+            self.instructions
         ))?;
         let ms = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.3} ms"));
         let rows: [(&str, String); 14] = [

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use latco_controller::plan::PlanSizes;
-use latco_models::Bundle;
+use latco_models::{Bundle, LoadOptions};
 use latco_solver::{BlockTridiagonal, LinearSolver, Reduced, Settings};
 
 use super::dense;
@@ -33,6 +33,8 @@ pub(super) struct Sweep {
     pub(super) horizons: Vec<usize>,
     pub(super) states: Vec<usize>,
     pub(super) seed: u64,
+    /// Where the model is computed.
+    pub(super) load: LoadOptions,
     /// Longest iteration that is measured, seconds.
     pub(super) limit_s: f64,
     /// Folder of `sweep.csv`, `sweep.md` and `sweep.png`.
@@ -148,7 +150,7 @@ pub(super) fn run(sweep: &Sweep, json: bool, stop: &Stop) -> Result<(), Failure>
                     horizon: 4,
                     ..*sizes
                 };
-                other.insert((sizes.state(), small.bundle(sweep.seed)?))
+                other.insert((sizes.state(), small.bundle(sweep.seed, &sweep.load)?))
             }
         };
         let point = measure(bundle, sizes, solver, *threads, rate, sweep, stop)?;

@@ -1,7 +1,7 @@
 //! `latco bench solver --quality`: what plans are worth, the reduced solver against the
-//! block-tridiagonal one from the same start.
+//! block-tridiagonal one and against itself with adaptive damping, from the same start.
 //!
-//! Both begin with the same noise and do the same number of iterations. The **return** is that of
+//! All begin with the same noise and do the same number of iterations. The **return** is that of
 //! the last iterate's actions, clipped to their limit and rolled out through the model: the sum of
 //! what the reward head says (of its probabilities where it gives a logit). The **violation** is
 //! the largest `|z_{t+1} - mu(z_t, a_t)|^2` of the last iterate. **Equal time** is the time the
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use latco_models::{Bundle, LoadOptions, RewardKind, Rollout};
-use latco_solver::{BlockTridiagonal, LinearSolver, Reduced, Settings};
+use latco_solver::{BlockTridiagonal, DampingPolicy, LinearSolver, Reduced, Settings};
 
 use super::progress::Progress;
 use super::quality_report;
@@ -33,6 +33,8 @@ pub(super) struct Quality {
     pub(super) bundles: PathBuf,
     pub(super) iterations: usize,
     pub(super) seed: u64,
+    /// Where the models are computed.
+    pub(super) load: LoadOptions,
     /// Folder of `quality.csv` and `quality.md`.
     pub(super) out: Option<PathBuf>,
 }
@@ -57,7 +59,7 @@ const fn sizes(stoch: usize, deter: usize, width: usize, action: usize, horizon:
     }
 }
 
-/// One problem, solved by both.
+/// One problem, solved by all.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Comparison {
     /// Name of the problem.
@@ -70,6 +72,8 @@ pub(super) struct Comparison {
     pub(super) equal_iterations: Plan,
     /// Of the block-tridiagonal solver at the time of the reduced one.
     pub(super) equal_time: Plan,
+    /// Of the reduced solver with adaptive damping and step acceptance, at as many iterations.
+    pub(super) adaptive: Plan,
 }
 
 /// One plan.
@@ -97,11 +101,21 @@ impl Row for Comparison {
         "equal_time_ms",
         "equal_time_return",
         "equal_time_violation",
+        "adaptive_iterations",
+        "adaptive_ms",
+        "adaptive_return",
+        "adaptive_violation",
     ];
 
     fn values(&self) -> Vec<String> {
         let mut values = vec![self.problem.clone(), self.learned.to_string()];
-        for plan in [&self.reduced, &self.equal_iterations, &self.equal_time] {
+        let plans = [
+            &self.reduced,
+            &self.equal_iterations,
+            &self.equal_time,
+            &self.adaptive,
+        ];
+        for plan in plans {
             values.push(plan.iterations.to_string());
             values.extend([plan.time_ms, plan.value, plan.violation].map(|v| v.to_string()));
         }
@@ -126,6 +140,7 @@ impl Row for Comparison {
             reduced: plan(2)?,
             equal_iterations: plan(6)?,
             equal_time: plan(10)?,
+            adaptive: plan(14)?,
         })
     }
 }
@@ -152,7 +167,7 @@ pub(super) fn run(quality: &Quality, json: bool, stop: &Stop) -> Result<(), Fail
         if names.iter().all(|name| has(&table, name)) || stop.is_requested() {
             continue;
         }
-        let bundle = Bundle::load(folder, &LoadOptions::default()).map_err(Failure::usage)?;
+        let bundle = Bundle::load(folder, &quality.load).map_err(Failure::usage)?;
         let starts = learned_starts(&bundle, quality.starts, quality.seed)?;
         for (i, (name, start)) in names.iter().zip(&starts).enumerate() {
             progress.show(table.rows.len(), name);
@@ -175,7 +190,7 @@ pub(super) fn run(quality: &Quality, json: bool, stop: &Stop) -> Result<(), Fail
         if has(&table, &name) || stop.is_requested() {
             continue;
         }
-        let bundle = sizes.bundle(seed)?;
+        let bundle = sizes.bundle(seed, &quality.load)?;
         let start = random_start(&bundle, seed)?;
         if let Some(row) = compare(&bundle, &name, false, &start, quality, seed, stop)? {
             table.push(row)?;
@@ -199,8 +214,10 @@ fn compare(
     stop: &Stop,
 ) -> Result<Option<Comparison>, Failure> {
     let count = quality.iterations;
-    let reduced = solve::<Reduced>(bundle, start, count, seed, stop)?;
-    let tridiagonal = solve::<BlockTridiagonal>(bundle, start, count, seed, stop)?;
+    use DampingPolicy::{Adaptive, Constant};
+    let reduced = solve::<Reduced>(bundle, start, Constant, count, seed, stop)?;
+    let tridiagonal = solve::<BlockTridiagonal>(bundle, start, Constant, count, seed, stop)?;
+    let adaptive = solve::<Reduced>(bundle, start, Adaptive, count, seed, stop)?;
     if stop.is_requested() {
         return Ok(None);
     }
@@ -213,6 +230,7 @@ fn compare(
         reduced,
         equal_iterations: last(&tridiagonal),
         equal_time: in_time.copied().unwrap_or_default(),
+        adaptive: last(&adaptive),
     }))
 }
 
@@ -221,6 +239,7 @@ fn compare(
 fn solve<L: LinearSolver>(
     bundle: &Bundle,
     start: &[f32],
+    damping_policy: DampingPolicy,
     iterations: usize,
     seed: u64,
     stop: &Stop,
@@ -235,6 +254,7 @@ fn solve<L: LinearSolver>(
     let limit = bundle.manifest().action.limit;
     let settings = Settings {
         action_limit: f64::from(limit),
+        damping_policy,
         ..Settings::default()
     };
     let mut run = Run::<L>::new(bundle, &sizes, settings, 2, seed)?;
@@ -301,6 +321,7 @@ mod tests {
             reduced: plan(100),
             equal_iterations: plan(99),
             equal_time: plan(4),
+            adaptive: plan(98),
         };
         let values = row.values();
         assert_eq!(values.len(), Comparison::COLUMNS.len());

@@ -9,6 +9,10 @@ use super::quality::{Comparison, Plan, Quality};
 use super::statistics::{mean, median};
 use crate::commands::{Failure, print_json, print_line};
 
+/// Names of what it is compared with.
+const BLOCK_TRIDIAGONAL: &str = "block-tridiagonal";
+const ADAPTIVE: &str = "adaptive damping";
+
 /// Returns that differ by less than this share count as equal.
 const TIE: f64 = 0.01;
 
@@ -22,24 +26,27 @@ struct Summary {
     seed: u64,
     equal_iterations: Side,
     equal_time: Side,
+    adaptive_damping: Side,
     reduced_ms_median: f64,
     block_tridiagonal_ms_median: f64,
+    adaptive_damping_ms_median: f64,
 }
 
-/// The reduced solver against the block-tridiagonal one, by return.
+/// The reduced solver with constant damping against another one, by return.
 #[derive(Debug, PartialEq, Serialize)]
 struct Side {
+    other: &'static str,
     reduced_wins: usize,
-    block_tridiagonal_wins: usize,
+    other_wins: usize,
     ties: usize,
     reduced_return_mean: f64,
-    block_tridiagonal_return_mean: f64,
+    other_return_mean: f64,
     reduced_violation_median: f64,
-    block_tridiagonal_violation_median: f64,
-    block_tridiagonal_iterations_median: f64,
+    other_violation_median: f64,
+    other_iterations_median: f64,
 }
 
-fn side(rows: &[&Comparison], other: fn(&Comparison) -> &Plan) -> Side {
+fn side(rows: &[&Comparison], name: &'static str, other: fn(&Comparison) -> &Plan) -> Side {
     let (mut wins, mut losses, mut ties) = (0, 0, 0);
     for row in rows {
         let (a, b) = (row.reduced.value, other(row).value);
@@ -55,14 +62,15 @@ fn side(rows: &[&Comparison], other: fn(&Comparison) -> &Plan) -> Side {
         rows.iter().map(|row| value(row)).collect()
     };
     Side {
+        other: name,
         reduced_wins: wins,
-        block_tridiagonal_wins: losses,
+        other_wins: losses,
         ties,
         reduced_return_mean: mean(&of(&|row| row.reduced.value)),
-        block_tridiagonal_return_mean: mean(&of(&|row| other(row).value)),
+        other_return_mean: mean(&of(&|row| other(row).value)),
         reduced_violation_median: median(&of(&|row| row.reduced.violation)),
-        block_tridiagonal_violation_median: median(&of(&|row| other(row).violation)),
-        block_tridiagonal_iterations_median: median(&of(&|row| other(row).iterations as f64)),
+        other_violation_median: median(&of(&|row| other(row).violation)),
+        other_iterations_median: median(&of(&|row| other(row).iterations as f64)),
     }
 }
 
@@ -82,10 +90,12 @@ pub(super) fn write(
         learned: rows.iter().filter(|row| row.learned).count(),
         iterations: quality.iterations,
         seed: quality.seed,
-        equal_iterations: side(rows, |row| &row.equal_iterations),
-        equal_time: side(rows, |row| &row.equal_time),
+        equal_iterations: side(rows, BLOCK_TRIDIAGONAL, |row| &row.equal_iterations),
+        equal_time: side(rows, BLOCK_TRIDIAGONAL, |row| &row.equal_time),
+        adaptive_damping: side(rows, ADAPTIVE, |row| &row.adaptive),
         reduced_ms_median: times(|row| &row.reduced),
         block_tridiagonal_ms_median: times(|row| &row.equal_iterations),
+        adaptive_damping_ms_median: times(|row| &row.adaptive),
     };
     let text = markdown(rows, &summary);
     if let Some(out) = &quality.out {
@@ -104,7 +114,7 @@ fn markdown(rows: &[&Comparison], summary: &Summary) -> String {
     // writing to a String does not fail
     let _ = writeln!(
         text,
-        "# Quality of plans: reduced against block-tridiagonal\n\n{} of {} problems ({} on learned \
+        "# Quality of plans: the reduced solver against others\n\n{} of {} problems ({} on learned \
          models), {} iterations from the same noise, seed {}. Return: of the clipped actions rolled \
          out through the model; returns within {:.0} % are ties. Violation: the largest of the last \
          iterate. Equal time: what the reduced solver took.\n",
@@ -117,44 +127,48 @@ fn markdown(rows: &[&Comparison], summary: &Summary) -> String {
     );
     let _ = writeln!(
         text,
-        "| at equal | wins | losses | ties | mean return | of block-tridiagonal | median violation \
-         | of block-tridiagonal | its iterations |\n|---|---|---|---|---|---|---|---|---|"
+        "| against | at equal | wins | losses | ties | mean return | of the other | median \
+         violation | of the other | its iterations |\n|---|---|---|---|---|---|---|---|---|---|"
     );
     for (name, s) in [
         ("iterations", &summary.equal_iterations),
         ("time", &summary.equal_time),
+        ("iterations", &summary.adaptive_damping),
     ] {
         let _ = writeln!(
             text,
-            "| {name} | {} | {} | {} | {:.2} | {:.2} | {:.1e} | {:.1e} | {:.0} |",
+            "| {} | {name} | {} | {} | {} | {:.2} | {:.2} | {:.1e} | {:.1e} | {:.0} |",
+            s.other,
             s.reduced_wins,
-            s.block_tridiagonal_wins,
+            s.other_wins,
             s.ties,
             s.reduced_return_mean,
-            s.block_tridiagonal_return_mean,
+            s.other_return_mean,
             s.reduced_violation_median,
-            s.block_tridiagonal_violation_median,
-            s.block_tridiagonal_iterations_median,
+            s.other_violation_median,
+            s.other_iterations_median,
         );
     }
     let _ = writeln!(
         text,
         "\n| problem | reduced: return | violation | ms | block-tridiagonal: return | violation | \
-         ms | in equal time: return | violation | iterations |\n\
-         |---|---|---|---|---|---|---|---|---|---|"
+         ms | in equal time: return | violation | iterations | adaptive damping: return | \
+         violation | ms |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|"
     );
     for row in rows {
         let plan = |p: &Plan| format!("{:.2} | {:.1e} | ", p.value, p.violation);
         let _ = writeln!(
             text,
-            "| {} | {}{:.0} | {}{:.0} | {}{} |",
+            "| {} | {}{:.0} | {}{:.0} | {}{} | {}{:.0} |",
             row.problem,
             plan(&row.reduced),
             row.reduced.time_ms,
             plan(&row.equal_iterations),
             row.equal_iterations.time_ms,
             plan(&row.equal_time),
-            row.equal_time.iterations
+            row.equal_time.iterations,
+            plan(&row.adaptive),
+            row.adaptive.time_ms
         );
     }
     text
@@ -179,15 +193,13 @@ mod tests {
                 ..Plan::default()
             },
             equal_time: Plan::default(),
+            adaptive: Plan::default(),
         };
         let rows = [row(2.0, 1.0), row(-1.0, 1.0), row(5.0, 5.01), row(0.0, 0.0)];
         let rows: Vec<&Comparison> = rows.iter().collect();
-        let s = side(&rows, |row| &row.equal_iterations);
-        assert_eq!(
-            (s.reduced_wins, s.block_tridiagonal_wins, s.ties),
-            (1, 1, 2)
-        );
+        let s = side(&rows, "other", |row| &row.equal_iterations);
+        assert_eq!((s.reduced_wins, s.other_wins, s.ties), (1, 1, 2));
         assert_eq!(s.reduced_return_mean, 1.5);
-        assert_eq!(s.block_tridiagonal_iterations_median, 10.0);
+        assert_eq!(s.other_iterations_median, 10.0);
     }
 }

@@ -5,7 +5,8 @@ use std::time::Instant;
 use latco_controller::plan::{OnnxModel, PlanSizes, Threads};
 use latco_models::{Bundle, RunError};
 use latco_solver::{
-    Dims, LinearSolver, Multipliers, Plan, Settings, Shape, Solver, StepError, StepReport,
+    Dims, GruJacobian, LinearSolver, Multipliers, Plan, Settings, Shape, Solver, StepError,
+    StepReport,
 };
 
 use super::noise::Noise;
@@ -21,18 +22,23 @@ pub(super) const RESTART_EVERY: usize = 50;
 /// Iterations before anything is timed.
 const WARM_UP: usize = 10;
 
-/// One plan, its multipliers, and what iterates it.
+/// Plans that are iterated together, their multipliers, and what iterates them.
 pub(super) struct Run<L> {
     pub(super) model: OnnxModel,
     pub(super) solver: Solver<f32, L, Vec<f32>>,
     pub(super) crew: Threads,
     pub(super) dims: Dims,
+    /// Bytes of the Jacobian's arena.
+    pub(super) jacobian_bytes: usize,
+    /// The state that all plans start from, `[n]`
     pub(super) anchor: Vec<f32>,
+    /// `[N, H + 1, n]`
     pub(super) states: Vec<f32>,
+    /// `[N, H, na]`
     pub(super) actions: Vec<f32>,
-    /// lambda, `[H]`
+    /// lambda, `[N, H]`
     pub(super) dynamics: Vec<f32>,
-    /// nu, `[H]`
+    /// nu, `[N, H]`
     pub(super) limits: Vec<f32>,
     noise: Noise,
 }
@@ -51,12 +57,24 @@ pub(super) struct Times {
 }
 
 impl<L: LinearSolver> Run<L> {
-    /// Sessions and memory for plans of these sizes on `threads` threads, from a state that is noise
-    /// by `seed`.
+    /// Sessions and memory for one plan of these sizes on `threads` threads, from a state that is
+    /// noise by `seed`.
     pub(super) fn new(
         bundle: &Bundle,
         sizes: &PlanSizes,
         settings: Settings,
+        threads: usize,
+        seed: u64,
+    ) -> Result<Self, Failure> {
+        Self::with_plans(bundle, sizes, settings, 1, threads, seed)
+    }
+
+    /// The same for `plans` plans that share every reading of the weights.
+    pub(super) fn with_plans(
+        bundle: &Bundle,
+        sizes: &PlanSizes,
+        settings: Settings,
+        plans: usize,
         threads: usize,
         seed: u64,
     ) -> Result<Self, Failure> {
@@ -66,7 +84,7 @@ impl<L: LinearSolver> Run<L> {
             action: sizes.action,
             horizon: sizes.horizon,
         };
-        let shape = Shape::of(dims);
+        let shape = Shape::of(dims).with_plans(plans);
         let model = OnnxModel::new(bundle, shape).map_err(Failure::usage)?;
         let arena = vec![0.0; Solver::<f32, L, Vec<f32>>::len(&shape)];
         let solver = Solver::new_in(shape, settings, arena).map_err(Failure::usage)?;
@@ -75,27 +93,33 @@ impl<L: LinearSolver> Run<L> {
         // like a belief: the deterministic part of a GRU lies in -1..1
         let mut anchor = noise.many(dims.state());
         anchor[dims.stoch..].iter_mut().for_each(|h| *h = h.tanh());
+        let jacobian_bytes = OnnxModel::gru_sizes(bundle).map_or(0, |sizes| {
+            GruJacobian::<f32, Vec<f32>>::bytes(&sizes, plans, dims.horizon, shape.parts)
+        });
         let mut run = Self {
             model,
             solver,
             crew,
             dims,
+            jacobian_bytes,
             anchor,
-            states: vec![0.0; dims.states_len()],
-            actions: vec![0.0; dims.actions_len()],
-            dynamics: vec![0.0; dims.horizon],
-            limits: vec![0.0; dims.horizon],
+            states: vec![0.0; plans * dims.states_len()],
+            actions: vec![0.0; plans * dims.actions_len()],
+            dynamics: vec![0.0; plans * dims.horizon],
+            limits: vec![0.0; plans * dims.horizon],
             noise,
         };
         run.restart()?;
         Ok(run)
     }
 
-    /// A new plan from unit Gaussian noise, evaluated.
+    /// New plans from unit Gaussian noise, evaluated.
     pub(super) fn restart(&mut self) -> Result<(), Failure> {
         self.noise.fill(&mut self.states);
         self.noise.fill(&mut self.actions);
-        self.states[..self.dims.state()].copy_from_slice(&self.anchor);
+        for states in self.states.chunks_exact_mut(self.dims.states_len()) {
+            states[..self.dims.state()].copy_from_slice(&self.anchor);
+        }
         let mut multipliers = Multipliers {
             dynamics: &mut self.dynamics,
             actions: &mut self.limits,
@@ -113,7 +137,7 @@ impl<L: LinearSolver> Run<L> {
         Ok(())
     }
 
-    /// One iteration.
+    /// One iteration of all plans; the report is the first one's.
     pub(super) fn step(&mut self) -> Result<StepReport, StepError<RunError>> {
         let mut plan = Plan {
             anchor: &self.anchor,

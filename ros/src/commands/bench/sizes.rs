@@ -95,7 +95,7 @@ impl Sizes {
 
     /// A bundle with random weights and the smallest camera there is, written to a temporary
     /// folder, and loaded and verified as a controller does it.
-    pub(super) fn bundle(&self, seed: u64) -> Result<Bundle, Failure> {
+    pub(super) fn bundle(&self, seed: u64, load: &LoadOptions) -> Result<Bundle, Failure> {
         load_random(
             &RandomSpec {
                 family: Family::Keypoint,
@@ -104,12 +104,17 @@ impl Sizes {
                 ..self.spec()
             },
             seed,
+            load,
         )
     }
 
     /// The same with PlaNet's camera: 64x64 pixels through four convolutions.
-    pub(super) fn bundle_with_camera(&self, seed: u64) -> Result<Bundle, Failure> {
-        load_random(&self.spec(), seed)
+    pub(super) fn bundle_with_camera(
+        &self,
+        seed: u64,
+        load: &LoadOptions,
+    ) -> Result<Bundle, Failure> {
+        load_random(&self.spec(), seed, load)
     }
 
     fn spec(&self) -> RandomSpec {
@@ -125,8 +130,8 @@ impl Sizes {
     }
 }
 
-fn load_random(spec: &RandomSpec, seed: u64) -> Result<Bundle, Failure> {
+fn load_random(spec: &RandomSpec, seed: u64, load: &LoadOptions) -> Result<Bundle, Failure> {
     let folder = tempfile::tempdir().map_err(Failure::failed)?;
     write_random_bundle(folder.path(), spec, seed).map_err(Failure::failed)?;
-    Bundle::load(folder.path(), &LoadOptions::default()).map_err(Failure::usage)
+    Bundle::load(folder.path(), load).map_err(Failure::usage)
 }

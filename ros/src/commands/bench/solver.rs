@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
-use latco_solver::MAX_PARTS;
+use clap::{Args, ValueEnum};
+use latco_solver::{Instructions, MAX_PARTS, MAX_PLANS, limit_instructions};
 
 use super::figures::{self, Request};
 use super::growth::{self, Sweep};
 use super::quality::{self, Quality};
 use super::sizes::Sizes;
-use crate::commands::{Failure, print_json};
+use crate::commands::{Failure, ProviderArgs, print_json};
 use crate::node::Stop;
 
 /// Time of one LatCo iteration, with the parts a robot uses
@@ -26,14 +26,23 @@ use crate::node::Stop;
 /// the time of these products at that rate. Run it on an idle machine.
 ///
 /// With --sweep: the growth over horizons and state sizes, for the reduced, the block-tridiagonal
-/// and a dense solve. With --quality: what the plans are worth, reduced against block-tridiagonal.
+/// and a dense solve. With --quality: what the plans are worth, reduced against block-tridiagonal,
+/// constant against adaptive damping.
 #[derive(Debug, Args)]
 pub(super) struct SolverBench {
     #[command(flatten)]
     sizes: Sizes,
+    /// Plans that are iterated together, sharing every reading of the weights
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with_all = ["sweep", "quality"])]
+    plans: usize,
     /// Threads; the solver's stages have two parts, so more than 2 change nothing
     #[arg(long, value_name = "N", default_value_t = 1)]
     threads: usize,
+    /// Widest vector instructions that the solver may use on x86-64 [default: the widest found]
+    #[arg(long, value_enum, value_name = "SET")]
+    instructions: Option<InstructionSet>,
+    #[command(flatten)]
+    provider: ProviderArgs,
     /// Iterations to time [default: 400; with --quality, of each plan: 100]
     #[arg(long, value_name = "K")]
     iterations: Option<usize>,
@@ -72,14 +81,31 @@ pub(super) struct SolverBench {
     json: bool,
 }
 
+/// Values of `--instructions`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum InstructionSet {
+    Sse2,
+    Avx2,
+    Avx512,
+}
+
 impl SolverBench {
     pub(super) fn run(self, stop: &Stop) -> Result<(), Failure> {
         self.check()?;
+        if let Some(set) = self.instructions {
+            limit_instructions(match set {
+                InstructionSet::Sse2 => Instructions::Sse2,
+                InstructionSet::Avx2 => Instructions::Avx2,
+                InstructionSet::Avx512 => Instructions::Avx512,
+            });
+        }
+        let load = self.provider.load_options();
         if self.sweep {
             let sweep = Sweep {
                 horizons: self.horizons,
                 states: self.states,
                 seed: self.seed,
+                load,
                 limit_s: self.limit_s,
                 out: self.out.unwrap_or_default(),
             };
@@ -92,6 +118,7 @@ impl SolverBench {
                 bundles: self.bundles,
                 iterations: self.iterations.unwrap_or(100),
                 seed: self.seed,
+                load,
                 out: self.out,
             };
             return quality::run(&comparison, self.json, stop);
@@ -99,9 +126,11 @@ impl SolverBench {
         let figures = figures::measure(
             &Request {
                 sizes: self.sizes,
+                plans: self.plans,
                 threads: self.threads,
                 iterations: self.iterations.unwrap_or(400),
                 seed: self.seed,
+                load,
             },
             stop,
         )?;
@@ -120,10 +149,16 @@ impl SolverBench {
                 self.threads
             ));
         }
+        if !(1..=MAX_PLANS).contains(&self.plans) {
+            return wrong(format!(
+                "--plans: expected 1 to {MAX_PLANS}, found {}",
+                self.plans
+            ));
+        }
         if self.iterations == Some(0) {
             return wrong("--iterations: expected 1 or more, found 0".to_owned());
         }
-        if !(self.limit_s > 0.0) {
+        if self.limit_s.is_nan() || self.limit_s <= 0.0 {
             return wrong(format!(
                 "--limit-s: expected a positive number of seconds, found {}",
                 self.limit_s

@@ -49,7 +49,7 @@ pub(super) struct TickBench {
     /// Time for one tick from the frame's arrival to the plan, ms
     #[arg(long, value_name = "MS", default_value_t = 20.0)]
     budget_ms: f64,
-    /// Planning threads [default: two, or one on a machine with one core]
+    /// Planning threads [default: two, or one on a machine with one core or for small states]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     threads: u32,
     #[command(flatten)]
@@ -89,11 +89,10 @@ struct Figures {
 impl TickBench {
     pub(super) fn run(self, stop: &Stop) -> Result<(), Failure> {
         self.check()?;
+        let load = self.provider.load_options();
         let bundle = match &self.bundle {
-            Some(folder) => {
-                Bundle::load(folder, &self.provider.load_options()).map_err(Failure::usage)?
-            }
-            None => self.sizes.bundle_with_camera(self.seed)?,
+            Some(folder) => Bundle::load(folder, &load).map_err(Failure::usage)?,
+            None => self.sizes.bundle_with_camera(self.seed, &load)?,
         };
         let mut config = Config::default();
         config.planner.budget_ms = Some(self.budget_ms);
@@ -189,7 +188,7 @@ impl TickBench {
             ticks: ticks_ms.len(),
             sleep_ms: self.sleep_ms,
             budget_ms: self.budget_ms,
-            threads: latco_controller::plan::threads(self.threads),
+            threads: latco_controller::plan::threads(self.threads, dims.state()),
             tick_ms_p50: median(&ticks_ms),
             tick_ms_p99: percentile(&ticks_ms, 0.99),
             tick_ms_max: percentile(&ticks_ms, 1.0),

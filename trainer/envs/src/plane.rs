@@ -1,0 +1,46 @@
+//! Places on the table, m.
+
+/// A place or a displacement on the table, m; x to the right, y up in the picture.
+pub type Place = [f64; 2];
+
+/// Half the width of the table and of what the camera sees, m.
+pub const TABLE_HALF_WIDTH: f64 = 1.0;
+
+pub(crate) fn distance(a: Place, b: Place) -> f64 {
+    (a[0] - b[0]).hypot(a[1] - b[1])
+}
+
+/// From `a` to `b`.
+pub(crate) fn between(a: Place, b: Place) -> Place {
+    [b[0] - a[0], b[1] - a[1]]
+}
+
+/// `from` and `by` times `step` on.
+pub(crate) fn along(from: Place, step: Place, by: f64) -> Place {
+    [from[0] + by * step[0], from[1] + by * step[1]]
+}
+
+pub(crate) fn dot(a: Place, b: Place) -> f64 {
+    a[0] * b[0] + a[1] * b[1]
+}
+
+/// Direction from `a` to `b`; up where they are one place.
+pub(crate) fn direction(a: Place, b: Place) -> Place {
+    let length = distance(a, b);
+    if length > 1e-9 {
+        [(b[0] - a[0]) / length, (b[1] - a[1]) / length]
+    } else {
+        [0.0, 1.0]
+    }
+}
+
+/// At a distance from `middle` in the direction of an angle, rad.
+pub(crate) fn around(middle: Place, distance: f64, angle: f64) -> Place {
+    let (sin, cos) = angle.sin_cos();
+    [middle[0] + distance * cos, middle[1] + distance * sin]
+}
+
+/// Whether a disc lies wholly on the table.
+pub(crate) fn on_table(middle: Place, radius: f64) -> bool {
+    middle.iter().all(|x| x.abs() <= TABLE_HALF_WIDTH - radius)
+}

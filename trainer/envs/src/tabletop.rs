@@ -1,0 +1,299 @@
+//! The arm on its table with whatever task: all that the tasks have in common.
+
+use std::fmt::Debug;
+
+use rand::Rng;
+
+use crate::arm::{Arm, JOINT_NAMES, JOINTS, LIMITS, MAX_VELOCITY_RAD_S, Shape};
+use crate::contact::Puck;
+use crate::noise::{Stream, generator};
+use crate::plane::Place;
+use crate::render::Canvas;
+use crate::robot::{Habits, JointLimits, Object, RewardKind, Robot};
+use crate::scene;
+use crate::script::{Stage, View, Way};
+
+/// Longest time in which the arm moves without a look at what it touches, s.
+const LONGEST_PIECE_S: f64 = 0.02;
+
+/// How time is cut.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Timing {
+    /// Control period, s.
+    pub control_period_s: f64,
+    /// Simulation steps in a control period.
+    pub substeps: usize,
+    /// Length of an episode, control periods.
+    pub episode_steps: usize,
+}
+
+/// Of the tasks with more than one stage: 5 Hz, 8 s.
+pub const SLOW: Timing = Timing {
+    control_period_s: 0.2,
+    substeps: 10,
+    episode_steps: 40,
+};
+
+/// Things on the table and what they are worth; the arm is handed in.
+pub trait Task: Clone + Debug + Send + 'static {
+    /// Name of the task.
+    const NAME: &'static str;
+    /// The arm.
+    const SHAPE: Shape;
+    /// How time is cut.
+    const TIMING: Timing;
+    /// How data is collected.
+    const HABITS: Habits;
+    /// Starts that the scripted expert does not solve within so many steps, or does not leave solved,
+    /// are drawn again. None: every start that is drawn is taken.
+    const EXPERT_STEPS: Option<usize>;
+
+    /// Draws a start; none where what was drawn does not fit together.
+    fn start(rng: &mut dyn Rng) -> Option<(Arm, Self)>;
+
+    /// The arm moved from `before` to `now` within `dt_s` seconds.
+    fn moved(&mut self, before: &Arm, now: &Arm, dt_s: f64) {
+        let _ = (before, now, dt_s);
+    }
+
+    /// The arm with the tool it holds.
+    fn hand(&self) -> Shape {
+        Self::SHAPE
+    }
+
+    /// The puck, where there is one.
+    fn puck(&self) -> Option<Puck> {
+        None
+    }
+
+    /// Draws what lies below the arm.
+    fn draw(&self, arm: &Arm, canvas: &mut Canvas<'_>);
+
+    /// The reward that pays for the result alone.
+    fn sparse_reward(&self, arm: &Arm) -> f64;
+    /// The reward that pays for every part of the way.
+    fn dense_reward(&self, arm: &Arm) -> f64 {
+        -self.way_left(arm)
+    }
+    /// Whether the task is solved in this state.
+    fn solved(&self, arm: &Arm) -> bool;
+    /// Length of the way that is left to go and to push, m.
+    fn way_left(&self, arm: &Arm) -> f64;
+    /// What a model has to know the places of.
+    fn objects(&self) -> Vec<Object>;
+
+    /// The best way to solve the task.
+    fn expert(&self, arm: &Arm) -> Vec<Stage>;
+    /// Something to do while data is collected.
+    fn waypoint(&self, arm: &Arm, rng: &mut dyn Rng) -> Vec<Stage>;
+}
+
+/// A planar arm on a table, with a camera above and a task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tabletop<T> {
+    pub(crate) arm: Arm,
+    pub(crate) task: T,
+    difficulty: f64,
+    reward: RewardKind,
+    image_size: usize,
+}
+
+/// Draws until something fits.
+fn draw_start<T: Task>(rng: &mut dyn Rng) -> (Arm, T) {
+    loop {
+        if let Some(start) = T::start(rng) {
+            return start;
+        }
+    }
+}
+
+impl<T: Task> Tabletop<T> {
+    /// With a camera of `image_size x image_size` pixels, reset with seed 0.
+    pub fn new(image_size: usize) -> Self {
+        let (arm, task) = draw_start(&mut generator(0, Stream::Episode));
+        let mut tabletop = Self {
+            arm,
+            task,
+            difficulty: 0.0,
+            reward: RewardKind::Sparse,
+            image_size,
+        };
+        tabletop.reset(0);
+        tabletop
+    }
+
+    /// The arm.
+    pub fn arm(&self) -> &Arm {
+        &self.arm
+    }
+
+    /// End of the arm, or of the tool it holds, m.
+    pub fn end(&self) -> Place {
+        self.task.hand().tip(&self.arm.positions)
+    }
+
+    fn view(&self) -> View<'_> {
+        View {
+            arm: &self.arm,
+            hand: self.task.hand(),
+            puck: self.task.puck(),
+        }
+    }
+
+    /// Whether the scripted expert solves it from here within so many steps, for good.
+    fn expert_solves(&self, steps: usize) -> bool {
+        let mut robot = self.clone();
+        let mut way = Way::new(robot.task.expert(&robot.arm));
+        let mut action = [0.0; JOINTS];
+        let mut solved = false;
+        for step in 1..=T::TIMING.episode_steps {
+            robot.follow(&mut way, &mut action);
+            robot.step(&action);
+            solved |= robot.success();
+            if step == steps && !solved {
+                return false;
+            }
+        }
+        robot.success()
+    }
+}
+
+impl<T: Task> Robot for Tabletop<T> {
+    fn task(&self) -> &str {
+        T::NAME
+    }
+
+    fn joint_names(&self) -> &[&str] {
+        &JOINT_NAMES
+    }
+
+    fn limits(&self) -> &[JointLimits] {
+        &LIMITS
+    }
+
+    fn action_scale(&self) -> &[f64] {
+        &MAX_VELOCITY_RAD_S
+    }
+
+    fn control_period_s(&self) -> f64 {
+        T::TIMING.control_period_s
+    }
+
+    fn substeps(&self) -> usize {
+        T::TIMING.substeps
+    }
+
+    fn episode_steps(&self) -> usize {
+        T::TIMING.episode_steps
+    }
+
+    fn image_size(&self) -> usize {
+        self.image_size
+    }
+
+    fn reset(&mut self, seed: u64) {
+        let rng = &mut generator(seed, Stream::Episode);
+        loop {
+            (self.arm, self.task) = draw_start(rng);
+            if T::EXPERT_STEPS.is_none_or(|steps| self.expert_solves(steps)) {
+                break;
+            }
+        }
+        self.difficulty = self.task.way_left(&self.arm);
+    }
+
+    fn advance(&mut self, velocity_rad_s: &[f64], dt_s: f64) {
+        let set_points = velocity_rad_s.try_into().expect("one set-point per joint");
+        if !(dt_s > 0.0 && dt_s.is_finite()) {
+            return;
+        }
+        let pieces = (dt_s / LONGEST_PIECE_S - 1e-9).ceil().max(1.0);
+        let piece_s = dt_s / pieces;
+        for _ in 0..pieces as u64 {
+            let before = self.arm;
+            self.arm.advance(set_points, piece_s);
+            self.task.moved(&before, &self.arm, piece_s);
+        }
+    }
+
+    fn step(&mut self, action: &[f32]) {
+        let action: &[f32; JOINTS] = action.try_into().expect("one action per joint");
+        let mut set_points = MAX_VELOCITY_RAD_S;
+        for (set_point, &a) in set_points.iter_mut().zip(action) {
+            *set_point *= if a.is_finite() {
+                f64::from(a).clamp(-1.0, 1.0)
+            } else {
+                0.0
+            };
+        }
+        let Timing {
+            control_period_s,
+            substeps,
+            ..
+        } = T::TIMING;
+        for _ in 0..substeps {
+            self.advance(&set_points, control_period_s / substeps as f64);
+        }
+    }
+
+    fn render(&self, rgb: &mut [u8]) {
+        let mut canvas = Canvas::new(rgb, self.image_size, scene::BACKGROUND);
+        self.task.draw(&self.arm, &mut canvas);
+        scene::draw_arm(&mut canvas, &self.arm);
+    }
+
+    fn positions(&self) -> &[f64] {
+        &self.arm.positions
+    }
+
+    fn velocities(&self) -> &[f64] {
+        &self.arm.velocities
+    }
+
+    fn reward(&self) -> f64 {
+        match self.reward {
+            RewardKind::Sparse => self.task.sparse_reward(&self.arm),
+            RewardKind::Dense => self.task.dense_reward(&self.arm),
+        }
+    }
+
+    fn reward_kind(&self) -> RewardKind {
+        self.reward
+    }
+
+    fn set_reward_kind(&mut self, kind: RewardKind) {
+        self.reward = kind;
+    }
+
+    fn success(&self) -> bool {
+        self.task.solved(&self.arm)
+    }
+
+    fn difficulty(&self) -> f64 {
+        self.difficulty
+    }
+
+    fn objects(&self) -> Vec<Object> {
+        self.task.objects()
+    }
+
+    fn habits(&self) -> Habits {
+        T::HABITS
+    }
+
+    fn expert(&self) -> Way {
+        Way::new(self.task.expert(&self.arm))
+    }
+
+    fn waypoint(&self, rng: &mut dyn Rng) -> Way {
+        Way::new(self.task.waypoint(&self.arm, rng))
+    }
+
+    fn arrived(&self, way: &Way) -> bool {
+        way.arrived(&self.view())
+    }
+
+    fn follow(&self, way: &mut Way, action: &mut [f32]) {
+        way.follow(&self.view(), action);
+    }
+}

@@ -1,0 +1,280 @@
+//! Lottery: two goals of which one can be chosen, by bringing the tip to it. Top pays 1. Bottom pays 20
+//! with a chance of 65 % and -40 otherwise, which is -1 on the mean (figure 7 of Rybkin et al. 2021): a
+//! planner that hopes, or plans for the mean state, prefers it wrongly.
+//!
+//! The reward is paid once, in the control period in which the tip arrives; the picture shows which
+//! goal pays and how much. Then both goals are dark and nothing is paid any more. What Bottom will
+//! pay is decided by the seed of the episode and shown nowhere before.
+
+use rand::Rng;
+
+use super::{anywhere, beside, decoy, place_in, random_arm};
+use crate::arm::{Arm, Posture, Shape};
+use crate::noise::uniform;
+use crate::plane::{Place, distance, on_table};
+use crate::render::{Canvas, Colour};
+use crate::robot::{Habits, Object};
+use crate::scene::{UNTOUCHED_COLOUR, shows};
+use crate::script::Stage;
+use crate::steer::{any_quick, fastest};
+use crate::tabletop::{SLOW, Tabletop, Task, Timing};
+
+/// What Top pays.
+pub const TOP_REWARD: f64 = 1.0;
+/// What Bottom pays when it wins.
+pub const WIN_REWARD: f64 = 20.0;
+/// What Bottom pays otherwise.
+pub const LOSS_REWARD: f64 = -40.0;
+/// The chance that Bottom wins.
+pub const WIN_CHANCE: f64 = 0.65;
+/// Distance of the tip at which a goal is chosen, m.
+pub const TOLERANCE: f64 = 0.12;
+/// Radius with which the goals are drawn, m.
+pub const GOAL_RADIUS: f64 = 0.2;
+/// Top is drawn from this box, x and y, m.
+pub const TOP_BOX: [[f64; 2]; 2] = [[-0.6, 0.6], [0.1, 0.4]];
+/// Bottom is drawn from this box, x and y, m.
+pub const BOTTOM_BOX: [[f64; 2]; 2] = [[-0.7, 0.7], [-0.6, -0.3]];
+/// Least distance of the tip from both goals at the start, m.
+pub const LEAST_DISTANCE: f64 = 0.35;
+/// Both goals are reached in about the same time: neither takes longer than the other by more than
+/// this factor.
+pub const LARGEST_TIME_RATIO: f64 = 1.6;
+/// Start angles are drawn uniformly up to this far from straight up, rad.
+pub const START_SPREAD_RAD: Posture = [1.2, 1.8, 1.8];
+/// Colour of Top while a choice is left.
+pub const TOP_COLOUR: Colour = [40, 225, 235];
+/// Colour of Bottom while a choice is left.
+pub const BOTTOM_COLOUR: Colour = UNTOUCHED_COLOUR;
+/// Colour of Top while it pays.
+pub const PAID_COLOUR: Colour = [255, 255, 255];
+/// Colour of Bottom while it pays [`WIN_REWARD`].
+pub const WIN_COLOUR: Colour = [150, 255, 60];
+/// Colour of Bottom while it pays [`LOSS_REWARD`].
+pub const LOSS_COLOUR: Colour = [255, 20, 20];
+/// Colour of both goals when nothing is left to choose.
+pub const SPENT_COLOUR: Colour = [85, 90, 100];
+/// Radius with which a goal is drawn while it pays, m.
+pub const PAYING_RADIUS: f64 = 0.3;
+/// Shares of the way-points: Top and Bottom, equally often; beside one of them. The rest goes
+/// anywhere.
+pub const SHARES: [f64; 3] = [0.3, 0.3, 0.2];
+
+/// The planar arm with two goals.
+pub type Lottery = Tabletop<TopAndBottom>;
+
+/// One of the goals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// Pays 1.
+    Top,
+    /// Pays 20 or -40.
+    Bottom,
+}
+
+/// What is on the table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TopAndBottom {
+    top: Place,
+    bottom: Place,
+    /// Whether Bottom would win.
+    wins: bool,
+    chosen: Option<Choice>,
+    /// Time since the choice, s.
+    since_s: f64,
+}
+
+impl Lottery {
+    /// Where Top is, m. Not for planners.
+    pub fn top(&self) -> Place {
+        self.task.top
+    }
+
+    /// Where Bottom is, m. Not for planners.
+    pub fn bottom(&self) -> Place {
+        self.task.bottom
+    }
+
+    /// Which goal was chosen, if any.
+    pub fn chosen(&self) -> Option<Choice> {
+        self.task.chosen
+    }
+}
+
+impl TopAndBottom {
+    /// Whether the choice was made within the last control period.
+    fn pays(&self) -> bool {
+        // Of a sum of substeps, so not to the last bit.
+        self.chosen.is_some() && self.since_s < SLOW.control_period_s - 1e-6
+    }
+
+    fn quick(&self, arm: &Arm, choice: Choice, rng: &mut dyn Rng) -> Stage {
+        let place = match choice {
+            Choice::Top => self.top,
+            Choice::Bottom => self.bottom,
+        };
+        let found = any_quick(&arm.positions, &Self::SHAPE, place, rng);
+        Stage::Move(found.expect("goals are drawn within reach"))
+    }
+}
+
+impl Task for TopAndBottom {
+    const NAME: &'static str = "lottery";
+    const SHAPE: Shape = Shape::LONG;
+    const TIMING: Timing = SLOW;
+    const HABITS: Habits = Habits {
+        waypoint_share: 0.85,
+        dwell_steps: [1, 5],
+        patience_steps: 25,
+    };
+    const EXPERT_STEPS: Option<usize> = Some(20);
+
+    fn start(rng: &mut dyn Rng) -> Option<(Arm, Self)> {
+        let arm = random_arm(Self::SHAPE, START_SPREAD_RAD, rng);
+        let top = place_in(TOP_BOX[0], TOP_BOX[1], rng);
+        let bottom = place_in(BOTTOM_BOX[0], BOTTOM_BOX[1], rng);
+        let wins = uniform(rng, 0.0, 1.0) < WIN_CHANCE;
+        let (_, to_top_s) = fastest(&arm.positions, &Self::SHAPE, top)?;
+        let (_, to_bottom_s) = fastest(&arm.positions, &Self::SHAPE, bottom)?;
+        let tip = arm.tip();
+        let fits = to_top_s <= LARGEST_TIME_RATIO * to_bottom_s
+            && to_bottom_s <= LARGEST_TIME_RATIO * to_top_s
+            && distance(tip, top) >= LEAST_DISTANCE
+            && distance(tip, bottom) >= LEAST_DISTANCE
+            && distance(bottom, Self::SHAPE.base) >= GOAL_RADIUS + 0.2
+            && shows(&arm, top)
+            && shows(&arm, bottom)
+            && on_table(tip, 0.0);
+        fits.then_some((
+            arm,
+            Self {
+                top,
+                bottom,
+                wins,
+                chosen: None,
+                since_s: 0.0,
+            },
+        ))
+    }
+
+    fn moved(&mut self, _: &Arm, now: &Arm, dt_s: f64) {
+        if self.chosen.is_some() {
+            self.since_s += dt_s;
+        } else if distance(now.tip(), self.top) <= TOLERANCE {
+            self.chosen = Some(Choice::Top);
+        } else if distance(now.tip(), self.bottom) <= TOLERANCE {
+            self.chosen = Some(Choice::Bottom);
+        }
+    }
+
+    fn draw(&self, _: &Arm, canvas: &mut Canvas<'_>) {
+        let (mut top, mut bottom) = match self.chosen {
+            None => ((TOP_COLOUR, GOAL_RADIUS), (BOTTOM_COLOUR, GOAL_RADIUS)),
+            Some(_) => ((SPENT_COLOUR, GOAL_RADIUS), (SPENT_COLOUR, GOAL_RADIUS)),
+        };
+        if self.pays() {
+            match self.chosen {
+                Some(Choice::Top) => top = (PAID_COLOUR, PAYING_RADIUS),
+                Some(Choice::Bottom) if self.wins => bottom = (WIN_COLOUR, PAYING_RADIUS),
+                Some(Choice::Bottom) => bottom = (LOSS_COLOUR, PAYING_RADIUS),
+                None => {}
+            }
+        }
+        canvas.disc(self.top, top.1, top.0);
+        canvas.disc(self.bottom, bottom.1, bottom.0);
+    }
+
+    fn sparse_reward(&self, _: &Arm) -> f64 {
+        match self.chosen.filter(|_| self.pays()) {
+            None => 0.0,
+            Some(Choice::Top) => TOP_REWARD,
+            Some(Choice::Bottom) if self.wins => WIN_REWARD,
+            Some(Choice::Bottom) => LOSS_REWARD,
+        }
+    }
+
+    /// What is paid, less the way to Top while a choice is left.
+    fn dense_reward(&self, arm: &Arm) -> f64 {
+        self.sparse_reward(arm) - self.way_left(arm)
+    }
+
+    /// Whether Top was chosen: what is best on the mean.
+    fn solved(&self, _: &Arm) -> bool {
+        self.chosen == Some(Choice::Top)
+    }
+
+    /// To Top while a choice is left.
+    fn way_left(&self, arm: &Arm) -> f64 {
+        if self.chosen.is_none() {
+            distance(arm.tip(), self.top)
+        } else {
+            0.0
+        }
+    }
+
+    fn objects(&self) -> Vec<Object> {
+        vec![
+            Object {
+                name: "top",
+                place: self.top,
+            },
+            Object {
+                name: "bottom",
+                place: self.bottom,
+            },
+        ]
+    }
+
+    fn expert(&self, arm: &Arm) -> Vec<Stage> {
+        let found = fastest(&arm.positions, &Self::SHAPE, self.top);
+        vec![Stage::Move(found.expect("goals are drawn within reach").0)]
+    }
+
+    fn waypoint(&self, arm: &Arm, rng: &mut dyn Rng) -> Vec<Stage> {
+        let [top, bottom, near] = SHARES;
+        let kind = uniform(rng, 0.0, 1.0);
+        let stage = if kind < top {
+            self.quick(arm, Choice::Top, rng)
+        } else if kind < top + bottom {
+            self.quick(arm, Choice::Bottom, rng)
+        } else if kind < top + bottom + near {
+            let goal = if kind < top + bottom + 0.5 * near {
+                self.top
+            } else {
+                self.bottom
+            };
+            let near = |rng: &mut dyn Rng| beside(goal, [TOLERANCE + 0.04, 0.4], rng);
+            decoy(arm, &Self::SHAPE, near, rng)
+        } else {
+            anywhere(arm, &Self::SHAPE, rng)
+        };
+        vec![stage]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_bottom_will_pay_is_shown_only_while_it_pays() {
+        let arm = Arm::at_rest(Shape::LONG, [1.0, 0.5, 0.0]);
+        let picture = |wins, chosen, since_s| {
+            let task = TopAndBottom {
+                top: [0.3, 0.3],
+                bottom: [0.3, -0.4],
+                wins,
+                chosen,
+                since_s,
+            };
+            let mut rgb = vec![0; 32 * 32 * 3];
+            task.draw(&arm, &mut Canvas::new(&mut rgb, 32, [0; 3]));
+            rgb
+        };
+        let bottom = Some(Choice::Bottom);
+        assert_eq!(picture(true, None, 0.0), picture(false, None, 0.0));
+        assert_ne!(picture(true, bottom, 0.0), picture(false, bottom, 0.0));
+        assert_eq!(picture(true, bottom, 0.2), picture(false, bottom, 0.2));
+        assert_ne!(picture(true, bottom, 0.2), picture(true, None, 0.0));
+    }
+}

@@ -1,0 +1,59 @@
+//! The tasks: one file each, with starts, rewards, and what experts and data collection do.
+
+pub mod key;
+pub mod lottery;
+pub mod push;
+pub mod reach;
+pub mod stick;
+
+pub use key::Key;
+pub use lottery::Lottery;
+pub use push::Push;
+pub use reach::Reach;
+pub use stick::Stick;
+
+use rand::Rng;
+
+use crate::arm::{Arm, Posture, Shape};
+use crate::noise::uniform;
+use crate::plane::{Place, TABLE_HALF_WIDTH, around};
+use crate::script::Stage;
+use crate::steer::any_quick;
+
+/// At rest, with joint angles drawn uniformly up to a spread from straight up.
+fn random_arm(shape: Shape, spread: Posture, rng: &mut dyn Rng) -> Arm {
+    Arm::at_rest(shape, spread.map(|spread| uniform(rng, -spread, spread)))
+}
+
+/// Anywhere in a box.
+fn place_in(x: [f64; 2], y: [f64; 2], rng: &mut dyn Rng) -> Place {
+    [uniform(rng, x[0], x[1]), uniform(rng, y[0], y[1])]
+}
+
+/// In any direction from a place, at a distance within a range.
+fn beside(place: Place, distances: [f64; 2], rng: &mut dyn Rng) -> Place {
+    let distance = uniform(rng, distances[0], distances[1]);
+    around(place, distance, uniform(rng, 0.0, std::f64::consts::TAU))
+}
+
+/// Moves the tip of `hand` to any place that it reaches, but not far below its base, where there is
+/// nothing to learn.
+fn anywhere(arm: &Arm, hand: &Shape, rng: &mut dyn Rng) -> Stage {
+    let x = [-TABLE_HALF_WIDTH, TABLE_HALF_WIDTH];
+    decoy(arm, hand, |rng| place_in(x, [-0.6, x[1]], rng), rng)
+}
+
+/// Moves the tip of `hand` to the first place drawn that it reaches.
+fn decoy(
+    arm: &Arm,
+    hand: &Shape,
+    draw: impl Fn(&mut dyn Rng) -> Place,
+    rng: &mut dyn Rng,
+) -> Stage {
+    loop {
+        let tip = draw(rng);
+        if let Some(posture) = any_quick(&arm.positions, hand, tip, rng) {
+            return Stage::Move(posture);
+        }
+    }
+}
