@@ -220,7 +220,7 @@ pub fn golden(model: &Model) -> Result<Golden> {
     let (rows, na, n, horizon) = (
         GOLDEN_ROWS,
         sizes.action,
-        sizes.stoch + sizes.deter,
+        sizes.state(),
         model.config.horizon,
     );
     let mut rng = ChaCha8Rng::seed_from_u64(GOLDEN_SEED);
@@ -272,7 +272,7 @@ pub fn golden(model: &Model) -> Result<Golden> {
         .output("mean", &[rows, n], to_vec(mean))
         .output("std", &[rows, sizes.stoch], to_vec(std));
 
-    let h = world.core.advance_state(
+    let h = world.core.advance(
         tensor(stepped.clone(), [rows, n]),
         tensor(second.clone(), [rows, na]),
     );

@@ -111,6 +111,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         tracing::warn!("stopped; the same command with --resume goes on");
         return Ok(ExitCode::FAILURE);
     }
+    // kept where the model cannot be exported
+    let report = Report::new(&checkpoint, &source, Vec::new());
+    report.write(&args.out).context("writing the report")?;
     let folder = args.out.join("bundle");
     let worst = export(&Model::of(&checkpoint), &[], &folder)?;
     tracing::info!("measuring the gates");

@@ -126,7 +126,8 @@ pub struct AutoencoderConfig {
 pub struct ModelConfig {
     /// Stochastic part of the state.
     pub stoch: usize,
-    /// Deterministic part of the state.
+    /// Deterministic part of the state; 0 for none, the SSM of the PlaNet paper's ablation, whose
+    /// bundles have dynamics of the kind `dense`.
     pub deter: usize,
     /// Width of the dense layers.
     pub hidden: usize,
@@ -183,6 +184,11 @@ pub struct TrainingConfig {
     pub rollout_steps: usize,
     /// Weight of the rollout loss on image code, joints and reward.
     pub rollout_weight: f64,
+    /// Largest distance of latent overshooting (PlaNet), steps: beliefs that the prior predicts 2 to
+    /// that many steps ahead are held against the posterior. 0 for none.
+    pub overshooting: usize,
+    /// Weight of the divergence of latent overshooting, mean over the distances.
+    pub overshooting_weight: f64,
     /// Decay per step of the moving average of the weights that is exported; 0 for none.
     pub average: f64,
     /// Steps between checkpoints, at which the held-out loss is measured.
@@ -304,7 +310,7 @@ impl FitConfig {
         };
         let model = ModelConfig {
             stoch: s.count("stoch", pick(16, 30), 1..=1024),
-            deter: s.count("deter", pick(64, 200), 1..=4096),
+            deter: s.count("deter", pick(64, 200), 0..=4096),
             hidden: s.count("hidden", pick(96, 200), 1..=4096),
             units: s.count("units", pick(96, 200), 1..=4096),
             min_std: s.number("min_std", 0.1, 1e-4..=10.0),
@@ -337,6 +343,8 @@ impl FitConfig {
             normalise_reward: s.flag("normalise_reward", false),
             rollout_steps: s.count("rollout_steps", pick(8, 0), 0..=200),
             rollout_weight: s.number("rollout_weight", 1.0, 0.0..=1e6),
+            overshooting: s.count("overshooting", 0, 0..=200),
+            overshooting_weight: s.number("overshooting_weight", 1.0, 0.0..=1e6),
             average: s.number("average", pick_real(0.995, 0.0), 0.0..=0.999_999),
             checkpoint_steps: s.count("checkpoint_steps", pick(500, 1000), 1..=1_000_000),
             patience: s.count("patience", 0, 0..=1_000_000),
@@ -355,6 +363,12 @@ impl FitConfig {
                  and 1, found true"
                     .to_owned(),
             );
+        }
+        if training.overshooting == 1 || training.overshooting >= training.sequence {
+            errors.push(format!(
+                "training.overshooting: expected 0, or 2 or more and less than training.sequence = {}, found {}",
+                training.sequence, training.overshooting
+            ));
         }
         if planet && training.rollout_steps > 0 {
             errors.push(format!(
@@ -440,6 +454,19 @@ mod tests {
         let text = "[model]\nreward = \"both\"\n[training]\nnormalise_reward = true";
         let message = FitConfig::parse(text).unwrap_err().to_string();
         assert!(message.contains("training.normalise_reward"), "{message}");
+    }
+
+    #[test]
+    fn overshooting_must_fit_into_the_sequences() {
+        for (distance, fits) in [(0, true), (1, false), (2, true), (7, true), (8, false)] {
+            let text =
+                format!("[training]\nsequence = 8\nrollout_steps = 2\novershooting = {distance}");
+            let parsed = FitConfig::parse(&text);
+            assert_eq!(parsed.is_ok(), fits, "{distance}");
+            if let Err(error) = parsed {
+                assert!(error.to_string().contains("training.overshooting"));
+            }
+        }
     }
 
     #[test]

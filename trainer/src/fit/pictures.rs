@@ -63,13 +63,13 @@ pub fn of_world(model: &Model, frames: &Frames) -> io::Result<Vec<Strip>> {
     let row = |values: &[f32], t: usize, width: usize| {
         tensor::<2>(values[t * width..][..width].to_vec(), [1, width])
     };
-    let n = sizes.stoch + sizes.deter;
+    let n = sizes.state();
     let (mut filtered, mut open_loop) = (Vec::new(), Vec::new());
     let mut belief = tensor::<2>(vec![0.0; n], [1, n]);
     let mut action = tensor::<2>(vec![0.0; sizes.action], [1, sizes.action]);
     let mut predicted = belief.clone();
     for t in 0..length {
-        let deter = world.core.advance_state(belief, action.clone());
+        let deter = world.core.advance(belief, action.clone());
         belief = (world.core)
             .posterior(deter, row(&embed, t, sizes.embed))
             .state();

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use super::config::{ModelConfig, TrainingConfig};
 use super::dataset::{Frames, normals, sequence_starts};
 use super::objective::{Losses, Objective, RewardScale};
-use super::world::{cross_entropy, logit_name, weighted};
+use super::world::{cross_entropy, logit_name, overshooting, weighted};
 use crate::rssm::conv::{self, Decoder, EMBED, Encoder, IMAGE_SIZE};
 use crate::rssm::params::{Leaves, Params, tensor, to_vec};
 use crate::rssm::recurrent::balanced_kl;
@@ -103,7 +103,15 @@ impl Objective for JointWorld<'_> {
         let unrolled = world.core.unroll(embed, before, noise, batch);
         let (balance, free) = (training.kl_balance as f32, training.free_nats as f32);
         let (kl, measured_kl) = balanced_kl(&unrolled.posterior, &unrolled.prior, balance, free);
-        let state = Tensor::cat(vec![unrolled.sample, unrolled.posterior.deter], 1);
+        let overshot = (training.overshooting > 0).then(|| {
+            let actions = order
+                .iter()
+                .flat_map(|f| &frames.actions[f * na..][..na])
+                .copied();
+            let after = tensor(actions.collect(), [count, na]);
+            overshooting(training, sizes.core.stoch, &after, rng).loss(&world.core, &unrolled)
+        });
+        let state = unrolled.state();
         let halved = |x: Tensor<1>| x.mul_scalar(0.5 / count as f32);
         let image = halved(
             (Decoder::new(leaves).forward(state.clone()) - images)
@@ -125,10 +133,17 @@ impl Objective for JointWorld<'_> {
             let error = halved((predicted - joints).square().sum());
             terms.push(("joints", error, training.joints_weight));
         }
+        let mut measured = vec![("kl", measured_kl)];
+        if let Some((loss, divergence)) = overshot {
+            terms.push(("overshooting", loss, training.overshooting_weight));
+            measured.push(("overshooting", divergence));
+        }
         let (loss, mut losses) = weighted(terms);
-        // The divergence itself, without free nats.
-        if let Some(kl) = losses.iter_mut().find(|(name, _)| *name == "kl") {
-            kl.1 = measured_kl.into_scalar();
+        // Divergences are recorded as they are, without free nats.
+        for (name, divergence) in measured {
+            if let Some(loss) = losses.iter_mut().find(|loss| loss.0 == name) {
+                loss.1 = divergence.into_scalar();
+            }
         }
         Ok((loss, losses))
     }

@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use super::config::{ModelConfig, RewardHeads, TrainingConfig};
 use super::dataset::{Frames, normals, sequence_starts};
 use super::objective::{Losses, Objective, RewardScale};
+use crate::rssm::overshooting::Overshooting;
 use crate::rssm::params::{Leaves, Params, tensor};
 use crate::rssm::recurrent::balanced_kl;
 use crate::rssm::world::{Predictions, World, WorldSizes};
@@ -142,11 +143,17 @@ impl Objective for CodeWorld<'_> {
             training.kl_balance as f32,
             training.free_nats as f32,
         );
-        let state = Tensor::cat(vec![unrolled.sample, unrolled.posterior.deter.clone()], 1);
+        let state = unrolled.state();
         let (mut loss, mut losses) =
             prediction_loss(world.predict(state), &targets, model, training);
         loss = loss + kl.mul_scalar(training.kl_weight as f32);
         losses.push(("kl", measured_kl.into_scalar()));
+        if training.overshooting > 0 {
+            let (overshot, measured) =
+                overshooting(training, sizes.core.stoch, &after, rng).loss(&world.core, &unrolled);
+            loss = loss + overshot.mul_scalar(training.overshooting_weight as f32);
+            losses.push(("overshooting", measured.into_scalar()));
+        }
 
         if training.rollout_steps > 0 {
             let steps = training.rollout_steps;
@@ -181,6 +188,24 @@ impl Objective for CodeWorld<'_> {
             }
         }
         Ok((loss, losses))
+    }
+}
+
+/// Latent overshooting with freshly drawn noise; `after` are the actions after each row.
+pub fn overshooting<'a>(
+    training: &TrainingConfig,
+    stoch: usize,
+    after: &'a Tensor<2>,
+    rng: &mut ChaCha8Rng,
+) -> Overshooting<'a> {
+    let distance = training.overshooting;
+    let rows = Overshooting::noise_rows(distance, training.sequence, training.batch);
+    Overshooting {
+        distance,
+        batch: training.batch,
+        actions: after,
+        noise: tensor(normals(rows * stoch, rng), [rows, stoch]),
+        free_nats: training.free_nats as f32,
     }
 }
 

@@ -5,6 +5,7 @@ pub mod fused;
 pub mod keypoint;
 pub mod layers;
 pub mod model;
+pub mod overshooting;
 pub mod params;
 pub mod recurrent;
 pub mod spatial;

@@ -128,7 +128,7 @@ impl Model {
         let sizes = self.sizes().core;
         let world = self.build();
         let embed = tensor(self.embed(frames)?, [frames.len(), sizes.embed]);
-        let h = world.core.advance_state(state, action);
+        let h = world.core.advance(state, action);
         let belief = world.core.posterior(h, embed);
         Ok((belief.state(), belief.std))
     }

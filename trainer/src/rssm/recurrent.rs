@@ -1,13 +1,15 @@
 //! The recurrent state-space model: prior and posterior over z = [s, h].
 //!
-//! Hafner et al. 2019 (PlaNet); Eq. 2 of Rybkin et al. 2021.
+//! Hafner et al. 2019 (PlaNet); Eq. 2 of Rybkin et al. 2021. Without a deterministic part h it is
+//! their SSM: z = s, and x = elu([s, a] W + b) takes the place of h' in prior and posterior, but
+//! is not carried on.
 
 use burn::tensor::Tensor;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::fused::{Activation, dense, gru_gates, softplus};
-use super::layers::Mlp;
+use super::fused::{Activation, gru_gates, softplus};
+use super::layers::{Dense, Mlp};
 use super::params::{Leaves, Params};
 
 /// Sizes of the model.
@@ -15,7 +17,7 @@ use super::params::{Leaves, Params};
 pub struct Sizes {
     /// Width of the stochastic part s.
     pub stoch: usize,
-    /// Width of the deterministic part h.
+    /// Width of the deterministic part h; 0 for none.
     pub deter: usize,
     /// Width of the dense layers.
     pub hidden: usize,
@@ -27,6 +29,22 @@ pub struct Sizes {
     pub min_std: f32,
 }
 
+impl Sizes {
+    /// Width n of z.
+    pub fn state(&self) -> usize {
+        self.stoch + self.deter
+    }
+
+    /// Width of what prior and posterior start from: h', or x where there is no h.
+    pub fn feature(&self) -> usize {
+        if self.deter > 0 {
+            self.deter
+        } else {
+            self.hidden
+        }
+    }
+}
+
 /// A belief over s for each row, with the deterministic state it belongs to.
 #[derive(Clone)]
 pub struct Belief {
@@ -34,14 +52,22 @@ pub struct Belief {
     pub mean: Tensor<2>,
     /// Standard deviation of s, `[N, stoch]`.
     pub std: Tensor<2>,
-    /// h, `[N, deter]`.
-    pub deter: Tensor<2>,
+    /// h, `[N, deter]`, if there is a deterministic part.
+    pub deter: Option<Tensor<2>>,
 }
 
 impl Belief {
-    /// z at the mean, `[N, stoch + deter]`.
+    /// z at the mean, `[N, n]`.
     pub fn state(&self) -> Tensor<2> {
-        Tensor::cat(vec![self.mean.clone(), self.deter.clone()], 1)
+        self.state_of(self.mean.clone())
+    }
+
+    /// z with s `[N, stoch]` in place of the mean, `[N, n]`.
+    pub fn state_of(&self, stoch: Tensor<2>) -> Tensor<2> {
+        match &self.deter {
+            Some(deter) => Tensor::cat(vec![stoch, deter.clone()], 1),
+            None => stoch,
+        }
     }
 }
 
@@ -55,12 +81,19 @@ pub struct Unrolled {
     pub sample: Tensor<2>,
 }
 
+impl Unrolled {
+    /// z of the samples, `[T * B, n]`.
+    pub fn state(&self) -> Tensor<2> {
+        self.posterior.state_of(self.sample.clone())
+    }
+}
+
 /// The recurrent core with the weights of one step.
 pub struct Core {
     sizes: Sizes,
-    input: (Tensor<2>, Tensor<2>),
-    gru_input: (Tensor<2>, Tensor<2>),
-    gru_state: (Tensor<2>, Tensor<2>),
+    input: Dense,
+    /// Products with x and with h.
+    gru: Option<(Dense, Dense)>,
     prior: Mlp,
     posterior: Mlp,
 }
@@ -76,82 +109,94 @@ impl Core {
             action,
             ..
         } = *sizes;
+        let feature = sizes.feature();
         params.add_dense("core.input", stoch + action, hidden, rng);
-        params.add_dense("core.gru_input", hidden, 3 * deter, rng);
-        params.add_dense("core.gru_state", deter, 3 * deter, rng);
-        Mlp::create(params, "core.prior", &[deter, hidden, 2 * stoch], rng);
+        if deter > 0 {
+            params.add_dense("core.gru_input", hidden, 3 * deter, rng);
+            params.add_dense("core.gru_state", deter, 3 * deter, rng);
+        }
+        Mlp::create(params, "core.prior", &[feature, hidden, 2 * stoch], rng);
         Mlp::create(
             params,
             "core.posterior",
-            &[deter + embed, hidden, 2 * stoch],
+            &[feature + embed, hidden, 2 * stoch],
             rng,
         );
     }
 
     /// The core with these weights.
     pub fn new(leaves: &Leaves, sizes: Sizes) -> Self {
-        let pair = |name: &str| {
-            (
-                leaves.get(&format!("{name}.w")),
-                leaves.get(&format!("{name}.b")),
-            )
-        };
+        let linear = |name: &str| Dense::new(leaves, name, Activation::Linear);
         Self {
             sizes,
-            input: pair("core.input"),
-            gru_input: pair("core.gru_input"),
-            gru_state: pair("core.gru_state"),
+            input: Dense::new(leaves, "core.input", Activation::Elu),
+            gru: (sizes.deter > 0).then(|| (linear("core.gru_input"), linear("core.gru_state"))),
             prior: Mlp::new(leaves, "core.prior", 2, Activation::Elu),
             posterior: Mlp::new(leaves, "core.posterior", 2, Activation::Elu),
         }
     }
 
-    /// h' from s `[N, stoch]`, h `[N, deter]` and action `[N, action]`.
-    pub fn advance(&self, stoch: Tensor<2>, deter: Tensor<2>, action: Tensor<2>) -> Tensor<2> {
-        let x = Tensor::cat(vec![stoch, action], 1);
-        let layer = |x, (w, b): &(Tensor<2>, Tensor<2>), activation| {
-            dense(x, w.clone(), b.clone(), activation)
-        };
-        let x = layer(x, &self.input, Activation::Elu);
-        let gx = layer(x, &self.gru_input, Activation::Linear);
-        let gh = layer(deter.clone(), &self.gru_state, Activation::Linear);
-        gru_gates(gx, gh, deter)
+    /// What prior and posterior of the next step start from, `[N, feature]`: h' from s
+    /// `[N, stoch]`, h `[N, deter]` and action `[N, action]`, or x where there is no h.
+    fn advance_parts(
+        &self,
+        stoch: Tensor<2>,
+        deter: Option<Tensor<2>>,
+        action: Tensor<2>,
+    ) -> Tensor<2> {
+        let x = self.input.forward(Tensor::cat(vec![stoch, action], 1));
+        match (&self.gru, deter) {
+            (Some((input, state)), Some(deter)) => {
+                gru_gates(input.forward(x), state.forward(deter.clone()), deter)
+            }
+            _ => x,
+        }
     }
 
-    /// h' from z `[N, n]` and action `[N, action]`.
-    pub fn advance_state(&self, state: Tensor<2>, action: Tensor<2>) -> Tensor<2> {
+    /// What prior and posterior of the next step start from, `[N, feature]`, for z `[N, n]` and
+    /// action `[N, action]`.
+    pub fn advance(&self, state: Tensor<2>, action: Tensor<2>) -> Tensor<2> {
         let Sizes { stoch, deter, .. } = self.sizes;
-        self.advance(
+        if deter == 0 {
+            return self.advance_parts(state, None, action);
+        }
+        self.advance_parts(
             state.clone().narrow(1, 0, stoch),
-            state.narrow(1, stoch, deter),
+            Some(state.narrow(1, stoch, deter)),
             action,
         )
     }
 
-    /// The prior over s given h', `[N, deter]`.
-    pub fn prior(&self, deter: Tensor<2>) -> Belief {
-        let raw = self.prior.forward(deter.clone());
-        self.belief(raw, deter)
+    /// The prior over s given [`Self::advance`]'s result.
+    pub fn prior(&self, feature: Tensor<2>) -> Belief {
+        let raw = self.prior.forward(feature.clone());
+        self.belief(raw, feature)
     }
 
-    /// The posterior over s given h' `[N, deter]` and the embedded observation `[N, embed]`.
-    pub fn posterior(&self, deter: Tensor<2>, embed: Tensor<2>) -> Belief {
-        let raw = self
-            .posterior
-            .forward(Tensor::cat(vec![deter.clone(), embed], 1));
-        self.belief(raw, deter)
+    /// The posterior over s given [`Self::advance`]'s result and the embedded observation
+    /// `[N, embed]`.
+    pub fn posterior(&self, feature: Tensor<2>, embed: Tensor<2>) -> Belief {
+        let both = Tensor::cat(vec![feature.clone(), embed], 1);
+        let raw = self.posterior.forward(both);
+        self.belief(raw, feature)
     }
 
-    fn belief(&self, raw: Tensor<2>, deter: Tensor<2>) -> Belief {
+    fn belief(&self, raw: Tensor<2>, feature: Tensor<2>) -> Belief {
         let stoch = self.sizes.stoch;
         let mean = raw.clone().narrow(1, 0, stoch);
         let std = softplus(raw.narrow(1, stoch, stoch)).add_scalar(self.sizes.min_std);
+        let deter = self.carried(feature);
         Belief { mean, std, deter }
+    }
+
+    /// h', if there is a deterministic part.
+    fn carried(&self, feature: Tensor<2>) -> Option<Tensor<2>> {
+        self.gru.is_some().then_some(feature)
     }
 
     /// One step of the prior mean, mu(z, a): `[N, n]`, `[N, action]` to `[N, n]`.
     pub fn mean_step(&self, state: Tensor<2>, action: Tensor<2>) -> Tensor<2> {
-        self.prior(self.advance_state(state, action)).state()
+        self.prior(self.advance(state, action)).state()
     }
 
     /// Filters a batch of sequences that begin at a zero state.
@@ -169,28 +214,30 @@ impl Core {
         let steps = embed.dims()[0] / batch;
         let device = embed.device();
         let mut stoch = Tensor::zeros([batch, self.sizes.stoch], &device);
-        let mut deter = Tensor::zeros([batch, self.sizes.deter], &device);
+        let mut deter =
+            (self.sizes.deter > 0).then(|| Tensor::zeros([batch, self.sizes.deter], &device));
         let mut means = Vec::with_capacity(steps);
         let mut stds = Vec::with_capacity(steps);
-        let mut deters = Vec::with_capacity(steps);
+        let mut features = Vec::with_capacity(steps);
         let mut samples = Vec::with_capacity(steps);
         for t in 0..steps {
             let at = |x: &Tensor<2>| x.clone().narrow(0, t * batch, batch);
-            deter = self.advance(stoch, deter, at(&previous_action));
-            let belief = self.posterior(deter.clone(), at(&embed));
+            let feature = self.advance_parts(stoch, deter, at(&previous_action));
+            let belief = self.posterior(feature.clone(), at(&embed));
             stoch = belief.mean.clone() + belief.std.clone() * at(&noise);
+            deter = belief.deter;
             means.push(belief.mean);
             stds.push(belief.std);
-            deters.push(deter.clone());
+            features.push(feature);
             samples.push(stoch.clone());
         }
-        let deter = Tensor::cat(deters, 0);
+        let feature = Tensor::cat(features, 0);
         Unrolled {
-            prior: self.prior(deter.clone()),
+            prior: self.prior(feature.clone()),
             posterior: Belief {
                 mean: Tensor::cat(means, 0),
                 std: Tensor::cat(stds, 0),
-                deter,
+                deter: self.carried(feature),
             },
             sample: Tensor::cat(samples, 0),
         }
@@ -263,7 +310,7 @@ mod tests {
         Belief {
             mean: tensor(mean.to_vec(), [1, width]),
             std: tensor(std.to_vec(), [1, width]),
-            deter: tensor(vec![0.0], [1, 1]),
+            deter: None,
         }
     }
 
@@ -299,7 +346,7 @@ mod tests {
             let side = |m: &Tensor<2>| Belief {
                 mean: m.clone(),
                 std: tensor::<2>(vec![1.0], [1, 1]).autodiff(),
-                deter: tensor(vec![0.0], [1, 1]),
+                deter: None,
             };
             let (loss, measured) = balanced_kl(&side(&q), &side(&p), balance, free);
             assert!((measured.into_scalar::<f32>() - 0.5).abs() < 1e-6);

@@ -74,7 +74,7 @@ impl World {
     /// Creates the parameters (`core.*`, `code.*`, `joints.*`, `reward.*`, `reward_logit.*`).
     pub fn create(params: &mut Params, sizes: &WorldSizes, rng: &mut ChaCha8Rng) {
         Core::create(params, &sizes.core, rng);
-        let state = sizes.core.stoch + sizes.core.deter;
+        let state = sizes.core.state();
         if sizes.code > 0 {
             let widths = [state, sizes.units, sizes.units, sizes.code];
             Mlp::create(params, "code", &widths, rng);
