@@ -5,6 +5,8 @@ use latco_controller::time::FrozenClock;
 use latco_controller::{Config, Controller, SetupError, Time};
 use latco_envs::{Policy, Robot};
 use latco_models::Bundle;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 /// Moves a robot by plans on a learned model, with the timing of the node: the action of a period
 /// was planned on the image before it.
@@ -14,6 +16,9 @@ pub struct PlannerPolicy {
     controller: Controller,
     pixels: Vec<u8>,
     now: Time,
+    /// Standard deviation of what is added to the actions.
+    noise: f64,
+    rng: ChaCha8Rng,
 }
 
 impl PlannerPolicy {
@@ -27,7 +32,17 @@ impl PlannerPolicy {
             controller: Controller::new(config, bundle)?,
             pixels: vec![0; side * side * 3],
             now: Time(0),
+            noise: 0.0,
+            rng: ChaCha8Rng::seed_from_u64(0),
         })
+    }
+
+    /// Adds normal noise of this standard deviation to every action, which then stays within its
+    /// limits: what the planner would not do is tried as well.
+    #[must_use]
+    pub fn with_noise(mut self, std: f64) -> Self {
+        self.noise = std;
+        self
     }
 }
 
@@ -43,6 +58,7 @@ impl Policy for PlannerPolicy {
     fn begin(&mut self, _robot: &dyn Robot, seed: u64) {
         self.controller.reset(seed);
         self.now = Time(0);
+        self.rng = ChaCha8Rng::seed_from_u64(seed);
     }
 
     fn act(&mut self, robot: &dyn Robot, action: &mut [f32]) {
@@ -68,6 +84,12 @@ impl Policy for PlannerPolicy {
             Some(step) => action.copy_from_slice(plan.action(step)),
             None => action.fill(0.0),
         }
+        if self.noise > 0.0 {
+            for a in action.iter_mut() {
+                let noisy = f64::from(*a) + self.noise * normal(&mut self.rng);
+                *a = noisy.clamp(-1.0, 1.0) as f32;
+            }
+        }
         let sent: JointVec = (action.iter().zip(robot.action_scale()))
             .map(|(action, scale)| f64::from(*action) * scale)
             .collect();
@@ -76,6 +98,16 @@ impl Policy for PlannerPolicy {
     }
 
     fn describe(&self) -> String {
-        format!("planner {}", self.controller.planner_name())
+        let name = self.controller.planner_name();
+        match self.noise {
+            0.0 => format!("planner {name}"),
+            noise => format!("planner {name} noise {noise}"),
+        }
     }
+}
+
+/// A standard normal number.
+fn normal(rng: &mut ChaCha8Rng) -> f64 {
+    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
+    radius * (rng.random::<f64>() * std::f64::consts::TAU).cos()
 }

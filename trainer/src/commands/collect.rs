@@ -13,7 +13,8 @@ use latco_controller::Config;
 use latco_envs::{DEFAULT_IMAGE_SIZE, EVALUATION_SEED, Policy, PolicyKind, RewardKind, Robot};
 use latco_evaluate::{PlannerPolicy, check_fit};
 use latco_models::Bundle;
-use latco_trainer::data::record::{EpisodeRecorder, Step};
+use latco_trainer::data::episode::{EpisodeBegin, record_episode};
+use latco_trainer::data::record::EpisodeRecorder;
 use serde::{Deserialize, Serialize};
 
 use super::progress::Progress;
@@ -299,52 +300,27 @@ fn record(
     done: &mut dyn FnMut(bool, u64),
 ) -> anyhow::Result<()> {
     let size = robot.image_size();
-    let period_ns = (robot.control_period_s() * 1e9).round() as i64;
     let names = robot
         .joint_names()
         .iter()
         .map(|name| (*name).to_owned())
         .collect();
     let mut recorder = EpisodeRecorder::new(bag, size as u32, size as u32, names)?;
-    let mut image = vec![0; size * size * 3];
-    let mut action = vec![0.0f32; robot.joints()];
-    let mut command = vec![0.0; robot.joints()];
     let mut time_ns = 0;
     for episode in range {
-        if stop.load(Ordering::Relaxed) {
-            break;
-        }
-        let seed = episode_seed(settings.seed, episode);
-        robot.reset(seed);
-        policy.begin(robot, seed);
-        recorder.begin(episode as i64, time_ns)?;
-        recorder.difficulty(time_ns, robot.difficulty())?;
-        let mut solved = false;
-        let steps = robot.episode_steps();
-        for _ in 0..steps {
-            robot.render(&mut image);
-            policy.act(robot, &mut action);
-            for ((command, action), scale) in
-                command.iter_mut().zip(&action).zip(robot.action_scale())
-            {
-                *command = f64::from(action.clamp(-1.0, 1.0)) * scale;
-            }
-            recorder.step(
-                time_ns,
-                &Step {
-                    image: &image,
-                    positions: robot.positions(),
-                    velocities: robot.velocities(),
-                    command: &command,
-                    reward: robot.reward(),
-                },
-            )?;
-            robot.step(&action);
-            solved |= robot.success();
-            time_ns += period_ns;
-        }
-        time_ns += PAUSE_NS;
-        done(solved, steps as u64);
+        let begin = EpisodeBegin {
+            number: episode as i64,
+            time_ns,
+            seed: episode_seed(settings.seed, episode),
+        };
+        let Some(recorded) = record_episode(robot, policy, &mut recorder, &begin, stop)? else {
+            // With a part of an episode it would be taken for complete.
+            let folder = recorder.finish()?.folder;
+            return std::fs::remove_dir_all(&folder)
+                .with_context(|| format!("removing the incomplete bag {}", folder.display()));
+        };
+        time_ns = recorded.end_ns + PAUSE_NS;
+        done(recorded.solved, recorded.steps as u64);
     }
     recorder.finish()?;
     Ok(())

@@ -3,6 +3,7 @@
 //! Exit status: 0 done; 1 the run failed; 2 bad usage, configuration, bundle or bag.
 
 mod collect;
+mod collector;
 mod eval;
 mod experiment;
 mod export;
@@ -10,10 +11,14 @@ mod fit;
 mod gates;
 mod import;
 mod label;
+mod online;
 mod progress;
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
+use anyhow::Context;
 use clap::Subcommand;
 
 /// What to do.
@@ -27,6 +32,10 @@ pub(crate) enum Command {
     Label(label::Args),
     /// Learns a model from bags, measures its gates, and exports the bundle.
     Fit(fit::Args),
+    /// Collects with the planner and trains, side by side, from nothing or from bags.
+    Online(online::Args),
+    /// Collects for an online run, on this machine or another.
+    Collector(collector::Args),
     /// Makes a bundle from a checkpoint.
     Export(export::Args),
     /// The gates of bundles as a table; measures them and writes them into the bundle.
@@ -45,12 +54,23 @@ impl Command {
             Self::Import(args) => import::run(args),
             Self::Label(args) => label::run(args),
             Self::Fit(args) => fit::run(args),
+            Self::Online(args) => online::run(args),
+            Self::Collector(args) => collector::run(args),
             Self::Export(args) => export::run(args),
             Self::Gates(args) => gates::run(args),
             Self::Eval(args) => eval::run(args),
             Self::Experiment(args) => experiment::run(args),
         }
     }
+}
+
+/// A flag that Ctrl-C and a request to terminate set.
+pub(crate) fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, stop.clone()).context("catching signals")?;
+    }
+    Ok(stop)
 }
 
 /// Bad usage or bad input: ends the program with status 2. Make one with

@@ -22,6 +22,7 @@
 //!   the streams on the control period.
 //! * [`record`] writes episodes; [`npz`] reads the episodes of other projects.
 
+pub mod episode;
 mod error;
 pub mod npz;
 mod read;
