@@ -49,7 +49,7 @@ pub struct Manifest {
 pub struct Dims {
     /// Stochastic part of the state, ns.
     pub stoch: usize,
-    /// Deterministic (GRU) part of the state, nd.
+    /// Deterministic (GRU) part of the state, nd; 0 for a model without one, whose dynamics are of the kind `dense`.
     pub deter: usize,
     /// Actions, na.
     pub action: usize,
@@ -242,8 +242,10 @@ impl Manifest {
             ("image.height", self.image.height),
             ("image.width", self.image.width),
         ] {
-            if size == 0 || size > 65_536 {
-                found.push(format!("{name} is {size}, expected 1 to 65536"));
+            let least =
+                usize::from(name != "dims.deter" || self.dynamics.kind != DynamicsKind::Dense);
+            if size < least || size > 65_536 {
+                found.push(format!("{name} is {size}, expected {least} to 65536"));
             }
         }
         if self.image.encoding != "rgb8" {

@@ -48,8 +48,16 @@ pub fn export(model: &Model, gates: &[Gate], folder: &Path) -> Result<f64> {
 /// The weights in the exporter's layout.
 pub fn weights(model: &Model) -> RssmWeights {
     let world = &model.world;
-    let input = dense(world, "core.gru_input");
-    let state = dense(world, "core.gru_state");
+    let gru = || {
+        let input = dense(world, "core.gru_input");
+        let state = dense(world, "core.gru_state");
+        Gru {
+            input_kernel: input.kernel,
+            input_bias: input.bias,
+            recurrent_kernel: state.kernel,
+            recurrent_bias: state.bias,
+        }
+    };
     let facts = &model.facts;
     let joints = (!facts.joints_mean.is_empty()).then(|| Normalisation {
         mean: Array1::from_vec(facts.joints_mean.clone()),
@@ -64,12 +72,7 @@ pub fn weights(model: &Model) -> RssmWeights {
     };
     RssmWeights {
         img1: dense(world, "core.input"),
-        gru: Gru {
-            input_kernel: input.kernel,
-            input_bias: input.bias,
-            recurrent_kernel: state.kernel,
-            recurrent_bias: state.bias,
-        },
+        gru: (model.config.model.deter > 0).then(gru),
         img2: dense(world, "core.prior.1"),
         img3: dense(world, "core.prior.2"),
         obs1: dense(world, "core.posterior.1"),

@@ -563,3 +563,94 @@ fn planet_has_pictures_as_well() {
         ["world/input", "world/open_loop", "world/reconstruction"]
     );
 }
+
+/// Value of a loss in the last row that has it.
+fn last(run: &Path, stage: &str, name: &str) -> Option<f32> {
+    let losses = std::fs::read_to_string(run.join("losses.csv")).unwrap();
+    let mut rows = losses.lines().rev().filter_map(|line| {
+        let fields: Vec<&str> = line.split(',').collect();
+        (fields[0] == stage && fields[2] == name).then(|| fields[3].parse().unwrap())
+    });
+    rows.next()
+}
+
+#[test]
+fn latent_overshooting_is_trained_on_by_both_recipes() {
+    // A new model's divergence would lie below the free nats.
+    let with = |config: &str, more: &str| {
+        config.replace(
+            "[training]",
+            &format!("[training]\n    free_nats = 0{more}"),
+        )
+    };
+    let (two_stage, planet) = (
+        with(TWO_STAGE, "\n    overshooting = 3"),
+        with(PLANET, "\n    overshooting = 2"),
+    );
+    for (name, config, plain, size) in [
+        ("two-stage", &two_stage, with(TWO_STAGE, ""), 32),
+        ("planet", &planet, with(PLANET, ""), 64),
+    ] {
+        let (frames, mut facts) = episodes(3, 8, size);
+        if size == 64 {
+            facts.joints_mean.clear();
+            facts.joints_std.clear();
+        }
+        let data = (frames, facts);
+        let with = Folder::new(&format!("overshot-{name}"));
+        let without = Folder::new(&format!("not-overshot-{name}"));
+        let weightless = Folder::new(&format!("weightless-{name}"));
+        let a = go(config, &with.0, false, false, &data).unwrap();
+        let b = go(&plain, &without.0, false, false, &data).unwrap();
+        assert!(last(&with.0, "world", "overshooting").unwrap() > 0.0);
+        assert_eq!(last(&without.0, "world", "overshooting"), None);
+        assert!(a.params != b.params, "{name}: nothing was learned from it");
+        // Without weight it is only measured.
+        let config = config.replace("overshooting", "overshooting_weight = 0\n    overshooting");
+        let c = go(&config, &weightless.0, false, false, &data).unwrap();
+        assert!(last(&weightless.0, "world", "overshooting").unwrap() > 0.0);
+        let worst = c.params.entries.iter().zip(&b.params.entries);
+        let worst = worst
+            .flat_map(|(c, b)| c.values.iter().zip(&b.values))
+            .fold(0.0f32, |worst, (c, b)| worst.max((c - b).abs()));
+        assert!(worst < 1e-5, "{name}: {worst}");
+    }
+}
+
+#[test]
+fn a_model_without_a_deterministic_part_is_trained_and_agrees_with_onnx_runtime() {
+    for (name, config, size) in [("two-stage", TWO_STAGE, 32), ("planet", PLANET, 64)] {
+        let data = episodes(4, 10, size);
+        let config = config
+            .replace("deter = 8", "deter = 0")
+            .replace("[model]", "[model]\n    joints = true");
+        let folder = Folder::new(&format!("ssm-{name}"));
+        let checkpoint = go(&config, &folder.0, false, false, &data).unwrap();
+        let names: Vec<&str> = (checkpoint.params.entries.iter())
+            .map(|p| p.name.as_str())
+            .collect();
+        assert!(names.contains(&"core.input.w"), "{names:?}");
+        assert!(!names.iter().any(|n| n.contains("gru")), "{names:?}");
+        let model = Model::of(&checkpoint);
+        let gates = gates(&model, &data.0).unwrap();
+        let bundle = folder.0.join("bundle");
+        // Also compares the Jacobian with finite differences of the graph.
+        let worst = export(&model, &gates, &bundle).unwrap();
+        assert!(worst <= 1e-4, "{worst}");
+        let manifest = std::fs::read_to_string(bundle.join("manifest.toml")).unwrap();
+        let manifest: toml::Table = manifest.parse().unwrap();
+        assert_eq!(manifest["dims"]["deter"].as_integer(), Some(0));
+        assert_eq!(manifest["dynamics"]["kind"].as_str(), Some("dense"));
+
+        // The controller plans with it.
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_latco-train"))
+            .args(["eval", "--task", "reach", "--episodes", "1", "--json"])
+            .arg("--bundle")
+            .arg(&bundle)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(said["plans"].as_u64() > Some(0), "{said}");
+    }
+}

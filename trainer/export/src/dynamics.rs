@@ -4,7 +4,7 @@ use latco_models::{Graph, Manifest};
 use ndarray::{Array1, Array2, Axis, s};
 
 use crate::builder::{Builder, Value};
-use crate::weights::{Dense, RssmWeights};
+use crate::weights::{Dense, Gru, RssmWeights};
 
 /// Names of the constants that the solver reads; they stand in the manifest too.
 pub(crate) mod names {
@@ -38,9 +38,8 @@ pub(crate) struct Gates {
 }
 
 /// One GRU step from `x` and `h`.
-pub(crate) fn gru(b: &mut Builder, weights: &RssmWeights, x: &Value, h: &Value) -> Gates {
-    let nd = weights.sizes().deter;
-    let gru = &weights.gru;
+fn gru_step(b: &mut Builder, gru: &Gru, x: &Value, h: &Value) -> Gates {
+    let nd = gru.recurrent_kernel.nrows();
     let wx = b.constant(names::GRU_INPUT_KERNEL, &gru.input_kernel);
     let bx = b.constant("gru.input_bias", &gru.input_bias);
     let wh = b.constant(names::GRU_RECURRENT_KERNEL, &gru.recurrent_kernel);
@@ -68,23 +67,57 @@ pub(crate) fn gru(b: &mut Builder, weights: &RssmWeights, x: &Value, h: &Value) 
     }
 }
 
-/// `h'` from state parts and action.
-pub(crate) fn transition(
-    b: &mut Builder,
-    w: &RssmWeights,
-    s: &Value,
-    h: &Value,
-    a: &Value,
-) -> Value {
-    let input = b.concat(&[s, a], 1);
-    let pre = b.dense("img1", &w.img1, &input);
-    let x = b.op("Elu", &[&pre]);
-    gru(b, w, &x, h).next
+/// A state in its parts: s, and h if there is a deterministic part.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    s: Value,
+    h: Option<Value>,
 }
 
-/// Prior mean of the stochastic part from `h'`.
-pub(crate) fn prior_mean(b: &mut Builder, w: &RssmWeights, next: &Value) -> Value {
-    let pre = b.dense("img2", &w.img2, next);
+/// The parts of the input `state`.
+pub(crate) fn parts(b: &mut Builder, w: &RssmWeights) -> Parts {
+    let sizes = w.sizes();
+    let state = "state".to_owned();
+    if w.gru.is_none() {
+        return Parts { s: state, h: None };
+    }
+    let both = b.split(&state, &[sizes.stoch, sizes.deter]);
+    Parts {
+        s: both[0].clone(),
+        h: Some(both[1].clone()),
+    }
+}
+
+/// The state of a mean of s and what [`transition`] gave.
+pub(crate) fn joined(b: &mut Builder, w: &RssmWeights, mean: &Value, feature: &Value) -> Value {
+    match w.gru {
+        Some(_) => b.concat(&[mean, feature], 1),
+        None => mean.clone(),
+    }
+}
+
+/// The next state in its parts, of a mean of s and what [`transition`] gave.
+pub(crate) fn next_parts(w: &RssmWeights, mean: Value, feature: &Value) -> Parts {
+    Parts {
+        s: mean,
+        h: w.gru.as_ref().map(|_| feature.clone()),
+    }
+}
+
+/// What prior and posterior start from, for state parts and action: `h'`, or `x` without a GRU.
+pub(crate) fn transition(b: &mut Builder, w: &RssmWeights, z: &Parts, a: &Value) -> Value {
+    let input = b.concat(&[&z.s, a], 1);
+    let pre = b.dense("img1", &w.img1, &input);
+    let x = b.op("Elu", &[&pre]);
+    match (&w.gru, &z.h) {
+        (Some(gru), Some(h)) => gru_step(b, gru, &x, h).next,
+        _ => x,
+    }
+}
+
+/// Prior mean of the stochastic part from what [`transition`] gave.
+pub(crate) fn prior_mean(b: &mut Builder, w: &RssmWeights, feature: &Value) -> Value {
+    let pre = b.dense("img2", &w.img2, feature);
     let e = b.op("Elu", &[&pre]);
     b.dense("img3_mean", &halves(&w.img3).0, &e)
 }
@@ -92,25 +125,29 @@ pub(crate) fn prior_mean(b: &mut Builder, w: &RssmWeights, next: &Value) -> Valu
 struct Step {
     slope1: Value,
     slope2: Value,
-    gates: Gates,
+    /// None without a GRU.
+    gates: Option<Gates>,
     mean: Value,
     std: Value,
 }
 
 fn step(b: &mut Builder, w: &RssmWeights) -> Step {
-    let sizes = w.sizes();
-    let parts = b.split(&"state".to_owned(), &[sizes.stoch, sizes.deter]);
-    let input = b.concat(&[&parts[0], &"action".to_owned()], 1);
+    let z = parts(b, w);
+    let input = b.concat(&[&z.s, &"action".to_owned()], 1);
     let pre = b.dense("img1", &w.img1, &input);
     let (x, slope1) = b.elu_with_slope(&pre);
-    let gates = gru(b, w, &x, &parts[1]);
-    let pre = b.dense("img2", &w.img2, &gates.next);
+    let gates = match (&w.gru, &z.h) {
+        (Some(gru), Some(h)) => Some(gru_step(b, gru, &x, h)),
+        _ => None,
+    };
+    let feature = gates.as_ref().map_or(&x, |gates| &gates.next);
+    let pre = b.dense("img2", &w.img2, feature);
     let (e, slope2) = b.elu_with_slope(&pre);
     let (mean, deviation) = halves(&w.img3);
     let m = b.dense("img3_mean", &mean, &e);
     let sd = b.dense("img3_std", &deviation, &e);
     let std = b.deviation(&sd, w.min_std);
-    let mean = b.concat(&[&m, &gates.next], 1);
+    let mean = joined(b, w, &m, feature);
     Step {
         slope1,
         slope2,
@@ -144,15 +181,19 @@ fn scalings(b: &mut Builder, g: &Gates) -> Scalings {
 }
 
 /// The `dynamics` graph of kind `gru_factors`.
+///
+/// # Panics
+/// Without a GRU: the writer refuses such weights before.
 pub(crate) fn factors(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
     let mut b = Builder::new("dynamics", Graph::Dynamics.batch_name());
     b.inputs(&Graph::Dynamics.inputs(manifest));
     let step = step(&mut b, w);
-    let s = scalings(&mut b, &step.gates);
+    let gates = step.gates.as_ref().expect("gate factors are of a GRU");
+    let s = scalings(&mut b, gates);
     let factors = b.concat(
         &[
             &step.slope1,
-            &step.gates.u,
+            &gates.u,
             &s.au,
             &s.ac,
             &s.acr,
@@ -168,15 +209,63 @@ pub(crate) fn factors(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
     b.finish()
 }
 
-/// The `dynamics` graph of kind `dense`: the Jacobians as matrices. Far slower than the factors and meant for models
-/// of another family; with these weights it serves to check the loader and the solver.
+/// The `dynamics` graph of kind `dense`: the Jacobians as matrices. With a GRU far slower than the factors and there to
+/// check the loader and the solver; without one the only kind.
 pub(crate) fn dense(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
-    let sizes = w.sizes();
-    let (ns, nd, na, hidden) = (sizes.stoch, sizes.deter, sizes.action, sizes.hidden);
     let mut b = Builder::new("dynamics", Graph::Dynamics.batch_name());
     b.inputs(&Graph::Dynamics.inputs(manifest));
     let step = step(&mut b, w);
-    let scale = scalings(&mut b, &step.gates);
+    let (state, action) = match (&w.gru, &step.gates) {
+        (Some(gru), Some(gates)) => gru_jacobians(&mut b, w, gru, &step, gates),
+        _ => plain_jacobians(&mut b, w, &step),
+    };
+    b.outputs(
+        &Graph::Dynamics.outputs(manifest),
+        &[&step.mean, &step.std, &state, &action],
+    );
+    b.finish()
+}
+
+/// `dm/dfeature` `[T, ns, feature]`: the prior's two layers.
+fn head_jacobian(b: &mut Builder, w: &RssmWeights, step: &Step) -> Value {
+    let slope2 = b.reshape(&step.slope2, &[0, 1, w.sizes().hidden]);
+    let w3 = b.constant("dense.w3", &halves(&w.img3).0.kernel.t());
+    let head = b.op("Mul", &[&w3, &slope2]);
+    let w2 = b.constant("dense.w2", &w.img2.kernel.t());
+    b.op("MatMul", &[&head, &w2])
+}
+
+/// The columns of s and of a, of a derivative by both `[T, rows, ns + na]`.
+fn by_state_and_action(b: &mut Builder, w: &RssmWeights, both: &Value) -> (Value, Value) {
+    let sizes = w.sizes();
+    // The pieces of the last axis, by split along axis 1 of a transposed view.
+    let turned = b.transpose(both, &[0, 2, 1]);
+    let pieces = b.split(&turned, &[sizes.stoch, sizes.action]);
+    (
+        b.transpose(&pieces[0], &[0, 2, 1]),
+        b.transpose(&pieces[1], &[0, 2, 1]),
+    )
+}
+
+/// Jacobians by state and action without a GRU: four layers one after the other.
+fn plain_jacobians(b: &mut Builder, w: &RssmWeights, step: &Step) -> (Value, Value) {
+    let head = head_jacobian(b, w, step);
+    let slope1 = b.reshape(&step.slope1, &[0, 1, w.sizes().hidden]);
+    let through = b.op("Mul", &[&head, &slope1]);
+    let w1 = b.constant("dense.w1", &w.img1.kernel.t());
+    let both = b.op("MatMul", &[&through, &w1]);
+    by_state_and_action(b, w, &both)
+}
+
+fn gru_jacobians(
+    b: &mut Builder,
+    w: &RssmWeights,
+    gru: &Gru,
+    step: &Step,
+    gates: &Gates,
+) -> (Value, Value) {
+    let (nd, hidden) = (w.sizes().deter, w.sizes().hidden);
+    let scale = scalings(b, gates);
 
     // Columns [T, nd, 1] scale the rows of transposed kernels [1, nd, in].
     let transposed = |b: &mut Builder, name: &str, kernel: &Array2<f32>, gate: usize| {
@@ -194,48 +283,36 @@ pub(crate) fn dense(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
         let two = b.op("Add", &[&scaled[0], &scaled[1]]);
         b.op("Add", &[&two, &scaled[2]])
     };
-    let wh = &w.gru.recurrent_kernel;
+    let wh = &gru.recurrent_kernel;
     let (hu, hr, hc) = (
-        transposed(&mut b, "dense.whu", wh, 0),
-        transposed(&mut b, "dense.whr", wh, 1),
-        transposed(&mut b, "dense.whc", wh, 2),
+        transposed(b, "dense.whu", wh, 0),
+        transposed(b, "dense.whr", wh, 1),
+        transposed(b, "dense.whc", wh, 2),
     );
-    let wx = &w.gru.input_kernel;
+    let wx = &gru.input_kernel;
     let (xu, xr, xc) = (
-        transposed(&mut b, "dense.wxu", wx, 0),
-        transposed(&mut b, "dense.wxr", wx, 1),
-        transposed(&mut b, "dense.wxc", wx, 2),
+        transposed(b, "dense.wxu", wx, 0),
+        transposed(b, "dense.wxr", wx, 1),
+        transposed(b, "dense.wxc", wx, 2),
     );
-    let recurrent = scaled_sum(&mut b, [(&scale.au, hu), (&scale.acr, hc), (&scale.ar, hr)]);
-    let u = b.reshape(&step.gates.u, &[0, nd, 1]);
+    let recurrent = scaled_sum(b, [(&scale.au, hu), (&scale.acr, hc), (&scale.ar, hr)]);
+    let u = b.reshape(&gates.u, &[0, nd, 1]);
     let eye = b.constant("dense.eye", &Array2::from_diag(&Array1::<f32>::ones(nd)));
     let diagonal = b.op("Mul", &[&u, &eye]);
     let dh_dh = b.op("Add", &[&diagonal, &recurrent]);
-    let dh_dx = scaled_sum(&mut b, [(&scale.au, xu), (&scale.ac, xc), (&scale.ar, xr)]);
+    let dh_dx = scaled_sum(b, [(&scale.au, xu), (&scale.ac, xc), (&scale.ar, xr)]);
 
     let slope1 = b.reshape(&step.slope1, &[0, 1, hidden]);
     let through = b.op("Mul", &[&dh_dx, &slope1]);
     let w1 = b.constant("dense.w1", &w.img1.kernel.t());
     let dh_dsa = b.op("MatMul", &[&through, &w1]);
-    // The pieces of the last axis, by split along axis 1 of a transposed view.
-    let turned = b.transpose(&dh_dsa, &[0, 2, 1]);
-    let pieces = b.split(&turned, &[ns, na]);
-    let dh_ds = b.transpose(&pieces[0], &[0, 2, 1]);
-    let dh_da = b.transpose(&pieces[1], &[0, 2, 1]);
+    let (dh_ds, dh_da) = by_state_and_action(b, w, &dh_dsa);
     let dh_dz = b.concat(&[&dh_ds, &dh_dh], 2);
-
-    let slope2 = b.reshape(&step.slope2, &[0, 1, hidden]);
-    let w3 = b.constant("dense.w3", &halves(&w.img3).0.kernel.t());
-    let head = b.op("Mul", &[&w3, &slope2]);
-    let w2 = b.constant("dense.w2", &w.img2.kernel.t());
-    let dm_dh = b.op("MatMul", &[&head, &w2]);
+    let dm_dh = head_jacobian(b, w, step);
     let dm_dz = b.op("MatMul", &[&dm_dh, &dh_dz]);
     let dm_da = b.op("MatMul", &[&dm_dh, &dh_da]);
-    let state = b.concat(&[&dm_dz, &dh_dz], 1);
-    let action = b.concat(&[&dm_da, &dh_da], 1);
-    b.outputs(
-        &Graph::Dynamics.outputs(manifest),
-        &[&step.mean, &step.std, &state, &action],
-    );
-    b.finish()
+    (
+        b.concat(&[&dm_dz, &dh_dz], 1),
+        b.concat(&[&dm_da, &dh_da], 1),
+    )
 }

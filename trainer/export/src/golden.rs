@@ -23,7 +23,7 @@ pub fn from_reference(
     seed: u64,
 ) -> Result<Golden, ExportError> {
     weights.validate(metadata.image_height, metadata.image_width)?;
-    let manifest = metadata.manifest(weights, DynamicsKind::GruFactors);
+    let manifest = metadata.manifest(weights, weights.kind());
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut golden = Golden::default();
     for graph in Graph::ALL {

@@ -4,14 +4,13 @@ use latco_models::{Graph, Manifest};
 use ndarray::{Array1, Array2};
 
 use crate::builder::{Attribute, Builder, Value};
-use crate::dynamics::{halves, prior_mean, transition};
+use crate::dynamics::{halves, joined, next_parts, parts, prior_mean, transition};
 use crate::weights::{Conv, Decoder, Encoder, Mlp, PixelScaling, RssmWeights};
 
 /// Camera image, joints, previous state and action to the posterior.
 pub(crate) fn observe(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
     let mut b = Builder::new("observe", Graph::Observe.batch_name());
     b.inputs(&Graph::Observe.inputs(manifest));
-    let sizes = w.sizes();
     let (height, width) = (manifest.image.height, manifest.image.width);
 
     let planes = b.transpose(&"image".to_owned(), &[0, 3, 1, 2]);
@@ -25,8 +24,8 @@ pub(crate) fn observe(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
     }
     let features = encode(&mut b, &w.encoder, &pixels, height, width);
 
-    let parts = b.split(&"state".to_owned(), &[sizes.stoch, sizes.deter]);
-    let next = transition(&mut b, w, &parts[0], &parts[1], &"action".to_owned());
+    let z = parts(&mut b, w);
+    let next = transition(&mut b, w, &z, &"action".to_owned());
     let mut input = vec![next.clone(), features];
     if let Some(joints) = &w.joints {
         let mean = b.constant("joints.mean", &joints.mean);
@@ -41,7 +40,7 @@ pub(crate) fn observe(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
     let m = b.dense("obs2_mean", &mean, &e);
     let sd = b.dense("obs2_std", &deviation, &e);
     let std = b.deviation(&sd, w.min_std);
-    let mean = b.concat(&[&m, &next], 1);
+    let mean = joined(&mut b, w, &m, &next);
     b.outputs(&Graph::Observe.outputs(manifest), &[&mean, &std]);
     b.finish()
 }
@@ -172,14 +171,14 @@ pub(crate) fn rollout(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
     let horizon = manifest.dims.horizon;
     let flat = b.reshape(&"action".to_owned(), &[0, horizon * sizes.action]);
     let actions = b.split(&flat, &vec![sizes.action; horizon]);
-    let parts = b.split(&"state".to_owned(), &[sizes.stoch, sizes.deter]);
-    let (mut s, mut h) = (parts[0].clone(), parts[1].clone());
+    let mut z = parts(&mut b, w);
     let mut rewards = Vec::new();
     for action in &actions {
-        h = transition(&mut b, w, &s, &h, action);
-        s = prior_mean(&mut b, w, &h);
-        let z = b.concat(&[&s, &h], 1);
-        rewards.push(b.mlp("reward", &w.reward, &z));
+        let next = transition(&mut b, w, &z, action);
+        let mean = prior_mean(&mut b, w, &next);
+        let state = joined(&mut b, w, &mean, &next);
+        rewards.push(b.mlp("reward", &w.reward, &state));
+        z = next_parts(w, mean, &next);
     }
     let rewards = b.concat(&rewards.iter().collect::<Vec<_>>(), 1);
     let (low, high) = (b.scalar(0.0), b.scalar(1.0));

@@ -88,6 +88,7 @@ pub fn random_weights(spec: &RandomSpec, seed: u64) -> (RssmWeights, Metadata) {
     let r = &mut rng;
     let (ns, nd, hidden, na) = (spec.stoch, spec.deter, spec.hidden, spec.action);
     let n = ns + nd;
+    let feature = if nd > 0 { nd } else { hidden };
     let (encoder, embed) = encoder(spec, r);
     let joints = (spec.joints > 0).then(|| Normalisation {
         mean: Array1::from_shape_simple_fn(2 * spec.joints, || 0.3 * normal(r)),
@@ -95,15 +96,15 @@ pub fn random_weights(spec: &RandomSpec, seed: u64) -> (RssmWeights, Metadata) {
     });
     let weights = RssmWeights {
         img1: dense(r, ns + na, hidden),
-        gru: Gru {
+        gru: (nd > 0).then(|| Gru {
             input_kernel: kernel(r, hidden, 3 * nd),
             input_bias: bias(r, 3 * nd),
             recurrent_kernel: kernel(r, nd, 3 * nd),
             recurrent_bias: bias(r, 3 * nd),
-        },
-        img2: dense(r, nd, hidden),
+        }),
+        img2: dense(r, feature, hidden),
         img3: dense(r, hidden, 2 * ns),
-        obs1: dense(r, nd + embed + 2 * spec.joints, hidden),
+        obs1: dense(r, feature + embed + 2 * spec.joints, hidden),
         obs2: dense(r, hidden, 2 * ns),
         reward: Mlp {
             layers: vec![

@@ -13,7 +13,7 @@ pub struct DynamicsOutput {
     pub mean: Array2<f32>,
     /// `[T, ns]`.
     pub std: Array2<f32>,
-    /// `[T, 2 hidden + 5 nd]`.
+    /// `[T, 2 hidden + 5 nd]`; the two slopes alone without a GRU.
     pub factors: Array2<f32>,
 }
 
@@ -40,7 +40,7 @@ pub fn observe(
         .collect();
     let features = concatenate(Axis(0), &views).expect("all images have one size");
 
-    let next = gru(w, state, action).next;
+    let next = advance(w, state, action).1;
     let mut input = concatenate(Axis(1), &[next.view(), features.view()]).expect("one batch size");
     if let (Some(normalisation), Some(joints)) = (&w.joints, joints) {
         let normal = (&joints - &normalisation.mean) / &normalisation.std;
@@ -56,30 +56,23 @@ pub fn dynamics(
     state: ArrayView2<'_, f32>,
     action: ArrayView2<'_, f32>,
 ) -> DynamicsOutput {
-    let nd = w.sizes().deter;
-    let g = gru(w, state, action);
-    let pre2 = dense(&w.img2, g.next.view());
+    let (pre1, next, gates) = advance(w, state, action);
+    let pre2 = dense(&w.img2, next.view());
     let both = dense(&w.img3, pre2.mapv(elu).view());
-    let (mean, std) = gaussian(w, &both, &g.next);
-    let h = state.slice(s![.., w.sizes().stoch..]);
-    let off = g.u.mapv(|u| 1.0 - u);
-    let au = (&h - &g.c) * &g.u * &off;
-    let ac = &off * g.c.mapv(|c| 1.0 - c * c);
-    let acr = &ac * &g.r;
-    let ar = &acr * &g.r.mapv(|r| 1.0 - r) * g.gh.slice(s![.., 2 * nd..]);
-    let factors = concatenate(
-        Axis(1),
-        &[
-            g.pre1.mapv(slope).view(),
-            g.u.view(),
-            au.view(),
-            ac.view(),
-            acr.view(),
-            ar.view(),
-            pre2.mapv(slope).view(),
-        ],
-    )
-    .expect("one batch size");
+    let (mean, std) = gaussian(w, &both, &next);
+    let mut parts = vec![pre1.mapv(slope)];
+    if let Some(g) = gates {
+        let h = state.slice(s![.., w.sizes().stoch..]);
+        let off = g.u.mapv(|u| 1.0 - u);
+        let au = (&h - &g.c) * &g.u * &off;
+        let ac = &off * g.c.mapv(|c| 1.0 - c * c);
+        let acr = &ac * &g.r;
+        let ar = &acr * &g.r.mapv(|r| 1.0 - r) * &g.recurrent_candidate;
+        parts.extend([g.u, au, ac, acr, ar]);
+    }
+    parts.push(pre2.mapv(slope));
+    let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
+    let factors = concatenate(Axis(1), &views).expect("one batch size");
     DynamicsOutput { mean, std, factors }
 }
 
@@ -173,24 +166,32 @@ pub fn decode(
     images
 }
 
-struct GruStep {
-    pre1: Array2<f32>,
-    gh: Array2<f32>,
+struct Gates {
     u: Array2<f32>,
     r: Array2<f32>,
     c: Array2<f32>,
-    next: Array2<f32>,
+    /// `h Whc + bhc`.
+    recurrent_candidate: Array2<f32>,
 }
 
-fn gru(w: &RssmWeights, state: ArrayView2<'_, f32>, action: ArrayView2<'_, f32>) -> GruStep {
+/// The first layer before its nonlinearity; what prior and posterior start from (h', or the first layer's output
+/// without a GRU); the gates.
+fn advance(
+    w: &RssmWeights,
+    state: ArrayView2<'_, f32>,
+    action: ArrayView2<'_, f32>,
+) -> (Array2<f32>, Array2<f32>, Option<Gates>) {
     let sizes = w.sizes();
     let nd = sizes.deter;
     let (stoch, h) = state.split_at(Axis(1), sizes.stoch);
     let input = concatenate(Axis(1), &[stoch, action]).expect("one batch size");
     let pre1 = dense(&w.img1, input.view());
     let x = pre1.mapv(elu);
-    let gx = x.dot(&w.gru.input_kernel) + &w.gru.input_bias;
-    let gh = h.dot(&w.gru.recurrent_kernel) + &w.gru.recurrent_bias;
+    let Some(gru) = &w.gru else {
+        return (pre1, x, None);
+    };
+    let gx = x.dot(&gru.input_kernel) + &gru.input_bias;
+    let gh = h.dot(&gru.recurrent_kernel) + &gru.recurrent_bias;
     let gate = |g: usize| {
         (
             gx.slice(s![.., g * nd..(g + 1) * nd]),
@@ -201,21 +202,23 @@ fn gru(w: &RssmWeights, state: ArrayView2<'_, f32>, action: ArrayView2<'_, f32>)
     let r = (&gate(1).0 + &gate(1).1).mapv(sigmoid);
     let c = (&gate(2).0 + &r * &gate(2).1).mapv(f32::tanh);
     let next = &u * &h + u.mapv(|u| 1.0 - u) * &c;
-    GruStep {
-        pre1,
-        gh,
+    let recurrent_candidate = gate(2).1.to_owned();
+    let gates = Gates {
         u,
         r,
         c,
-        next,
-    }
+        recurrent_candidate,
+    };
+    (pre1, next, Some(gates))
 }
 
-/// Splits `[mean, deviation]`, appends h' to the mean and makes the deviation positive.
+/// Splits `[mean, deviation]`, appends h' to the mean, if there is a GRU, and makes the deviation positive.
 fn gaussian(w: &RssmWeights, both: &Array2<f32>, next: &Array2<f32>) -> (Array2<f32>, Array2<f32>) {
     let ns = w.sizes().stoch;
-    let mean =
-        concatenate(Axis(1), &[both.slice(s![.., ..ns]), next.view()]).expect("one batch size");
+    let mut mean = both.slice(s![.., ..ns]).to_owned();
+    if w.gru.is_some() {
+        mean = concatenate(Axis(1), &[mean.view(), next.view()]).expect("one batch size");
+    }
     let std = both
         .slice(s![.., ns..])
         .mapv(|x| x.max(0.0) + (-x.abs()).exp().ln_1p() + w.min_std);
@@ -334,31 +337,45 @@ pub fn jacobians(w: &RssmWeights, factors: &Array2<f32>) -> (Array3<f32>, Array3
     let steps = factors.nrows();
     let mut state = Array3::zeros((steps, n, n));
     let mut action = Array3::zeros((steps, n, sizes.action));
-    let gate =
-        |kernel: &Array2<f32>, g: usize| kernel.slice(s![.., g * nd..(g + 1) * nd]).to_owned();
-    let wh = [0, 1, 2].map(|g| gate(&w.gru.recurrent_kernel, g));
-    let wx = [0, 1, 2].map(|g| gate(&w.gru.input_kernel, g));
-    for (t, row) in factors.outer_iter().enumerate() {
-        let part = |from: usize, len: usize| row.slice(s![from..from + len]);
-        let slope1 = part(0, hidden);
-        let [u, au, ac, acr, ar] = [0, 1, 2, 3, 4].map(|i| part(hidden + i * nd, nd));
-        let slope2 = part(hidden + 5 * nd, hidden);
-        // Everything transposed, [in, nd], so that the gates scale columns.
-        let dh_dh = Array2::from_diag(&u) + &wh[0] * &au + &wh[2] * &acr + &wh[1] * &ar;
-        let dh_dx = &wx[0] * &au + &wx[2] * &ac + &wx[1] * &ar;
-        let dh_dsa = (&w.img1.kernel * &slope1).dot(&dh_dx);
-        let dm_dh = (&w.img2.kernel * &slope2).dot(&w.img3.kernel.slice(s![.., ..ns]));
-        let dh_dz = concatenate(Axis(0), &[dh_dsa.slice(s![..ns, ..]), dh_dh.view()])
-            .expect("both have nd columns");
-        let dh_da = dh_dsa.slice(s![ns.., ..]);
+    let part_of = |t: usize, from: usize, len: usize| factors.slice(s![t, from..from + len]);
+    for t in 0..steps {
+        let slope1 = part_of(t, 0, hidden);
+        let slope2 = part_of(t, hidden + 5 * nd, hidden);
+        // Everything transposed, [in, out], so that slopes and gates scale columns.
+        let dx_dsa = &w.img1.kernel * &slope1;
+        let dm_dfeature = (&w.img2.kernel * &slope2).dot(&w.img3.kernel.slice(s![.., ..ns]));
+        let (dfeature_dz, dfeature_da) = match &w.gru {
+            None => (
+                dx_dsa.slice(s![..ns, ..]).to_owned(),
+                dx_dsa.slice(s![ns.., ..]).to_owned(),
+            ),
+            Some(gru) => {
+                let gate = |kernel: &Array2<f32>, g: usize| {
+                    kernel.slice(s![.., g * nd..(g + 1) * nd]).to_owned()
+                };
+                let wh = [0, 1, 2].map(|g| gate(&gru.recurrent_kernel, g));
+                let wx = [0, 1, 2].map(|g| gate(&gru.input_kernel, g));
+                let [u, au, ac, acr, ar] = [0, 1, 2, 3, 4].map(|i| part_of(t, hidden + i * nd, nd));
+                let dh_dh = Array2::from_diag(&u) + &wh[0] * &au + &wh[2] * &acr + &wh[1] * &ar;
+                let dh_dx = &wx[0] * &au + &wx[2] * &ac + &wx[1] * &ar;
+                let dh_dsa = dx_dsa.dot(&dh_dx);
+                let dh_dz = concatenate(Axis(0), &[dh_dsa.slice(s![..ns, ..]), dh_dh.view()])
+                    .expect("both have nd columns");
+                (dh_dz, dh_dsa.slice(s![ns.., ..]).to_owned())
+            }
+        };
         let (mut f, mut b) = (
             state.index_axis_mut(Axis(0), t),
             action.index_axis_mut(Axis(0), t),
         );
-        f.slice_mut(s![..ns, ..]).assign(&dh_dz.dot(&dm_dh).t());
-        f.slice_mut(s![ns.., ..]).assign(&dh_dz.t());
-        b.slice_mut(s![..ns, ..]).assign(&dh_da.dot(&dm_dh).t());
-        b.slice_mut(s![ns.., ..]).assign(&dh_da.t());
+        f.slice_mut(s![..ns, ..])
+            .assign(&dfeature_dz.dot(&dm_dfeature).t());
+        b.slice_mut(s![..ns, ..])
+            .assign(&dfeature_da.dot(&dm_dfeature).t());
+        if nd > 0 {
+            f.slice_mut(s![ns.., ..]).assign(&dfeature_dz.t());
+            b.slice_mut(s![ns.., ..]).assign(&dfeature_da.t());
+        }
     }
     (state, action)
 }

@@ -11,7 +11,11 @@
 //! [m, sd] = elu(h' img2) img3                            prior mean m, std = softplus(sd) + min_std
 //! [m, sd] = elu([h', embed] obs1) obs2                   posterior, embed from image and joints
 //! ```
+//!
+//! Without a GRU (PlaNet's SSM) the state is `z = s`, and x stands for h' in prior and posterior. Such a model has no
+//! gate factors: its dynamics graph is of the kind `dense`.
 
+use latco_models::DynamicsKind;
 use ndarray::{Array1, Array2, Array4};
 
 use crate::error::ExportError;
@@ -191,13 +195,13 @@ pub struct Normalisation {
 pub struct RssmWeights {
     /// `[ns + na, hidden]`.
     pub img1: Dense,
-    /// The recurrent cell.
-    pub gru: Gru,
-    /// `[nd, hidden]`.
+    /// The recurrent cell; `None` without a deterministic part of the state.
+    pub gru: Option<Gru>,
+    /// `[nd, hidden]`; `[hidden, hidden]` without a GRU.
     pub img2: Dense,
     /// `[hidden, 2 ns]`: mean half, then deviation half.
     pub img3: Dense,
-    /// `[nd + embed, hidden of the posterior]`.
+    /// `[nd + embed, hidden of the posterior]`; `[hidden + embed, ..]` without a GRU.
     pub obs1: Dense,
     /// `[hidden of the posterior, 2 ns]`: mean half, then deviation half.
     pub obs2: Dense,
@@ -220,7 +224,7 @@ pub struct RssmWeights {
 pub struct Sizes {
     /// ns.
     pub stoch: usize,
-    /// nd.
+    /// nd; 0 without a GRU.
     pub deter: usize,
     /// Width of `img1` and `img2`.
     pub hidden: usize,
@@ -241,9 +245,17 @@ impl RssmWeights {
         let stoch = self.img3.outputs() / 2;
         Sizes {
             stoch,
-            deter: self.img2.inputs(),
+            deter: self.gru.as_ref().map_or(0, |_| self.img2.inputs()),
             hidden: self.img1.outputs(),
             action: self.img1.inputs().saturating_sub(stoch),
+        }
+    }
+
+    /// The kind of dynamics graph to choose for them: matrices only where there are no gate factors.
+    pub fn kind(&self) -> DynamicsKind {
+        match self.gru {
+            Some(_) => DynamicsKind::GruFactors,
+            None => DynamicsKind::Dense,
         }
     }
 
@@ -260,7 +272,8 @@ impl RssmWeights {
         } = self.sizes();
         let n = stoch + deter;
         let mut found = Vec::new();
-        if stoch == 0 || deter == 0 || hidden == 0 || action == 0 {
+        let feature = if self.gru.is_some() { deter } else { hidden };
+        if stoch == 0 || feature == 0 || hidden == 0 || action == 0 {
             found.push(format!(
                 "sizes are stoch {stoch}, deter {deter}, hidden {hidden}, action {action}; none may be 0"
             ));
@@ -275,13 +288,13 @@ impl RssmWeights {
             }
         };
         dense("img1", &self.img1, stoch + action, hidden);
-        dense("img2", &self.img2, deter, hidden);
+        dense("img2", &self.img2, feature, hidden);
         dense("img3", &self.img3, hidden, 2 * stoch);
         let posterior = self.obs1.outputs();
         let embed = self.encoder.features(height, width);
         let joints = self.joints.as_ref().map_or(0, |j| j.mean.len());
         if let Some(features) = embed {
-            dense("obs1", &self.obs1, deter + features + joints, posterior);
+            dense("obs1", &self.obs1, feature + features + joints, posterior);
         }
         dense("obs2", &self.obs2, posterior, 2 * stoch);
         if embed.is_none() {
@@ -289,20 +302,18 @@ impl RssmWeights {
                 "the encoder's layers do not fit together or need a larger image than {height}x{width}"
             ));
         }
-        for (name, bias, kernel, rows) in [
-            (
-                "gru input",
-                &self.gru.input_bias,
-                &self.gru.input_kernel,
-                hidden,
-            ),
-            (
-                "gru recurrent",
-                &self.gru.recurrent_bias,
-                &self.gru.recurrent_kernel,
-                deter,
-            ),
-        ] {
+        let products = self.gru.iter().flat_map(|gru| {
+            [
+                ("gru input", &gru.input_bias, &gru.input_kernel, hidden),
+                (
+                    "gru recurrent",
+                    &gru.recurrent_bias,
+                    &gru.recurrent_kernel,
+                    deter,
+                ),
+            ]
+        });
+        for (name, bias, kernel, rows) in products {
             if kernel.dim() != (rows, 3 * deter) || bias.len() != 3 * deter {
                 found.push(format!(
                     "{name} has kernel {:?} and bias [{}], expected ({rows}, {}) and [{}]",
@@ -341,17 +352,18 @@ impl RssmWeights {
         let dense = |d: &Dense| d.kernel.iter().chain(&d.bias).all(|w| w.is_finite());
         let mlp = |m: &Mlp| m.layers.iter().all(dense);
         let conv = |k: &Array4<f32>, b: &Array1<f32>| k.iter().chain(b).all(|w| w.is_finite());
-        let gru = &self.gru;
-        [&self.img1, &self.img2, &self.img3, &self.obs1, &self.obs2]
-            .into_iter()
-            .all(dense)
-            && gru
-                .input_kernel
+        let gru = |gru: &Gru| {
+            gru.input_kernel
                 .iter()
                 .chain(&gru.recurrent_kernel)
                 .chain(&gru.input_bias)
                 .chain(&gru.recurrent_bias)
                 .all(|w| w.is_finite())
+        };
+        [&self.img1, &self.img2, &self.img3, &self.obs1, &self.obs2]
+            .into_iter()
+            .all(dense)
+            && self.gru.iter().all(gru)
             && mlp(&self.reward)
             && self.min_std.is_finite()
             && match &self.encoder {

@@ -26,7 +26,7 @@ pub fn graph(weights: &RssmWeights, manifest: &Manifest, graph: Graph) -> Vec<u8
     }
 }
 
-/// Writes a bundle into folder `dir` (made if it does not exist; files of an older bundle are replaced).
+/// Writes a bundle with dynamics of the kind that the weights have ([`RssmWeights::kind`]) into folder `dir` (made if it does not exist; files of an older bundle are replaced).
 ///
 /// `golden` needs at least one case with all inputs for every graph, and should have the outputs that the trainer
 /// computes itself; outputs it lacks (usually `factors` and `gradient`) are computed by the
@@ -41,7 +41,7 @@ pub fn write_bundle(
     metadata: &Metadata,
     golden: &Golden,
 ) -> Result<Manifest, ExportError> {
-    write_bundle_of_kind(dir, weights, metadata, golden, DynamicsKind::GruFactors)
+    write_bundle_of_kind(dir, weights, metadata, golden, weights.kind())
 }
 
 /// As [`write_bundle`], with the kind of the dynamics graph chosen.
@@ -56,6 +56,12 @@ pub fn write_bundle_of_kind(
     kind: DynamicsKind,
 ) -> Result<Manifest, ExportError> {
     weights.validate(metadata.image_height, metadata.image_width)?;
+    if weights.gru.is_none() && kind == DynamicsKind::GruFactors {
+        return Err(ExportError::Weights(vec![
+            "the weights have no GRU: expected dynamics of the kind dense, found gru_factors"
+                .to_owned(),
+        ]));
+    }
     let mut manifest = metadata.manifest(weights, kind);
     let contradictions = manifest.contradictions();
     if !contradictions.is_empty() {

@@ -3,6 +3,7 @@
 
 use latco_export::{
     Decoder, Dense, ExportError, Family, RandomSpec, golden, random_weights, write_bundle,
+    write_bundle_of_kind,
 };
 use latco_models::{DynamicsKind, Graph};
 use ndarray::{Array1, Array2, arr1, arr2};
@@ -26,7 +27,7 @@ fn weights_that_do_not_fit() {
     let (mut weights, metadata) = random_weights(&small(), 1);
     let vectors = golden::from_reference(&weights, &metadata, 2, 1).unwrap();
     weights.obs1.kernel = Array2::zeros((9, 5));
-    weights.gru.recurrent_bias = Array1::zeros(11);
+    weights.gru.as_mut().unwrap().recurrent_bias = Array1::zeros(11);
     weights.img2.bias[0] = f32::NAN;
     if let Decoder::Patch { patch, .. } = &mut weights.decoder {
         *patch = 7;
@@ -44,6 +45,26 @@ fn weights_that_do_not_fit() {
         assert!(text.contains(part), "{part:?} is not in\n{text}");
     }
     assert!(!dir.exists(), "nothing may be written");
+}
+
+#[test]
+fn weights_without_a_gru_have_no_gate_factors() {
+    let spec = RandomSpec {
+        deter: 0,
+        ..small()
+    };
+    let (weights, metadata) = random_weights(&spec, 1);
+    let vectors = golden::from_reference(&weights, &metadata, 2, 1).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("bundle");
+    let kind = DynamicsKind::GruFactors;
+    let error = write_bundle_of_kind(&dir, &weights, &metadata, &vectors, kind).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("no GRU"), "{text}");
+    assert!(!dir.exists(), "nothing may be written");
+    let manifest = write_bundle(&dir, &weights, &metadata, &vectors).unwrap();
+    assert_eq!(manifest.dynamics.kind, DynamicsKind::Dense);
+    assert_eq!((manifest.dims.deter, manifest.dims.state()), (0, 3));
 }
 
 #[test]
