@@ -143,15 +143,8 @@ impl Objective for Autoencoder<'_> {
         for image in images.chunks_exact(pixels) {
             for (byte, mean) in image.iter().zip(&self.mean_image) {
                 let value = f32::from(*byte) / 255.0;
-                let differs = (value - mean).abs() > self.config.foreground_threshold as f32;
                 target.push(value);
-                weight.push(
-                    if differs {
-                        self.config.foreground_weight as f32
-                    } else {
-                        1.0
-                    } * scale,
-                );
+                weight.push(scale * self.config.pixel_weight((value - mean).abs()));
             }
         }
         let noise = normals(batch * self.sizes.code, rng)

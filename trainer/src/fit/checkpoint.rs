@@ -15,7 +15,7 @@ use crate::rssm::params::Params;
 /// File name in the folder of a run.
 pub const CHECKPOINT_FILE: &str = "checkpoint.postcard";
 /// Version of the format.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Part of a training run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +82,7 @@ pub struct Best {
 pub struct Checkpoint {
     version: u32,
     /// Configuration of the run.
+    #[serde(with = "super::config::as_toml")]
     pub config: FitConfig,
     /// Seed of the run.
     pub seed: u64,

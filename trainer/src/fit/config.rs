@@ -43,7 +43,7 @@ pub enum RewardHeads {
 }
 
 /// A whole configuration. Every key has a default, which depends on the recipe.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FitConfig {
     /// What is trained, and how.
     pub recipe: Recipe,
@@ -62,7 +62,7 @@ pub struct FitConfig {
 }
 
 /// How the bags are read. For a task of the simulated robots all but `task` may be left out.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DataConfig {
     /// Name of the task, which the bundle carries.
     pub task: String,
@@ -84,7 +84,7 @@ pub struct DataConfig {
 }
 
 /// Settings of the keypoint autoencoder.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AutoencoderConfig {
     /// Optimiser steps.
     pub steps: usize,
@@ -110,6 +110,10 @@ pub struct AutoencoderConfig {
     pub foreground_weight: f64,
     /// Difference (of 0..1) from which a pixel counts as differing.
     pub foreground_threshold: f64,
+    /// Power of one half over its difference by which that weight is multiplied: at 0 all pixels
+    /// that differ weigh alike and a dim object counts little beside a bright one, as its squared
+    /// error is small; at 2 it counts the same.
+    pub dim_power: f64,
     /// Weight of predicting the rewards of an episode's frames from their joints and the code of
     /// another frame, which brings into the code what decides the reward.
     pub reward_weight: f64,
@@ -121,8 +125,19 @@ pub struct AutoencoderConfig {
     pub patience: usize,
 }
 
+impl AutoencoderConfig {
+    /// Weight of the squared error of a pixel that differs this much from the mean image.
+    pub fn pixel_weight(&self, difference: f32) -> f32 {
+        if difference <= self.foreground_threshold as f32 {
+            1.0
+        } else {
+            self.foreground_weight as f32 * (0.5 / difference).powf(self.dim_power as f32)
+        }
+    }
+}
+
 /// Sizes of the world model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ModelConfig {
     /// Stochastic part of the state.
     pub stoch: usize,
@@ -144,7 +159,7 @@ pub struct ModelConfig {
 }
 
 /// Training of the world model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TrainingConfig {
     /// Optimiser steps.
     pub steps: usize,
@@ -233,6 +248,15 @@ impl FitConfig {
         Self::parse(&text)
     }
 
+    /// The text that [`Self::parse`] makes this configuration of.
+    pub fn to_toml(&self) -> String {
+        let mut root = Table::try_from(self).expect("every setting has its like in TOML");
+        if self.recipe == Recipe::Planet {
+            root.remove("autoencoder");
+        }
+        root.to_string()
+    }
+
     /// Reads and checks a configuration.
     ///
     /// # Errors
@@ -281,7 +305,8 @@ impl FitConfig {
             decoder: s.count("decoder", 128, 1..=4096),
             code_noise: s.number("code_noise", 0.05, 0.0..=10.0),
             foreground_weight: s.number("foreground_weight", 6.0, 1.0..=1000.0),
-            foreground_threshold: s.number("foreground_threshold", 0.1, 0.0..=1.0),
+            foreground_threshold: s.number("foreground_threshold", 0.1, 0.01..=1.0),
+            dim_power: s.number("dim_power", 0.0, 0.0..=2.0),
             reward_weight: s.number("reward_weight", 0.1, 0.0..=1e6),
             reward_span: s.count("reward_span", 1_000_000, 0..=1_000_000),
             patience: s.count("patience", 0, 0..=1_000_000),
@@ -393,6 +418,29 @@ impl FitConfig {
     }
 }
 
+/// (De)serialises a configuration as its text, which stays readable when settings are added.
+pub mod as_toml {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    use super::FitConfig;
+
+    /// Writes [`FitConfig::to_toml`].
+    ///
+    /// # Errors
+    /// The serialiser's.
+    pub fn serialize<S: Serializer>(config: &FitConfig, to: S) -> Result<S::Ok, S::Error> {
+        config.to_toml().serialize(to)
+    }
+
+    /// Reads it by [`FitConfig::parse`].
+    ///
+    /// # Errors
+    /// A text that is refused.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<FitConfig, D::Error> {
+        FitConfig::parse(&String::deserialize(from)?).map_err(D::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -406,6 +454,18 @@ mod tests {
             (16, 64, 96)
         );
         assert_eq!(config.training.free_nats, 0.5);
+    }
+
+    #[test]
+    fn a_configuration_survives_being_written_down() {
+        for text in [
+            "",
+            "recipe = \"planet\"",
+            "[data]\naction_scale = [0.5, 2]\n[model]\nreward = \"both\"\nplan_with = \"bernoulli_logit\"",
+        ] {
+            let config = FitConfig::parse(text).unwrap();
+            assert_eq!(FitConfig::parse(&config.to_toml()).unwrap(), config);
+        }
     }
 
     #[test]

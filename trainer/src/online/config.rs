@@ -44,6 +44,7 @@ pub struct OnlineConfig {
     /// `[online]`
     pub online: OnlineSection,
     /// Everything else: data, sizes and training of the model.
+    #[serde(with = "crate::fit::config::as_toml")]
     pub fit: FitConfig,
 }
 
