@@ -48,5 +48,5 @@ pub use features::Features;
 pub use golden::{Golden, GoldenCase, GoldenData, GoldenTensor};
 pub use graph::{Element, Graph, Port};
 pub use graphs::{Decode, Dynamics, Observe, Reward, Rollout};
-pub use manifest::{DynamicsKind, Manifest, RewardKind};
+pub use manifest::{DynamicsKind, Manifest, RewardHead, RewardKind, RewardRange};
 pub use provider::{Declined, Provider, Providers};

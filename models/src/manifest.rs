@@ -33,7 +33,7 @@ pub struct Manifest {
     /// Joints of the robot, in the order of actions, commands and observations.
     pub joints: Joints,
     /// Meaning of the reward output.
-    pub reward: Reward,
+    pub reward: RewardHead,
     /// Kind of the dynamics graph and where its weights are.
     pub dynamics: Dynamics,
     /// Measurements made after training, by name.
@@ -128,11 +128,61 @@ pub enum RewardKind {
 }
 
 /// The reward head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Reward {
+pub struct RewardHead {
     /// What the reward graph predicts.
     pub kind: RewardKind,
+    /// Rewards that plans may be promised.
+    #[serde(default)]
+    pub range: RewardRange,
+}
+
+/// Least and largest reward: of 0, 1 and those in the training data.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RewardRange {
+    /// The least, at most 0.
+    pub low: f32,
+    /// The largest, at least 1.
+    pub high: f32,
+}
+
+impl Default for RewardRange {
+    fn default() -> Self {
+        Self {
+            low: 0.0,
+            high: 1.0,
+        }
+    }
+}
+
+impl RewardRange {
+    /// The range of these rewards, those that are not finite left out.
+    pub fn of(rewards: impl IntoIterator<Item = f32>) -> Self {
+        let finite = rewards.into_iter().filter(|r| r.is_finite());
+        finite.fold(Self::default(), |range, reward| Self {
+            low: range.low.min(reward),
+            high: range.high.max(reward),
+        })
+    }
+
+    /// The nearest reward within the range.
+    #[must_use]
+    pub fn clamp(&self, reward: f32) -> f32 {
+        reward.clamp(self.low, self.high)
+    }
+}
+
+impl RewardHead {
+    /// The reward to expect where the reward graph says `output`, within the range.
+    #[must_use]
+    pub fn expected(&self, output: f32) -> f32 {
+        match self.kind {
+            RewardKind::Regression => self.range.clamp(output),
+            RewardKind::BernoulliLogit => 1.0 / (1.0 + (-output).exp()),
+        }
+    }
 }
 
 /// What the dynamics graph gives besides mean and deviation.
@@ -333,6 +383,13 @@ impl Manifest {
                     "joint {name:?} has position limits {lower} to {upper} rad, expected lower < upper"
                 ));
             }
+        }
+        let RewardRange { low, high } = self.reward.range;
+        // Not finite numbers fail, too.
+        if !(low <= 0.0 && high >= 1.0 && (high - low).is_finite()) {
+            found.push(format!(
+                "reward.range is {low} to {high}, expected at most 0 to at least 1"
+            ));
         }
         for (name, gate) in &self.gates {
             let finite = gate.value.is_none_or(f64::is_finite) && gate.threshold.is_finite();

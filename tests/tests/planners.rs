@@ -68,8 +68,7 @@ fn several_starts_are_never_worse_than_the_best_sample() {
         });
         bench.planner.reset(seed);
         // Without time for an iteration the answer is the best sample ...
-        let clock = TickingClock::new(Duration::from_millis(1));
-        let base = bench.plan_until(None, Some(Time(3_500_000)), &clock);
+        let base = bench.sample(bench.config.planner.latco.sampling_rounds);
         assert_eq!((base.stop, base.iterations), (StopCause::TimeBudget, 0));
         assert_eq!(base.best_start, StartKind::Sampled);
         // ... and iterations improve on it.
@@ -90,9 +89,7 @@ fn later_rounds_of_sampling_keep_the_best_and_improve_on_it() {
             (latco.sampling_rounds, latco.sampling_elites) = (rounds, 6);
         });
         bench.planner.reset(seed);
-        // No time for an iteration: the answer is the best sample.
-        let clock = TickingClock::new(Duration::from_millis(1));
-        let report = bench.plan_until(None, Some(Time(3_500_000)), &clock);
+        let report = bench.sample(rounds);
         assert_eq!(report.iterations, 0);
         report.predicted_return
     };
@@ -117,8 +114,27 @@ fn without_time_to_sample_noise_takes_the_place_of_the_samples() {
     let report = bench.plan_until(None, Some(Time::from_seconds(0.005)), &fast);
     assert!(!report.warm);
     let decisions = bench.planner.problem().map(|problem| problem.decisions);
-    assert!(decisions.is_some_and(|decisions| decisions.sampling_left_out));
+    assert!(decisions.is_some_and(|decisions| decisions.sampling_rounds == 0));
     assert_ne!(report.best_start, StartKind::Sampled);
+}
+
+#[test]
+fn sampling_does_as_many_rounds_as_half_of_the_time_allows() {
+    let mut bench = Bench::latco(|latco| {
+        (latco.starts, latco.sampled_starts, latco.samples) = (2, 1, 32);
+        latco.sampling_rounds = 50;
+    });
+    let mut rounds = |deadline_s: f64| {
+        // A round reads the clock about three times.
+        let clock = TickingClock::new(Duration::from_millis(1));
+        bench.planner.reset(0);
+        bench.plan_until(None, Some(Time::from_seconds(deadline_s)), &clock);
+        let problem = bench.planner.problem().expect("it planned");
+        problem.decisions.sampling_rounds
+    };
+    let (few, more) = (rounds(0.06), rounds(0.12));
+    assert!(0 < few && few < more && more < 50, "{few} and {more}");
+    assert_eq!(rounds(10.0), 50);
 }
 
 #[test]

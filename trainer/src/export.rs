@@ -211,6 +211,7 @@ fn metadata(model: &Model, gates: &[Gate]) -> Metadata {
             RewardKind::Regression => BundleReward::Regression,
             RewardKind::BernoulliLogit => BundleReward::BernoulliLogit,
         },
+        reward_range: facts.reward_range,
         gates: for_manifest(gates),
     }
 }
@@ -317,7 +318,7 @@ pub fn golden(model: &Model) -> Result<Golden> {
         .collect();
     let returns = rewards
         .chunks(horizon)
-        .map(|r| r.iter().map(|r| r.clamp(0.0, 1.0)).sum())
+        .map(|r| r.iter().map(|r| facts.reward_range.clamp(*r)).sum())
         .collect();
     golden
         .case(Graph::Rollout)

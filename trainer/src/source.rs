@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use latco_models::RewardRange;
 use sha2::{Digest, Sha256};
 
 use crate::data::{DataError, Episode, EpisodeSink, LoadOptions, Shape, load_into, problems_of};
@@ -136,6 +137,7 @@ fn read_into(
         },
         joint_names: shape.joint_names.clone(),
         data_hash: hash(&train).map_err(DataError::Store)?,
+        reward_range: RewardRange::of(train.rewards.iter().copied()),
         ..DataFacts::default()
     };
     match &robot {

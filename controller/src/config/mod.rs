@@ -245,7 +245,8 @@ pub struct LatcoSection {
     pub sampled_starts: u32,
     /// Action sequences that are sampled for them and rolled through the model.
     pub samples: u32,
-    /// Rounds of this sampling: each after the first draws around the best of those before it.
+    /// Rounds of this sampling, of which as many are done as fit into half of the budget: each after
+    /// the first draws around the best of those before it.
     pub sampling_rounds: u32,
     /// How many of the best a round keeps, and draws around.
     pub sampling_elites: u32,
@@ -287,9 +288,9 @@ impl Default for LatcoSection {
             iterations_warm: 20,
             starts: 2,
             sampled_starts: 1,
-            samples: 32,
-            sampling_rounds: 1,
-            sampling_elites: 6,
+            samples: 128,
+            sampling_rounds: 4,
+            sampling_elites: 12,
             starts_below_return: 1.0,
             dynamics_multiplier: 1.0,
             action_multiplier: 1.0,

@@ -1,10 +1,10 @@
 //! CEM: the cross-entropy method over action sequences (Rybkin et al. 2021, appendix D).
 
-use latco_models::{Bundle, RewardKind, Rollout};
+use latco_models::{Bundle, RewardHead, Rollout};
 
 use super::budget::IterationTimer;
 use super::noise::Noise;
-use super::rollout::{ActionRollout, PriorSteps, clip, expected_reward};
+use super::rollout::{ActionRollout, PriorSteps, clip};
 use super::{PlanReport, PlanRequest, PlanSizes, Planner, Solution, StartKind, StopCause};
 use crate::config::{CemSection, Config};
 use crate::controller::SetupError;
@@ -29,7 +29,7 @@ pub struct CemPlanner {
     mean: Vec<f32>,
     /// `[H, na]`
     std: Vec<f32>,
-    reward_kind: RewardKind,
+    reward: RewardHead,
     /// Return of each sample.
     returns: Vec<f32>,
     /// Sample numbers, the best first.
@@ -54,7 +54,7 @@ impl CemPlanner {
             timer: IterationTimer::default(),
             mean: vec![0.0; len],
             std: vec![0.0; len],
-            reward_kind: bundle.manifest().reward.kind,
+            reward: bundle.manifest().reward,
             returns: vec![0.0; settings.samples as usize],
             order: vec![0; settings.samples as usize],
             has_previous: false,
@@ -99,10 +99,10 @@ impl CemPlanner {
 
     /// Returns of all samples, and the best first; says whether any return is finite.
     fn rank(&mut self) -> bool {
-        let (kind, horizon) = (self.reward_kind, self.sizes.horizon);
+        let (head, horizon) = (self.reward, self.sizes.horizon);
         let rewards = self.samples.rewards().chunks_exact(horizon);
         for (value, rewards) in self.returns.iter_mut().zip(rewards) {
-            *value = rewards.iter().map(|r| expected_reward(kind, *r)).sum();
+            *value = rewards.iter().map(|r| head.expected(*r)).sum();
         }
         let returns = &self.returns;
         for (number, place) in self.order.iter_mut().enumerate() {
@@ -201,7 +201,7 @@ impl Planner for CemPlanner {
                 let (len, horizon) = (self.mean.len(), self.sizes.horizon);
                 let rewards = &self.samples.rewards()[first * horizon..][..horizon];
                 for (reward, output) in solution.rewards.iter_mut().zip(rewards) {
-                    *reward = expected_reward(self.reward_kind, *output);
+                    *reward = self.reward.expected(*output);
                 }
                 let actions = &self.samples.action_mut()[first * len..][..len];
                 solution.actions.copy_from_slice(actions);

@@ -22,6 +22,9 @@ use crate::controller::SetupError;
 use crate::time::Clock;
 use crate::trace::PlanTrace;
 
+/// Share of the time to the deadline that rounds of sampling may take.
+const SAMPLING_TIME_SHARE: f64 = 0.5;
+
 /// The planner of `kind = "latco"`.
 pub struct LatcoPlanner {
     settings: LatcoSection,
@@ -139,19 +142,32 @@ impl LatcoPlanner {
         let Some(sampler) = &mut self.sampler else {
             return Ok(false);
         };
-        let is_left_out = match solve.request.replay {
-            Some(decisions) => decisions.sampling_left_out,
-            None => (self.sampling_timer).would_overrun(solve.request.deadline, solve.clock),
-        };
-        self.problem.decisions.sampling_left_out = is_left_out;
-        if is_left_out {
-            return Ok(false);
+        let state = solve.request.state;
+        let end = solve.request.deadline.map(|deadline| {
+            let time = deadline.saturating_since(solve.began);
+            solve.began + time.mul_f64(SAMPLING_TIME_SHARE)
+        });
+        let mut rounds = 0;
+        while rounds < self.settings.sampling_rounds {
+            let is_last = match solve.request.replay {
+                Some(decisions) => rounds == decisions.sampling_rounds,
+                None => (self.sampling_timer).would_overrun(end, solve.clock),
+            };
+            if is_last {
+                break;
+            }
+            self.sampling_timer.begin(solve.clock);
+            if rounds == 0 {
+                let shifted = is_warm.then_some(&*self.batch.plan_mut(0).actions);
+                sampler.draw(state, shifted, &mut self.noise)?;
+            } else {
+                sampler.draw_around_best(state, &mut self.noise)?;
+            }
+            self.sampling_timer.end(solve.clock);
+            rounds += 1;
         }
-        self.sampling_timer.begin(solve.clock);
-        let shifted = is_warm.then_some(&*self.batch.plan_mut(0).actions);
-        sampler.draw(solve.request.state, shifted, &mut self.noise)?;
-        self.sampling_timer.end(solve.clock);
-        Ok(true)
+        self.problem.decisions.sampling_rounds = rounds;
+        Ok(rounds > 0)
     }
 
     /// Starts and refines; gives the iterations, why there were no more, and how many plans there

@@ -64,7 +64,7 @@ pub struct Plan {
     /// Predicted rewards of the states after the committed actions, under the plan's actions
     /// (rollout through the prior), `[H]`.
     pub rewards: Vec<f32>,
-    /// Sum of `rewards`, each clipped to 0..1: what plans are compared by.
+    /// Sum of `rewards`, each within the range of the reward: what plans are compared by.
     pub predicted_return: f32,
     lead: usize,
     action_size: usize,
@@ -196,7 +196,7 @@ pub struct Solution {
     pub states: Vec<f32>,
     /// Predicted rewards under `actions` (rollout through the prior), `[H]`.
     pub rewards: Vec<f32>,
-    /// Sum of `rewards`, each clipped to 0..1.
+    /// Sum of `rewards`, each within the range of the reward.
     pub predicted_return: f32,
 }
 

@@ -55,6 +55,15 @@ impl Noise {
     }
 }
 
+/// Makes independent numbers of deviation 1, `[steps, width]`, a first-order autoregression over the
+/// steps of that deviation.
+pub(super) fn correlate(values: &mut [f32], width: usize, correlation: f32) {
+    let fresh = (1.0 - correlation * correlation).sqrt();
+    for index in width..values.len() {
+        values[index] = correlation * values[index - width] + fresh * values[index];
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,8 +10,9 @@ use crate::trace::{IterationTrace, PlanTrace};
 /// What the clock decided in a plan. With it a plan can be made again without a clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decisions {
-    /// There was no time to sample action sequences; noise took their place.
-    pub sampling_left_out: bool,
+    /// Rounds of sampled action sequences that there was time for; without any, noise took the place
+    /// of those wanted.
+    pub sampling_rounds: u32,
     /// Iterations after which another one would have overrun the deadline; none when time did not
     /// end the solve.
     pub out_of_time_after: Option<u32>,

@@ -5,13 +5,13 @@
 //! actions do not lead to. The base is there before the first iteration, and every iteration can
 //! only improve the answer.
 
-use latco_models::{Bundle, RewardKind};
+use latco_models::{Bundle, RewardHead};
 use latco_solver::StepReport;
 
 use super::batch::Batch;
 use super::budget::IterationTimer;
 use super::engine::Engine;
-use super::rollout::{ActionRollout, clip, expected_reward};
+use super::rollout::{ActionRollout, clip};
 use super::starts::StartKind;
 use super::{PlanRequest, PlanSizes, Solution, StopCause};
 use crate::config::{LatcoSection, PlannerSection};
@@ -118,7 +118,7 @@ pub(super) struct Lane {
     rollout_timer: IterationTimer,
     settings: LatcoSection,
     action_limit: f32,
-    reward_kind: RewardKind,
+    reward: RewardHead,
     /// Size of a state, and length of the actions of one plan.
     state_size: usize,
     actions_len: usize,
@@ -144,7 +144,7 @@ impl Lane {
             rollout_timer: IterationTimer::default(),
             settings: settings.clone(),
             action_limit: manifest.action.limit,
-            reward_kind: manifest.reward.kind,
+            reward: manifest.reward,
             state_size: sizes.state,
             actions_len: sizes.horizon * sizes.action,
         })
@@ -288,7 +288,7 @@ impl Lane {
                 dynamics_multiplier_max: report.dynamics_multiplier_max as f32,
                 action_multiplier_mean: mean(action_limits),
                 planned_reward: (self.engine.rewards(plan).iter())
-                    .map(|r| expected_reward(self.reward_kind, *r))
+                    .map(|r| self.reward.expected(*r))
                     .sum(),
                 rollout_return: if is_rolled_out {
                     progress.final_return

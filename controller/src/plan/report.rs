@@ -80,7 +80,7 @@ pub struct PlanReport {
     pub best_plan: u32,
     /// What that plan was started from.
     pub best_start: StartKind,
-    /// Sum of the predicted rewards of the kept plan, each clipped to 0..1.
+    /// Sum of the predicted rewards of the kept plan, each within the range of the reward.
     pub predicted_return: f32,
     /// Largest squared dynamics violation over the steps, of the last iterate (LatCo).
     pub dynamics_violation: f32,

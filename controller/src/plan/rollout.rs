@@ -1,16 +1,8 @@
 //! What a plan's actions are worth: clipped to their limits and rolled out through the prior.
 
-use latco_models::{Bundle, BundleError, Dynamics, RewardKind, Rollout, RunError};
+use latco_models::{Bundle, BundleError, Dynamics, RewardHead, Rollout, RunError};
 
 use super::PlanSizes;
-
-/// The reward to expect where the reward head says `output`, within 0..1.
-pub(super) fn expected_reward(kind: RewardKind, output: f32) -> f32 {
-    match kind {
-        RewardKind::Regression => output.clamp(0.0, 1.0),
-        RewardKind::BernoulliLogit => 1.0 / (1.0 + (-output).exp()),
-    }
-}
 
 /// Rolls N action sequences at a time.
 ///
@@ -19,7 +11,7 @@ pub(super) fn expected_reward(kind: RewardKind, output: f32) -> f32 {
 /// With a logit as reward head it also orders plans that are all far from the reward.
 pub(super) struct ActionRollout {
     rollout: Rollout,
-    kind: RewardKind,
+    head: RewardHead,
     /// `[N, H]`
     rewards: Vec<f32>,
     /// `[N]`
@@ -35,7 +27,7 @@ impl ActionRollout {
     ) -> Result<Self, BundleError> {
         Ok(Self {
             rollout: bundle.rollout(sequences)?,
-            kind: bundle.manifest().reward.kind,
+            head: bundle.manifest().reward,
             rewards: vec![0.0; sequences * sizes.horizon],
             returns: vec![0.0; sequences],
             horizon: sizes.horizon,
@@ -55,7 +47,7 @@ impl ActionRollout {
         }
         self.rollout.run()?;
         for (reward, output) in self.rewards.iter_mut().zip(self.rollout.rewards()) {
-            *reward = expected_reward(self.kind, *output);
+            *reward = self.head.expected(*output);
         }
         let sequences = self.rewards.chunks_exact(self.horizon);
         for (value, rewards) in self.returns.iter_mut().zip(sequences) {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PlanSizes;
 use super::batch::IterateMut;
-use super::noise::Noise;
+use super::noise::{Noise, correlate};
 use super::rollout::{ActionRollout, PriorSteps};
 use crate::config::LatcoSection;
 use crate::controller::SetupError;
@@ -61,7 +61,6 @@ pub(super) struct Sampler {
     limit: f32,
     action_size: usize,
     sequence_len: usize,
-    rounds: u32,
     /// Sequence numbers, the best first.
     order: Vec<u32>,
     /// The best sequences, while the others are drawn again, `[elites, H, na]`.
@@ -90,7 +89,6 @@ impl Sampler {
             limit: bundle.manifest().action.limit,
             action_size: sizes.action,
             sequence_len,
-            rounds: settings.sampling_rounds,
             order: vec![0; samples],
             elites: vec![0.0; elites * sequence_len],
             mean: vec![0.0; sequence_len],
@@ -98,8 +96,8 @@ impl Sampler {
         })
     }
 
-    /// Draws new sequences and rolls them out from `state`, in as many rounds as are set; every
-    /// other one of the first round around the actions `previous` `[H, na]`, if there are any.
+    /// The first round: draws new sequences and rolls them out from `state`, every other one around
+    /// the actions `previous` `[H, na]`, if there are any.
     pub(super) fn draw(
         &mut self,
         state: &[f32],
@@ -121,21 +119,27 @@ impl Sampler {
                 _ => sequence.iter_mut().for_each(|action| *action *= limit),
             }
         }
-        self.roll(state)?;
-        for _ in 1..self.rounds {
-            self.keep_elites();
-            self.draw_noise(self.elites.len() / len, noise);
-            let (kept, drawn) = (self.rollout.actions_mut()).split_at_mut(self.elites.len());
-            kept.copy_from_slice(&self.elites);
-            for sequence in drawn.chunks_exact_mut(len) {
-                let around = self.mean.iter().zip(&self.deviation);
-                for (action, (mean, deviation)) in sequence.iter_mut().zip(around) {
-                    *action = mean + deviation * *action;
-                }
+        self.roll(state)
+    }
+
+    /// A later round: keeps the best of the last round and draws the others around them.
+    pub(super) fn draw_around_best(
+        &mut self,
+        state: &[f32],
+        noise: &mut Noise,
+    ) -> Result<(), RunError> {
+        let len = self.sequence_len;
+        self.keep_elites();
+        self.draw_noise(self.elites.len() / len, noise);
+        let (kept, drawn) = (self.rollout.actions_mut()).split_at_mut(self.elites.len());
+        kept.copy_from_slice(&self.elites);
+        for sequence in drawn.chunks_exact_mut(len) {
+            let around = self.mean.iter().zip(&self.deviation);
+            for (action, (mean, deviation)) in sequence.iter_mut().zip(around) {
+                *action = mean + deviation * *action;
             }
-            self.roll(state)?;
         }
-        Ok(())
+        self.roll(state)
     }
 
     /// Noise of deviation 1, differently correlated in time, for the sequences from number `first`
@@ -146,11 +150,7 @@ impl Sampler {
         noise.fill(actions);
         for (number, sequence) in actions.chunks_exact_mut(self.sequence_len).enumerate() {
             let correlation = CORRELATIONS[(first + number) / 2 % CORRELATIONS.len()];
-            // A first-order autoregression.
-            let fresh = (1.0 - correlation * correlation).sqrt();
-            for index in na..sequence.len() {
-                sequence[index] = correlation * sequence[index - na] + fresh * sequence[index];
-            }
+            correlate(sequence, na, correlation);
         }
     }
 

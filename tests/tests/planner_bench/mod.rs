@@ -5,7 +5,9 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use latco_controller::plan::{self, PlanReport, PlanRequest, PlanSizes, Planner, Solution};
+use latco_controller::plan::{
+    self, Decisions, PlanReport, PlanRequest, PlanSizes, Planner, Solution,
+};
 use latco_controller::time::FrozenClock;
 use latco_controller::trace::PlanTrace;
 use latco_controller::{Clock, Config, Time, config::LatcoSection};
@@ -83,11 +85,30 @@ impl Bench {
         deadline: Option<Time>,
         clock: &dyn Clock,
     ) -> PlanReport {
+        self.plan_with(elapsed, deadline, None, clock)
+    }
+
+    /// A plan from nothing that ends after so many rounds of sampling, before the first iteration.
+    pub fn sample(&mut self, rounds: u32) -> PlanReport {
+        let decisions = Decisions {
+            sampling_rounds: rounds,
+            out_of_time_after: Some(0),
+        };
+        self.plan_with(None, None, Some(decisions), &FrozenClock(Time(0)))
+    }
+
+    fn plan_with(
+        &mut self,
+        elapsed_periods: Option<f64>,
+        deadline: Option<Time>,
+        replay: Option<Decisions>,
+        clock: &dyn Clock,
+    ) -> PlanReport {
         let request = PlanRequest {
             state: &self.state,
-            elapsed_periods: elapsed,
+            elapsed_periods,
             deadline,
-            replay: None,
+            replay,
         };
         self.trace.clear(1, clock.now());
         let report = (self.planner).plan(&request, clock, &mut self.solution, &mut self.trace);

@@ -135,7 +135,8 @@ fn fill(case: &mut GoldenCase, w: &RssmWeights, manifest: &Manifest) -> Result<(
         Graph::Rollout => {
             let state = floats::<Ix2>(case, "state")?;
             let action = floats::<Ix3>(case, "action")?;
-            let (rewards, returns) = reference::rollout(w, state.view(), action.view());
+            let (rewards, returns) =
+                reference::rollout(w, manifest.reward.range, state.view(), action.view());
             put(case, "rewards", &rewards);
             put(case, "returns", &returns);
         }

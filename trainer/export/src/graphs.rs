@@ -181,7 +181,8 @@ pub(crate) fn rollout(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
         z = next_parts(w, mean, &next);
     }
     let rewards = b.concat(&rewards.iter().collect::<Vec<_>>(), 1);
-    let (low, high) = (b.scalar(0.0), b.scalar(1.0));
+    let range = manifest.reward.range;
+    let (low, high) = (b.scalar(range.low), b.scalar(range.high));
     let clamped = b.op("Clip", &[&rewards, &low, &high]);
     let axis = b.integers(&[1]);
     let returns = b.node(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use latco_models::manifest::{
     Action, Dims, Dynamics, DynamicsKind, FORMAT_VERSION, Gate, Image, Initialisers, Joints,
-    Manifest, Reward, RewardKind,
+    Manifest, RewardHead, RewardKind, RewardRange,
 };
 
 use crate::dynamics::names;
@@ -41,6 +41,8 @@ pub struct Metadata {
     pub velocity_limit_rad_s: Vec<f64>,
     /// What the reward head predicts.
     pub reward_kind: RewardKind,
+    /// Rewards that plans may be promised.
+    pub reward_range: RewardRange,
     /// Measurements made after training.
     pub gates: BTreeMap<String, Gate>,
 }
@@ -86,8 +88,9 @@ impl Metadata {
                 mean,
                 std,
             },
-            reward: Reward {
+            reward: RewardHead {
                 kind: self.reward_kind,
+                range: self.reward_range,
             },
             dynamics: Dynamics {
                 kind,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use latco_models::{Manifest, RewardKind};
+use latco_models::{Manifest, RewardKind, RewardRange};
 use ndarray::{Array1, Array2, Array4};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -138,6 +138,7 @@ pub fn random_weights(spec: &RandomSpec, seed: u64) -> (RssmWeights, Metadata) {
         position_upper_rad: vec![2.0; spec.joints],
         velocity_limit_rad_s: vec![1.0; spec.joints],
         reward_kind: RewardKind::Regression,
+        reward_range: RewardRange::default(),
         gates: BTreeMap::new(),
     };
     (weights, metadata)

@@ -3,6 +3,8 @@
 
 use ndarray::{Array1, Array2, Array3, Array4, ArrayView2, ArrayView3, Axis, concatenate, s};
 
+use latco_models::RewardRange;
+
 use crate::graphs::grid;
 use crate::weights::{Activation, Conv, Decoder, Dense, Encoder, Mlp, RssmWeights, TransposedConv};
 
@@ -98,9 +100,11 @@ pub fn reward(w: &RssmWeights, state: ArrayView2<'_, f32>) -> (Array1<f32>, Arra
     (x.column(0).to_owned(), gradient)
 }
 
-/// Rewards `[N, H]` and returns `[N]` for `state` `[N, n]` and `action` `[N, H, na]`.
+/// Rewards `[N, H]` and returns `[N]`, the sums of the rewards within `range`, for `state` `[N, n]`
+/// and `action` `[N, H, na]`.
 pub fn rollout(
     w: &RssmWeights,
+    range: RewardRange,
     state: ArrayView2<'_, f32>,
     action: ArrayView3<'_, f32>,
 ) -> (Array2<f32>, Array1<f32>) {
@@ -110,7 +114,7 @@ pub fn rollout(
         z = dynamics(w, z.view(), a).mean;
         rewards.column_mut(t).assign(&reward(w, z.view()).0);
     }
-    let returns = rewards.mapv(|r| r.clamp(0.0, 1.0)).sum_axis(Axis(1));
+    let returns = rewards.mapv(|r| range.clamp(r)).sum_axis(Axis(1));
     (rewards, returns)
 }
 

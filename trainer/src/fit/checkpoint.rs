@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use latco_models::RewardRange;
+
 use super::adam::Adam;
 use super::config::FitConfig;
 use super::moments::Moments;
@@ -15,7 +17,7 @@ use crate::rssm::params::Params;
 /// File name in the folder of a run.
 pub const CHECKPOINT_FILE: &str = "checkpoint.postcard";
 /// Version of the format.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// Part of a training run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,7 @@ pub enum Stage {
 
 /// What the data of a run say about the robot; goes into the bundle.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct DataFacts {
     /// Task, e.g. `reach`.
     pub task: String,
@@ -55,6 +58,8 @@ pub struct DataFacts {
     pub joints_std: Vec<f32>,
     /// SHA-256 of the training frames.
     pub data_hash: String,
+    /// Rewards that plans may be promised: those of the training frames.
+    pub reward_range: RewardRange,
 }
 
 /// The held-out loss of some weights.
@@ -87,6 +92,7 @@ pub struct Checkpoint {
     /// Seed of the run.
     pub seed: u64,
     /// Facts about the data.
+    #[serde(with = "as_toml")]
     pub facts: DataFacts,
     /// Part that is being trained.
     pub stage: Stage,
@@ -108,6 +114,22 @@ pub struct Checkpoint {
     pub autoencoder: Option<Params>,
     /// Time spent training so far, s.
     pub seconds: f64,
+}
+
+/// (De)serialises facts as TOML, which stays readable when others are added.
+mod as_toml {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+
+    use super::DataFacts;
+
+    pub(super) fn serialize<S: Serializer>(facts: &DataFacts, to: S) -> Result<S::Ok, S::Error> {
+        let text = toml::to_string(facts).map_err(ser::Error::custom)?;
+        text.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<DataFacts, D::Error> {
+        toml::from_str(&String::deserialize(from)?).map_err(de::Error::custom)
+    }
 }
 
 /// Why a checkpoint cannot be used.
