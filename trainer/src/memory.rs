@@ -12,8 +12,8 @@ const LARGEST_KEPT_BEFORE: i32 = 32 << 20;
 /// From now on this process keeps the memory that it frees, for its next allocations.
 ///
 /// glibc returns memory to the system whenever much of it is free at the end of the heap, and a
-/// training step frees nearly all of its tensors: every step had its pages faulted in again, a
-/// ninth of its time. Does nothing where the C library is another.
+/// training step frees nearly all of its tensors: every step had its pages faulted in again, about
+/// a tenth of its time (`docs/decisions/0007-training-steps-beside-pytorch.md`). Does nothing where the C library is another.
 pub fn keep_freed() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: mallopt takes any values, and its own lock.
