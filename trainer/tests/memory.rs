@@ -1,5 +1,7 @@
 //! Whether freed memory is kept; without a harness, as the main thread's heap is what counts.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // this is the test, without a harness
+
 use latco_trainer::memory::keep_freed;
 
 const BLOCKS: usize = 64;

@@ -2,6 +2,8 @@
 //!
 //! `tests/pytorch/gradients.py` made the numbers, in f64; its head says how.
 
+#![allow(clippy::unwrap_used)] // a failed helper fails the test
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;

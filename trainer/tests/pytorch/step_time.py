@@ -157,7 +157,7 @@ def measure(case, threads, binary, seconds, blocks):
     for served in pair:
         served.run(2, counts=False)
     each = seconds / blocks / 2
-    steps = [max(1, round(each / max(served.run(1, counts=False), 1e-4))) for served in pair]
+    steps = [max(1, round(each / (served.run(3, counts=False) / 3))) for served in pair]
     order = list(zip(pair, steps))
     for _ in range(blocks):
         for served, count in order:
