@@ -25,6 +25,7 @@ const EPISODES: usize = 20;
 
 #[allow(clippy::print_stdout)]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    latco_trainer::memory::keep_freed(); // as `latco-train fit` does
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (path, rest) = arguments
         .split_first()

@@ -91,6 +91,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             args.out.display()
         );
     }
+    latco_trainer::memory::keep_freed();
     let options = RunOptions {
         out: args.out.clone(),
         resume: args.resume,

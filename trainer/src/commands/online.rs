@@ -89,6 +89,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         wanted: args.collectors,
         restarts: 0,
     };
+    latco_trainer::memory::keep_freed();
     let summary = online::run(
         &settings,
         Options {

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use super::config::{ModelConfig, TrainingConfig};
 use super::dataset::{Frames, normals, sequence_starts};
 use super::objective::{Losses, Objective, RewardScale};
-use super::world::{cross_entropy, logit_name, overshooting, weighted};
+use super::world::{cross_entropy, logit_name, overshooting, overshooting_noise, weighted};
 use crate::rssm::conv::{self, Decoder, EMBED, Encoder, IMAGE_SIZE};
 use crate::rssm::params::{Leaves, Params, tensor, to_vec};
 use crate::rssm::recurrent::balanced_kl;
@@ -27,6 +27,24 @@ pub fn create(sizes: &WorldSizes, seed: u64) -> Params {
     conv::create_decoder(&mut params, sizes.core.stoch + sizes.core.deter, &mut rng);
     World::create(&mut params, sizes, &mut rng);
     params
+}
+
+/// A batch of sequences, in rows `t * batch + b`.
+pub struct ImageBatch {
+    /// Images in -0.5..0.5, `[rows, 3, 64, 64]`.
+    pub images: Tensor<4>,
+    /// Normalised joints, `[rows, joints]`; none if images alone are observed.
+    pub joints: Option<Tensor<2>>,
+    /// Actions before the images, `[rows, action]`; zero in the first step.
+    pub before: Tensor<2>,
+    /// Actions after them, `[rows, action]`.
+    pub after: Tensor<2>,
+    /// Rewards, `[rows, 1]`.
+    pub rewards: Tensor<2>,
+    /// Standard normal numbers that draw the samples of the posterior, `[rows, stoch]`.
+    pub noise: Tensor<2>,
+    /// Those of latent overshooting, if it is used; see `Overshooting::noise`.
+    pub overshooting: Option<Tensor<2>>,
 }
 
 /// The evidence lower bound on images and joints.
@@ -54,6 +72,12 @@ impl Objective for JointWorld<'_> {
         rng: &mut ChaCha8Rng,
         scale: &mut RewardScale,
     ) -> std::io::Result<(Tensor<1>, Losses)> {
+        Ok(self.loss_of(leaves, self.draw(rng, scale)?))
+    }
+}
+
+impl JointWorld<'_> {
+    fn draw(&self, rng: &mut ChaCha8Rng, scale: &mut RewardScale) -> std::io::Result<ImageBatch> {
         let Self {
             frames,
             sizes,
@@ -83,34 +107,51 @@ impl Objective for JointWorld<'_> {
                 }
             })
         });
-        let before = tensor(before.collect(), [count, na]);
-        let images: Tensor<4> = tensor(frames.planes(&order)?, [count, 3, IMAGE_SIZE, IMAGE_SIZE]);
-        let joints = self.joints_of(&order);
+        let after = order
+            .iter()
+            .flat_map(|f| &frames.actions[f * na..][..na])
+            .copied();
         let mut rewards: Vec<f32> = order.iter().map(|f| frames.rewards[*f]).collect();
         scale.apply(&mut rewards);
-        let reward: Tensor<2> = tensor(rewards, [count, 1]);
-        let noise = tensor(
-            normals(count * sizes.core.stoch, rng),
-            [count, sizes.core.stoch],
-        );
+        let stoch = sizes.core.stoch;
+        Ok(ImageBatch {
+            images: tensor(frames.planes(&order)?, [count, 3, IMAGE_SIZE, IMAGE_SIZE]),
+            joints: self.joints_of(&order),
+            before: tensor(before.collect(), [count, na]),
+            after: tensor(after.collect(), [count, na]),
+            rewards: tensor(rewards, [count, 1]),
+            noise: tensor(normals(count * stoch, rng), [count, stoch]),
+            overshooting: overshooting_noise(training, stoch, rng),
+        })
+    }
 
+    /// The loss of `training.batch` sequences of `training.sequence` frames, and its parts before
+    /// weighting.
+    pub fn loss_of(&self, leaves: &Leaves, drawn: ImageBatch) -> (Tensor<1>, Losses) {
+        let Self {
+            sizes, training, ..
+        } = *self;
+        let ImageBatch {
+            images,
+            joints,
+            before,
+            after,
+            rewards,
+            noise,
+            overshooting: overshooting_noise,
+        } = drawn;
+        let count = images.dims()[0];
         let world = World::new(leaves, sizes);
         let code = Encoder::new(leaves).forward(images.clone());
         let embed = match &joints {
             Some(joints) => Tensor::cat(vec![code, joints.clone()], 1),
             None => code,
         };
-        let unrolled = world.core.unroll(embed, before, noise, batch);
+        let unrolled = world.core.unroll(embed, before, noise, training.batch);
         let (balance, free) = (training.kl_balance as f32, training.free_nats as f32);
         let (kl, measured_kl) = balanced_kl(&unrolled.posterior, &unrolled.prior, balance, free);
-        let overshot = (training.overshooting > 0).then(|| {
-            let actions = order
-                .iter()
-                .flat_map(|f| &frames.actions[f * na..][..na])
-                .copied();
-            let after = tensor(actions.collect(), [count, na]);
-            overshooting(training, sizes.core.stoch, &after, rng).loss(&world.core, &unrolled)
-        });
+        let overshot = overshooting_noise
+            .map(|noise| overshooting(training, &after, noise).loss(&world.core, &unrolled));
         let state = unrolled.state();
         let halved = |x: Tensor<1>| x.mul_scalar(0.5 / count as f32);
         let image = halved(
@@ -121,11 +162,11 @@ impl Objective for JointWorld<'_> {
         let predicted = world.predict(state);
         let mut terms = vec![("image", image, training.image_weight)];
         if let Some(predicted) = predicted.reward {
-            let error = halved((predicted - reward.clone()).square().sum());
+            let error = halved((predicted - rewards.clone()).square().sum());
             terms.push(("reward", error, training.reward_weight));
         }
         if let Some(logit) = predicted.logit {
-            let error = cross_entropy(logit, reward);
+            let error = cross_entropy(logit, rewards);
             terms.push((logit_name(self.model), error, training.reward_weight));
         }
         terms.push(("kl", kl, training.kl_weight));
@@ -145,11 +186,9 @@ impl Objective for JointWorld<'_> {
                 loss.1 = divergence.into_scalar();
             }
         }
-        Ok((loss, losses))
+        (loss, losses)
     }
-}
 
-impl JointWorld<'_> {
     fn joints_of(&self, order: &[usize]) -> Option<Tensor<2>> {
         let width = self.sizes.joints;
         (width > 0).then(|| {

@@ -64,6 +64,22 @@ struct Targets {
     reward: Tensor<2>,
 }
 
+/// A batch of sequences, in rows `t * batch + b`.
+pub struct CodeBatch {
+    /// Embedded observations, `[rows, embed]`.
+    pub embed: Tensor<2>,
+    /// Actions before the observations, `[rows, action]`; zero in the first step.
+    pub before: Tensor<2>,
+    /// Actions after them, `[rows, action]`.
+    pub after: Tensor<2>,
+    /// Rewards, `[rows, 1]`.
+    pub rewards: Tensor<2>,
+    /// Standard normal numbers that draw the samples of the posterior, `[rows, stoch]`.
+    pub noise: Tensor<2>,
+    /// Those of latent overshooting, if it is used; see [`Overshooting::noise`].
+    pub overshooting: Option<Tensor<2>>,
+}
+
 /// The loss of the RSSM on codes and joints.
 pub struct CodeWorld<'a> {
     /// What it is trained on.
@@ -87,11 +103,17 @@ impl Objective for CodeWorld<'_> {
         rng: &mut ChaCha8Rng,
         scale: &mut RewardScale,
     ) -> std::io::Result<(Tensor<1>, Losses)> {
+        Ok(self.loss_of(leaves, self.draw(rng, scale)))
+    }
+}
+
+impl CodeWorld<'_> {
+    fn draw(&self, rng: &mut ChaCha8Rng, scale: &mut RewardScale) -> CodeBatch {
         let Self {
             rows,
             sizes,
-            model,
             training,
+            ..
         } = *self;
         let frames = rows.frames;
         let (batch, length) = (training.batch, training.sequence);
@@ -122,17 +144,39 @@ impl Objective for CodeWorld<'_> {
             }
         }
         scale.apply(&mut rewards);
-        let embed: Tensor<2> = tensor(embed, [count, sizes.core.embed]);
-        let before = tensor(before, [count, na]);
-        let after: Tensor<2> = tensor(after, [count, na]);
-        let noise = tensor(
-            normals(count * sizes.core.stoch, rng),
-            [count, sizes.core.stoch],
-        );
+        let stoch = sizes.core.stoch;
+        CodeBatch {
+            embed: tensor(embed, [count, sizes.core.embed]),
+            before: tensor(before, [count, na]),
+            after: tensor(after, [count, na]),
+            rewards: tensor(rewards, [count, 1]),
+            noise: tensor(normals(count * stoch, rng), [count, stoch]),
+            overshooting: overshooting_noise(training, stoch, rng),
+        }
+    }
+
+    /// The loss of `training.batch` sequences of `training.sequence` frames, and its parts before
+    /// weighting.
+    pub fn loss_of(&self, leaves: &Leaves, drawn: CodeBatch) -> (Tensor<1>, Losses) {
+        let Self {
+            rows,
+            sizes,
+            model,
+            training,
+        } = *self;
+        let (batch, length) = (training.batch, training.sequence);
+        let CodeBatch {
+            embed,
+            before,
+            after,
+            rewards,
+            noise,
+            overshooting: overshooting_noise,
+        } = drawn;
         let targets = Targets {
             code: embed.clone().narrow(1, 0, rows.code),
             joints: (sizes.joints > 0).then(|| embed.clone().narrow(1, rows.code, sizes.joints)),
-            reward: tensor(rewards, [count, 1]),
+            reward: rewards,
         };
 
         let world = World::new(leaves, sizes);
@@ -148,9 +192,9 @@ impl Objective for CodeWorld<'_> {
             prediction_loss(world.predict(state), &targets, model, training);
         loss = loss + kl.mul_scalar(training.kl_weight as f32);
         losses.push(("kl", measured_kl.into_scalar()));
-        if training.overshooting > 0 {
+        if let Some(noise) = overshooting_noise {
             let (overshot, measured) =
-                overshooting(training, sizes.core.stoch, &after, rng).loss(&world.core, &unrolled);
+                overshooting(training, &after, noise).loss(&world.core, &unrolled);
             loss = loss + overshot.mul_scalar(training.overshooting_weight as f32);
             losses.push(("overshooting", measured.into_scalar()));
         }
@@ -187,24 +231,34 @@ impl Objective for CodeWorld<'_> {
                 }
             }
         }
-        Ok((loss, losses))
+        (loss, losses)
     }
 }
 
-/// Latent overshooting with freshly drawn noise; `after` are the actions after each row.
-pub fn overshooting<'a>(
+/// Noise for latent overshooting, if it is used.
+pub fn overshooting_noise(
     training: &TrainingConfig,
     stoch: usize,
-    after: &'a Tensor<2>,
     rng: &mut ChaCha8Rng,
-) -> Overshooting<'a> {
+) -> Option<Tensor<2>> {
     let distance = training.overshooting;
-    let rows = Overshooting::noise_rows(distance, training.sequence, training.batch);
+    (distance > 0).then(|| {
+        let rows = Overshooting::noise_rows(distance, training.sequence, training.batch);
+        tensor(normals(rows * stoch, rng), [rows, stoch])
+    })
+}
+
+/// Latent overshooting with that noise; `after` are the actions after each row.
+pub fn overshooting<'a>(
+    training: &TrainingConfig,
+    after: &'a Tensor<2>,
+    noise: Tensor<2>,
+) -> Overshooting<'a> {
     Overshooting {
-        distance,
+        distance: training.overshooting,
         batch: training.batch,
         actions: after,
-        noise: tensor(normals(rows * stoch, rng), [rows, stoch]),
+        noise,
         free_nats: training.free_nats as f32,
     }
 }
