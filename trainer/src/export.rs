@@ -9,7 +9,7 @@ use latco_export::weights::{
 };
 use latco_export::{Metadata, RssmWeights, write_bundle};
 use latco_models::{Bundle, Golden, Graph, LoadOptions, RewardKind as BundleReward};
-use ndarray::{Array1, Array2, Array4};
+use ndarray::{Array1, Array2, Array4, Axis, concatenate, s};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -128,17 +128,65 @@ fn patch_decoder(model: &Model, params: &Params) -> Decoder {
     let last = mlp.layers.last_mut().expect("the decoder has three layers");
     let patch = patch_size(height, width);
     let order = patch_order(height, width, patch);
-    last.kernel = last.kernel.select(ndarray::Axis(1), &order);
+    last.kernel = last.kernel.select(Axis(1), &order);
     last.bias = last
         .bias
-        .select(ndarray::Axis(0), &order)
+        .select(Axis(0), &order)
         .mapv(|b| b + PixelScaling::CENTRED.offset);
+    let code = self::mlp(&model.world, "code", 3);
+    let head = match model.keypoint_sizes().decoder_joints {
+        0 => code,
+        _ => side_by_side(code, self::mlp(&model.world, "joints", 2)),
+    };
     Decoder::Patch {
-        head: self::mlp(&model.world, "code", 3),
+        head,
         unwhiten: identity(mlp.layers[0].inputs()),
         mlp,
         patch,
         sigmoid: false,
+    }
+}
+
+/// One network whose output is that of `code`, of three layers, and then that of `joints`, of two.
+///
+/// The hidden layer of `joints` goes through the second layer raised by 1: it is above -1 as an ELU's
+/// output, so that the second ELU lets it pass, and the last layer takes the 1 off again.
+fn side_by_side(code: Mlp, joints: Mlp) -> Mlp {
+    let [first, second, last] = <[Dense; 3]>::try_from(code.layers).expect("three layers");
+    let [hidden, output] = <[Dense; 2]>::try_from(joints.layers).expect("two layers");
+    let width = hidden.outputs();
+    let raised = Dense {
+        kernel: Array2::eye(width),
+        bias: Array1::ones(width),
+    };
+    let lowered = Dense {
+        bias: &output.bias - &output.kernel.sum_axis(Axis(0)),
+        kernel: output.kernel,
+    };
+    Mlp {
+        layers: vec![
+            Dense {
+                kernel: concatenate![Axis(1), first.kernel, hidden.kernel],
+                bias: concatenate![Axis(0), first.bias, hidden.bias],
+            },
+            diagonal(&second, &raised),
+            diagonal(&last, &lowered),
+        ],
+        activation: code.activation,
+    }
+}
+
+/// Both layers, each on its own inputs.
+fn diagonal(one: &Dense, other: &Dense) -> Dense {
+    let (rows, columns) = one.kernel.dim();
+    let mut kernel = Array2::zeros((rows + other.inputs(), columns + other.outputs()));
+    kernel.slice_mut(s![..rows, ..columns]).assign(&one.kernel);
+    kernel
+        .slice_mut(s![rows.., columns..])
+        .assign(&other.kernel);
+    Dense {
+        kernel,
+        bias: concatenate![Axis(0), one.bias, other.bias],
     }
 }
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // a failed helper fails the test
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -175,21 +177,7 @@ fn collectors_elsewhere_and_offline_bags_feed_a_run() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (bags, exchange) = (path("bags"), path("exchange"));
-    let collect = Command::new(env!("CARGO_BIN_EXE_latco-train"))
-        .args([
-            "collect",
-            "--task",
-            "reach",
-            "--episodes",
-            "5",
-            "--image-size",
-            "32",
-            "--out",
-            &bags,
-        ])
-        .output()
-        .unwrap();
-    assert!(collect.status.success(), "{collect:?}");
+    support::collect(Path::new(&bags), 5);
     let url = format!("file://{exchange}");
     let trainer = start(
         folder.path(),

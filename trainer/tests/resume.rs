@@ -2,13 +2,17 @@
 
 #![allow(clippy::unwrap_used)] // a failed helper fails the test
 
+mod support;
+
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use latco_trainer::fit::checkpoint::{Checkpoint, Stage};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+use support::{collect, latco_train, text};
 
 /// Steps of either stage.
 const STEPS: usize = 120;
@@ -40,23 +44,6 @@ const CONFIG: &str = r#"
     patience = 50
     checkpoint_steps = 7
 "#;
-
-fn latco_train(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_latco-train"));
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    command
-        .current_dir(workspace)
-        .args(arguments)
-        .env_remove("RUST_LOG")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
 
 fn wait(time: Duration) {
     let (_sender, nothing) = std::sync::mpsc::channel::<()>();
@@ -100,10 +87,7 @@ fn a_run_killed_at_random_moments_ends_with_the_same_losses_and_weights() {
     let folder = tempfile::tempdir().unwrap();
     let [bags, config, whole, killed] =
         ["bags", "config.toml", "whole", "killed"].map(|name| folder.path().join(name));
-    let arguments = ["collect", "--task", "reach", "--episodes", "10"];
-    let rest = ["--image-size", "32", "--out", text(&bags)];
-    let collected = latco_train(&[&arguments[..], &rest].concat());
-    assert!({ collected }.status().unwrap().success());
+    collect(&bags, 10);
     std::fs::write(&config, CONFIG).unwrap();
     let fit = |out: &Path, resume: bool| {
         let arguments = ["fit", "--data", text(&bags), "--config", text(&config)];

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used)] // a failed helper fails the test
 
+mod support;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -13,6 +15,8 @@ use latco_trainer::fit::config::FitConfig;
 use latco_trainer::fit::run::{RunOptions, run};
 use latco_trainer::rssm::model::Model;
 use latco_trainer::source::{self, Source, read, read_within};
+
+use support::{collect, latco_train, text};
 
 const CONFIG: &str = r#"
     held_out = 0.1
@@ -34,42 +38,6 @@ const CONFIG: &str = r#"
     rollout_steps = 3
     checkpoint_steps = 3
 "#;
-
-fn latco_train(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_latco-train"));
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    command
-        .current_dir(workspace)
-        .args(arguments)
-        .env_remove("RUST_LOG")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    command
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-/// Records that many episodes of 50 frames of 32x32, 154 kB each, in bags of 20.
-fn collect(out: &Path, episodes: usize) {
-    let count = episodes.to_string();
-    let output = latco_train(&[
-        "collect",
-        "--task",
-        "reach",
-        "--episodes",
-        &count,
-        "--image-size",
-        "32",
-        "--out",
-        text(out),
-    ])
-    .output()
-    .unwrap();
-    assert!(output.status.success(), "{output:?}");
-}
 
 fn train(config: &FitConfig, source: &Source, out: PathBuf) -> Checkpoint {
     let options = RunOptions {
@@ -153,7 +121,6 @@ fn wait(time: Duration) {
 fn peak_memory(data: &Path, config: &Path, out: &Path) -> usize {
     let arguments = ["fit", "--data", text(data), "--config", text(config)];
     let mut child = latco_train(&[&arguments[..], &["--out", text(out)]].concat())
-        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let mut peak = 0;
@@ -229,6 +196,7 @@ fn a_damaged_bag_is_named_and_the_rest_is_trained_on() {
     let arguments = ["fit", "--data", text(&bags), "--config", text(&config)];
     let output = latco_train(&[&arguments[..], &["--out", text(&run), "--json"]].concat())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .output()
         .unwrap();
     let log = String::from_utf8(output.stderr).unwrap();

@@ -93,17 +93,18 @@ impl<'a> Autoencoder<'a> {
             .unsqueeze_dim::<3>(1)
             .repeat_dim(1, PARTNERS)
             .reshape([batch * PARTNERS, width]);
-        let width = self.joints_width();
-        let joints = (width > 0).then(|| {
-            let values = partners
-                .iter()
-                .flat_map(|f| &self.joints[f * width..][..width]);
-            tensor(values.copied().collect(), [rows, width])
-        });
+        let joints = (self.joints_width() > 0).then(|| self.joints_of(partners));
         let mut truth: Vec<f32> = partners.iter().map(|f| self.frames.rewards[*f]).collect();
         rewards.apply(&mut truth);
         let predicted = FrameReward::new(leaves).forward(code, joints);
         (predicted - tensor::<2>(truth, [rows, 1])).square().mean()
+    }
+
+    /// Joints of these frames, `[frames, joints]`.
+    fn joints_of(&self, frames: &[usize]) -> Tensor<2> {
+        let width = self.joints_width();
+        let values = (frames.iter()).flat_map(|frame| &self.joints[frame * width..][..width]);
+        tensor(values.copied().collect(), [frames.len(), width])
     }
 
     fn joints_width(&self) -> usize {
@@ -156,7 +157,8 @@ impl Objective for Autoencoder<'_> {
         let decoder = Decoder::new(leaves);
         let code =
             encoder.forward(&centred(&images)) + tensor::<2>(noise, [batch, self.sizes.code]);
-        let error = decoder.forward(code.clone()) - tensor::<2>(target, [batch, pixels]);
+        let joints = (self.sizes.decoder_joints > 0).then(|| self.joints_of(&chosen));
+        let error = decoder.forward(code.clone(), joints) - tensor::<2>(target, [batch, pixels]);
         let image = (error.square() * tensor::<2>(weight, [batch, pixels])).sum();
         let reward = self.partners_reward(leaves, code, &partners, rewards);
         let losses = vec![

@@ -104,6 +104,9 @@ pub struct AutoencoderConfig {
     pub code: usize,
     /// Width of the decoder.
     pub decoder: usize,
+    /// Whether the decoder is given the joints beside the code, so that the code has to say only what
+    /// they do not: where other things are. Without joints it makes no difference.
+    pub decoder_joints: bool,
     /// Deviation of the noise added to the code before it is decoded.
     pub code_noise: f64,
     /// Weight of pixels that differ from the mean image.
@@ -303,6 +306,7 @@ impl FitConfig {
             hidden: s.count("hidden", 64, 1..=4096),
             code: s.count("code", 24, 1..=1024),
             decoder: s.count("decoder", 128, 1..=4096),
+            decoder_joints: s.flag("decoder_joints", false),
             code_noise: s.number("code_noise", 0.05, 0.0..=10.0),
             foreground_weight: s.number("foreground_weight", 6.0, 1.0..=1000.0),
             foreground_threshold: s.number("foreground_threshold", 0.1, 0.01..=1.0),

@@ -25,7 +25,8 @@ pub struct Strip {
     pub rgb: Vec<u8>,
 }
 
-/// Frames of several episodes and what the autoencoder makes of their codes.
+/// Frames of several episodes and what the autoencoder makes of their codes; `joints` are those of
+/// all `frames`, normalised.
 ///
 /// # Errors
 /// Images that cannot be read.
@@ -33,11 +34,17 @@ pub fn of_autoencoder(
     params: &Params,
     sizes: KeypointSizes,
     frames: &Frames,
+    joints: &[f32],
 ) -> io::Result<Vec<Strip>> {
     let shown = spread(frames.len(), COLUMNS);
     let leaves = params.leaves(false);
     let code = Encoder::new(&leaves, sizes).forward(&frames.pictures(&shown)?);
-    let decoded = to_vec(Decoder::new(&leaves).forward(code));
+    let width = sizes.decoder_joints;
+    let joints = (width > 0).then(|| {
+        let rows = shown.iter().flat_map(|f| &joints[f * width..][..width]);
+        tensor(rows.copied().collect(), [shown.len(), width])
+    });
+    let decoded = to_vec(Decoder::new(&leaves).forward(code, joints));
     Ok(vec![
         strip("input", frames, &frames.bytes(&shown)?),
         strip("reconstruction", frames, &bytes(&decoded)),

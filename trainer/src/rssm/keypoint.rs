@@ -33,6 +33,8 @@ pub struct KeypointSizes {
     pub code: usize,
     /// Width of the two hidden layers of the decoder.
     pub decoder: usize,
+    /// Joint values that the decoder is given after the code.
+    pub decoder_joints: usize,
 }
 
 impl KeypointSizes {
@@ -83,7 +85,12 @@ pub fn create(params: &mut Params, sizes: &KeypointSizes, joints: usize, rng: &m
     Mlp::create(
         params,
         "decoder",
-        &[sizes.code, sizes.decoder, sizes.decoder, pixels],
+        &[
+            sizes.code + sizes.decoder_joints,
+            sizes.decoder,
+            sizes.decoder,
+            pixels,
+        ],
         rng,
     );
     let widths = [sizes.code + joints, sizes.hidden, sizes.hidden, 1];
@@ -107,10 +114,14 @@ impl FrameReward {
 
     /// Codes `[N, code]` and joints `[N, joints]`, if there are any, to rewards `[N, 1]`.
     pub fn forward(&self, code: Tensor<2>, joints: Option<Tensor<2>>) -> Tensor<2> {
-        self.mlp.forward(match joints {
-            Some(joints) => Tensor::cat(vec![code, joints], 1),
-            None => code,
-        })
+        self.mlp.forward(beside(code, joints))
+    }
+}
+
+fn beside(code: Tensor<2>, joints: Option<Tensor<2>>) -> Tensor<2> {
+    match joints {
+        Some(joints) => Tensor::cat(vec![code, joints], 1),
+        None => code,
     }
 }
 
@@ -171,8 +182,9 @@ impl Decoder {
         }
     }
 
-    /// Codes `[N, code]` to pixels `[N, height * width * 3]`, RGB interleaved, about 0..1.
-    pub fn forward(&self, code: Tensor<2>) -> Tensor<2> {
-        self.mlp.forward(code)
+    /// Codes `[N, code]`, and joints `[N, decoder_joints]` where the decoder is given them, to pixels
+    /// `[N, height * width * 3]`, RGB interleaved, about 0..1.
+    pub fn forward(&self, code: Tensor<2>, joints: Option<Tensor<2>>) -> Tensor<2> {
+        self.mlp.forward(beside(code, joints))
     }
 }

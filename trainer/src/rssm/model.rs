@@ -97,11 +97,15 @@ impl Model {
     pub fn decode(&self, state: Tensor<2>) -> Vec<f32> {
         let images = match &self.autoencoder {
             Some(params) => {
-                let code = self
-                    .build()
+                let world = self.build();
+                let joints = match self.keypoint_sizes().decoder_joints {
+                    0 => None,
+                    _ => world.joints(state.clone()),
+                };
+                let code = world
                     .code(state)
                     .expect("the two-stage model predicts codes");
-                to_vec(keypoint::Decoder::new(&params.leaves(false)).forward(code))
+                to_vec(keypoint::Decoder::new(&params.leaves(false)).forward(code, joints))
             }
             None => {
                 let planes = conv::Decoder::new(&self.leaves()).forward(state);
@@ -168,5 +172,10 @@ pub fn keypoint_sizes(config: &FitConfig, facts: &DataFacts) -> keypoint::Keypoi
         hidden: c.hidden,
         code: c.code,
         decoder: c.decoder,
+        decoder_joints: if c.decoder_joints {
+            facts.joints_mean.len()
+        } else {
+            0
+        },
     }
 }
