@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::config::{ModelConfig, RewardHeads, TrainingConfig};
 use super::dataset::{Frames, normals, sequence_starts};
+use super::ensemble::{self, shares};
 use super::objective::{Losses, Objective, RewardScale};
 use crate::rssm::overshooting::Overshooting;
 use crate::rssm::params::{Leaves, Params, tensor};
@@ -187,7 +188,20 @@ impl Objective for CodeWorld<'_> {
                 }
             }
         }
+        if let Some((heads, feature)) = world.ensemble.as_ref().zip(unrolled.posterior.deter) {
+            let shares = shares(frames, &starts, length, sizes.ensemble);
+            let error = heads.loss(feature, unrolled.posterior.mean, &shares);
+            losses.push(("ensemble", error.clone().into_scalar()));
+            // Adds its gradient but not its value: the held-out loss stays that of the model.
+            loss = loss + (error.clone() - error.detach());
+        }
         Ok((loss, losses))
+    }
+
+    fn settle(&self, params: &mut Params) {
+        if self.sizes.ensemble > 0 {
+            ensemble::calibrate(params, self.sizes, self.rows);
+        }
     }
 }
 
