@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use latco_models::manifest::{
     Action, Dims, Dynamics, DynamicsKind, FORMAT_VERSION, Gate, Image, Initialisers, Joints,
-    Manifest, Reward, RewardKind,
+    Manifest, Penalty, PenaltyKind, Reward, RewardKind,
 };
 
 use crate::dynamics::names;
@@ -88,6 +88,12 @@ impl Metadata {
             },
             reward: Reward {
                 kind: self.reward_kind,
+                penalty: weights.penalty.as_ref().map(|penalty| Penalty {
+                    kind: PenaltyKind::Ensemble,
+                    heads: penalty.heads,
+                    weight: penalty.weight,
+                    reference: penalty.reference,
+                }),
             },
             dynamics: Dynamics {
                 kind,

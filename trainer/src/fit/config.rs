@@ -577,8 +577,14 @@ mod tests {
         assert_eq!(model("").unwrap().ensemble, 0);
         for (text, part) in [
             ("ensemble = 1", "model.ensemble: expected 0, or 2 or more"),
-            ("penalty = 1", "model.penalty: expected 0 with model.ensemble = 0"),
-            ("ensemble = 5\npenalty = -1", "model.penalty: expected a number"),
+            (
+                "penalty = 1",
+                "model.penalty: expected 0 with model.ensemble = 0",
+            ),
+            (
+                "ensemble = 5\npenalty = -1",
+                "model.penalty: expected a number",
+            ),
             ("ensemble = 5\ndeter = 0", "expected 0 with model.deter = 0"),
         ] {
             let message = model(text).unwrap_err().to_string();
