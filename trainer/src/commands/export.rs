@@ -21,7 +21,7 @@ pub(crate) struct Args {
     out: PathBuf,
     /// What is taken off the reward far from the data (`model.penalty`), instead of the run's; 0
     /// for nothing. Needs a run with an ensemble.
-    #[arg(long, value_name = "WEIGHT")]
+    #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
     penalty: Option<f64>,
     /// One JSON object on standard output.
     #[arg(long)]
