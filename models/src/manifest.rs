@@ -136,6 +136,33 @@ pub struct RewardHead {
     /// Rewards that plans may be promised.
     #[serde(default)]
     pub range: RewardRange,
+    /// What is taken off in states far from the data; none if nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub penalty: Option<Penalty>,
+}
+
+/// How it is told that a state is far from the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PenaltyKind {
+    /// By the disagreement of an ensemble of heads beside the prior.
+    Ensemble,
+}
+
+/// The penalty that the graphs `reward` and `rollout` take off the output of the reward head:
+/// `weight (1 - 1 / (1 + x^2))`, x being the disagreement over its reference.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Penalty {
+    /// What is penalised.
+    pub kind: PenaltyKind,
+    /// Heads of the ensemble.
+    pub heads: usize,
+    /// Most that is taken off, in the unit of the reward head's output.
+    pub weight: f32,
+    /// Disagreement at which half of it is taken off: the variance over the heads, in units of the
+    /// prior's typical variance.
+    pub reference: f32,
 }
 
 /// Least and largest reward: of 0, 1 and those in the training data.
@@ -358,6 +385,21 @@ impl Manifest {
     }
 
     fn check_values(&self, found: &mut Vec<String>) {
+        if let Some(penalty) = &self.reward.penalty {
+            if penalty.heads < 2 {
+                found.push(format!(
+                    "reward.penalty.heads is {}, expected 2 or more",
+                    penalty.heads
+                ));
+            }
+            for (name, value) in [("weight", penalty.weight), ("reference", penalty.reference)] {
+                if !(value.is_finite() && value > 0.0) {
+                    found.push(format!(
+                        "reward.penalty.{name} is {value}, expected a positive number"
+                    ));
+                }
+            }
+        }
         if self.action.scale.iter().any(|s| !s.is_finite()) {
             found.push("action.scale has an entry that is not finite".to_owned());
         }

@@ -2,7 +2,10 @@
 
 mod support;
 
-use latco_export::{Family, RandomSpec, golden, random_weights, reference, write_bundle_of_kind};
+use latco_export::{
+    Decoder, Family, Penalty, RandomSpec, golden, random_weights, reference, write_bundle,
+    write_bundle_of_kind,
+};
 use latco_models::{BenchOptions, Bundle, DynamicsKind, Graph, LoadOptions, bench, report};
 use ndarray::{Array2, Array3, Array4};
 use support::{Fixture, small};
@@ -165,6 +168,77 @@ fn reward_gradient_is_the_slope_of_the_reward() {
             "entry {i}: {gradient}, differences give {difference}"
         );
     }
+}
+
+/// The reward less a penalty: the graphs against the reference, its gradient against central differences.
+#[test]
+fn a_penalty_is_taken_off_the_reward_and_is_part_of_its_gradient() {
+    let spec = small(Family::Keypoint);
+    let (n, na, h) = (spec.stoch + spec.deter, spec.action, spec.horizon);
+    let (plain, metadata) = random_weights(&spec, 5);
+    let mut weights = plain.clone();
+    // Any layers from a state to several values will do.
+    let Decoder::Patch { head, .. } = &plain.decoder else {
+        panic!("the family has patches");
+    };
+    let mut deviations = head.clone();
+    let last = deviations.layers.last_mut().unwrap();
+    last.kernel *= 0.3;
+    weights.penalty = Some(Penalty {
+        deviations,
+        weight: 0.7,
+        heads: 3,
+        reference: 0.02,
+    });
+    let vectors = golden::from_reference(&weights, &metadata, 3, 2).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = write_bundle(folder.path(), &weights, &metadata, &vectors).unwrap();
+    let said = manifest.reward.penalty.unwrap();
+    assert_eq!((said.heads, said.weight, said.reference), (3, 0.7, 0.02));
+    let bundle = Bundle::load(folder.path(), &LoadOptions::default()).unwrap();
+    assert_eq!(bundle.manifest().reward.penalty, Some(said));
+
+    let mut reward = bundle.reward(1 + 2 * n).unwrap();
+    let base = wave(n, 0.4);
+    let step = 1e-2;
+    for (row, state) in reward.state_mut().chunks_exact_mut(n).enumerate() {
+        state.copy_from_slice(&base);
+        if row > 0 {
+            state[(row - 1) / 2] += if row % 2 == 1 { step } else { -step };
+        }
+    }
+    reward.run().unwrap();
+    let state = Array2::from_shape_vec((1, n), base).unwrap();
+    let (expected, gradient) = reference::reward(&weights, state.view());
+    close("reward", expected.clone(), &reward.reward()[..1], 2e-5);
+    close("gradient", gradient, &reward.gradient()[..n], 2e-5);
+    let (without, gradient) = reference::reward(&plain, state.view());
+    let taken_off = (without[0] - expected[0]) / 0.7;
+    assert!((0.1..0.9).contains(&taken_off), "{taken_off}");
+    let change = gradient.iter().zip(reward.gradient());
+    let change = change.fold(0.0f32, |most, (a, b)| most.max((a - b).abs()));
+    assert!(change > 0.05, "the gradient changes by {change} only");
+    for i in 0..n {
+        let difference = (reward.reward()[1 + 2 * i] - reward.reward()[2 + 2 * i]) / (2.0 * step);
+        let gradient = reward.gradient()[i];
+        assert!(
+            (difference - gradient).abs() < 2e-3,
+            "entry {i}: {gradient}, differences give {difference}"
+        );
+    }
+
+    let mut rollout = bundle.rollout(2).unwrap();
+    let start = Array2::from_shape_vec((2, n), wave(2 * n, 0.3)).unwrap();
+    let actions = Array3::from_shape_vec((2, h, na), wave(2 * h * na, 0.2)).unwrap();
+    rollout
+        .state_mut()
+        .copy_from_slice(start.as_slice().unwrap());
+    rollout
+        .action_mut()
+        .copy_from_slice(actions.as_slice().unwrap());
+    rollout.run().unwrap();
+    let (rewards, _) = reference::rollout(&weights, start.view(), actions.view());
+    close("rewards", rewards, rollout.rewards(), 2e-5);
 }
 
 /// A bundle with dense Jacobians is checked and gives the same linearisation as the factors.

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use latco_export::weights::{
-    Activation, Conv, Decoder, Dense, Encoder, Gru, Mlp, Normalisation, PixelScaling,
+    Activation, Conv, Decoder, Dense, Encoder, Gru, Mlp, Normalisation, Penalty, PixelScaling,
     TransposedConv,
 };
 use latco_export::{Metadata, RssmWeights, write_bundle};
@@ -16,10 +16,11 @@ use rand_chacha::ChaCha8Rng;
 use crate::fit::config::RewardKind;
 use crate::fit::dataset::{Frames, normals};
 use crate::gates::{Gate, for_manifest};
+use crate::rssm::ensemble;
 use crate::rssm::keypoint::SHARPNESS;
 use crate::rssm::model::Model;
 use crate::rssm::params::{Params, tensor, to_vec};
-use crate::rssm::world::REWARD_LAYERS;
+use crate::rssm::world::{REWARD_LAYERS, WorldSizes};
 
 /// Side of the patches in which the keypoint decoder's pixels are stored, pixels.
 const PATCH: usize = 8;
@@ -35,6 +36,12 @@ const GOLDEN_SEED: u64 = 2_021;
 /// Weights that cannot be exported, files that cannot be written, a missing ONNX Runtime, or
 /// graphs that disagree with burn by more than 1e-4.
 pub fn export(model: &Model, gates: &[Gate], folder: &Path) -> Result<f64> {
+    if model.sizes().penalty > 0.0 && !model.world.get(ensemble::REFERENCE).values[0].is_normal() {
+        bail!(
+            "the disagreement of the ensemble has no reference yet, as training has not ended: \
+             expected a finished run, or a penalty of 0"
+        );
+    }
     let weights = weights(model);
     let golden = golden(model)?;
     write_bundle(folder, &weights, &metadata(model, gates), &golden)
@@ -78,12 +85,68 @@ pub fn weights(model: &Model) -> RssmWeights {
         obs1: dense(world, "core.posterior.1"),
         obs2: dense(world, "core.posterior.2"),
         reward: mlp(world, model.sizes().planned_head(), REWARD_LAYERS),
+        penalty: penalty(model),
         min_std: model.config.model.min_std as f32,
         pixels: PixelScaling::CENTRED,
         encoder,
         joints,
         decoder,
     }
+}
+
+/// The heads of the ensemble side by side, their deviations from the mean head on the scale of the
+/// reference.
+fn penalty(model: &Model) -> Option<Penalty> {
+    let WorldSizes {
+        core,
+        ensemble: heads,
+        penalty: weight,
+        ..
+    } = model.sizes();
+    if heads == 0 || weight == 0.0 {
+        return None;
+    }
+    let reference = model.world.get(ensemble::REFERENCE).values[0];
+    let deviation = array1(&model.world, ensemble::DEVIATION);
+    let (stoch, hidden) = (core.stoch, core.hidden);
+    let mut first = Dense {
+        kernel: Array2::zeros((core.state(), heads * hidden)),
+        bias: Array1::zeros(heads * hidden),
+    };
+    // The deviations of K heads from their mean have K - 1 dimensions: differences of each head to
+    // the mean of those before it, of the same length (Helmert's contrasts).
+    let mut second = Dense {
+        kernel: Array2::zeros((heads * hidden, (heads - 1) * stoch)),
+        bias: Array1::zeros((heads - 1) * stoch),
+    };
+    let scale = 1.0 / ((heads * stoch) as f32 * reference).sqrt();
+    for index in 0..heads {
+        let name = ensemble::head(index);
+        let [input, output] = [1, 2].map(|layer| dense(&model.world, &format!("{name}.{layer}")));
+        let rows = index * hidden..(index + 1) * hidden;
+        let into = s![stoch.., rows.clone()];
+        first.kernel.slice_mut(into).assign(&input.kernel);
+        first.bias.slice_mut(s![rows.clone()]).assign(&input.bias);
+        for contrast in index.saturating_sub(1)..heads - 1 {
+            let before = (contrast + 1) as f32;
+            let factor = if index <= contrast { 1.0 } else { -before };
+            let factor = &deviation.mapv(|d| scale * factor / (before * (before + 1.0)).sqrt() / d);
+            let columns = contrast * stoch..(contrast + 1) * stoch;
+            let into = s![rows.clone(), columns.clone()];
+            (second.kernel.slice_mut(into)).assign(&(&output.kernel * factor));
+            let mut bias = second.bias.slice_mut(s![columns]);
+            bias += &(&output.bias * factor);
+        }
+    }
+    Some(Penalty {
+        deviations: Mlp {
+            layers: vec![first, second],
+            activation: Activation::Elu,
+        },
+        weight,
+        heads,
+        reference,
+    })
 }
 
 fn keypoint_encoder(model: &Model, params: &Params) -> Encoder {

@@ -152,6 +152,7 @@ fn check_on_codes(name: &str) {
         rewards: matrix("rewards"),
         noise: matrix("noise"),
         overshooting: (config.training.overshooting > 0).then(|| matrix("overshooting")),
+        shares: None,
     };
     let leaves = params.leaves(true);
     let (loss, mut losses) = objective.loss_of(&leaves, batch);

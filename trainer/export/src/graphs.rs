@@ -5,7 +5,7 @@ use ndarray::{Array1, Array2};
 
 use crate::builder::{Attribute, Builder, Value};
 use crate::dynamics::{halves, joined, next_parts, parts, prior_mean, transition};
-use crate::weights::{Conv, Decoder, Encoder, Mlp, PixelScaling, RssmWeights};
+use crate::weights::{Conv, Decoder, Encoder, Mlp, Penalty, PixelScaling, RssmWeights};
 
 /// Camera image, joints, previous state and action to the posterior.
 pub(crate) fn observe(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
@@ -130,37 +130,114 @@ pub(crate) fn grid(height: usize, width: usize) -> Array2<f32> {
 pub(crate) fn reward(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
     let mut b = Builder::new("reward", Graph::Reward.batch_name());
     b.inputs(&Graph::Reward.inputs(manifest));
-    let layers = &w.reward.layers;
-    let mut x: Value = "state".to_owned();
+    let state: Value = "state".to_owned();
+    let head = forward(&mut b, "reward", &w.reward, &state);
+    // Backward: the last layer's only column, scaled by the slopes, through the transposed kernels.
+    let last = (w.reward.layers.last()).expect("the weights were validated");
+    let column: Array1<f32> = last.kernel.column(0).to_owned();
+    let column = b.constant("reward.last_column", &column);
+    let mut gradient = backward(&mut b, "reward", &w.reward, &head.slopes, column);
+    if head.slopes.is_empty() {
+        // A linear head: the same row for every state.
+        let zero = b.scalar(0.0);
+        let nothing = b.op("Mul", &[&state, &zero]);
+        gradient = b.op("Add", &[&nothing, &gradient]);
+    }
+    let mut output = head.output;
+    if let Some(penalty) = &w.penalty {
+        let far = far(&mut b, penalty, &state);
+        output = b.op("Sub", &[&output, &far.taken_off]);
+        // Of 1 - near by every deviation: 2 x near^2 times 2 d.
+        let four = b.scalar(4.0 * penalty.weight);
+        let squared = b.op("Mul", &[&far.near, &far.near]);
+        let factor = b.op("Mul", &[&far.x, &squared]);
+        let factor = b.op("Mul", &[&factor, &four]);
+        let by_deviation = b.op("Mul", &[&factor, &far.deviations.output]);
+        let layers = &penalty.deviations.layers;
+        let last = layers.len() - 1;
+        let kernel = b.constant(&format!("penalty.{last}.kernel"), &layers[last].kernel);
+        let by_hidden = b.node(
+            "Gemm",
+            &[&by_deviation, &kernel],
+            &[Attribute::Int("transB", 1)],
+        );
+        let (mlp, slopes) = (&penalty.deviations, &far.deviations.slopes);
+        let by_state = backward(&mut b, "penalty", mlp, slopes, by_hidden);
+        gradient = b.op("Sub", &[&gradient, &by_state]);
+    }
+    let axis = b.integers(&[1]);
+    let reward = b.op("Squeeze", &[&output, &axis]);
+    b.outputs(&Graph::Reward.outputs(manifest), &[&reward, &gradient]);
+    b.finish()
+}
+
+/// Output of ELU layers, and the slopes between them.
+struct Forward {
+    output: Value,
+    slopes: Vec<Value>,
+}
+
+fn forward(b: &mut Builder, name: &str, mlp: &Mlp, x: &Value) -> Forward {
+    let mut output = x.clone();
     let mut slopes = Vec::new();
-    for (index, layer) in layers.iter().enumerate() {
-        x = b.dense(&format!("reward.{index}"), layer, &x);
-        if index + 1 < layers.len() {
-            let (next, slope) = b.elu_with_slope(&x);
-            x = next;
+    for (index, layer) in mlp.layers.iter().enumerate() {
+        output = b.dense(&format!("{name}.{index}"), layer, &output);
+        if index + 1 < mlp.layers.len() {
+            let (next, slope) = b.elu_with_slope(&output);
+            output = next;
             slopes.push(slope);
         }
     }
-    let axis = b.integers(&[1]);
-    let reward = b.op("Squeeze", &[&x, &axis]);
+    Forward { output, slopes }
+}
 
-    // Backward: the last layer's only column, scaled by the slopes, through the transposed kernels.
-    let last = layers.last().expect("the weights were validated");
-    let column: Array1<f32> = last.kernel.column(0).to_owned();
-    let mut gradient = b.constant("reward.last_column", &column);
+/// The derivative by the inputs of ELU layers, of that by the inputs of the last layer.
+fn backward(
+    b: &mut Builder,
+    name: &str,
+    mlp: &Mlp,
+    slopes: &[Value],
+    by_last_input: Value,
+) -> Value {
+    let mut gradient = by_last_input;
     for (index, slope) in slopes.iter().enumerate().rev() {
         let scaled = b.op("Mul", &[slope, &gradient]);
-        let kernel = b.constant(&format!("reward.{index}.kernel"), &layers[index].kernel);
+        let kernel = b.constant(&format!("{name}.{index}.kernel"), &mlp.layers[index].kernel);
         gradient = b.node("Gemm", &[&scaled, &kernel], &[Attribute::Int("transB", 1)]);
     }
-    if slopes.is_empty() {
-        // A linear head: the same row for every state.
-        let zero = b.scalar(0.0);
-        let nothing = b.op("Mul", &[&"state".to_owned(), &zero]);
-        gradient = b.op("Add", &[&nothing, &gradient]);
+    gradient
+}
+
+/// How far states are from the data.
+struct Far {
+    deviations: Forward,
+    /// Sum of the squared deviations, `[N, 1]`.
+    x: Value,
+    /// `1 / (1 + x^2)`, `[N, 1]`.
+    near: Value,
+    /// `[N, 1]`.
+    taken_off: Value,
+}
+
+fn far(b: &mut Builder, penalty: &Penalty, state: &Value) -> Far {
+    let deviations = forward(b, "penalty", &penalty.deviations, state);
+    let squares = b.op("Mul", &[&deviations.output, &deviations.output]);
+    let axis = b.integers(&[1]);
+    let keep = [Attribute::Int("keepdims", 1)];
+    let x = b.node("ReduceSum", &[&squares, &axis], &keep);
+    let one = b.scalar(1.0);
+    let squared = b.op("Mul", &[&x, &x]);
+    let sum = b.op("Add", &[&one, &squared]);
+    let near = b.op("Div", &[&one, &sum]);
+    let away = b.op("Sub", &[&one, &near]);
+    let weight = b.scalar(penalty.weight);
+    let taken_off = b.op("Mul", &[&away, &weight]);
+    Far {
+        deviations,
+        x,
+        near,
+        taken_off,
     }
-    b.outputs(&Graph::Reward.outputs(manifest), &[&reward, &gradient]);
-    b.finish()
 }
 
 /// Action sequences rolled through the prior mean; the weights are stored once and used H times.
@@ -177,7 +254,12 @@ pub(crate) fn rollout(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
         let next = transition(&mut b, w, &z, action);
         let mean = prior_mean(&mut b, w, &next);
         let state = joined(&mut b, w, &mean, &next);
-        rewards.push(b.mlp("reward", &w.reward, &state));
+        let mut reward = b.mlp("reward", &w.reward, &state);
+        if let Some(penalty) = &w.penalty {
+            let far = far(&mut b, penalty, &state);
+            reward = b.op("Sub", &[&reward, &far.taken_off]);
+        }
+        rewards.push(reward);
         z = next_parts(w, mean, &next);
     }
     let rewards = b.concat(&rewards.iter().collect::<Vec<_>>(), 1);

@@ -28,7 +28,7 @@ pub use error::ExportError;
 pub use metadata::Metadata;
 pub use random::{Family, RandomSpec, random_weights, write_random_bundle};
 pub use weights::{
-    Activation, Conv, Decoder, Dense, Encoder, Gru, Mlp, Normalisation, PixelScaling, RssmWeights,
-    TransposedConv,
+    Activation, Conv, Decoder, Dense, Encoder, Gru, Mlp, Normalisation, Penalty, PixelScaling,
+    RssmWeights, TransposedConv,
 };
 pub use write::{graph, write_bundle, write_bundle_of_kind};

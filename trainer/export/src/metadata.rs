@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use latco_models::manifest::{
     Action, Dims, Dynamics, DynamicsKind, FORMAT_VERSION, Gate, Image, Initialisers, Joints,
-    Manifest, RewardHead, RewardKind, RewardRange,
+    Manifest, Penalty, PenaltyKind, RewardHead, RewardKind, RewardRange,
 };
 
 use crate::dynamics::names;
@@ -91,6 +91,12 @@ impl Metadata {
             reward: RewardHead {
                 kind: self.reward_kind,
                 range: self.reward_range,
+                penalty: weights.penalty.as_ref().map(|penalty| Penalty {
+                    kind: PenaltyKind::Ensemble,
+                    heads: penalty.heads,
+                    weight: penalty.weight,
+                    reference: penalty.reference,
+                }),
             },
             dynamics: Dynamics {
                 kind,

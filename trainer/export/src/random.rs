@@ -114,6 +114,7 @@ pub fn random_weights(spec: &RandomSpec, seed: u64) -> (RssmWeights, Metadata) {
             ],
             activation: Activation::Elu,
         },
+        penalty: None,
         min_std: 0.1,
         pixels: match spec.family {
             Family::Conv => PixelScaling::CENTRED,

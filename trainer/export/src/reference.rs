@@ -78,26 +78,48 @@ pub fn dynamics(
     DynamicsOutput { mean, std, factors }
 }
 
-/// Rewards `[T]` and gradients `[T, n]` for `state` `[T, n]`.
+/// Rewards `[T]` and gradients `[T, n]` for `state` `[T, n]`, the penalty taken off.
 pub fn reward(w: &RssmWeights, state: ArrayView2<'_, f32>) -> (Array1<f32>, Array2<f32>) {
-    let layers = &w.reward.layers;
+    let (output, slopes) = forward(&w.reward, state);
+    let mut reward = output.column(0).to_owned();
+    let mut gradient = backward(&w.reward, &slopes, Array2::ones((state.nrows(), 1)));
+    if let Some(penalty) = &w.penalty {
+        let (deviations, slopes) = forward(&penalty.deviations, state);
+        let x = deviations.mapv(|d| d * d).sum_axis(Axis(1));
+        let near = x.mapv(|x| 1.0 / (1.0 + x * x));
+        reward -= &near.mapv(|near| penalty.weight * (1.0 - near));
+        // Of 1 - near by every deviation: 2 x near^2 times 2 d.
+        let factor = (&x * &near * &near).mapv(|x| 4.0 * penalty.weight * x);
+        let by_deviation = deviations * &factor.insert_axis(Axis(1));
+        gradient -= &backward(&penalty.deviations, &slopes, by_deviation);
+    }
+    (reward, gradient)
+}
+
+/// Outputs of ELU layers and the slopes between them.
+fn forward(mlp: &Mlp, state: ArrayView2<'_, f32>) -> (Array2<f32>, Vec<Array2<f32>>) {
     let mut x = state.to_owned();
     let mut slopes = Vec::new();
-    for (index, layer) in layers.iter().enumerate() {
+    for (index, layer) in mlp.layers.iter().enumerate() {
         x = dense(layer, x.view());
-        if index + 1 < layers.len() {
+        if index + 1 < mlp.layers.len() {
             slopes.push(x.mapv(slope));
             x.mapv_inplace(elu);
         }
     }
-    let mut gradient = Array2::ones((state.nrows(), 1));
-    for (index, layer) in layers.iter().enumerate().rev() {
+    (x, slopes)
+}
+
+/// The derivative by the inputs of ELU layers, of that by their outputs.
+fn backward(mlp: &Mlp, slopes: &[Array2<f32>], by_output: Array2<f32>) -> Array2<f32> {
+    let mut gradient = by_output;
+    for (index, layer) in mlp.layers.iter().enumerate().rev() {
         gradient = gradient.dot(&layer.kernel.t());
         if index > 0 {
             gradient *= &slopes[index - 1];
         }
     }
-    (x.column(0).to_owned(), gradient)
+    gradient
 }
 
 /// Rewards `[N, H]` and returns `[N]`, the sums of the rewards within `range`, for `state` `[N, n]`

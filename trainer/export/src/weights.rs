@@ -88,6 +88,21 @@ pub struct Mlp {
     pub activation: Activation,
 }
 
+/// What is taken off the reward in states far from the data: `weight (1 - 1 / (1 + x^2))`, where x is the sum of the
+/// squares of what `deviations` says of the state. Bounded and smooth; one half of `weight` at x = 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Penalty {
+    /// `[n]` to any number of values, ELU: the deviations of the heads of an ensemble from their mean, scaled so that
+    /// their squares add up to the disagreement over its reference.
+    pub deviations: Mlp,
+    /// Most that is taken off.
+    pub weight: f32,
+    /// Heads of the ensemble; for the manifest.
+    pub heads: usize,
+    /// Disagreement that x = 1 stands for; for the manifest.
+    pub reference: f32,
+}
+
 /// A convolution on `[N, channels, height, width]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conv {
@@ -207,6 +222,8 @@ pub struct RssmWeights {
     pub obs2: Dense,
     /// `[n]` to 1, ELU.
     pub reward: Mlp,
+    /// What is taken off the reward far from the data, if anything is.
+    pub penalty: Option<Penalty>,
     /// Added to every softplus deviation.
     pub min_std: f32,
     /// Scaling of the pixels before the encoder and after the decoder.
@@ -329,6 +346,17 @@ impl RssmWeights {
                 "reward must be ELU layers from {n} to 1 that fit together"
             ));
         }
+        if let Some(penalty) = &self.penalty
+            && (penalty
+                .deviations
+                .size()
+                .is_none_or(|(inputs, _)| inputs != n)
+                || penalty.deviations.activation != Activation::Elu)
+        {
+            found.push(format!(
+                "penalty.deviations must be ELU layers from {n} that fit together"
+            ));
+        }
         if let Some(joints) = &self.joints
             && (joints.mean.len() != joints.std.len() || joints.std.iter().any(|&s| s <= 0.0))
         {
@@ -365,6 +393,7 @@ impl RssmWeights {
             .all(dense)
             && self.gru.iter().all(gru)
             && mlp(&self.reward)
+            && self.penalty.iter().all(|penalty| mlp(&penalty.deviations))
             && self.min_std.is_finite()
             && match &self.encoder {
                 Encoder::Conv { layers } => layers.iter().all(|l| conv(&l.kernel, &l.bias)),

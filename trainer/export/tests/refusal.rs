@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use latco_export::{
-    Decoder, Dense, ExportError, Family, RandomSpec, golden, random_weights, write_bundle,
+    Decoder, Dense, ExportError, Family, Penalty, RandomSpec, golden, random_weights, write_bundle,
     write_bundle_of_kind,
 };
 use latco_models::{DynamicsKind, Graph};
@@ -45,6 +45,52 @@ fn weights_that_do_not_fit() {
         assert!(text.contains(part), "{part:?} is not in\n{text}");
     }
     assert!(!dir.exists(), "nothing may be written");
+}
+
+#[test]
+fn penalties_that_do_not_fit() {
+    let (mut weights, metadata) = random_weights(&small(), 1);
+    let vectors = golden::from_reference(&weights, &metadata, 2, 1).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("bundle");
+    let mut refused = |penalty: Penalty| {
+        weights.penalty = Some(penalty);
+        let error = write_bundle(&dir, &weights, &metadata, &vectors).unwrap_err();
+        assert!(!dir.exists(), "nothing may be written");
+        error.to_string()
+    };
+    let (other, _) = random_weights(
+        &RandomSpec {
+            deter: 5,
+            ..small()
+        },
+        1,
+    );
+    let penalty = Penalty {
+        deviations: other.reward,
+        weight: 1.0,
+        heads: 2,
+        reference: 1.0,
+    };
+    let text = refused(penalty.clone());
+    assert!(
+        text.contains("penalty.deviations must be ELU layers from 7"),
+        "{text}"
+    );
+    let (fitting, _) = random_weights(&small(), 1);
+    let text = refused(Penalty {
+        deviations: fitting.reward,
+        weight: -1.0,
+        heads: 1,
+        reference: 0.0,
+    });
+    for part in [
+        "reward.penalty.heads is 1, expected 2 or more",
+        "reward.penalty.weight is -1, expected a positive number",
+        "reward.penalty.reference is 0, expected a positive number",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
 }
 
 #[test]

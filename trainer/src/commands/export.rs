@@ -19,6 +19,10 @@ pub(crate) struct Args {
     /// Folder for the bundle.
     #[arg(long)]
     out: PathBuf,
+    /// What is taken off the reward far from the data (`model.penalty`), instead of the run's; 0
+    /// for nothing. Needs a run with an ensemble.
+    #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
+    penalty: Option<f64>,
     /// One JSON object on standard output.
     #[arg(long)]
     json: bool,
@@ -40,8 +44,23 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             checkpoint.step
         );
     }
-    let gates = gates_of(&args.run)?;
-    let worst = export(&Model::of(&checkpoint), &gates, &args.out)?;
+    let mut model = Model::of(&checkpoint);
+    let mut gates = gates_of(&args.run)?;
+    if let Some(penalty) = args.penalty {
+        if !(0.0..=1e6).contains(&penalty) {
+            return Err(BadInput::new(format!(
+                "--penalty: expected 0 to 1e6, found {penalty}"
+            )));
+        }
+        if penalty != model.config.model.penalty {
+            // They are of another bundle.
+            gates.clear();
+        }
+        model.config.model.penalty = penalty;
+        (model.config.model.check_penalty())
+            .map_err(|e| BadInput::new(format!("{}: {e}", args.run.display())))?;
+    }
+    let worst = export(&model, &gates, &args.out)?;
     tracing::info!(
         "bundle {}, worst difference to ONNX Runtime {worst:.1e}",
         args.out.display()

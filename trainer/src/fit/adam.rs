@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::rssm::ensemble;
 use crate::rssm::params::Params;
 
 /// State of the optimiser for one parameter set.
@@ -19,7 +20,8 @@ pub struct Update {
     pub learning_rate: f32,
     /// Added to the root of the second moment.
     pub epsilon: f32,
-    /// Largest norm of the gradient over all parameters; a larger one is scaled down to it.
+    /// Largest norm of the gradient over all parameters; a larger one is scaled down to it. The
+    /// heads of an ensemble, which nothing else depends on, are limited apart from all else.
     pub clip: f32,
 }
 
@@ -27,32 +29,45 @@ impl Adam {
     const BETA1: f32 = 0.9;
     const BETA2: f32 = 0.999;
 
-    /// Updates the parameters; returns the norm of the gradient before it was limited.
-    /// A gradient that is not finite changes nothing.
+    /// Updates the parameters; returns the norm of the gradient, without the heads of an ensemble,
+    /// before it was limited. A gradient that is not finite changes nothing.
     pub fn step(&mut self, params: &mut Params, gradients: &[Vec<f32>], update: Update) -> f32 {
         if self.first.is_empty() {
             let zeros = || gradients.iter().map(|g| vec![0.0; g.len()]).collect();
             (self.first, self.second) = (zeros(), zeros());
         }
-        let norm = gradients
-            .iter()
-            .flatten()
-            .map(|g| f64::from(*g) * f64::from(*g))
-            .sum::<f64>()
-            .sqrt() as f32;
+        let apart = |name: &str| name.starts_with(ensemble::PREFIX);
+        let norm_of = |of_ensemble: bool| {
+            let named = params.entries.iter().zip(gradients);
+            named
+                .filter(|(parameter, _)| apart(&parameter.name) == of_ensemble)
+                .flat_map(|(_, gradient)| gradient)
+                .map(|g| f64::from(*g) * f64::from(*g))
+                .sum::<f64>()
+                .sqrt() as f32
+        };
+        let norms = [norm_of(false), norm_of(true)];
+        let norm = norms[0];
         if !norm.is_finite() {
             return norm;
         }
         self.step += 1;
-        let scale = if norm > update.clip {
-            update.clip / norm
-        } else {
-            1.0
-        };
+        let scales = norms.map(|norm| {
+            if norm > update.clip {
+                update.clip / norm
+            } else {
+                1.0
+            }
+        });
         let steps = self.step.min(100_000) as i32;
         let rate = update.learning_rate / (1.0 - Self::BETA1.powi(steps));
         let correction = 1.0 / (1.0 - Self::BETA2.powi(steps));
         for (index, parameter) in params.entries.iter_mut().enumerate() {
+            let group = usize::from(apart(&parameter.name));
+            if !norms[group].is_finite() {
+                continue;
+            }
+            let scale = scales[group];
             let moments = self.first[index].iter_mut().zip(&mut self.second[index]);
             let values = parameter.values.iter_mut().zip(&gradients[index]);
             for ((value, gradient), (first, second)) in values.zip(moments) {

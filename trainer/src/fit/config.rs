@@ -159,6 +159,15 @@ pub struct ModelConfig {
     pub reward: RewardHeads,
     /// Head that the bundle's reward graph has and the gates measure.
     pub plan_with: RewardKind,
+    /// Heads beside the prior that predict the posterior mean from h', each trained on other
+    /// episodes: they disagree where there were no data. 0 for none; they change nothing else.
+    /// Two-stage recipe with a deterministic part only.
+    pub ensemble: usize,
+    /// What the bundle's reward graph takes off the output of the reward head, in its unit, in
+    /// states far from the data: half of it where the heads of the ensemble disagree as in the
+    /// least known twentieth of the predictions on training data, all of it further away. 0 for
+    /// nothing.
+    pub penalty: f64,
 }
 
 /// Training of the world model.
@@ -349,8 +358,11 @@ impl FitConfig {
                 "regression" => RewardKind::Regression,
                 _ => RewardKind::BernoulliLogit,
             },
+            ensemble: s.count("ensemble", 0, 0..=32),
+            penalty: s.number("penalty", 0.0, 0.0..=1e6),
         };
         s.finish(&[]);
+        check_ensemble(&model, recipe, &mut errors);
 
         let mut s = Section::of(&root, "training", &mut errors);
         let training = TrainingConfig {
@@ -419,6 +431,47 @@ impl FitConfig {
         } else {
             Err(ConfigError::Invalid(errors))
         }
+    }
+}
+
+/// Whether the heads beside the prior have what they need, and the penalty has them.
+fn check_ensemble(model: &ModelConfig, recipe: Recipe, errors: &mut Vec<String>) {
+    let heads = model.ensemble;
+    if heads == 1 {
+        errors.push(
+            "model.ensemble: expected 0, or 2 or more heads that can disagree, found 1".to_owned(),
+        );
+    }
+    if heads > 0 && recipe == Recipe::Planet {
+        errors.push(format!(
+            "model.ensemble: expected 0 with recipe = \"planet\", found {heads}"
+        ));
+    }
+    if heads > 0 && model.deter == 0 {
+        errors.push(format!(
+            "model.ensemble: expected 0 with model.deter = 0, as the heads predict from the \
+             deterministic part, found {heads}"
+        ));
+    }
+    if let Err(error) = model.check_penalty() {
+        errors.push(error);
+    }
+}
+
+impl ModelConfig {
+    /// Whether there is an ensemble where there is a penalty.
+    ///
+    /// # Errors
+    /// What was expected.
+    pub fn check_penalty(&self) -> Result<(), String> {
+        if self.penalty > 0.0 && self.ensemble == 0 {
+            return Err(format!(
+                "model.penalty: expected 0 with model.ensemble = 0, as the disagreement of the \
+                 heads is what is penalised, found {}",
+                self.penalty
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -518,6 +571,32 @@ mod tests {
         let text = "[model]\nreward = \"both\"\n[training]\nnormalise_reward = true";
         let message = FitConfig::parse(text).unwrap_err().to_string();
         assert!(message.contains("training.normalise_reward"), "{message}");
+    }
+
+    #[test]
+    fn a_penalty_needs_heads_that_can_disagree() {
+        let model = |text: &str| FitConfig::parse(&format!("[model]\n{text}")).map(|c| c.model);
+        let found = model("ensemble = 5\npenalty = 1").unwrap();
+        assert_eq!((found.ensemble, found.penalty), (5, 1.0));
+        assert_eq!(model("").unwrap().ensemble, 0);
+        for (text, part) in [
+            ("ensemble = 1", "model.ensemble: expected 0, or 2 or more"),
+            (
+                "penalty = 1",
+                "model.penalty: expected 0 with model.ensemble = 0",
+            ),
+            (
+                "ensemble = 5\npenalty = -1",
+                "model.penalty: expected a number",
+            ),
+            ("ensemble = 5\ndeter = 0", "expected 0 with model.deter = 0"),
+        ] {
+            let message = model(text).unwrap_err().to_string();
+            assert!(message.contains(part), "{part:?} is not in: {message}");
+        }
+        let text = "recipe = \"planet\"\n[model]\nensemble = 5";
+        let message = FitConfig::parse(text).unwrap_err().to_string();
+        assert!(message.contains("recipe = \"planet\""), "{message}");
     }
 
     #[test]

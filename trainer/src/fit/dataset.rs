@@ -285,6 +285,12 @@ impl Frames {
         self.starts[episode]..self.starts[episode + 1]
     }
 
+    /// The episode of a frame, or the one that it mirrors.
+    pub fn recorded_episode(&self, frame: usize) -> usize {
+        let episode = self.starts.partition_point(|start| *start <= frame) - 1;
+        episode % self.recorded_episodes()
+    }
+
     /// Raw bytes of one image that is in memory and not mirrored.
     ///
     /// # Panics
@@ -484,6 +490,8 @@ mod tests {
         assert_eq!((both.episodes(), both.recorded_episodes()), (4, 2));
         assert_eq!((both.len(), both.recorded_frames()), (6, 3));
         assert_eq!(both.range(2), 3..5);
+        let episodes: Vec<usize> = (0..6).map(|frame| both.recorded_episode(frame)).collect();
+        assert_eq!(episodes, [0, 0, 1, 0, 0, 1]);
         assert_eq!(both.range(3), 5..6);
         assert_eq!(both.bytes(&[0, 1, 2]).unwrap(), plain.images);
         assert_eq!(both.bytes(&[4]).unwrap(), [14, 15, 16, 11, 12, 13]);

@@ -5,6 +5,7 @@ pub mod autoencoder;
 pub mod checkpoint;
 pub mod config;
 pub mod dataset;
+pub mod ensemble;
 pub mod image_file;
 pub mod log;
 pub mod moments;

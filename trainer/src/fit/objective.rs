@@ -38,6 +38,9 @@ pub trait Objective {
         rng: &mut ChaCha8Rng,
         rewards: &mut RewardScale,
     ) -> std::io::Result<(Tensor<1>, Losses)>;
+
+    /// Measures what is kept beside trained weights once they are final; nothing by default.
+    fn settle(&self, _params: &mut Params) {}
 }
 
 /// The scale in which the rewards of batches are learned.

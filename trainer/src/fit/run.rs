@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::adam::Adam;
 use super::autoencoder::{Autoencoder, codes};
 use super::checkpoint::{CHECKPOINT_FILE, Checkpoint, CheckpointError, DataFacts, Stage};
-use super::config::{FitConfig, Recipe, RewardHeads};
+use super::config::{FitConfig, ModelConfig, Recipe, RewardHeads};
 use super::dataset::Frames;
 use super::objective::Objective;
 use super::optimise::{Schedule, StageLosses, optimise};
@@ -16,6 +16,7 @@ use super::planet::JointWorld;
 use super::world::{CodeWorld, Rows, normalised};
 use super::{planet, whitening, world};
 use crate::rssm::conv::IMAGE_SIZE;
+use crate::rssm::ensemble::PREFIX;
 use crate::rssm::model::{keypoint_sizes, world_sizes};
 
 /// Steps in a row without a finite gradient after which a run is given up.
@@ -199,7 +200,13 @@ fn start(
     if let Some(base) = options.base {
         check_base(base, config, facts)?;
         std::fs::create_dir_all(&folder)?;
-        let params = base.world_params().clone();
+        let mut params = base.world_params().clone();
+        if base.config.model.ensemble != config.model.ensemble {
+            params.entries.retain(|p| !p.name.starts_with(PREFIX));
+            let new = world::create(&world_sizes(config, facts), options.seed).entries;
+            let heads = new.into_iter().filter(|p| p.name.starts_with(PREFIX));
+            params.entries.extend(heads);
+        }
         let mut checkpoint = Checkpoint::start(
             config.clone(),
             options.seed,
@@ -250,7 +257,13 @@ fn check_base(base: &Checkpoint, config: &FitConfig, facts: &DataFacts) -> Resul
     };
     let text = |value: &dyn std::fmt::Debug| format!("{value:?}");
     differ("recipe", text(&base.config.recipe), text(&config.recipe));
-    differ("model", text(&base.config.model), text(&config.model));
+    // Heads beside the prior are made new where their number differs.
+    let base_model = ModelConfig {
+        ensemble: config.model.ensemble,
+        penalty: config.model.penalty,
+        ..base.config.model.clone()
+    };
+    differ("model", text(&base_model), text(&config.model));
     if config.recipe == Recipe::TwoStage {
         differ(
             "autoencoder sizes",
@@ -425,6 +438,10 @@ fn finish(
         shown: shown(frames, options.held_out),
     };
     if optimise(checkpoint, &schedule, options, &losses)? {
+        train.settle(&mut checkpoint.params);
+        if let Some(average) = &mut checkpoint.average {
+            train.settle(average);
+        }
         checkpoint.stage = Stage::Done;
         checkpoint.save(&options.out)?;
     }

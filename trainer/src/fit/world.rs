@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::config::{ModelConfig, RewardHeads, TrainingConfig};
 use super::dataset::{Frames, normals, sequence_starts};
+use super::ensemble::{self, shares};
 use super::objective::{Losses, Objective, RewardScale};
 use crate::rssm::overshooting::Overshooting;
 use crate::rssm::params::{Leaves, Params, tensor};
@@ -78,6 +79,8 @@ pub struct CodeBatch {
     pub noise: Tensor<2>,
     /// Those of latent overshooting, if it is used; see [`Overshooting::noise`].
     pub overshooting: Option<Tensor<2>>,
+    /// Which heads of an ensemble learn from which rows, if there is one, `[rows, heads]` of 0 and 1.
+    pub shares: Option<Tensor<2>>,
 }
 
 /// The loss of the RSSM on codes and joints.
@@ -104,6 +107,12 @@ impl Objective for CodeWorld<'_> {
         scale: &mut RewardScale,
     ) -> std::io::Result<(Tensor<1>, Losses)> {
         Ok(self.loss_of(leaves, self.draw(rng, scale)))
+    }
+
+    fn settle(&self, params: &mut Params) {
+        if self.sizes.ensemble > 0 {
+            ensemble::calibrate(params, self.sizes, self.rows);
+        }
     }
 }
 
@@ -152,6 +161,7 @@ impl CodeWorld<'_> {
             rewards: tensor(rewards, [count, 1]),
             noise: tensor(normals(count * stoch, rng), [count, stoch]),
             overshooting: overshooting_noise(training, stoch, rng),
+            shares: (sizes.ensemble > 0).then(|| shares(frames, &starts, length, sizes.ensemble)),
         }
     }
 
@@ -172,6 +182,7 @@ impl CodeWorld<'_> {
             rewards,
             noise,
             overshooting: overshooting_noise,
+            shares,
         } = drawn;
         let targets = Targets {
             code: embed.clone().narrow(1, 0, rows.code),
@@ -230,6 +241,14 @@ impl CodeWorld<'_> {
                     losses.push((renamed, value));
                 }
             }
+        }
+        if let (Some(heads), Some(feature), Some(shares)) =
+            (&world.ensemble, unrolled.posterior.deter, shares)
+        {
+            let error = heads.loss(feature, unrolled.posterior.mean, &shares);
+            losses.push(("ensemble", error.clone().into_scalar()));
+            // Adds its gradient but not its value: the held-out loss stays that of the model.
+            loss = loss + (error.clone() - error.detach());
         }
         (loss, losses)
     }

@@ -1,6 +1,7 @@
 //! The world model in burn: recurrent state-space model, encoders, decoders and heads.
 
 pub mod conv;
+pub mod ensemble;
 pub mod fused;
 pub mod keypoint;
 pub mod layers;

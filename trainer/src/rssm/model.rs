@@ -159,6 +159,8 @@ pub fn world_sizes(config: &FitConfig, facts: &DataFacts) -> WorldSizes {
         units: config.model.units,
         reward: config.model.reward,
         plan_with: config.model.plan_with,
+        ensemble: config.model.ensemble,
+        penalty: config.model.penalty as f32,
     }
 }
 

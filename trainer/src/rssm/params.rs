@@ -62,6 +62,15 @@ impl Params {
         });
     }
 
+    /// Adds a parameter that starts at zero.
+    pub fn add_zeros(&mut self, name: &str, shape: &[usize]) {
+        self.entries.push(Parameter {
+            name: name.to_owned(),
+            shape: shape.to_vec(),
+            values: vec![0.0; shape.iter().product()],
+        });
+    }
+
     /// Adds the kernel `NAME.w` `[inputs, outputs]` and the bias `NAME.b` of a dense layer.
     pub fn add_dense(&mut self, name: &str, inputs: usize, outputs: usize, rng: &mut ChaCha8Rng) {
         let glorot = Init::Glorot {

@@ -35,6 +35,11 @@ impl Sizes {
         self.stoch + self.deter
     }
 
+    /// h of z `[N, n]`, `[N, deter]`.
+    pub fn deter_of(&self, state: Tensor<2>) -> Tensor<2> {
+        state.narrow(1, self.stoch, self.deter)
+    }
+
     /// Width of what prior and posterior start from: h', or x where there is no h.
     pub fn feature(&self) -> usize {
         if self.deter > 0 {

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use super::ensemble::Ensemble;
 use super::fused::Activation;
 use super::layers::Mlp;
 use super::params::{Leaves, Params};
@@ -25,6 +26,10 @@ pub struct WorldSizes {
     pub reward: RewardHeads,
     /// Head that [`World::reward`] uses, one of those of `reward`.
     pub plan_with: RewardKind,
+    /// Heads beside the prior; 0 for none.
+    pub ensemble: usize,
+    /// What [`World::reward`] takes off in a state far from the data; 0 for nothing.
+    pub penalty: f32,
 }
 
 impl WorldSizes {
@@ -56,6 +61,8 @@ pub struct World {
     joints: Option<Mlp>,
     regression: Option<Mlp>,
     logit: Option<Mlp>,
+    /// Heads beside the prior, if there are any.
+    pub ensemble: Option<Ensemble>,
 }
 
 /// Predictions for rows of states.
@@ -71,7 +78,8 @@ pub struct Predictions {
 }
 
 impl World {
-    /// Creates the parameters (`core.*`, `code.*`, `joints.*`, `reward.*`, `reward_logit.*`).
+    /// Creates the parameters (`core.*`, `code.*`, `joints.*`, `reward.*`, `reward_logit.*`,
+    /// `ensemble.*`).
     pub fn create(params: &mut Params, sizes: &WorldSizes, rng: &mut ChaCha8Rng) {
         Core::create(params, &sizes.core, rng);
         let state = sizes.core.state();
@@ -86,6 +94,10 @@ impl World {
         Mlp::create(params, REWARD, &widths, rng);
         if sizes.reward == RewardHeads::Both {
             Mlp::create(params, LOGIT, &widths, rng);
+        }
+        // Last, so that all else starts from the same weights as without.
+        if sizes.ensemble > 0 {
+            Ensemble::create(params, &sizes.core, sizes.ensemble, rng);
         }
     }
 
@@ -105,6 +117,7 @@ impl World {
             joints: (sizes.joints > 0).then(|| mlp("joints", 2)),
             regression,
             logit,
+            ensemble: (sizes.ensemble > 0).then(|| Ensemble::new(leaves, sizes.ensemble)),
         }
     }
 
@@ -123,8 +136,20 @@ impl World {
         }
     }
 
-    /// r(z) for states `[N, n]` by the head that plans use, `[N, 1]`.
+    /// r(z) for states `[N, n]` by the head that plans use, less the penalty on states far from
+    /// the data, `[N, 1]`.
     pub fn reward(&self, state: Tensor<2>) -> Tensor<2> {
+        let reward = self.plain_reward(state.clone());
+        match &self.ensemble {
+            Some(ensemble) if self.sizes.penalty > 0.0 => {
+                let feature = self.sizes.core.deter_of(state);
+                reward - ensemble.distance(feature).mul_scalar(self.sizes.penalty)
+            }
+            _ => reward,
+        }
+    }
+
+    fn plain_reward(&self, state: Tensor<2>) -> Tensor<2> {
         let head = match self.sizes.plan_with {
             RewardKind::Regression => &self.regression,
             RewardKind::BernoulliLogit => &self.logit,

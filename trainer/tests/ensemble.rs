@@ -1,0 +1,296 @@
+//! Heads beside the prior: what they change, what they tell, and the penalty made of them.
+
+#![allow(clippy::unwrap_used)] // a failed helper fails the test
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::AtomicBool;
+
+use burn::tensor::Tensor;
+use latco_envs::PolicyKind;
+use latco_models::{Bundle, LoadOptions};
+use latco_trainer::export::export;
+use latco_trainer::fit::checkpoint::{Checkpoint, DataFacts, Stage};
+use latco_trainer::fit::config::FitConfig;
+use latco_trainer::fit::dataset::{Frames, normals};
+use latco_trainer::fit::run::{RunOptions, run};
+use latco_trainer::rssm::ensemble::{self, PREFIX};
+use latco_trainer::rssm::model::Model;
+use latco_trainer::rssm::params::{Params, tensor, to_vec};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// So small a clip that every gradient is limited.
+const CONFIG: &str = r#"
+    horizon = 4
+    [autoencoder]
+    steps = 20
+    batch = 8
+    [model]
+    stoch = 4
+    deter = 8
+    hidden = 12
+    units = 10
+    reward = "both"
+    [training]
+    steps = 300
+    batch = 8
+    sequence = 6
+    rollout_steps = 3
+    clip = 0.05
+    checkpoint_steps = 100
+    patience = 50
+    pictures = false
+"#;
+
+fn with_heads(more: &str) -> String {
+    CONFIG.replace("[model]", &format!("[model]\nensemble = 4\n{more}"))
+}
+
+fn episodes(count: u64, steps: usize) -> (Frames, DataFacts) {
+    let size = 32;
+    let mut robot = latco_envs::make("reach", size).unwrap();
+    let mut policy = PolicyKind::Mixture.make();
+    let mut frames = Frames::new(size, size, 6, 3);
+    for seed in 0..count {
+        robot.reset(seed);
+        policy.begin(robot.as_ref(), seed);
+        let (mut images, mut joints) = (Vec::new(), Vec::new());
+        let (mut actions, mut rewards) = (Vec::new(), Vec::new());
+        for _ in 0..steps {
+            let mut image = vec![0; size * size * 3];
+            robot.render(&mut image);
+            images.extend(image);
+            let mut now = vec![0.0; 6];
+            robot.write_joints(&mut now);
+            joints.extend(now);
+            rewards.push(robot.reward() as f32);
+            let mut action = vec![0.0; 3];
+            policy.act(robot.as_ref(), &mut action);
+            robot.step(&action);
+            actions.extend(action);
+        }
+        frames.push(&images, &joints, &actions, &rewards);
+    }
+    let limits = robot.limits();
+    let mut facts = DataFacts {
+        task: "reach".to_owned(),
+        control_period_s: robot.control_period_s(),
+        height: size,
+        width: size,
+        action_scale: robot.action_scale().iter().map(|s| *s as f32).collect(),
+        joint_names: (robot.joint_names().iter())
+            .map(|n| (*n).to_owned())
+            .collect(),
+        position_lower_rad: limits.iter().map(|l| l.lower_rad).collect(),
+        position_upper_rad: limits.iter().map(|l| l.upper_rad).collect(),
+        velocity_limit_rad_s: limits.iter().map(|l| l.velocity_rad_s).collect(),
+        ..DataFacts::default()
+    };
+    (facts.joints_mean, facts.joints_std) = frames.joints_statistics();
+    (frames, facts)
+}
+
+fn train(
+    config: &str,
+    out: &Path,
+    data: &(Frames, DataFacts),
+    base: Option<&Checkpoint>,
+    stop: bool,
+) -> Checkpoint {
+    let held_out = episodes(9, 8).0;
+    let options = RunOptions {
+        out: out.to_owned(),
+        resume: false,
+        seed: 3,
+        held_out: &held_out,
+        base,
+        stop: &AtomicBool::new(stop),
+    };
+    let config = FitConfig::parse(config).unwrap();
+    run(&config, &data.1, &data.0, &options).unwrap()
+}
+
+/// The parameters of all but the heads.
+fn without_heads(params: &Params) -> Params {
+    let mut params = params.clone();
+    params.entries.retain(|p| !p.name.starts_with(PREFIX));
+    params
+}
+
+#[test]
+fn the_model_is_trained_as_without_and_the_heads_know_what_is_far_from_the_data() {
+    let data = episodes(12, 12);
+    let folder = tempfile::tempdir().unwrap();
+    let out = |name: &str| folder.path().join(name);
+    let plain = train(CONFIG, &out("plain"), &data, None, false);
+    let checkpoint = train(
+        &with_heads("penalty = 0.8"),
+        &out("heads"),
+        &data,
+        None,
+        false,
+    );
+    assert_eq!(checkpoint.stage, Stage::Done);
+    assert_eq!(checkpoint.held_out, plain.held_out);
+    assert_eq!(without_heads(&checkpoint.params), plain.params);
+    let losses = std::fs::read_to_string(out("heads").join("losses.csv")).unwrap();
+    let error = |step: &str| -> f32 {
+        let found = losses
+            .lines()
+            .find(|l| l.starts_with(&format!("world,{step},ensemble,")));
+        found.unwrap().rsplit(',').next().unwrap().parse().unwrap()
+    };
+    assert!(
+        error("300") < error("10"),
+        "{} {}",
+        error("300"),
+        error("10")
+    );
+
+    let model = Model::of(&checkpoint);
+    let sizes = model.sizes().core;
+    let world = model.build();
+    let heads = world.ensemble.as_ref().unwrap();
+    let fresh = {
+        // Other episodes of the same kind, filtered from their beginning.
+        let frames = episodes(20, 12).0;
+        let episode = frames.range(19);
+        let frames = frames.of(&episode.collect::<Vec<_>>()).unwrap();
+        let before = [&[0.0; 3][..], &frames.actions[..11 * 3]].concat();
+        let unrolled = world.core.unroll(
+            tensor(model.embed(&frames).unwrap(), [12, sizes.embed]),
+            tensor(before, [12, 3]),
+            tensor(vec![0.0; 12 * sizes.stoch], [12, sizes.stoch]),
+            1,
+        );
+        unrolled.posterior.deter.unwrap()
+    };
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let far: Tensor<2> = tensor(
+        (0..200 * sizes.deter)
+            .map(|_| rng.random_range(-1.0..1.0))
+            .collect(),
+        [200, sizes.deter],
+    );
+    let mean = |x: Tensor<2>| x.mean().into_scalar::<f32>();
+    let (near, away) = (
+        mean(heads.disagreement(fresh.clone())),
+        mean(heads.disagreement(far.clone())),
+    );
+    assert!(away > 4.0 * near, "far {away}, near {near}");
+    let (near, away) = (mean(heads.distance(fresh)), mean(heads.distance(far)));
+    assert!(near < 0.4 && away > 0.6, "far {away}, near {near}");
+}
+
+#[test]
+fn the_penalised_reward_agrees_with_onnx_runtime_near_its_reference() {
+    let data = episodes(6, 12);
+    let folder = tempfile::tempdir().unwrap();
+    let config = with_heads("penalty = 0.8").replace("steps = 300", "steps = 20");
+    let checkpoint = train(&config, &folder.path().join("run"), &data, None, false);
+    let mut model = Model::of(&checkpoint);
+    let bundle_folder = folder.path().join("bundle");
+    // Compares reward, gradient and rollouts on the golden inputs as well.
+    assert!(export(&model, &[], &bundle_folder).unwrap() <= 1e-4);
+    let bundle = Bundle::load(&bundle_folder, &LoadOptions::default()).unwrap();
+    let said = bundle.manifest().reward.penalty.unwrap();
+    assert_eq!((said.heads, said.weight), (4, 0.8));
+    assert!(said.reference > 0.0, "{}", said.reference);
+
+    // States about as far away as the reference, where the penalty is steep.
+    let n = model.sizes().core.state();
+    let rows = 64;
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let states: Vec<f32> = normals(rows * n, &mut rng)
+        .iter()
+        .map(|x| 0.3 * x)
+        .collect();
+    let mut session = bundle.reward(rows).unwrap();
+    session.state_mut().copy_from_slice(&states);
+    session.run().unwrap();
+    let state = tensor::<2>(states.clone(), [rows, n])
+        .autodiff()
+        .require_grad();
+    let reward = model.build().reward(state.clone());
+    let expected = to_vec(reward.clone().without_autodiff());
+    let gradient = to_vec(state.grad(&reward.sum().backward()).unwrap());
+    let worst = |a: &[f32], b: &[f32]| {
+        let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
+        differences.fold(0.0f32, f32::max)
+    };
+    assert!(worst(&expected, session.reward()) < 1e-5);
+    assert!(worst(&gradient, session.gradient()) < 1e-4);
+
+    model.config.model.penalty = 0.0;
+    let plain = to_vec(model.build().reward(tensor(states, [rows, n])));
+    let taken_off: Vec<f32> = (plain.iter().zip(&expected))
+        .map(|(plain, reward)| (plain - reward) / 0.8)
+        .collect();
+    let between = taken_off.iter().filter(|x| (0.1..0.9).contains(*x)).count();
+    assert!(between > rows / 8, "{between} of {rows}: {taken_off:?}");
+    assert!(taken_off.iter().all(|x| (-1e-6..=1.0 + 1e-6).contains(x)));
+    export(&model, &[], &bundle_folder).unwrap();
+    let bundle = Bundle::load(&bundle_folder, &LoadOptions::default()).unwrap();
+    assert_eq!(bundle.manifest().reward.penalty, None);
+}
+
+#[test]
+fn heads_are_added_to_a_run_without_and_exported_with_any_penalty() {
+    let data = episodes(6, 12);
+    let folder = tempfile::tempdir().unwrap();
+    let out = |name: &str| folder.path().join(name);
+    let short = |config: &str| config.replace("steps = 300", "steps = 10");
+    let base = train(&short(CONFIG), &out("base"), &data, None, false);
+    let plain = train(&short(CONFIG), &out("plain"), &data, Some(&base), false);
+    let first = train(
+        &short(&with_heads("")),
+        &out("heads"),
+        &data,
+        Some(&base),
+        false,
+    );
+    assert_eq!(without_heads(&first.params), plain.params);
+    let count = |c: &Checkpoint| {
+        c.params
+            .entries
+            .iter()
+            .filter(|p| p.name.starts_with(PREFIX))
+            .count()
+    };
+    assert_eq!(count(&first), 4 * 4 + 2);
+    assert!(first.params.get(ensemble::REFERENCE).values[0] > 0.0);
+    // And left out again.
+    let none = train(&short(CONFIG), &out("none"), &data, Some(&first), false);
+    assert_eq!(count(&none), 0);
+
+    let export = |run: &str, penalty: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_latco-train"))
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())
+            .args(["export", "--penalty", penalty, "--out"])
+            .args([out("bundle"), out(run)])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), said)
+    };
+    let (code, said) = export("heads", "0.5");
+    assert_eq!(code, Some(0), "{said}");
+    let manifest = latco_models::read_manifest(&out("bundle")).unwrap();
+    assert_eq!(manifest.reward.penalty.unwrap().weight, 0.5);
+    assert_eq!(export("heads", "0").0, Some(0));
+    let manifest = latco_models::read_manifest(&out("bundle")).unwrap();
+    assert_eq!(manifest.reward.penalty, None);
+    let (code, said) = export("plain", "0.5");
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("model.ensemble = 0"), "{said}");
+    let (code, said) = export("heads", "-1");
+    assert_eq!(code, Some(2), "{said}");
+
+    // The reference is measured when training ends.
+    let config = short(&with_heads("penalty = 1"));
+    train(&config, &out("stopped"), &data, Some(&base), true);
+    let (code, said) = export("stopped", "1");
+    assert_ne!(code, Some(0));
+    assert!(said.contains("expected a finished run"), "{said}");
+}
