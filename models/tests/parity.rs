@@ -6,7 +6,9 @@ use latco_export::{
     Decoder, Family, Penalty, RandomSpec, golden, random_weights, reference, write_bundle,
     write_bundle_of_kind,
 };
-use latco_models::{BenchOptions, Bundle, DynamicsKind, Graph, LoadOptions, bench, report};
+use latco_models::{
+    BenchOptions, Bundle, DynamicsKind, Graph, LoadOptions, RewardRange, bench, report,
+};
 use ndarray::{Array2, Array3, Array4};
 use support::{Fixture, small};
 
@@ -128,7 +130,9 @@ fn typed_sessions_agree_with_the_reference() {
             .action_mut()
             .copy_from_slice(actions.as_slice().unwrap());
         rollout.run().unwrap();
-        let (rewards, returns) = reference::rollout(&weights, state(5).view(), actions.view());
+        let range = bundle.manifest().reward.range;
+        let (rewards, returns) =
+            reference::rollout(&weights, range, state(5).view(), actions.view());
         close("rewards", rewards, rollout.rewards(), 2e-5);
         close("returns", returns, rollout.returns(), 2e-5);
 
@@ -175,7 +179,11 @@ fn reward_gradient_is_the_slope_of_the_reward() {
 fn a_penalty_is_taken_off_the_reward_and_is_part_of_its_gradient() {
     let spec = small(Family::Keypoint);
     let (n, na, h) = (spec.stoch + spec.deter, spec.action, spec.horizon);
-    let (plain, metadata) = random_weights(&spec, 5);
+    let (plain, mut metadata) = random_weights(&spec, 5);
+    metadata.reward_range = RewardRange {
+        low: -3.0,
+        high: 1.0,
+    };
     let mut weights = plain.clone();
     // Any layers from a state to several values will do.
     let Decoder::Patch { head, .. } = &plain.decoder else {
@@ -237,8 +245,11 @@ fn a_penalty_is_taken_off_the_reward_and_is_part_of_its_gradient() {
         .action_mut()
         .copy_from_slice(actions.as_slice().unwrap());
     rollout.run().unwrap();
-    let (rewards, _) = reference::rollout(&weights, start.view(), actions.view());
+    let range = metadata.reward_range;
+    let (rewards, returns) = reference::rollout(&weights, range, start.view(), actions.view());
+    assert!(rewards.iter().any(|r| *r < 0.0), "the range matters");
     close("rewards", rewards, rollout.rewards(), 2e-5);
+    close("returns", returns, rollout.returns(), 2e-5);
 }
 
 /// A bundle with dense Jacobians is checked and gives the same linearisation as the factors.
