@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used)] // a failed helper fails the test
 
+mod support;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use latco_envs::PolicyKind;
 use latco_trainer::export::export;
 use latco_trainer::fit::checkpoint::{Checkpoint, DataFacts, Stage};
 use latco_trainer::fit::config::FitConfig;
@@ -14,6 +15,8 @@ use latco_trainer::fit::run::{RunError, RunOptions, run};
 use latco_trainer::rssm::model::Model;
 use latco_trainer::tensorboard::Event;
 use prost::Message;
+
+use support::episodes;
 
 const TWO_STAGE: &str = r#"
     horizon = 4
@@ -61,51 +64,6 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
-}
-
-fn episodes(count: u64, steps: usize, size: usize) -> (Frames, DataFacts) {
-    let mut robot = latco_envs::make("reach", size).unwrap();
-    let mut policy = PolicyKind::Mixture.make();
-    let mut frames = Frames::new(size, size, 6, 3);
-    for seed in 0..count {
-        robot.reset(seed);
-        policy.begin(robot.as_ref(), seed);
-        let (mut images, mut joints) = (Vec::new(), Vec::new());
-        let (mut actions, mut rewards) = (Vec::new(), Vec::new());
-        for _ in 0..steps {
-            let mut image = vec![0; size * size * 3];
-            robot.render(&mut image);
-            images.extend(image);
-            let mut now = vec![0.0; 6];
-            robot.write_joints(&mut now);
-            joints.extend(now);
-            rewards.push(robot.reward() as f32);
-            let mut action = vec![0.0; 3];
-            policy.act(robot.as_ref(), &mut action);
-            robot.step(&action);
-            actions.extend(action);
-        }
-        frames.push(&images, &joints, &actions, &rewards);
-    }
-    let limits = robot.limits();
-    let mut facts = DataFacts {
-        task: "reach".to_owned(),
-        control_period_s: robot.control_period_s(),
-        height: size,
-        width: size,
-        action_scale: robot.action_scale().iter().map(|s| *s as f32).collect(),
-        joint_names: robot
-            .joint_names()
-            .iter()
-            .map(|n| (*n).to_owned())
-            .collect(),
-        position_lower_rad: limits.iter().map(|l| l.lower_rad).collect(),
-        position_upper_rad: limits.iter().map(|l| l.upper_rad).collect(),
-        velocity_limit_rad_s: limits.iter().map(|l| l.velocity_rad_s).collect(),
-        ..DataFacts::default()
-    };
-    (facts.joints_mean, facts.joints_std) = frames.joints_statistics();
-    (frames, facts)
 }
 
 fn go(
