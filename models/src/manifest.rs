@@ -202,13 +202,19 @@ impl RewardRange {
 }
 
 impl RewardHead {
-    /// The reward to expect where the reward graph says `output`, within the range.
+    /// The reward that `output` of the reward graph means.
     #[must_use]
-    pub fn expected(&self, output: f32) -> f32 {
+    pub fn reward(&self, output: f32) -> f32 {
         match self.kind {
-            RewardKind::Regression => self.range.clamp(output),
+            RewardKind::Regression => output,
             RewardKind::BernoulliLogit => 1.0 / (1.0 + (-output).exp()),
         }
+    }
+
+    /// The same within the range: what plans may be promised.
+    #[must_use]
+    pub fn expected(&self, output: f32) -> f32 {
+        self.range.clamp(self.reward(output))
     }
 }
 

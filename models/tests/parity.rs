@@ -7,7 +7,7 @@ use latco_export::{
     write_bundle_of_kind,
 };
 use latco_models::{
-    BenchOptions, Bundle, DynamicsKind, Graph, LoadOptions, RewardRange, bench, report,
+    BenchOptions, Bundle, DynamicsKind, Graph, LoadOptions, Reward, RewardRange, bench, report,
 };
 use ndarray::{Array2, Array3, Array4};
 use support::{Fixture, small};
@@ -148,22 +148,19 @@ fn typed_sessions_agree_with_the_reference() {
     }
 }
 
-/// The reward gradient against central differences of the graph itself.
-#[test]
-fn reward_gradient_is_the_slope_of_the_reward() {
-    let spec = small(Family::Keypoint);
-    let n = spec.stoch + spec.deter;
-    let bundle = Fixture::new(&spec, 5).load().unwrap();
-    let mut reward = bundle.reward(1 + 2 * n).unwrap();
-    let base = wave(n, 0.4);
+/// Runs the reward graph at `base` `[n]`, row 0, and on both sides of it along every axis, and checks
+/// the gradient of row 0 against the central differences.
+fn with_true_slopes(bundle: &Bundle, base: &[f32]) -> Reward {
+    let n = base.len();
+    let mut reward = (bundle.reward(1 + 2 * n)).expect("the bundle has a reward graph");
     let step = 1e-2;
     for (row, state) in reward.state_mut().chunks_exact_mut(n).enumerate() {
-        state.copy_from_slice(&base);
+        state.copy_from_slice(base);
         if row > 0 {
             state[(row - 1) / 2] += if row % 2 == 1 { step } else { -step };
         }
     }
-    reward.run().unwrap();
+    reward.run().expect("the reward graph runs");
     for i in 0..n {
         let difference = (reward.reward()[1 + 2 * i] - reward.reward()[2 + 2 * i]) / (2.0 * step);
         let gradient = reward.gradient()[i];
@@ -172,6 +169,16 @@ fn reward_gradient_is_the_slope_of_the_reward() {
             "entry {i}: {gradient}, differences give {difference}"
         );
     }
+    reward
+}
+
+/// The reward gradient against central differences of the graph itself.
+#[test]
+fn reward_gradient_is_the_slope_of_the_reward() {
+    let spec = small(Family::Keypoint);
+    let n = spec.stoch + spec.deter;
+    let bundle = Fixture::new(&spec, 5).load().unwrap();
+    with_true_slopes(&bundle, &wave(n, 0.4));
 }
 
 /// The reward less a penalty: the graphs against the reference, its gradient against central differences.
@@ -206,16 +213,8 @@ fn a_penalty_is_taken_off_the_reward_and_is_part_of_its_gradient() {
     let bundle = Bundle::load(folder.path(), &LoadOptions::default()).unwrap();
     assert_eq!(bundle.manifest().reward.penalty, Some(said));
 
-    let mut reward = bundle.reward(1 + 2 * n).unwrap();
     let base = wave(n, 0.4);
-    let step = 1e-2;
-    for (row, state) in reward.state_mut().chunks_exact_mut(n).enumerate() {
-        state.copy_from_slice(&base);
-        if row > 0 {
-            state[(row - 1) / 2] += if row % 2 == 1 { step } else { -step };
-        }
-    }
-    reward.run().unwrap();
+    let reward = with_true_slopes(&bundle, &base);
     let state = Array2::from_shape_vec((1, n), base).unwrap();
     let (expected, gradient) = reference::reward(&weights, state.view());
     close("reward", expected.clone(), &reward.reward()[..1], 2e-5);
@@ -226,14 +225,6 @@ fn a_penalty_is_taken_off_the_reward_and_is_part_of_its_gradient() {
     let change = gradient.iter().zip(reward.gradient());
     let change = change.fold(0.0f32, |most, (a, b)| most.max((a - b).abs()));
     assert!(change > 0.05, "the gradient changes by {change} only");
-    for i in 0..n {
-        let difference = (reward.reward()[1 + 2 * i] - reward.reward()[2 + 2 * i]) / (2.0 * step);
-        let gradient = reward.gradient()[i];
-        assert!(
-            (difference - gradient).abs() < 2e-3,
-            "entry {i}: {gradient}, differences give {difference}"
-        );
-    }
 
     let mut rollout = bundle.rollout(2).unwrap();
     let start = Array2::from_shape_vec((2, n), wave(2 * n, 0.3)).unwrap();

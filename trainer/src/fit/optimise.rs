@@ -11,7 +11,6 @@ use super::moments::Moments;
 use super::objective::{self, Objective};
 use super::pictures::{self, Strip};
 use super::run::{PATIENCE, RunError, RunOptions};
-use super::world::normalised;
 use crate::rssm::model::{Model, keypoint_sizes};
 
 /// Settings of the optimiser in one stage.
@@ -125,8 +124,7 @@ fn strips(checkpoint: &Checkpoint, frames: &Frames) -> std::io::Result<Vec<Strip
         Stage::Autoencoder => {
             let facts = &checkpoint.facts;
             let sizes = keypoint_sizes(&checkpoint.config, facts);
-            let joints = normalised(&frames.joints, &facts.joints_mean, &facts.joints_std);
-            pictures::of_autoencoder(&checkpoint.params, sizes, frames, &joints)
+            pictures::of_autoencoder(&checkpoint.params, sizes, facts, frames)
         }
         Stage::World | Stage::Done => pictures::of_world(&Model::of(checkpoint), frames),
     }

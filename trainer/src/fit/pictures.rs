@@ -2,7 +2,9 @@
 
 use std::io;
 
+use super::checkpoint::DataFacts;
 use super::dataset::Frames;
+use super::world::normalised;
 use crate::rssm::keypoint::{Decoder, Encoder, KeypointSizes};
 use crate::rssm::model::Model;
 use crate::rssm::params::{Params, tensor, to_vec};
@@ -25,24 +27,25 @@ pub struct Strip {
     pub rgb: Vec<u8>,
 }
 
-/// Frames of several episodes and what the autoencoder makes of their codes; `joints` are those of
-/// all `frames`, normalised.
+/// Frames of several episodes and what the autoencoder makes of their codes.
 ///
 /// # Errors
 /// Images that cannot be read.
 pub fn of_autoencoder(
     params: &Params,
     sizes: KeypointSizes,
+    facts: &DataFacts,
     frames: &Frames,
-    joints: &[f32],
 ) -> io::Result<Vec<Strip>> {
     let shown = spread(frames.len(), COLUMNS);
     let leaves = params.leaves(false);
     let code = Encoder::new(&leaves, sizes).forward(&frames.pictures(&shown)?);
-    let width = sizes.decoder_joints;
-    let joints = (width > 0).then(|| {
-        let rows = shown.iter().flat_map(|f| &joints[f * width..][..width]);
-        tensor(rows.copied().collect(), [shown.len(), width])
+    let joints = (sizes.decoder_joints > 0).then(|| {
+        let width = frames.joints_width;
+        let rows = (shown.iter()).flat_map(|f| &frames.joints[f * width..][..width]);
+        let rows: Vec<f32> = rows.copied().collect();
+        let rows = normalised(&rows, &facts.joints_mean, &facts.joints_std);
+        tensor(rows, [shown.len(), width])
     });
     let decoded = to_vec(Decoder::new(&leaves).forward(code, joints));
     Ok(vec![

@@ -438,10 +438,8 @@ fn finish(
         shown: shown(frames, options.held_out),
     };
     if optimise(checkpoint, &schedule, options, &losses)? {
-        train.settle(&mut checkpoint.params);
-        if let Some(average) = &mut checkpoint.average {
-            train.settle(average);
-        }
+        let in_use = checkpoint.average.as_mut();
+        train.settle(in_use.unwrap_or(&mut checkpoint.params));
         checkpoint.stage = Stage::Done;
         checkpoint.save(&options.out)?;
     }

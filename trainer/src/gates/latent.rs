@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use latco_models::{Bundle, Dynamics, Observe, Reward, RewardKind, RunError};
+use latco_models::{Bundle, Dynamics, Observe, Reward, RewardHead, RunError};
 
 use super::GateError;
 use crate::fit::dataset::Frames;
@@ -15,7 +15,7 @@ pub(super) struct Latent {
     observe: Observe,
     dynamics: Dynamics,
     reward: Reward,
-    kind: RewardKind,
+    head: RewardHead,
     /// Size of a state, n.
     pub(super) state: usize,
     /// Values of an action, na.
@@ -39,7 +39,7 @@ impl Latent {
             observe: bundle.observe(ROWS)?,
             dynamics: bundle.dynamics(ROWS)?,
             reward: bundle.reward(ROWS)?,
-            kind: manifest.reward.kind,
+            head: manifest.reward,
             state: manifest.dims.state(),
             action: manifest.dims.action,
             horizon: manifest.dims.horizon,
@@ -119,11 +119,8 @@ impl Latent {
     pub(super) fn rewards(&mut self, states: &[f32]) -> Result<Vec<f32>, RunError> {
         self.reward.state_mut().copy_from_slice(states);
         self.reward.run()?;
-        let raw = self.reward.reward();
-        Ok(match self.kind {
-            RewardKind::Regression => raw.to_vec(),
-            RewardKind::BernoulliLogit => raw.iter().map(|r| 1.0 / (1.0 + (-r).exp())).collect(),
-        })
+        let outputs = self.reward.reward().iter();
+        Ok(outputs.map(|output| self.head.reward(*output)).collect())
     }
 }
 
