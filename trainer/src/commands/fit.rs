@@ -14,6 +14,7 @@ use latco_trainer::fit::dataset::Frames;
 use latco_trainer::fit::run::{RunError, RunOptions, run as train};
 use latco_trainer::gates;
 use latco_trainer::report::Report;
+use latco_trainer::rssm::device::{self, Backend};
 use latco_trainer::rssm::model::Model;
 use latco_trainer::source::{self, Source};
 
@@ -44,14 +45,31 @@ pub(crate) struct Args {
     /// The same seed and data give the same weights.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Where to train; the gates are measured and the bundle is made on the CPU.
+    #[arg(long, value_enum, default_value_t = Place::Cpu)]
+    backend: Place,
     /// One JSON object on standard output.
     #[arg(long)]
     json: bool,
 }
 
+/// Where to train.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Place {
+    /// The processor.
+    Cpu,
+    /// The first NVIDIA GPU; needs a build with the feature `cuda`.
+    Cuda,
+}
+
 /// Learning from bags.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = FitConfig::read(&args.config).map_err(|e| BadInput::new(e.to_string()))?;
+    let backend = match args.backend {
+        Place::Cpu => Backend::Cpu,
+        Place::Cuda => Backend::Cuda,
+    };
+    device::choose(backend).map_err(|e| BadInput::new(e.to_string()))?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, stop.clone()).context("catching signals")?;
@@ -112,6 +130,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         tracing::warn!("stopped; the same command with --resume goes on");
         return Ok(ExitCode::FAILURE);
     }
+    // The bundle is made and checked with the CPU's digits.
+    device::choose(Backend::Cpu).map_err(|e| BadInput::new(e.to_string()))?;
     // kept where the model cannot be exported
     let report = Report::new(&checkpoint, &source, Vec::new());
     report.write(&args.out).context("writing the report")?;

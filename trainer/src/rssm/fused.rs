@@ -2,7 +2,8 @@
 //!
 //! burn composes an ELU of six passes over memory and a GRU of about twenty, each with scalar
 //! calls of `exp`. On two CPU cores these passes, not the products, decide the time of a training
-//! step; here each layer is one product and one vectorised pass in either direction.
+//! step; here each layer is one product and one vectorised pass in either direction. On a GPU
+//! burn's own operations are used instead (`composed`).
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
@@ -11,6 +12,9 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::{Autodiff, BackendTypes, Flex, TensorMetadata};
 use burn::tensor::{Tensor, TensorData};
+
+use super::composed;
+use super::device::is_cpu;
 
 pub(super) type Raw = <Flex as BackendTypes>::FloatTensorPrimitive;
 pub(super) type Tracked = Autodiff<Flex, NoCheckpointing>;
@@ -90,6 +94,9 @@ fn tanh(x: f32) -> f32 {
 
 /// y = activation(x w + b); x `[N, in]`, w `[in, out]`, b `[1, out]`.
 pub fn dense(x: Tensor<2>, w: Tensor<2>, b: Tensor<2>, activation: Activation) -> Tensor<2> {
+    if !is_cpu() {
+        return composed::dense(x, w, b, activation);
+    }
     if !w.is_autodiff() && !x.is_autodiff() {
         return plain(dense_forward(raw(x), raw(w), &raw(b), activation));
     }
@@ -173,6 +180,9 @@ impl Backward<Flex, 3> for DenseBackward {
 ///
 /// gx = x Wx + bx and gh = h Wh + bh have shape `[N, 3 nd]`, h and the result `[N, nd]`.
 pub fn gru_gates(gx: Tensor<2>, gh: Tensor<2>, h: Tensor<2>) -> Tensor<2> {
+    if !is_cpu() {
+        return composed::gru_gates(gx, gh, h);
+    }
     if !gx.is_autodiff() && !gh.is_autodiff() && !h.is_autodiff() {
         return plain(gates_forward(&raw(gx), &raw(gh), &raw(h)).0);
     }
@@ -276,6 +286,9 @@ impl Backward<Flex, 3> for GatesBackward {
 
 /// softplus(x) = log(1 + exp(x)), exact in both tails.
 pub fn softplus(x: Tensor<2>) -> Tensor<2> {
+    if !is_cpu() {
+        return composed::softplus(x);
+    }
     if !x.is_autodiff() {
         return plain(softplus_forward(&raw(x)));
     }
@@ -346,13 +359,13 @@ pub(super) fn from_vec(data: Vec<f32>, shape: [usize; 2]) -> Raw {
 
 pub(super) fn raw(t: Tensor<2>) -> Raw {
     t.try_into_primitive::<Flex>()
-        .expect("the trainer runs on the flex backend")
+        .expect("fused operations are used on the CPU, which is the flex backend")
 }
 
 pub(super) fn tracked(t: Tensor<2>) -> <Tracked as BackendTypes>::FloatTensorPrimitive {
     t.autodiff()
         .try_into_primitive::<Tracked>()
-        .expect("the trainer runs on the flex backend without gradient checkpointing")
+        .expect("fused operations are used on the flex backend without gradient checkpointing")
 }
 
 pub(super) fn plain(t: Raw) -> Tensor<2> {

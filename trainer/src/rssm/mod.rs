@@ -1,6 +1,8 @@
 //! The world model in burn: recurrent state-space model, encoders, decoders and heads.
 
+mod composed;
 pub mod conv;
+pub mod device;
 pub mod ensemble;
 pub mod fused;
 pub mod keypoint;

@@ -5,10 +5,12 @@
 
 use std::collections::HashMap;
 
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::tensor::{Gradients, Tensor, TensorData};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
+
+use super::device::device;
 
 /// One parameter: its name, shape and values in row-major order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -117,7 +119,7 @@ impl Params {
 
     /// Tensors of all parameters, tracked for gradients if `train`.
     pub fn leaves(&self, train: bool) -> Leaves {
-        let device = Device::flex();
+        let device = device();
         let mut names = HashMap::new();
         let leaves = self
             .entries
@@ -181,7 +183,7 @@ pub fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
         .expect("all tensors of the trainer are f32")
 }
 
-/// A tensor of that shape on the training backend, without gradients.
+/// A tensor of that shape on the chosen device, without gradients.
 pub fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
-    Tensor::from_data(TensorData::new(values, shape), &Device::flex())
+    Tensor::from_data(TensorData::new(values, shape), &device())
 }

@@ -10,6 +10,8 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::Tensor;
 
+use super::composed;
+use super::device::is_cpu;
 use super::fused::{Raw, Tracked, exp, from_vec, plain, raw, sigmoid, slice, tracked};
 
 /// Where the patches of a convolution lie.
@@ -42,7 +44,7 @@ impl Geometry {
     }
 
     /// Calls `visit(patch value, map value)` with the first index of each run of `channels`.
-    fn each(&self, mut visit: impl FnMut(usize, usize)) {
+    pub(super) fn each(&self, mut visit: impl FnMut(usize, usize)) {
         let (rows, columns) = self.output();
         for row in 0..rows {
             for column in 0..columns {
@@ -88,6 +90,9 @@ impl Geometry {
 
 /// Patches of maps, `[N * height * width, channels]` to `[N * out, patch]`.
 pub fn patches(maps: Tensor<2>, geometry: Geometry) -> Tensor<2> {
+    if !is_cpu() {
+        return composed::patches(maps, geometry);
+    }
     if !maps.is_autodiff() {
         return plain(gather_all(&raw(maps), &geometry));
     }
@@ -150,6 +155,9 @@ impl Backward<Flex, 1> for PatchesBackward {
 /// `map` is `[N * cells, K]`, `grid` holds `(x_i, y_i)` of each cell; the result is `[N, 3 K]`,
 /// ordered x, y, presence channel by channel.
 pub fn soft_argmax(map: Tensor<2>, grid: &[f32]) -> Tensor<2> {
+    if !is_cpu() {
+        return composed::soft_argmax(map, grid);
+    }
     if !map.is_autodiff() {
         return plain(argmax_forward(&raw(map), grid).0);
     }
