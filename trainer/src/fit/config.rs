@@ -513,6 +513,42 @@ mod tests {
         assert_eq!(config.training.free_nats, 0.5);
     }
 
+    /// The TOML blocks of a document.
+    fn blocks(document: &str) -> Vec<&str> {
+        let parts = document.split("```toml\n").skip(1);
+        parts.filter_map(|part| part.split("```").next()).collect()
+    }
+
+    #[test]
+    fn the_documented_settings_are_all_there_are_at_their_defaults() {
+        let document = include_str!("../../../docs/training.md");
+        let [two_stage, planet] = blocks(document)[..] else {
+            panic!("a block for each recipe");
+        };
+        let table =
+            |config: &FitConfig| -> Table { toml::to_string(config).unwrap().parse().unwrap() };
+        let defaults = FitConfig::parse("").unwrap();
+        assert_eq!(FitConfig::parse(two_stage).unwrap(), defaults);
+        let (all, written) = (table(&defaults), two_stage.parse::<Table>().unwrap());
+        for (key, value) in &all {
+            assert!(written.contains_key(key), "{key}");
+            for inner in value.as_table().into_iter().flat_map(Table::keys) {
+                assert!(written[key].get(inner).is_some(), "{key}.{inner}");
+            }
+        }
+        let for_planet = FitConfig::parse("recipe = \"planet\"").unwrap();
+        assert_eq!(FitConfig::parse(planet).unwrap(), for_planet);
+        // What differs is written down, and nothing else.
+        let (other, written) = (table(&for_planet), planet.parse::<Table>().unwrap());
+        for section in ["data", "model", "training"] {
+            for (key, value) in other[section].as_table().unwrap() {
+                let differs = all[section][key] != *value;
+                let named = written.get(section).is_some_and(|s| s.get(key).is_some());
+                assert_eq!(differs, named, "{section}.{key}");
+            }
+        }
+    }
+
     #[test]
     fn a_configuration_survives_being_written_down() {
         for text in [

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
 use super::dataset::Frames;
 use super::world::Rows;
+use crate::rssm::device::device;
 use crate::rssm::ensemble::{DEVIATION, REFERENCE};
 use crate::rssm::params::{Params, tensor, to_vec};
 use crate::rssm::world::{World, WorldSizes};
@@ -103,7 +104,7 @@ impl Known {
             let unrolled = core.unroll(
                 tensor(embed, [count, sizes.core.embed]),
                 tensor(before, [count, na]),
-                Tensor::zeros([count, sizes.core.stoch], &Device::flex()),
+                Tensor::zeros([count, sizes.core.stoch], &device()),
                 batch,
             );
             let after = tensor::<2>(after, [count, na]);
