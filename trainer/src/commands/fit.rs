@@ -56,9 +56,11 @@ pub(crate) struct Args {
 /// Where to train.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Place {
-    /// The processor.
+    /// The processor, with this program's own operations.
     Cpu,
-    /// The first NVIDIA GPU; needs a build with the feature `cuda`.
+    /// The processor, with LibTorch's operations; needs a build with the feature `libtorch`.
+    Libtorch,
+    /// The first NVIDIA GPU; needs a build with the feature `libtorch`.
     Cuda,
 }
 
@@ -67,6 +69,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = FitConfig::read(&args.config).map_err(|e| BadInput::new(e.to_string()))?;
     let backend = match args.backend {
         Place::Cpu => Backend::Cpu,
+        Place::Libtorch => Backend::LibTorch,
         Place::Cuda => Backend::Cuda,
     };
     device::choose(backend).map_err(|e| BadInput::new(e.to_string()))?;

@@ -1,5 +1,5 @@
-//! The operations of [`super::fused`] and [`super::spatial`] composed of burn's own, for devices
-//! other than the CPU; burn derives their gradients.
+//! The operations of [`super::fused`] and [`super::spatial`] composed of burn's own, for
+//! LibTorch; burn derives their gradients.
 
 use burn::tensor::activation::{log_sigmoid, relu, sigmoid, softmax};
 use burn::tensor::{Int, Tensor, TensorData};

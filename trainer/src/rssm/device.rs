@@ -1,5 +1,5 @@
-//! Where tensors are computed: on the CPU (burn's `flex`), or on a CUDA GPU if the program was built
-//! with the feature `cuda`.
+//! Where tensors are computed: on the CPU by burn's `flex`, or by LibTorch on the CPU or a CUDA GPU if
+//! the program was built with the feature `libtorch`.
 
 use std::sync::{PoisonError, RwLock};
 
@@ -9,9 +9,12 @@ use thiserror::Error;
 /// A place to compute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
-    /// All cores of the processor; the same numbers in every run.
+    /// All cores of the processor, with this program's own operations; the same numbers in every run.
     Cpu,
-    /// The first NVIDIA GPU; sums in any order, so that two runs differ in the last digits.
+    /// All cores of the processor, with LibTorch's operations.
+    LibTorch,
+    /// The first NVIDIA GPU, with LibTorch's operations; sums in any order, so that two runs differ in
+    /// the last digits.
     Cuda,
 }
 
@@ -20,51 +23,68 @@ pub enum Backend {
 pub enum BackendError {
     /// The program has no code for it.
     #[error(
-        "backend cuda: expected a program built with it, found one for the CPU alone; build with `cargo build --release -p latco-trainer --features cuda`, or take --backend cpu"
+        "--backend: expected a program built with LibTorch, found one without; build with `cargo build --release -p latco-trainer --features libtorch` (docs/training.md), or take --backend cpu"
     )]
     NotBuilt,
     /// There is no GPU.
     #[error(
-        "backend cuda: expected an NVIDIA GPU and its driver (libcuda), found none; take --backend cpu"
+        "--backend cuda: expected a LibTorch with CUDA, an NVIDIA GPU and its driver, found no device; take --backend libtorch or cpu"
     )]
     NoGpu,
 }
 
-/// The GPU in use; none for the CPU.
-static GPU: RwLock<Option<Device>> = RwLock::new(None);
+/// The device of LibTorch in use; none for burn's `flex`.
+static LIBTORCH: RwLock<Option<Device>> = RwLock::new(None);
 
 /// Has all tensors made from now on by [`super::params`] computed there.
 ///
 /// # Errors
 /// See [`BackendError`]; then nothing changes.
 pub fn choose(backend: Backend) -> Result<(), BackendError> {
-    let gpu = match backend {
+    let device = match backend {
         Backend::Cpu => None,
+        Backend::LibTorch => Some(libtorch()?),
         Backend::Cuda => Some(first_gpu()?),
     };
-    *GPU.write().unwrap_or_else(PoisonError::into_inner) = gpu;
+    *LIBTORCH.write().unwrap_or_else(PoisonError::into_inner) = device;
     Ok(())
 }
 
 /// The chosen device.
 pub fn device() -> Device {
-    let gpu = GPU.read().unwrap_or_else(PoisonError::into_inner);
-    gpu.clone().unwrap_or_else(Device::flex)
+    let chosen = LIBTORCH.read().unwrap_or_else(PoisonError::into_inner);
+    chosen.clone().unwrap_or_else(Device::flex)
 }
 
-/// Whether the fused operations of the CPU can be used.
-pub(super) fn is_cpu() -> bool {
-    let gpu = GPU.read().unwrap_or_else(PoisonError::into_inner);
-    gpu.is_none()
+/// Whether the fused operations, which are written for burn's `flex`, can be used.
+pub(super) fn is_flex() -> bool {
+    let chosen = LIBTORCH.read().unwrap_or_else(PoisonError::into_inner);
+    chosen.is_none()
 }
 
-#[cfg(feature = "cuda")]
+// Deprecated in favour of burn's own CUDA backend, which cannot be built from the registries alone.
+#[cfg(feature = "libtorch")]
+#[allow(deprecated)]
+fn libtorch() -> Result<Device, BackendError> {
+    Ok(Device::libtorch())
+}
+
+#[cfg(feature = "libtorch")]
+#[allow(deprecated)]
 fn first_gpu() -> Result<Device, BackendError> {
-    let found = Device::enumerate(burn::tensor::DeviceType::Cuda);
-    found.into_iter().next().ok_or(BackendError::NoGpu)
+    if tch::Cuda::device_count() > 0 {
+        Ok(Device::libtorch_cuda(0))
+    } else {
+        Err(BackendError::NoGpu)
+    }
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "libtorch"))]
+fn libtorch() -> Result<Device, BackendError> {
+    Err(BackendError::NotBuilt)
+}
+
+#[cfg(not(feature = "libtorch"))]
 fn first_gpu() -> Result<Device, BackendError> {
     Err(BackendError::NotBuilt)
 }

@@ -2,7 +2,7 @@
 //!
 //! burn composes an ELU of six passes over memory and a GRU of about twenty, each with scalar
 //! calls of `exp`. On two CPU cores these passes, not the products, decide the time of a training
-//! step; here each layer is one product and one vectorised pass in either direction. On a GPU
+//! step; here each layer is one product and one vectorised pass in either direction. On LibTorch
 //! burn's own operations are used instead (`composed`).
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -14,7 +14,7 @@ use burn::backend::{Autodiff, BackendTypes, Flex, TensorMetadata};
 use burn::tensor::{Tensor, TensorData};
 
 use super::composed;
-use super::device::is_cpu;
+use super::device::is_flex;
 
 pub(super) type Raw = <Flex as BackendTypes>::FloatTensorPrimitive;
 pub(super) type Tracked = Autodiff<Flex, NoCheckpointing>;
@@ -94,7 +94,7 @@ fn tanh(x: f32) -> f32 {
 
 /// y = activation(x w + b); x `[N, in]`, w `[in, out]`, b `[1, out]`.
 pub fn dense(x: Tensor<2>, w: Tensor<2>, b: Tensor<2>, activation: Activation) -> Tensor<2> {
-    if !is_cpu() {
+    if !is_flex() {
         return composed::dense(x, w, b, activation);
     }
     if !w.is_autodiff() && !x.is_autodiff() {
@@ -180,7 +180,7 @@ impl Backward<Flex, 3> for DenseBackward {
 ///
 /// gx = x Wx + bx and gh = h Wh + bh have shape `[N, 3 nd]`, h and the result `[N, nd]`.
 pub fn gru_gates(gx: Tensor<2>, gh: Tensor<2>, h: Tensor<2>) -> Tensor<2> {
-    if !is_cpu() {
+    if !is_flex() {
         return composed::gru_gates(gx, gh, h);
     }
     if !gx.is_autodiff() && !gh.is_autodiff() && !h.is_autodiff() {
@@ -286,7 +286,7 @@ impl Backward<Flex, 3> for GatesBackward {
 
 /// softplus(x) = log(1 + exp(x)), exact in both tails.
 pub fn softplus(x: Tensor<2>) -> Tensor<2> {
-    if !is_cpu() {
+    if !is_flex() {
         return composed::softplus(x);
     }
     if !x.is_autodiff() {

@@ -11,7 +11,7 @@ use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::Tensor;
 
 use super::composed;
-use super::device::is_cpu;
+use super::device::is_flex;
 use super::fused::{Raw, Tracked, exp, from_vec, plain, raw, sigmoid, slice, tracked};
 
 /// Where the patches of a convolution lie.
@@ -90,7 +90,7 @@ impl Geometry {
 
 /// Patches of maps, `[N * height * width, channels]` to `[N * out, patch]`.
 pub fn patches(maps: Tensor<2>, geometry: Geometry) -> Tensor<2> {
-    if !is_cpu() {
+    if !is_flex() {
         return composed::patches(maps, geometry);
     }
     if !maps.is_autodiff() {
@@ -155,7 +155,7 @@ impl Backward<Flex, 1> for PatchesBackward {
 /// `map` is `[N * cells, K]`, `grid` holds `(x_i, y_i)` of each cell; the result is `[N, 3 K]`,
 /// ordered x, y, presence channel by channel.
 pub fn soft_argmax(map: Tensor<2>, grid: &[f32]) -> Tensor<2> {
-    if !is_cpu() {
+    if !is_flex() {
         return composed::soft_argmax(map, grid);
     }
     if !map.is_autodiff() {
