@@ -10,11 +10,12 @@ use crate::inputs::{InputCounts, InputError, Inputs, JointVec};
 use crate::keep_alive::KeepAlive;
 use crate::model::{FilterModel, OnnxFilter};
 use crate::plan::{
-    self, DumpHeader, Plan, PlanReport, PlanRequest, PlanSizes, Planner, Problem, Solution,
+    self, Decisions, DumpHeader, Plan, PlanReport, PlanRequest, PlanSizes, Planner, Problem,
+    Solution, StopCause,
 };
 use crate::rehearsal::TooSlow;
 use crate::robot::{Robot, RobotError};
-use crate::time::{Clock, Time};
+use crate::time::{Clock, FrozenClock, Time};
 use crate::trace::PlanTrace;
 
 /// A controller cannot be made from this configuration and bundle.
@@ -57,6 +58,14 @@ pub struct Tick {
     pub plan_time: Duration,
 }
 
+/// What ends a plan in time.
+struct TimeLimit<'a> {
+    clock: &'a dyn Clock,
+    deadline: Option<Time>,
+    /// What the clock decided when the same plan was made before.
+    replay: Option<Decisions>,
+}
+
 /// Belief filter and planner, and what they carry from image to image.
 pub struct Controller {
     robot: Robot,
@@ -80,6 +89,7 @@ pub struct Controller {
     last_start: Option<Time>,
     steps_since_plan: u32,
     failures: u32,
+    decisions: Decisions,
     dump_header: Option<DumpHeader>,
     keep_alive: Option<KeepAlive>,
 }
@@ -138,6 +148,7 @@ impl Controller {
             last_start: None,
             steps_since_plan: 0,
             failures: 0,
+            decisions: Decisions::default(),
             dump_header: None,
             keep_alive: None,
         })
@@ -167,6 +178,22 @@ impl Controller {
     /// No allocation after the first cold and the first warm plan, unless an input is refused.
     /// Takes the time of one observation and one plan; the plan keeps to its budget.
     pub fn step(&mut self, inputs: &Inputs<'_>, now: Time, clock: &dyn Clock) -> Tick {
+        self.take(inputs, now, clock, None)
+    }
+
+    /// The step that was made at `now` once more, by what the clock decided then
+    /// ([`Controller::decisions`]) and without a clock.
+    pub fn repeat(&mut self, inputs: &Inputs<'_>, now: Time, decisions: Decisions) -> Tick {
+        self.take(inputs, now, &FrozenClock(now), Some(decisions))
+    }
+
+    fn take(
+        &mut self,
+        inputs: &Inputs<'_>,
+        now: Time,
+        clock: &dyn Clock,
+        replay: Option<Decisions>,
+    ) -> Tick {
         let began = clock.now();
         let mut tick = Tick {
             image: None,
@@ -189,7 +216,12 @@ impl Controller {
             self.steps_since_plan = self.steps_since_plan.saturating_add(observed.steps);
             if self.is_plan_due(image.stamp) {
                 let deadline = self.budget.map(|budget| began + budget);
-                tick.plan = self.make_plan(image.stamp, deadline, clock, &mut tick.new_plan);
+                let limit = TimeLimit {
+                    clock,
+                    deadline,
+                    replay,
+                };
+                tick.plan = self.make_plan(image.stamp, &limit, &mut tick.new_plan);
                 tick.plan_time = clock.now().saturating_since(after_belief);
             }
         }
@@ -207,6 +239,12 @@ impl Controller {
     #[must_use]
     pub fn trace(&self) -> &PlanTrace {
         &self.trace
+    }
+
+    /// What the clock decided in the newest plan.
+    #[must_use]
+    pub fn decisions(&self) -> Decisions {
+        self.decisions
     }
 
     /// The planning problem that was solved last; see [`Planner::problem`].
@@ -285,10 +323,10 @@ impl Controller {
     fn make_plan(
         &mut self,
         stamp: Time,
-        deadline: Option<Time>,
-        clock: &dyn Clock,
+        limit: &TimeLimit<'_>,
         new_plan: &mut bool,
     ) -> Option<PlanReport> {
+        let clock = limit.clock;
         self.committed.fill(0.0);
         if self.lead > 0 {
             // Half a period in, so that a little jitter of the stamps does not pick a neighbour.
@@ -313,14 +351,22 @@ impl Controller {
         let request = PlanRequest {
             state: &self.start_state,
             elapsed_periods: elapsed,
-            deadline,
-            replay: None,
+            deadline: limit.deadline,
+            replay: limit.replay,
         };
         let number = self.plan.number + 1;
         self.trace.clear(number, clock.now());
         let report = self
             .planner
             .plan(&request, clock, &mut self.solution, &mut self.trace);
+        self.decisions = match self.planner.problem() {
+            Some(problem) => problem.decisions,
+            None => Decisions {
+                out_of_time_after: (report.stop == StopCause::TimeBudget)
+                    .then_some(report.iterations),
+                ..Decisions::default()
+            },
+        };
         self.count_failures(report.stop.was_successful());
         let usable = self.solution.is_finite();
         if usable {

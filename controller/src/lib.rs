@@ -39,6 +39,7 @@ mod controller;
 pub mod execute;
 mod history;
 pub mod inputs;
+pub mod journal;
 mod keep_alive;
 pub mod latest;
 pub mod model;

@@ -365,11 +365,17 @@ impl Default for TimeoutsSection {
 pub struct TraceSection {
     /// Iterations of one plan of which the figures are kept.
     pub iterations: u32,
+    /// Publish the journal on `~/journal`: all inputs and decisions, from which `latco replay` repeats
+    /// the run.
+    pub journal: bool,
 }
 
 impl Default for TraceSection {
     fn default() -> Self {
-        Self { iterations: 256 }
+        Self {
+            iterations: 256,
+            journal: true,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Keeping to a deadline: the next iteration's time is predicted from the last ones.
 
+use super::PlanRequest;
 use crate::time::{Clock, Time};
 
 /// Factor on the estimate when an iteration was refused. Nothing is measured then, and an estimate
@@ -22,6 +23,20 @@ impl IterationTimer {
     /// reserve for what follows the last one. Without a deadline: never.
     pub(super) fn would_overrun(&mut self, deadline: Option<Time>, clock: &dyn Clock) -> bool {
         self.would_overrun_before(deadline, clock, 0.0)
+    }
+
+    /// Whether the plan that was asked for ends after so many iterations for want of time: by its
+    /// deadline, or as it did when it was made before.
+    pub(super) fn is_out_of_time(
+        &mut self,
+        request: &PlanRequest<'_>,
+        iterations: u32,
+        clock: &dyn Clock,
+    ) -> bool {
+        match request.replay {
+            Some(decisions) => decisions.out_of_time_after == Some(iterations),
+            None => self.would_overrun(request.deadline, clock),
+        }
     }
 
     /// The same where something has to follow that takes `reserve_s` seconds.

@@ -178,7 +178,7 @@ impl Planner for CemPlanner {
         solution.rewards.fill(0.0);
         solution.predicted_return = 0.0;
         while report.iterations < self.settings.iterations {
-            if self.timer.would_overrun(request.deadline, clock) {
+            if (self.timer).is_out_of_time(request, report.iterations, clock) {
                 report.stop = StopCause::TimeBudget;
                 break;
             }

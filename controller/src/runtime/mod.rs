@@ -134,6 +134,7 @@ impl Runtime {
             plan_records: made.plan_records,
             tick_records: made.tick_records,
             dumps,
+            journal: made.journal,
         };
         let executor = executor_thread::ExecutorThread {
             shared: Arc::clone(&shared),

@@ -12,6 +12,7 @@ use super::dump_thread::DumpPort;
 use super::ports::{ImageBuffer, JointSample, PlanRecord, TickRecord};
 use crate::controller::Controller;
 use crate::inputs::{InputCounts, Inputs, JointVec};
+use crate::journal::{Event, JournalWriter};
 use crate::keep_alive::KeepAlive;
 use crate::latest;
 use crate::plan::Plan;
@@ -29,11 +30,13 @@ pub(super) struct PlannerThread {
     pub(super) plan_records: latest::Writer<PlanRecord>,
     pub(super) tick_records: Arc<ArrayQueue<TickRecord>>,
     pub(super) dumps: Option<DumpPort>,
+    pub(super) journal: Option<JournalWriter>,
 }
 
 impl PlannerThread {
     pub(super) fn run(mut self) -> InputCounts {
         let mut episode = 0;
+        self.note(|| Event::Reset { episode });
         let mut keep_alive = self.controller.take_keep_alive();
         while self.wait(&mut keep_alive) && !self.shared.stopping.load(Ordering::SeqCst) {
             let newest = self.shared.episodes.load(Ordering::SeqCst);
@@ -44,6 +47,7 @@ impl PlannerThread {
             self.take_joints();
             while let Some((time, velocities)) = self.sent.pop() {
                 self.controller.record_sent(time, &velocities);
+                self.note(|| Event::Sent { time, velocities });
             }
             if self.images.update() {
                 self.step();
@@ -77,6 +81,7 @@ impl PlannerThread {
     /// Also takes the plan away from the executor, so that nothing of the old episode is followed.
     fn begin_episode(&mut self, episode: u64) {
         self.controller.reset(episode);
+        self.note(|| Event::Reset { episode });
         self.hand_over_plan();
     }
 
@@ -89,6 +94,18 @@ impl PlannerThread {
             };
             // Refusals are counted by the controller and seen in the next record.
             self.controller.step(&inputs, now, self.clock.as_ref());
+            self.note(|| Event::Joints {
+                now,
+                stamp: sample.stamp,
+                positions: sample.positions,
+                velocities: sample.velocities,
+            });
+        }
+    }
+
+    fn note(&mut self, event: impl FnOnce() -> Event) {
+        if let Some(journal) = &mut self.journal {
+            journal.event(event());
         }
     }
 
@@ -115,6 +132,10 @@ impl PlannerThread {
         }
         if let Some(dumps) = &mut self.dumps {
             dumps.take(&tick, &self.controller);
+        }
+        if let Some(journal) = &mut self.journal {
+            let image = self.images.value();
+            journal.image(&image.input(), taken, &tick, &self.controller);
         }
         self.tick_records.force_push(TickRecord {
             stamp,

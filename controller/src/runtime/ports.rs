@@ -9,6 +9,7 @@ use crossbeam::queue::ArrayQueue;
 use crate::config::Config;
 use crate::controller::{Controller, Tick};
 use crate::inputs::{ImageInput, InputCounts, InputError, JointInput, JointVec, MAX_JOINTS};
+use crate::journal::{self, JournalReader, JournalWriter};
 use crate::latest;
 use crate::plan::Plan;
 use crate::time::Time;
@@ -24,6 +25,8 @@ pub struct Ports {
     pub plans: latest::Reader<PlanRecord>,
     /// What each image led to, out; the oldest are dropped when nobody takes them.
     pub ticks: Arc<ArrayQueue<TickRecord>>,
+    /// What is needed to repeat the run, out; none with `trace.journal = false`.
+    pub journal: Option<JournalReader>,
 }
 
 /// A plan with what is known of how it was made.
@@ -205,6 +208,7 @@ pub(super) struct Made {
     pub(super) executor_joints: latest::Reader<JointSample>,
     pub(super) plan_records: latest::Writer<PlanRecord>,
     pub(super) tick_records: Arc<ArrayQueue<TickRecord>>,
+    pub(super) journal: Option<JournalWriter>,
 }
 
 pub(super) fn make(config: &Config, controller: &Controller, wake: channel::Sender<()>) -> Made {
@@ -223,6 +227,9 @@ pub(super) fn make(config: &Config, controller: &Controller, wake: channel::Send
         belief: vec![0.0; controller.belief().len()],
     });
     let tick_records = Arc::new(ArrayQueue::new(1024));
+    let (journal_writer, journal_reader) = (config.trace.journal)
+        .then(|| journal::pool(controller))
+        .unzip();
     Made {
         ports: Ports {
             images: ImagePort {
@@ -238,11 +245,13 @@ pub(super) fn make(config: &Config, controller: &Controller, wake: channel::Send
             },
             plans,
             ticks: Arc::clone(&tick_records),
+            journal: journal_reader,
         },
         images,
         planner_joints,
         executor_joints,
         plan_records,
         tick_records,
+        journal: journal_writer,
     }
 }

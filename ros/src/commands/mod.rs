@@ -13,6 +13,7 @@ mod plan_table;
 mod play;
 mod provider;
 mod record;
+mod replay;
 mod run;
 mod sim;
 mod solve;
@@ -47,6 +48,8 @@ enum Command {
     Record(record::Record),
     /// Play a bag onto its topics, with the recorded timing
     Play(play::Play),
+    /// Put a recording through the controller again, without middleware, and compare the decisions
+    Replay(replay::Replay),
     /// One plan: table, curves, film strip
     Plan(plan::Plan),
     /// Solve a dumped planning problem again and compare bit for bit
@@ -148,6 +151,7 @@ impl Cli {
             Command::Sim(command) => command.run(stop),
             Command::Record(command) => command.run(stop),
             Command::Play(command) => command.run(stop),
+            Command::Replay(command) => command.run(),
             Command::Plan(command) => command.run(),
             Command::Solve(command) => command.run(),
             Command::Model(command) => command.run(),

@@ -27,6 +27,7 @@ use latco_models::Bundle;
 
 use super::imagined::Imagined;
 use super::intake::{Camera, Counters, Joints};
+use super::journal::JournalTopic;
 use super::outbox::Published;
 use super::sink::{CommandOutbox, Doing, Sink, trajectory_message, velocities_message};
 use super::status::{State, status};
@@ -115,6 +116,7 @@ pub fn run(
     } else {
         None
     };
+    let journal_topic = JournalTopic::new(&mut node, config, bundle)?;
     let doing = Arc::new(Doing::default());
     let counters = Arc::new(Counters::default());
     let (published_sender, published) = bounded(1024);
@@ -134,6 +136,7 @@ pub fn run(
         joints: joint_port,
         plans: plan_records,
         ticks,
+        journal,
     } = ports;
 
     let mut camera = Camera::new(images, counters.clone());
@@ -167,6 +170,7 @@ pub fn run(
         commands,
         plans,
         imagined,
+        journal: journal.map(journal_topic),
         heartbeat,
         doing,
         counters,
@@ -267,6 +271,7 @@ struct Reporter {
     commands: CommandOutbox,
     plans: Outbox<Float64MultiArray>,
     imagined: Option<Imagined>,
+    journal: Option<JournalTopic>,
     heartbeat: Outbox<DiagnosticStatus>,
     doing: Arc<Doing>,
     counters: Arc<Counters>,
@@ -349,6 +354,9 @@ impl Reporter {
             if let Some(imagined) = &mut self.imagined {
                 imagined.show(plan.stamp.0, &plan.states);
             }
+        }
+        if let Some(journal) = &mut self.journal {
+            journal.publish();
         }
         for published in self.published.try_iter() {
             if let Ok(number) = u64::try_from(published.id) {

@@ -47,6 +47,7 @@ pub fn standard_topics() -> Vec<Topic> {
         ("reward", "std_msgs/msg/Float64"),
         ("episode", "std_msgs/msg/Int64"),
         ("latco/plan", "std_msgs/msg/Float64MultiArray"),
+        ("latco/journal", "std_msgs/msg/UInt8MultiArray"),
         ("latco/status", "diagnostic_msgs/msg/DiagnosticStatus"),
     ]
     .map(|(name, ty)| Topic {

@@ -23,7 +23,7 @@ pub use control::{
 pub use sensor::{CompressedImage, Image, JointState};
 pub use standard::{
     Bool, Duration, Empty, Float32, Float64, Float64MultiArray, Header, Int64, MultiArrayDimension,
-    MultiArrayLayout, StringMessage, Time,
+    MultiArrayLayout, StringMessage, Time, UInt8MultiArray,
 };
 
 /// A ROS 2 message type.
@@ -53,6 +53,7 @@ supported_types!(
     Float64,
     StringMessage,
     Float64MultiArray,
+    UInt8MultiArray,
     Image,
     CompressedImage,
     JointState,

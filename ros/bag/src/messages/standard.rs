@@ -217,6 +217,26 @@ impl RosMessage for Float64MultiArray {
     );
 }
 
+/// `std_msgs/msg/UInt8MultiArray`: bytes that only their makers read, such as the controller's
+/// journal.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UInt8MultiArray {
+    /// Meaning of `data`; empty for a plain vector.
+    pub layout: MultiArrayLayout,
+    /// The bytes.
+    #[serde(with = "serde_bytes")]
+    pub data: Vec<u8>,
+}
+
+impl RosMessage for UInt8MultiArray {
+    const TYPE: &'static str = "std_msgs/msg/UInt8MultiArray";
+    const DEFINITION: &'static str = definition!(
+        "# Bytes and their arrangement.\nstd_msgs/MultiArrayLayout layout\nuint8[] data\n";
+        "std_msgs/MultiArrayLayout" => multi_array_layout!();
+        "std_msgs/MultiArrayDimension" => multi_array_dimension!();
+    );
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

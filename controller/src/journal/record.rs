@@ -1,0 +1,165 @@
+//! Steps as bytes: a version and postcard.
+
+use latco_models::Bundle;
+use serde::{Deserialize, Serialize};
+
+use super::Step;
+use crate::config::Config;
+use crate::plan::DumpHeader;
+
+/// Version of the format that this program writes and reads.
+const FORMAT: u8 = 1;
+
+/// Model and configuration of the steps that follow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// Program and version that wrote it.
+    pub program: String,
+    /// Folder of the bundle, as it was named then.
+    pub bundle: String,
+    /// SHA-256 over names and sums of the bundle's files.
+    pub bundle_sha256: String,
+    /// The configuration, TOML.
+    pub config: String,
+}
+
+impl Header {
+    /// For a controller with this configuration and bundle.
+    ///
+    /// # Errors
+    /// [`JournalError::Config`]: it cannot be written as TOML.
+    pub fn new(config: &Config, bundle: &Bundle) -> Result<Self, JournalError> {
+        let dump = DumpHeader::new(config, bundle);
+        Ok(Self {
+            program: dump.program,
+            bundle: dump.bundle,
+            bundle_sha256: dump.bundle_sha256,
+            config: toml::to_string(config).map_err(|e| JournalError::Config(e.to_string()))?,
+        })
+    }
+}
+
+/// One message of a journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Record {
+    /// What follows is of this model and configuration.
+    Header(Header),
+    /// A step.
+    Step(Step),
+}
+
+/// [`Record`] without owning it.
+#[derive(Serialize)]
+enum Borrowed<'a> {
+    Header(&'a Header),
+    Step(&'a Step),
+}
+
+/// Why a record cannot be written or read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JournalError {
+    /// Another version.
+    #[error(
+        "expected a record of journal format {FORMAT}, found format {0}; replay it with the version that recorded it"
+    )]
+    Format(u8),
+    /// No record at all.
+    #[error("expected a record of the controller's journal, found bytes that are none: {0}")]
+    Content(String),
+    /// The configuration cannot be kept.
+    #[error("the configuration cannot be written down: {0}")]
+    Config(String),
+}
+
+impl Record {
+    /// Reads one message.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, JournalError> {
+        let content = |reason: &str| JournalError::Content(reason.to_owned());
+        match bytes.split_first() {
+            None => Err(content("there are none")),
+            Some((&FORMAT, rest)) => {
+                let (record, rest) =
+                    postcard::take_from_bytes(rest).map_err(|e| content(&e.to_string()))?;
+                if rest.is_empty() {
+                    Ok(record)
+                } else {
+                    Err(content("there is more than one record"))
+                }
+            }
+            Some((&format, _)) => Err(JournalError::Format(format)),
+        }
+    }
+}
+
+/// A header as one message.
+///
+/// # Errors
+/// [`JournalError::Content`], which does not happen.
+pub fn encode_header(header: &Header) -> Result<Vec<u8>, JournalError> {
+    encode(&Borrowed::Header(header))
+}
+
+/// A step as one message.
+///
+/// # Errors
+/// [`JournalError::Content`], which does not happen.
+pub fn encode_step(step: &Step) -> Result<Vec<u8>, JournalError> {
+    encode(&Borrowed::Step(step))
+}
+
+fn encode(record: &Borrowed<'_>) -> Result<Vec<u8>, JournalError> {
+    postcard::to_extend(record, vec![FORMAT]).map_err(|e| JournalError::Content(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Event, ImageMark};
+    use super::*;
+    use crate::time::Time;
+
+    fn step() -> Step {
+        Step {
+            number: 7,
+            gap: true,
+            events: vec![
+                Event::Reset { episode: 3 },
+                Event::Joints {
+                    now: Time(5),
+                    stamp: Time(4),
+                    positions: [0.5, f64::NAN].into_iter().collect(),
+                    velocities: [-1.0].into_iter().collect(),
+                },
+            ],
+            image: Some(ImageMark {
+                stamp: Time(9),
+                now: Time(10),
+                crc32c: 77,
+            }),
+            ..Step::default()
+        }
+    }
+
+    #[test]
+    fn a_record_survives_and_a_damaged_one_is_refused() {
+        let bytes = encode_step(&step()).unwrap();
+        let Record::Step(read) = Record::decode(&bytes).unwrap() else {
+            panic!("not a step");
+        };
+        assert_eq!(format!("{read:?}"), format!("{:?}", step()));
+        for cut in 0..bytes.len() {
+            assert!(Record::decode(&bytes[..cut]).is_err(), "{cut}");
+        }
+        let mut longer = bytes.clone();
+        longer.push(0);
+        assert!(Record::decode(&longer).is_err());
+        let mut other = bytes;
+        other[0] = FORMAT + 1;
+        assert_eq!(
+            Record::decode(&other),
+            Err(JournalError::Format(FORMAT + 1))
+        );
+    }
+}

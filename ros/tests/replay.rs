@@ -1,0 +1,138 @@
+//! `latco replay`: a demonstration's bag goes through the controller again and decides the same; what was changed is named.
+
+#![allow(clippy::unwrap_used)] // in tests and what they share
+
+mod common;
+
+use std::path::Path;
+use std::time::Duration;
+
+use common::{Latco, configuration, my_turn};
+use latco_bag::messages::{Image, Int64};
+use latco_bag::{BagReader, BagWriter, topics};
+
+const LONG: Duration = Duration::from_secs(120);
+
+fn replay(arguments: &[&str]) -> common::Ended {
+    Latco::run(&[&["replay"], arguments, &["--json"]].concat(), LONG)
+}
+
+/// A copy of a bag, in which `change` may change every image and `keep` leaves topics out.
+fn copy(bag: &Path, to: &Path, keep: impl Fn(&str) -> bool, mut change: impl FnMut(&mut Image)) {
+    let reader = BagReader::open(bag).unwrap();
+    let mut writer = BagWriter::create(to).unwrap();
+    for message in reader.messages() {
+        let message = message.unwrap();
+        if !keep(&message.topic) {
+            continue;
+        }
+        if *message.topic == *topics::CAMERA_IMAGE {
+            let mut image: Image = message.decode().unwrap();
+            change(&mut image);
+            writer
+                .write(&message.topic, message.time_ns, &image)
+                .unwrap();
+        } else {
+            writer
+                .write_known(
+                    &message.topic,
+                    &message.type_name,
+                    message.time_ns,
+                    &message.data,
+                )
+                .unwrap();
+        }
+    }
+    writer.finish().unwrap();
+}
+
+#[test]
+fn a_recording_decides_the_same_again_and_a_changed_pixel_is_found() {
+    let _turn = my_turn();
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "[planner]\nbudget_ms = 30.0\n");
+    let out = folder.path().join("output");
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let demo = ["demo", "--episodes", "3", "--domain", "54", "--json"];
+    let paths = ["--config", &text(&config), "--out", &text(&out)];
+    Latco::run(&[&demo[..], &paths].concat(), LONG).assert_code(0);
+    let bag = text(&out.join("bag"));
+
+    let first = replay(&[&bag]).assert_code(0).json();
+    let second = replay(&[&bag]).assert_code(0).json();
+    assert_eq!(first["equal"], true, "{first}");
+    assert_eq!(first["skipped"], 0, "{first}");
+    assert!(first["ticks"].as_u64() > Some(30), "{first}");
+    assert!(first["realtime_factor"].as_f64() > Some(1.0), "{first}");
+    assert_eq!(first["decisions_sha256"], second["decisions_sha256"]);
+    let reference = replay(&[&bag, "--reference", &bag]).assert_code(0).json();
+    assert_eq!(reference["decisions_sha256"], first["decisions_sha256"]);
+
+    // One pixel of one image in the middle of the second episode.
+    let mut marks = BagReader::open(&bag).unwrap();
+    let episodes: Vec<i64> = (marks.messages().map(Result::unwrap))
+        .filter(|m| *m.topic == *topics::EPISODE)
+        .map(|m| {
+            m.decode::<Int64>().unwrap();
+            m.time_ns
+        })
+        .collect();
+    marks = BagReader::open(&bag).unwrap();
+    let stamp = (marks.messages().map(Result::unwrap))
+        .filter(|m| *m.topic == *topics::CAMERA_IMAGE && m.time_ns > episodes[1])
+        .nth(5)
+        .map(|m| m.decode::<Image>().unwrap().header.stamp.to_nanos())
+        .unwrap();
+    let changed = folder.path().join("changed");
+    copy(
+        Path::new(&bag),
+        &changed,
+        |_| true,
+        |image| {
+            if image.header.stamp.to_nanos() == stamp {
+                image.data[100] ^= 64;
+            }
+        },
+    );
+    let ended = replay(&[&text(&changed)]);
+    let found = ended.assert_code(1).json();
+    assert_eq!(found["equal"], false);
+    assert_eq!(found["first_difference"]["stage"], "image", "{found}");
+    assert_eq!(found["first_difference"]["stamp_ns"], stamp, "{found}");
+    assert!(ended.stderr.contains("pixels"), "{}", ended.stderr);
+    // The recorded belief is not what that image gives.
+    let strict = found["largest_difference"].as_f64().unwrap();
+    assert!(strict > 0.0, "{found}");
+
+    let silent = folder.path().join("silent");
+    copy(
+        Path::new(&bag),
+        &silent,
+        |t| !t.ends_with("/journal"),
+        |_| (),
+    );
+    let ended = replay(&[&text(&silent)]);
+    assert!(
+        ended.assert_code(2).stderr.contains("latco record"),
+        "{}",
+        ended.stderr
+    );
+    let blind = folder.path().join("blind");
+    copy(
+        Path::new(&bag),
+        &blind,
+        |t| t != topics::CAMERA_IMAGE,
+        |_| (),
+    );
+    let ended = replay(&[&text(&blind)]);
+    let said = &ended.assert_code(2).stderr;
+    assert!(said.contains("not in the bag"), "{said}");
+
+    let other = folder.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    let spec = latco_export::RandomSpec::keypoint();
+    latco_export::write_random_bundle(&other, &spec, 77).unwrap();
+    let ended = replay(&[&bag, "--bundle", &text(&other)]);
+    let said = &ended.assert_code(2).stderr;
+    assert!(said.contains("bundle of the recording"), "{said}");
+}
