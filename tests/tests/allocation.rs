@@ -163,7 +163,7 @@ fn threads(bundle: &Bundle, config: &Config, name: &str) {
         Runtime::start(config, controller, clock.clone(), Box::new(Ignore)).unwrap();
     let pixels = vec![90; width * height * 3];
     let mut stamp = clock.now() - Duration::from_secs(30);
-    let mut plans = 0;
+    let (mut plans, mut steps) = (0, 0);
     let mut run = |images: u32| {
         for _ in 0..images {
             // Stamps run ahead of the clock's pace, so that the test does not wait for periods.
@@ -180,6 +180,9 @@ fn threads(bundle: &Bundle, config: &Config, name: &str) {
                     assert!(matches!(record.tick.image, Some(Ok(_))), "{record:?}");
                     plans += u32::from(record.tick.new_plan);
                     ports.plans.update();
+                    if let Some(journal) = &mut ports.journal {
+                        journal.drain(|step| steps += u32::from(step.image.is_some()));
+                    }
                     break;
                 }
                 std::thread::yield_now();
@@ -192,6 +195,7 @@ fn threads(bundle: &Bundle, config: &Config, name: &str) {
     std::thread::sleep(Duration::from_millis(100));
     let counted = allocations(|| run(20));
     assert_eq!(plans, 25, "{name}: a plan at every image");
+    assert!(steps >= 24, "{name}: {steps} steps of the journal");
     assert_eq!(counted, 0, "{name}: allocations in 20 ticks of the threads");
     let report = runtime.stop();
     assert!(report.executor.is_some_and(|counts| counts.ticks > 0));
