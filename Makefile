@@ -1,9 +1,10 @@
 # Everything a user or CI runs. One build profile (release), so dependencies are compiled once.
 CARGO ?= cargo
 RUN   := $(CARGO) run --release --locked --quiet
+PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup onnxruntime onnxruntime-gpu demo test bench lint
+.PHONY: help setup onnxruntime onnxruntime-gpu demo test bench lint install
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -31,3 +32,7 @@ bench: onnxruntime ## figures of solver, model, planner and renderer, one JSON l
 lint: ## format and clippy, warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
+
+install: onnxruntime ## the latco command and its ROS 2 package under PREFIX (default /usr/local)
+	$(CARGO) build --release --locked -p latco-ros
+	@sh ros/install.sh $(abspath $(PREFIX))
