@@ -5,8 +5,8 @@ mod common;
 use common::{picture, pixels_of, posture_for};
 use latco_envs::tasks::Lottery;
 use latco_envs::tasks::lottery::{
-    BOTTOM_COLOUR, Choice, LOSS_COLOUR, LOSS_REWARD, PAID_COLOUR, SPENT_COLOUR, TOP_COLOUR,
-    TOP_REWARD, WIN_COLOUR, WIN_REWARD,
+    BOTTOM_COLOUR, Choice, LEAVING, LOSS_COLOUR, LOSS_REWARD, PAID_COLOUR, SPENT_COLOUR,
+    TOP_COLOUR, TOP_REWARD, WIN_COLOUR, WIN_REWARD,
 };
 use latco_envs::{PolicyKind, Robot};
 
@@ -42,7 +42,8 @@ fn the_odds_are_those_of_the_paper() {
         };
         assert!(!robot.success());
         let paid: Vec<_> = rewards.into_iter().filter(|r| *r != 0.0).collect();
-        assert_eq!(paid.len(), 1, "seed {seed}: {paid:?}");
+        assert!(!paid.is_empty(), "seed {seed}");
+        assert!(paid.iter().all(|r| *r == paid[0]), "seed {seed}: {paid:?}");
         if paid[0] == WIN_REWARD {
             wins += 1;
         } else {
@@ -64,24 +65,36 @@ fn the_odds_are_those_of_the_paper() {
 }
 
 #[test]
-fn top_pays_one_once_and_then_nothing_can_be_chosen() {
+fn top_pays_one_until_it_is_left_and_then_nothing_can_be_chosen() {
     let mut robot = Lottery::new(16);
     let mut expert = PolicyKind::Expert.make();
     let mut action = [0.0; 3];
     for seed in 0..200 {
         robot.reset(seed);
         expert.begin(&robot, seed);
-        let mut rewards = Vec::new();
         while robot.chosen().is_none() {
+            assert_eq!(robot.reward(), 0.0);
             expert.act(&robot, &mut action);
             robot.step(&action);
-            rewards.push(robot.reward());
         }
-        assert_eq!(rewards.iter().sum::<f64>(), TOP_REWARD);
-        let bottom = robot.bottom();
+        // It stays there.
+        for _ in 0..5 {
+            assert_eq!(robot.reward(), TOP_REWARD);
+            expert.act(&robot, &mut action);
+            robot.step(&action);
+        }
+        let (top, bottom) = (robot.top(), robot.bottom());
+        let mut left = false;
         for _ in 0..robot.episode_steps() {
             step_to(&mut robot, bottom);
-            assert_eq!(robot.reward(), 0.0);
+            let tip = robot.arm().tip();
+            left |= (tip[0] - top[0]).hypot(tip[1] - top[1]) > LEAVING;
+            assert_eq!(robot.reward(), if left { 0.0 } else { TOP_REWARD });
+        }
+        assert!(left);
+        for _ in 0..robot.episode_steps() {
+            step_to(&mut robot, top);
+            assert_eq!(robot.reward(), 0.0, "coming back pays nothing");
         }
         assert_eq!(robot.chosen(), Some(Choice::Top));
         assert!(robot.success());
@@ -115,6 +128,14 @@ fn the_picture_shows_what_is_paid() {
             assert!(pixels_of(&rgb, colour) >= 20, "seed {seed}");
         }
         if robot.chosen().is_some() {
+            let away = if seed % 3 == 0 {
+                robot.bottom()
+            } else {
+                robot.top()
+            };
+            for _ in 0..robot.episode_steps() {
+                step_to(&mut robot, away);
+            }
             let spent = picture(&robot);
             assert!(pixels_of(&spent, SPENT_COLOUR) >= 16, "seed {seed}");
             assert!(pixels_of(&spent, TOP_COLOUR) + pixels_of(&spent, BOTTOM_COLOUR) <= 1);
@@ -124,14 +145,14 @@ fn the_picture_shows_what_is_paid() {
 }
 
 #[test]
-fn a_payment_is_seen_once_however_time_is_cut() {
+fn payment_begins_at_arrival_however_time_is_cut() {
     let mut robot = Lottery::new(16);
     let period_s = robot.control_period_s();
     for ticks in [1, 7, 20] {
         for seed in 0..50 {
             robot.reset(seed);
             let bottom = robot.bottom();
-            let mut paid = 0;
+            let mut rewards = Vec::new();
             for _ in 0..robot.episode_steps() {
                 let posture = posture_for(robot.arm(), &robot.arm().shape, bottom);
                 let wanted: Vec<f64> = (robot.positions().iter().zip(posture))
@@ -140,9 +161,20 @@ fn a_payment_is_seen_once_however_time_is_cut() {
                 for _ in 0..ticks {
                     robot.advance(&wanted, period_s / f64::from(ticks));
                 }
-                paid += usize::from(robot.reward() != 0.0);
+                let pays = robot.chosen().is_some();
+                rewards.push((pays, robot.reward()));
             }
-            assert_eq!(paid, usize::from(robot.chosen().is_some()), "seed {seed}");
+            let paid: Vec<f64> = (rewards.iter())
+                .skip_while(|(pays, _)| !pays)
+                .map(|(_, reward)| *reward)
+                .collect();
+            let before = &rewards[..rewards.len() - paid.len()];
+            assert!(before.iter().all(|(_, reward)| *reward == 0.0));
+            // It goes on to the middle of the goal and stays.
+            assert!(
+                paid.iter().all(|r| *r != 0.0 && *r == paid[0]),
+                "seed {seed}: {paid:?}"
+            );
         }
     }
 }

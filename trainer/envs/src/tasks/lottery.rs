@@ -2,9 +2,9 @@
 //! with a chance of 65 % and -40 otherwise, which is -1 on the mean (figure 7 of Rybkin et al. 2021): a
 //! planner that hopes, or plans for the mean state, prefers it wrongly.
 //!
-//! The reward is paid once, in the control period in which the tip arrives; the picture shows which
-//! goal pays and how much. Then both goals are dark and nothing is paid any more. What Bottom will
-//! pay is decided by the seed of the episode and shown nowhere before.
+//! The reward is paid in every control period from the tip's arrival until it leaves the goal; the
+//! picture shows which goal pays and how much. Then both goals are dark and nothing is paid any more.
+//! What Bottom will pay is decided by the seed of the episode and shown nowhere before.
 
 use rand::Rng;
 
@@ -29,6 +29,8 @@ pub const LOSS_REWARD: f64 = -40.0;
 pub const WIN_CHANCE: f64 = 0.65;
 /// Distance of the tip at which a goal is chosen, m.
 pub const TOLERANCE: f64 = 0.12;
+/// Distance of the tip at which the chosen goal is left, m.
+pub const LEAVING: f64 = 0.16;
 /// Radius with which the goals are drawn, m.
 pub const GOAL_RADIUS: f64 = 0.2;
 /// Top is drawn from this box, x and y, m.
@@ -80,8 +82,8 @@ pub struct TopAndBottom {
     /// Whether Bottom would win.
     wins: bool,
     chosen: Option<Choice>,
-    /// Time since the choice, s.
-    since_s: f64,
+    /// Whether the tip has not left it since.
+    stays: bool,
 }
 
 impl Lottery {
@@ -102,17 +104,20 @@ impl Lottery {
 }
 
 impl TopAndBottom {
-    /// Whether the choice was made within the last control period.
+    /// Whether the tip is still at the goal that was chosen.
     fn pays(&self) -> bool {
-        // Of a sum of substeps, so not to the last bit.
-        self.chosen.is_some() && self.since_s < SLOW.control_period_s - 1e-6
+        self.chosen.is_some() && self.stays
+    }
+
+    fn place(&self, choice: Choice) -> Place {
+        match choice {
+            Choice::Top => self.top,
+            Choice::Bottom => self.bottom,
+        }
     }
 
     fn quick(&self, arm: &Arm, choice: Choice, rng: &mut dyn Rng) -> Stage {
-        let place = match choice {
-            Choice::Top => self.top,
-            Choice::Bottom => self.bottom,
-        };
+        let place = self.place(choice);
         let found = any_quick(&arm.positions, &Self::SHAPE, place, rng);
         Stage::Move(found.expect("goals are drawn within reach"))
     }
@@ -124,7 +129,7 @@ impl Task for TopAndBottom {
     const TIMING: Timing = SLOW;
     const HABITS: Habits = Habits {
         waypoint_share: 0.85,
-        dwell_steps: [1, 5],
+        dwell_steps: [1, 8],
         patience_steps: 25,
     };
     const EXPERT_STEPS: Option<usize> = Some(20);
@@ -152,17 +157,18 @@ impl Task for TopAndBottom {
                 bottom,
                 wins,
                 chosen: None,
-                since_s: 0.0,
+                stays: true,
             },
         ))
     }
 
-    fn moved(&mut self, _: &Arm, now: &Arm, dt_s: f64) {
-        if self.chosen.is_some() {
-            self.since_s += dt_s;
-        } else if distance(now.tip(), self.top) <= TOLERANCE {
+    fn moved(&mut self, _: &Arm, now: &Arm, _: f64) {
+        let away = |place| distance(now.tip(), place);
+        if let Some(choice) = self.chosen {
+            self.stays &= away(self.place(choice)) <= LEAVING;
+        } else if away(self.top) <= TOLERANCE {
             self.chosen = Some(Choice::Top);
-        } else if distance(now.tip(), self.bottom) <= TOLERANCE {
+        } else if away(self.bottom) <= TOLERANCE {
             self.chosen = Some(Choice::Bottom);
         }
     }
@@ -259,22 +265,22 @@ mod tests {
     #[test]
     fn what_bottom_will_pay_is_shown_only_while_it_pays() {
         let arm = Arm::at_rest(Shape::LONG, [1.0, 0.5, 0.0]);
-        let picture = |wins, chosen, since_s| {
+        let picture = |wins, chosen, stays| {
             let task = TopAndBottom {
                 top: [0.3, 0.3],
                 bottom: [0.3, -0.4],
                 wins,
                 chosen,
-                since_s,
+                stays,
             };
             let mut rgb = vec![0; 32 * 32 * 3];
             task.draw(&arm, &mut Canvas::new(&mut rgb, 32, [0; 3]));
             rgb
         };
         let bottom = Some(Choice::Bottom);
-        assert_eq!(picture(true, None, 0.0), picture(false, None, 0.0));
-        assert_ne!(picture(true, bottom, 0.0), picture(false, bottom, 0.0));
-        assert_eq!(picture(true, bottom, 0.2), picture(false, bottom, 0.2));
-        assert_ne!(picture(true, bottom, 0.2), picture(true, None, 0.0));
+        assert_eq!(picture(true, None, true), picture(false, None, true));
+        assert_ne!(picture(true, bottom, true), picture(false, bottom, true));
+        assert_eq!(picture(true, bottom, false), picture(false, bottom, false));
+        assert_ne!(picture(true, bottom, false), picture(true, None, true));
     }
 }
