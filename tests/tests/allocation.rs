@@ -104,11 +104,26 @@ fn configs() -> Vec<Config> {
     tridiagonal.planner.latco.solver = SolverKind::BlockTridiagonal;
     tridiagonal.planner.latco.iterations_cold = 3;
     tridiagonal.planner.latco.iterations_warm = 2;
-    let mut cem = latco.clone();
-    cem.planner.kind = PlannerKind::Cem;
-    cem.planner.cem.samples = 100;
-    cem.planner.cem.elites = 10;
-    vec![latco, budgeted, tridiagonal, cem]
+    let mut configs = vec![budgeted, tridiagonal];
+    configs.extend(PlannerKind::ALL.map(|kind| {
+        let mut config = latco.clone();
+        let planner = &mut config.planner;
+        planner.kind = kind;
+        (planner.cem.samples, planner.cem.elites) = (100, 10);
+        (planner.mppi.samples, planner.mppi.elites) = (100, 10);
+        for iterations in [
+            &mut planner.shooting_gd.iterations_cold,
+            &mut planner.shooting_gd.iterations_warm,
+            &mut planner.shooting_gn.iterations_cold,
+            &mut planner.shooting_gn.iterations_warm,
+            &mut planner.ilqr.iterations_cold,
+            &mut planner.ilqr.iterations_warm,
+        ] {
+            *iterations = 5;
+        }
+        config
+    }));
+    configs
 }
 
 fn describe(config: &Config) -> String {

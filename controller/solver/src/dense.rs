@@ -40,7 +40,8 @@ impl<'a, S: Scalar> DenseJacobian<'a, S> {
             .iter()
             .map(|slab| (slab.first, slab.width, slab.stride, slab.rows))
             .collect();
-        let k = self.dims.horizon - t;
+        let plans = self.state.len() / (self.dims.horizon * n * n);
+        let k = rows / plans;
 
         crew.each(slabs, |_, slab| {
             if slab.states.is_empty() {

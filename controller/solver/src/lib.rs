@@ -120,6 +120,7 @@ pub use dims::{Dims, MAX_PLANS, Shape};
 pub use gru::{GruFactors, GruJacobian, GruSizes, GruWeights};
 pub use kernels::wide::{Instructions, limit_instructions};
 pub use model::{Model, Predictions, Slab, Trajectories};
+pub use multipliers::updated as updated_multiplier;
 pub use plan::{Multipliers, Plan};
 pub use problem::LinearSolver;
 pub use reduced::Reduced;

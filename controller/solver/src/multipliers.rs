@@ -29,7 +29,7 @@ pub(crate) fn mean_sqrt<S: Scalar>(values: &[S]) -> S {
 ///
 /// Eq. 10 of Rybkin et al. 2021 with the published solver's base-10 logarithm. The factor keeps a
 /// multiplier positive, grows it where the violation is above the tolerance and shrinks it below.
-fn updated<S: Scalar>(multiplier: S, violation: S, tolerance: S, offset: S, rate: S) -> S {
+pub fn updated<S: Scalar>(multiplier: S, violation: S, tolerance: S, offset: S, rate: S) -> S {
     let factor = S::ONE + rate * ((violation + offset * tolerance) / tolerance).log10();
     let new = multiplier * factor;
     // one that would leave the range of the number type stays where it is

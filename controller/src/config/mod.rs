@@ -16,12 +16,14 @@
 //! Reading collects every mistake (unknown keys, wrong types, values out of range) and reports
 //! them in one error, each with the path of its field.
 
+mod baselines;
 mod read;
 mod validate;
 
 use latco_models::{LoadOptions, Providers};
 use serde::{Deserialize, Serialize};
 
+pub use baselines::{CemSection, IlqrSection, MppiSection, ShootingGdSection, ShootingGnSection};
 pub use read::{ConfigError, FieldError};
 
 /// Everything a controller needs to know beside the model bundle. Every field has a default but
@@ -133,26 +135,74 @@ impl Default for ControlSection {
     }
 }
 
-/// Which planner.
+/// Which planner; the methods are those of Rybkin et al. 2021, appendix D.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PlannerKind {
-    /// Latent collocation (Rybkin et al. 2021).
+    /// Latent collocation.
     #[default]
     Latco,
-    /// Cross-entropy method over action sequences (ibid., appendix D).
+    /// Cross-entropy method over action sequences.
     Cem,
+    /// The same with elites weighted by their returns.
+    Mppi,
+    /// Gradient descent on the actions through the model.
+    ShootingGd,
+    /// Gauss-Newton on the actions through the model.
+    ShootingGn,
+    /// Iterative linear-quadratic regulator.
+    Ilqr,
 }
 
 impl PlannerKind {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Latco,
+        Self::Cem,
+        Self::Mppi,
+        Self::ShootingGd,
+        Self::ShootingGn,
+        Self::Ilqr,
+    ];
+
     /// The name as it stands in configurations and reports.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Latco => "latco",
             Self::Cem => "cem",
+            Self::Mppi => "mppi",
+            Self::ShootingGd => "shooting_gd",
+            Self::ShootingGn => "shooting_gn",
+            Self::Ilqr => "ilqr",
         }
     }
+}
+
+impl std::fmt::Display for PlannerKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::str::FromStr for PlannerKind {
+    type Err = UnknownPlanner;
+
+    fn from_str(name: &str) -> Result<Self, UnknownPlanner> {
+        let named = |kind: &&Self| kind.name() == name;
+        let found = Self::ALL.iter().find(named).copied();
+        found.ok_or_else(|| UnknownPlanner {
+            name: name.to_owned(),
+        })
+    }
+}
+
+/// There is no such planner.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected one of {}, found {name}", PlannerKind::ALL.map(PlannerKind::name).join(", "))]
+pub struct UnknownPlanner {
+    /// What was asked for.
+    pub name: String,
 }
 
 /// `[planner]`
@@ -183,6 +233,14 @@ pub struct PlannerSection {
     pub latco: LatcoSection,
     /// Parameters of `kind = "cem"`.
     pub cem: CemSection,
+    /// Parameters of `kind = "mppi"`.
+    pub mppi: MppiSection,
+    /// Parameters of `kind = "shooting_gd"`.
+    pub shooting_gd: ShootingGdSection,
+    /// Parameters of `kind = "shooting_gn"`.
+    pub shooting_gn: ShootingGnSection,
+    /// Parameters of `kind = "ilqr"`.
+    pub ilqr: IlqrSection,
 }
 
 impl Default for PlannerSection {
@@ -199,6 +257,10 @@ impl Default for PlannerSection {
             dump_files: 20,
             latco: LatcoSection::default(),
             cem: CemSection::default(),
+            mppi: MppiSection::default(),
+            shooting_gd: ShootingGdSection::default(),
+            shooting_gn: ShootingGnSection::default(),
+            ilqr: IlqrSection::default(),
         }
     }
 }
@@ -302,37 +364,6 @@ impl Default for LatcoSection {
             reward_tolerance: 1e-4,
             stall_iterations: 1000,
             rollout_every_iterations: 10,
-        }
-    }
-}
-
-/// `[planner.cem]`: appendix B and D of the paper, figures of the DM Control runs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CemSection {
-    /// Iterations.
-    pub iterations: u32,
-    /// Action sequences per iteration.
-    pub samples: u32,
-    /// Best sequences that the distribution is refitted to.
-    pub elites: u32,
-    /// Standard deviation at the start, in normalised action units.
-    pub initial_std: f64,
-    /// Lowest standard deviation, in normalised action units.
-    pub min_std: f64,
-    /// Whether the mean starts from the shifted previous plan (the paper starts at zero).
-    pub warm_start: bool,
-}
-
-impl Default for CemSection {
-    fn default() -> Self {
-        Self {
-            iterations: 10,
-            samples: 1000,
-            elites: 100,
-            initial_std: 1.0,
-            min_std: 0.0,
-            warm_start: false,
         }
     }
 }

@@ -70,7 +70,11 @@ impl Config {
         let mut root: Table = toml::from_str(text)?;
         let mut planner = take_section(&mut root, "planner", "", &mut errors);
         let latco = take_section(&mut planner, "latco", "planner.", &mut errors);
-        let cem = take_section(&mut planner, "cem", "planner.", &mut errors);
+        let mut of_planner = |name: &str| take_section(&mut planner, name, "planner.", &mut errors);
+        let (cem, mppi) = (of_planner("cem"), of_planner("mppi"));
+        let shooting_gd = of_planner("shooting_gd");
+        let shooting_gn = of_planner("shooting_gn");
+        let ilqr = of_planner("ilqr");
         let mut section = |name: &str, errors: &mut _| take_section(&mut root, name, "", errors);
         let mut config = Config {
             bundle: parse(section("bundle", &mut errors), "bundle", &mut errors),
@@ -84,6 +88,10 @@ impl Config {
         };
         config.planner.latco = parse(latco, "planner.latco", &mut errors);
         config.planner.cem = parse(cem, "planner.cem", &mut errors);
+        config.planner.mppi = parse(mppi, "planner.mppi", &mut errors);
+        config.planner.shooting_gd = parse(shooting_gd, "planner.shooting_gd", &mut errors);
+        config.planner.shooting_gn = parse(shooting_gn, "planner.shooting_gn", &mut errors);
+        config.planner.ilqr = parse(ilqr, "planner.ilqr", &mut errors);
         for (name, value) in root {
             let what = if value.is_table() { "section" } else { "key" };
             errors.push(FieldError {

@@ -220,56 +220,38 @@ fn check_planner(planner: &PlannerSection, check: &mut Check<'_>) {
         check.positive(field, value);
     }
     check.not_negative("planner.latco.reward_tolerance", latco.reward_tolerance);
-    let cem = &planner.cem;
-    check.at_least("planner.cem.iterations", cem.iterations, 1);
-    check.within(
-        "planner.cem.samples",
-        f64::from(cem.samples),
-        2.0,
-        100_000.0,
-    );
-    if cem.elites < 1 || cem.elites > cem.samples {
-        check.error(
-            "planner.cem.elites",
-            &format!(
-                "expected 1 to samples ({}), found {}",
-                cem.samples, cem.elites
-            ),
-        );
-    }
-    check.positive("planner.cem.initial_std", cem.initial_std);
-    check.not_negative("planner.cem.min_std", cem.min_std);
+    super::baselines::check(planner, check);
 }
 
-struct Check<'a>(&'a mut Vec<FieldError>);
+pub(super) struct Check<'a>(&'a mut Vec<FieldError>);
 
 impl Check<'_> {
-    fn error(&mut self, field: &str, message: &str) {
+    pub(super) fn error(&mut self, field: &str, message: &str) {
         self.0.push(FieldError {
             field: field.to_owned(),
             message: message.to_owned(),
         });
     }
 
-    fn positive(&mut self, field: &str, value: f64) {
+    pub(super) fn positive(&mut self, field: &str, value: f64) {
         if !(value.is_finite() && value > 0.0) {
             self.error(field, &format!("expected more than 0, found {value}"));
         }
     }
 
-    fn not_negative(&mut self, field: &str, value: f64) {
+    pub(super) fn not_negative(&mut self, field: &str, value: f64) {
         if !(value.is_finite() && value >= 0.0) {
             self.error(field, &format!("expected 0 or more, found {value}"));
         }
     }
 
-    fn at_least(&mut self, field: &str, value: u32, least: u32) {
+    pub(super) fn at_least(&mut self, field: &str, value: u32, least: u32) {
         if value < least {
             self.error(field, &format!("expected {least} or more, found {value}"));
         }
     }
 
-    fn within(&mut self, field: &str, value: f64, low: f64, high: f64) {
+    pub(super) fn within(&mut self, field: &str, value: f64, low: f64, high: f64) {
         if !(low..=high).contains(&value) {
             self.error(field, &format!("expected {low} to {high}, found {value}"));
         }

@@ -2,7 +2,6 @@
 
 mod batch;
 mod budget;
-mod cem;
 mod dump;
 mod engine;
 mod latco;
@@ -13,6 +12,8 @@ mod problem;
 mod refine;
 mod report;
 mod rollout;
+mod sampling;
+mod shooting;
 mod starts;
 mod threads;
 mod warm_start;
@@ -26,9 +27,9 @@ use crate::config::{Config, PlannerKind};
 use crate::controller::SetupError;
 use crate::time::{Clock, Time};
 use crate::trace::PlanTrace;
+use shooting::{DescentPlanner, GaussNewtonPlanner, IlqrPlanner};
 
 pub use batch::Iterate;
-pub use cem::CemPlanner;
 pub use dump::{Dump, DumpError, DumpHeader, Solved, write_dump};
 pub use latco::LatcoPlanner;
 pub use memory::{MemoryBudget, memory};
@@ -36,6 +37,7 @@ pub use model::OnnxModel;
 pub use noise::NoiseState;
 pub use problem::{Decisions, Problem};
 pub use report::{PlanReport, StopCause};
+pub use sampling::SamplingPlanner;
 pub use starts::StartKind;
 pub use threads::{Threads, threads};
 
@@ -297,7 +299,11 @@ pub fn make(
 ) -> Result<Box<dyn Planner>, SetupError> {
     Ok(match config.planner.kind {
         PlannerKind::Latco => Box::new(LatcoPlanner::new(config, bundle, sizes)?),
-        PlannerKind::Cem => Box::new(CemPlanner::new(config, bundle, sizes)?),
+        PlannerKind::Cem => Box::new(SamplingPlanner::cem(config, bundle, sizes)?),
+        PlannerKind::Mppi => Box::new(SamplingPlanner::mppi(config, bundle, sizes)?),
+        PlannerKind::ShootingGd => Box::new(DescentPlanner::new(config, bundle, sizes)?),
+        PlannerKind::ShootingGn => Box::new(GaussNewtonPlanner::new(config, bundle, sizes)?),
+        PlannerKind::Ilqr => Box::new(IlqrPlanner::new(config, bundle, sizes)?),
     })
 }
 

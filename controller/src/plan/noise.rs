@@ -53,6 +53,13 @@ impl Noise {
             }
         }
     }
+
+    /// Overwrites `values` with independent numbers, uniform within `limit`.
+    pub(super) fn fill_uniform(&mut self, values: &mut [f32], limit: f32) {
+        for value in values {
+            *value = self.random.random_range(-limit..=limit);
+        }
+    }
 }
 
 /// Makes independent numbers of deviation 1, `[steps, width]`, a first-order autoregression over the

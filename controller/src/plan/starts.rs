@@ -30,6 +30,8 @@ pub enum StartKind {
     Gaussian,
     /// One of the best sampled action sequences, and the states it leads to.
     Sampled,
+    /// Actions uniform within their limits.
+    Uniform,
 }
 
 impl StartKind {
@@ -41,6 +43,7 @@ impl StartKind {
             Self::Shifted => "shifted",
             Self::Gaussian => "gaussian",
             Self::Sampled => "sampled",
+            Self::Uniform => "uniform",
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use latco_controller::config::PlannerKind;
 use latco_controller::plan::{
     self, DumpHeader, PlanReport, PlanRequest, PlanSizes, Solution, write_dump,
@@ -52,7 +52,7 @@ pub(super) struct Plan {
     config: Option<PathBuf>,
     /// Planner [default: the configuration's]
     #[arg(long)]
-    planner: Option<PlannerName>,
+    planner: Option<PlannerKind>,
     /// Iterations
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     iterations: Option<u32>,
@@ -70,12 +70,6 @@ pub(super) struct Plan {
     /// Print the table as JSON
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum PlannerName {
-    Latco,
-    Cem,
 }
 
 /// The plan and how it came about.
@@ -192,10 +186,8 @@ impl Plan {
             None => Config::default(),
         };
         config.bundle.path = self.bundle.to_string_lossy().into_owned();
-        match self.planner {
-            Some(PlannerName::Latco) => config.planner.kind = PlannerKind::Latco,
-            Some(PlannerName::Cem) => config.planner.kind = PlannerKind::Cem,
-            None => {}
+        if let Some(kind) = self.planner {
+            config.planner.kind = kind;
         }
         config.planner.seed = self.seed;
         config.planner.budget_ms = self.budget_ms;
@@ -203,6 +195,10 @@ impl Plan {
         if let Some(iterations) = self.iterations {
             (latco.iterations_cold, latco.iterations_warm) = (iterations, iterations);
             config.planner.cem.iterations = iterations;
+            config.planner.mppi.iterations = iterations;
+            config.planner.shooting_gd.iterations_cold = iterations;
+            config.planner.shooting_gn.iterations_cold = iterations;
+            config.planner.ilqr.iterations_cold = iterations;
         }
         // All of them are drawn.
         let lines = latco

@@ -54,6 +54,8 @@ impl Bench {
         config.trace.iterations = 4096;
         config.planner.cem.samples = 64;
         config.planner.cem.elites = 8;
+        config.planner.mppi.samples = 64;
+        config.planner.mppi.elites = 8;
         config.planner.latco.starts = 1;
         config.planner.latco.sampled_starts = 0;
         change(&mut config);
@@ -86,6 +88,11 @@ impl Bench {
         clock: &dyn Clock,
     ) -> PlanReport {
         self.plan_with(elapsed, deadline, None, clock)
+    }
+
+    /// A plan from nothing by what the clock decided before.
+    pub fn plan_again(&mut self, decisions: Decisions) -> PlanReport {
+        self.plan_with(None, None, Some(decisions), &FrozenClock(Time(0)))
     }
 
     /// A plan from nothing that ends after so many rounds of sampling, before the first iteration.

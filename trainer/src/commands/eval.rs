@@ -25,8 +25,8 @@ pub(crate) struct Args {
     #[arg(long)]
     task: String,
     /// Planner; by default the one of the configuration.
-    #[arg(long, value_parser = ["latco", "cem"])]
-    planner: Option<String>,
+    #[arg(long)]
+    planner: Option<PlannerKind>,
     /// Robot configuration with the planner's parameters; by default the built-in ones.
     #[arg(long)]
     config: Option<PathBuf>,
@@ -50,10 +50,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Some(path) => Config::load(path).map_err(|e| BadInput::new(e.to_string()))?,
         None => Config::default(),
     };
-    match args.planner.as_deref() {
-        Some("latco") => config.planner.kind = PlannerKind::Latco,
-        Some("cem") => config.planner.kind = PlannerKind::Cem,
-        _ => {}
+    if let Some(kind) = args.planner {
+        config.planner.kind = kind;
     }
     config.planner.seed = args.seed;
     if let Some(providers) = args.provider {

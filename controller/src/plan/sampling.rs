@@ -1,4 +1,5 @@
-//! CEM: the cross-entropy method over action sequences (Rybkin et al. 2021, appendix D).
+//! CEM and MPPI: a Gaussian over action sequences, refitted to the best of its samples (Rybkin et al.
+//! 2021, appendix D).
 
 use latco_models::{Bundle, RewardHead, Rollout};
 
@@ -6,18 +7,40 @@ use super::budget::IterationTimer;
 use super::noise::Noise;
 use super::rollout::{ActionRollout, PriorSteps, clip};
 use super::{PlanReport, PlanRequest, PlanSizes, Planner, Solution, StartKind, StopCause};
-use crate::config::{CemSection, Config};
+use crate::config::{Config, PlannerKind};
 use crate::controller::SetupError;
 use crate::time::Clock;
 use crate::trace::{IterationTrace, PlanTrace};
 
-/// The planner of `kind = "cem"`.
+/// How the elites count in the refit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Weights {
+    /// All alike (CEM).
+    Equal,
+    /// By the softmax of gamma times their returns (MPPI).
+    Softmax(f32),
+}
+
+/// What both planners need to know.
+#[derive(Clone, Debug)]
+struct Settings {
+    iterations: u32,
+    samples: usize,
+    elites: usize,
+    weights: Weights,
+    initial_std: f32,
+    min_std: f32,
+    warm_start: bool,
+}
+
+/// The planner of `kind = "cem"` and `kind = "mppi"`.
 ///
 /// Each iteration samples action sequences from a diagonal Gaussian, clips them to the limits,
 /// rolls them out through the prior and refits the Gaussian to the best. Executed is the better of
 /// the last mean and the best sample by clipped return.
-pub struct CemPlanner {
-    settings: CemSection,
+pub struct SamplingPlanner {
+    name: &'static str,
+    settings: Settings,
     sizes: PlanSizes,
     action_limit: f32,
     samples: Rollout,
@@ -34,20 +57,61 @@ pub struct CemPlanner {
     returns: Vec<f32>,
     /// Sample numbers, the best first.
     order: Vec<u32>,
+    /// Weight of each elite, of sum 1.
+    weights: Vec<f32>,
     has_previous: bool,
 }
 
-impl CemPlanner {
-    /// Sessions for plans of these sizes, all memory allocated.
+impl SamplingPlanner {
+    /// CEM.
     ///
     /// # Errors
     /// ONNX Runtime's reason.
-    pub fn new(config: &Config, bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
-        let settings = config.planner.cem.clone();
+    pub fn cem(config: &Config, bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
+        let cem = &config.planner.cem;
+        let settings = Settings {
+            iterations: cem.iterations,
+            samples: cem.samples as usize,
+            elites: cem.elites as usize,
+            weights: Weights::Equal,
+            initial_std: cem.initial_std as f32,
+            min_std: cem.min_std as f32,
+            warm_start: cem.warm_start,
+        };
+        Self::new(PlannerKind::Cem, settings, config, bundle, sizes)
+    }
+
+    /// MPPI.
+    ///
+    /// # Errors
+    /// ONNX Runtime's reason.
+    pub fn mppi(config: &Config, bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
+        let mppi = &config.planner.mppi;
+        let settings = Settings {
+            iterations: mppi.iterations,
+            samples: mppi.samples as usize,
+            elites: mppi.elites as usize,
+            weights: Weights::Softmax(mppi.gamma as f32),
+            initial_std: mppi.initial_std as f32,
+            min_std: mppi.min_std as f32,
+            warm_start: mppi.warm_start,
+        };
+        Self::new(PlannerKind::Mppi, settings, config, bundle, sizes)
+    }
+
+    /// Sessions for plans of these sizes, all memory allocated.
+    fn new(
+        kind: PlannerKind,
+        settings: Settings,
+        config: &Config,
+        bundle: &Bundle,
+        sizes: &PlanSizes,
+    ) -> Result<Self, SetupError> {
         let len = sizes.horizon * sizes.action;
         Ok(Self {
+            name: kind.name(),
             action_limit: bundle.manifest().action.limit,
-            samples: bundle.rollout(settings.samples as usize)?,
+            samples: bundle.rollout(settings.samples)?,
             rollout: ActionRollout::new(bundle, sizes, 1)?,
             prior: PriorSteps::new(bundle, sizes)?,
             noise: Noise::new(config.planner.seed),
@@ -55,8 +119,9 @@ impl CemPlanner {
             mean: vec![0.0; len],
             std: vec![0.0; len],
             reward: bundle.manifest().reward,
-            returns: vec![0.0; settings.samples as usize],
-            order: vec![0; settings.samples as usize],
+            returns: vec![0.0; settings.samples],
+            order: vec![0; settings.samples],
+            weights: vec![0.0; settings.elites],
             has_previous: false,
             sizes: *sizes,
             settings,
@@ -65,7 +130,7 @@ impl CemPlanner {
 
     /// Shifts by the nearest whole number of periods: the mean is only where the search begins.
     fn start(&mut self, elapsed: Option<f64>) -> bool {
-        self.std.fill(self.settings.initial_std as f32);
+        self.std.fill(self.settings.initial_std);
         let na = self.sizes.action;
         let periods = elapsed.map(|elapsed| elapsed.round().max(0.0) as usize);
         let warm = periods.filter(|&elapsed| {
@@ -118,7 +183,7 @@ impl CemPlanner {
             }
         };
         let better = |a: &u32, b: &u32| value(*b).total_cmp(&value(*a)).then(a.cmp(b));
-        let elites = self.settings.elites as usize;
+        let elites = self.settings.elites;
         if elites < self.order.len() {
             self.order.select_nth_unstable_by(elites - 1, better);
         }
@@ -126,38 +191,63 @@ impl CemPlanner {
         value(self.order[0]).is_finite()
     }
 
+    /// The elites' weights.
+    fn weigh(&mut self) {
+        let elites = &self.order[..self.settings.elites];
+        match self.settings.weights {
+            Weights::Equal => self.weights.fill(1.0 / elites.len() as f32),
+            Weights::Softmax(gamma) => {
+                let best = self.returns[elites[0] as usize];
+                let mut sum = 0.0;
+                for (weight, &number) in self.weights.iter_mut().zip(elites) {
+                    let value = self.returns[number as usize];
+                    // The exponential of what is not finite would spoil the sum.
+                    *weight = if value.is_finite() {
+                        (gamma * (value - best)).exp()
+                    } else {
+                        0.0
+                    };
+                    sum += *weight;
+                }
+                // The best has the weight 1.
+                for weight in &mut self.weights {
+                    *weight /= sum;
+                }
+            }
+        }
+    }
+
     /// Mean and deviation of the elites; returns their mean return.
     fn refit(&mut self) -> f32 {
-        let elites = self.settings.elites as usize;
+        self.weigh();
+        let elites = self.order[..self.settings.elites].iter().zip(&self.weights);
         let len = self.mean.len();
-        let share = 1.0 / elites as f32;
-        let min_std = self.settings.min_std as f32;
-        let mean_return = (self.order[..elites].iter())
-            .map(|&number| share * self.returns[number as usize])
+        let mean_return = (elites.clone())
+            .map(|(&number, weight)| weight * self.returns[number as usize])
             .sum();
         let actions = self.samples.action_mut();
         self.mean.fill(0.0);
         self.std.fill(0.0);
-        for &number in &self.order[..elites] {
+        for (&number, weight) in elites.clone() {
             let sequence = &actions[number as usize * len..][..len];
             for (mean, action) in self.mean.iter_mut().zip(sequence) {
-                *mean += share * action;
+                *mean += weight * action;
             }
         }
-        for &number in &self.order[..elites] {
+        for (&number, weight) in elites {
             let sequence = &actions[number as usize * len..][..len];
             for ((std, action), mean) in self.std.iter_mut().zip(sequence).zip(&self.mean) {
-                *std += share * (action - mean) * (action - mean);
+                *std += weight * (action - mean) * (action - mean);
             }
         }
         for std in &mut self.std {
-            *std = std.sqrt().max(min_std);
+            *std = std.sqrt().max(self.settings.min_std);
         }
         mean_return
     }
 }
 
-impl Planner for CemPlanner {
+impl Planner for SamplingPlanner {
     fn plan(
         &mut self,
         request: &PlanRequest<'_>,
@@ -253,6 +343,6 @@ impl Planner for CemPlanner {
     }
 
     fn name(&self) -> &'static str {
-        "cem"
+        self.name
     }
 }

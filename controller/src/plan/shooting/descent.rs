@@ -1,0 +1,148 @@
+//! Shooting GD: Adam on the actions, multipliers on their limits.
+
+use latco_models::Bundle;
+use latco_solver::updated_multiplier;
+
+use super::super::noise::Noise;
+use super::super::warm_start::Shift;
+use super::super::{PlanSizes, StopCause};
+use super::unrolled::Unrolled;
+use super::{Method, Schedule};
+use crate::config::{Config, PlannerKind, ShootingGdSection};
+use crate::controller::SetupError;
+use crate::trace::IterationTrace;
+
+/// Decay of Adam's two means, and what keeps its division finite (Kingma & Ba 2015).
+const BETA: [f32; 2] = [0.9, 0.999];
+const EPSILON: f32 = 1e-8;
+/// As in LatCo's update of the multipliers.
+const LOG_OFFSET: f32 = 0.1;
+
+/// Gradient ascent on the sum of the reward head's outputs less `nu_t |max(0, |a_t| - limit)|^2`.
+pub(in crate::plan) struct Descent {
+    settings: ShootingGdSection,
+    action_size: usize,
+    action_limit: f32,
+    unrolled: Unrolled,
+    noise: Noise,
+    /// `[H, na]`
+    actions: Vec<f32>,
+    /// nu, `[H]`
+    multipliers: Vec<f32>,
+    /// `[H, na]`
+    gradient: Vec<f32>,
+    /// Means of the gradient and of its square, `[H, na]`.
+    moments: [Vec<f32>; 2],
+    /// 1, `[H]`
+    weights: Vec<f32>,
+}
+
+impl Method for Descent {
+    const KIND: PlannerKind = PlannerKind::ShootingGd;
+
+    fn make(
+        config: &Config,
+        bundle: &Bundle,
+        sizes: &PlanSizes,
+    ) -> Result<(Self, Schedule), SetupError> {
+        let settings = config.planner.shooting_gd.clone();
+        let schedule = Schedule {
+            warm_start: settings.warm_start,
+            iterations_cold: settings.iterations_cold,
+            iterations_warm: settings.iterations_warm,
+            rollout_every: settings.rollout_every_iterations,
+        };
+        let len = sizes.horizon * sizes.action;
+        let method = Self {
+            settings,
+            action_size: sizes.action,
+            action_limit: bundle.manifest().action.limit,
+            unrolled: Unrolled::new(bundle, sizes)?,
+            noise: Noise::new(config.planner.seed),
+            actions: vec![0.0; len],
+            multipliers: vec![0.0; sizes.horizon],
+            gradient: vec![0.0; len],
+            moments: [vec![0.0; len], vec![0.0; len]],
+            weights: vec![1.0; sizes.horizon],
+        };
+        Ok((method, schedule))
+    }
+
+    fn start(&mut self, shift: Option<Shift>) {
+        for moment in &mut self.moments {
+            moment.fill(0.0);
+        }
+        if let Some(shift) = shift {
+            shift.apply(&mut self.actions, self.action_size);
+            shift.apply(&mut self.multipliers, 1);
+        } else {
+            let limit = self.action_limit;
+            self.noise.fill_uniform(&mut self.actions, limit);
+            self.multipliers
+                .fill(self.settings.action_multiplier as f32);
+        }
+    }
+
+    fn actions(&self) -> &[f32] {
+        &self.actions
+    }
+
+    fn improve(&mut self, state: &[f32], figures: &mut IterationTrace) -> Result<(), StopCause> {
+        (self.unrolled.roll(state, &self.actions)).map_err(|_| StopCause::ModelFailed)?;
+        figures.planned_reward = self.unrolled.rewards().iter().sum();
+        self.unrolled.pull_back(&self.weights, &mut self.gradient);
+        let slope: f32 = self.gradient.iter().sum();
+        if !(figures.planned_reward.is_finite() && slope.is_finite()) {
+            return Err(StopCause::NonFinite);
+        }
+        self.climb(figures.iteration);
+        let update = figures
+            .iteration
+            .is_multiple_of(self.settings.multiplier_every);
+        figures.action_violation_max = self.violation(update);
+        let nu = &self.multipliers;
+        figures.action_multiplier_mean = nu.iter().sum::<f32>() / nu.len() as f32;
+        Ok(())
+    }
+
+    fn reset(&mut self, seed: u64) {
+        self.noise = Noise::new(seed);
+    }
+}
+
+impl Descent {
+    /// Step `iteration` of Adam, from 1.
+    fn climb(&mut self, iteration: u32) {
+        let rate = self.settings.learning_rate as f32;
+        let power = i32::try_from(iteration).unwrap_or(i32::MAX);
+        let correct = BETA.map(|beta| 1.0 / (1.0 - beta.powi(power)));
+        let [means, squares] = &mut self.moments;
+        for (index, action) in self.actions.iter_mut().enumerate() {
+            let excess = (action.abs() - self.action_limit).max(0.0) * action.signum();
+            let multiplier = self.multipliers[index / self.action_size];
+            let slope = self.gradient[index] - 2.0 * multiplier * excess;
+            let (mean, square) = (&mut means[index], &mut squares[index]);
+            *mean += (1.0 - BETA[0]) * (slope - *mean);
+            *square += (1.0 - BETA[1]) * (slope * slope - *square);
+            *action += rate * correct[0] * *mean / ((correct[1] * *square).sqrt() + EPSILON);
+        }
+    }
+
+    /// Largest violation of the limits over the steps; updates the multipliers if asked to.
+    fn violation(&mut self, update: bool) -> f32 {
+        let limit = self.action_limit * self.action_limit;
+        let tolerance = self.settings.tolerance as f32;
+        let rate = self.settings.multiplier_rate as f32;
+        let mut largest = 0.0f32;
+        let steps = self.actions.chunks_exact(self.action_size);
+        for (multiplier, action) in self.multipliers.iter_mut().zip(steps) {
+            let violation: f32 = action.iter().map(|a| (a * a - limit).max(0.0)).sum();
+            largest = largest.max(violation);
+            if update {
+                *multiplier =
+                    updated_multiplier(*multiplier, violation, tolerance, LOG_OFFSET, rate);
+            }
+        }
+        largest
+    }
+}

@@ -1,0 +1,240 @@
+//! Planners that optimise the actions alone and get the states by rolling them through the model.
+//!
+//! [`ShootingPlanner`] is what they share: warm start, deadline, and the best actions by clipped return,
+//! as the other planners keep them, so that all are compared alike. A [`Method`] makes one iteration;
+//! [`Unrolled`] rolls actions out for it and linearises the model there.
+
+mod descent;
+mod gauss_newton;
+mod ilqr;
+mod unrolled;
+
+use latco_models::{Bundle, RunError};
+
+use super::budget::IterationTimer;
+use super::rollout::{ActionRollout, PriorSteps, clip};
+use super::warm_start::Shift;
+use super::{PlanReport, PlanRequest, PlanSizes, Planner, Solution, StartKind, StopCause};
+use crate::config::{Config, PlannerKind};
+use crate::controller::SetupError;
+use crate::time::Clock;
+use crate::trace::{IterationTrace, PlanTrace};
+
+use descent::Descent;
+use gauss_newton::GaussNewton;
+use ilqr::Ilqr;
+
+/// A planner of `kind = "shooting_gd"`.
+pub(in crate::plan) type DescentPlanner = ShootingPlanner<Descent>;
+/// A planner of `kind = "shooting_gn"`.
+pub(in crate::plan) type GaussNewtonPlanner = ShootingPlanner<GaussNewton>;
+/// A planner of `kind = "ilqr"`.
+pub(in crate::plan) type IlqrPlanner = ShootingPlanner<Ilqr>;
+
+/// How often what is done.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::plan) struct Schedule {
+    warm_start: bool,
+    iterations_cold: u32,
+    iterations_warm: u32,
+    /// Iterations between clipped rollouts.
+    rollout_every: u32,
+}
+
+/// One way to improve an action sequence.
+pub(in crate::plan) trait Method: Send + Sized {
+    /// The planner that it makes.
+    const KIND: PlannerKind;
+
+    /// All memory for plans of these sizes, and how often what is done.
+    ///
+    /// # Errors
+    /// ONNX Runtime's or the solver's reason.
+    fn make(
+        config: &Config,
+        bundle: &Bundle,
+        sizes: &PlanSizes,
+    ) -> Result<(Self, Schedule), SetupError>;
+
+    /// Sets the actions to begin with: the last ones shifted, or others.
+    fn start(&mut self, shift: Option<Shift>);
+
+    /// What [`Method::start`] starts from without a shift.
+    fn fresh(&self) -> StartKind {
+        StartKind::Uniform
+    }
+
+    /// Actions, `[H, na]`; they may exceed their limits.
+    fn actions(&self) -> &[f32];
+
+    /// Improves them once, for a plan from `state`; `figures` has the number of the iteration.
+    ///
+    /// # Errors
+    /// Why there shall be no more iterations; the actions are then those to use.
+    fn improve(&mut self, state: &[f32], figures: &mut IterationTrace) -> Result<(), StopCause>;
+
+    /// Sets random numbers back to the seed.
+    fn reset(&mut self, _seed: u64) {}
+}
+
+/// A planner by a [`Method`].
+pub(in crate::plan) struct ShootingPlanner<M> {
+    method: M,
+    schedule: Schedule,
+    horizon: usize,
+    action_limit: f32,
+    rollout: ActionRollout,
+    prior: PriorSteps,
+    timer: IterationTimer,
+    has_previous: bool,
+}
+
+impl<M: Method> ShootingPlanner<M> {
+    /// Sessions for plans of these sizes, all memory allocated.
+    ///
+    /// # Errors
+    /// ONNX Runtime's or the solver's reason.
+    pub(in crate::plan) fn new(
+        config: &Config,
+        bundle: &Bundle,
+        sizes: &PlanSizes,
+    ) -> Result<Self, SetupError> {
+        let (method, schedule) = M::make(config, bundle, sizes)?;
+        Ok(Self {
+            method,
+            schedule,
+            horizon: sizes.horizon,
+            action_limit: bundle.manifest().action.limit,
+            rollout: ActionRollout::new(bundle, sizes, 1)?,
+            prior: PriorSteps::new(bundle, sizes)?,
+            timer: IterationTimer::default(),
+            has_previous: false,
+        })
+    }
+
+    /// Clips the actions and rolls them out; gives their return, and keeps them if it is the best.
+    fn consider(
+        &mut self,
+        state: &[f32],
+        start: StartKind,
+        best: &mut f32,
+        solution: &mut Solution,
+        report: &mut PlanReport,
+    ) -> Result<f32, RunError> {
+        let actions = self.rollout.actions_mut();
+        clip(self.method.actions(), self.action_limit, actions);
+        self.rollout.run(state)?;
+        let value = self.rollout.returns()[0];
+        if value > *best {
+            *best = value;
+            (solution.actions).copy_from_slice(self.rollout.actions_mut());
+            solution.rewards.copy_from_slice(self.rollout.rewards(0));
+            solution.predicted_return = value;
+            report.best_iteration = report.iterations;
+            report.best_start = start;
+        }
+        Ok(value)
+    }
+
+    /// Iterates until there is a reason to stop.
+    fn iterate(
+        &mut self,
+        request: &PlanRequest<'_>,
+        clock: &dyn Clock,
+        solution: &mut Solution,
+        trace: &mut PlanTrace,
+        report: &mut PlanReport,
+    ) -> Result<(), RunError> {
+        let began = clock.now();
+        let (start, limit) = if report.warm {
+            (StartKind::Shifted, self.schedule.iterations_warm)
+        } else {
+            (self.method.fresh(), self.schedule.iterations_cold)
+        };
+        let mut best = f32::NEG_INFINITY;
+        self.consider(request.state, start, &mut best, solution, report)?;
+        loop {
+            if report.iterations == limit {
+                return Ok(());
+            }
+            if (self.timer).is_out_of_time(request, report.iterations, clock) {
+                report.stop = StopCause::TimeBudget;
+                return Ok(());
+            }
+            self.timer.begin(clock);
+            let mut figures = IterationTrace {
+                iteration: report.iterations + 1,
+                rollout_return: f32::NAN,
+                ..IterationTrace::default()
+            };
+            let stop = self.method.improve(request.state, &mut figures).err();
+            if matches!(stop, Some(StopCause::ModelFailed | StopCause::NonFinite)) {
+                report.stop = stop.unwrap_or_default();
+                return Ok(());
+            }
+            report.iterations += 1;
+            report.action_violation = figures.action_violation_max;
+            let every = self.schedule.rollout_every;
+            let is_due = report.iterations.is_multiple_of(every)
+                || report.iterations == limit
+                || stop.is_some();
+            if is_due {
+                figures.rollout_return =
+                    self.consider(request.state, start, &mut best, solution, report)?;
+            }
+            self.timer.end(clock);
+            figures.elapsed_ms = (clock.now().seconds_since(began) * 1e3) as f32;
+            trace.push(figures);
+            if let Some(stop) = stop {
+                report.stop = stop;
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl<M: Method> Planner for ShootingPlanner<M> {
+    fn plan(
+        &mut self,
+        request: &PlanRequest<'_>,
+        clock: &dyn Clock,
+        solution: &mut Solution,
+        trace: &mut PlanTrace,
+    ) -> PlanReport {
+        let shift = request
+            .elapsed_periods
+            .filter(|_| self.schedule.warm_start && self.has_previous)
+            .and_then(|elapsed| Shift::new(elapsed, self.horizon));
+        self.method.start(shift);
+        let mut report = PlanReport {
+            warm: shift.is_some(),
+            plans: 1,
+            ..PlanReport::default()
+        };
+        solution.stand_still(request.state);
+        let done = self
+            .iterate(request, clock, solution, trace, &mut report)
+            .and_then(|()| {
+                report.predicted_return = solution.predicted_return;
+                self.prior.fill(0, &mut solution.states, &solution.actions)
+            });
+        if done.is_err() {
+            report.stop = StopCause::ModelFailed;
+        }
+        self.has_previous = report.stop.was_successful();
+        report
+    }
+
+    fn reset(&mut self, seed: u64) {
+        self.method.reset(seed);
+        self.has_previous = false;
+    }
+
+    fn drop_warm_start(&mut self) {
+        self.has_previous = false;
+    }
+
+    fn name(&self) -> &'static str {
+        M::KIND.name()
+    }
+}
