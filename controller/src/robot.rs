@@ -15,6 +15,7 @@ pub struct Robot {
     upper: JointVec,
     max_velocity: JointVec,
     max_acceleration: JointVec,
+    velocity_scale: f64,
 }
 
 /// The configuration and the bundle are not about the same robot.
@@ -85,6 +86,7 @@ impl Robot {
                 f64::INFINITY,
             ),
             max_acceleration: pick(&section.max_acceleration_rad_s2, &[], f64::INFINITY),
+            velocity_scale: section.velocity_scale,
         })
     }
 
@@ -112,6 +114,16 @@ impl Robot {
         self.scale[joint]
     }
 
+    /// Highest speed of a joint in rad/s. Without a limit, a scaled one is relative to the action 1.
+    fn max_speed(&self, joint: usize) -> f64 {
+        let speed = self.max_velocity[joint];
+        if self.velocity_scale < 1.0 {
+            speed.min(self.scale[joint].abs()) * self.velocity_scale
+        } else {
+            speed
+        }
+    }
+
     /// The velocity in rad/s nearest to `wanted` that the limits allow.
     ///
     /// `position` is where the joint is, if known; `elapsed_s` the time since `current` was sent,
@@ -129,7 +141,7 @@ impl Robot {
         hits: &mut LimitHits,
     ) -> f64 {
         let bit = 1u16 << joint;
-        let speed = self.max_velocity[joint];
+        let speed = self.max_speed(joint);
         let mut velocity = wanted.clamp(-speed, speed);
         // The scaled action 1 may exceed the limit by rounding; that is no hit.
         if (velocity - wanted).abs() > 1e-6 * speed {

@@ -4,8 +4,10 @@
 //! again. Nothing is decided here: whatever a replay of a bag must be able to repeat is in `latco-controller`.
 
 pub mod allocations;
+pub mod arguments;
 pub mod commands;
 pub mod demo;
 pub mod node;
+pub mod parameters;
 mod pictures;
 mod situation;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use latco_ros::arguments::RosArguments;
 
 #[global_allocator]
 static ALLOCATOR: latco_ros::allocations::Counting = latco_ros::allocations::Counting;
@@ -16,5 +17,12 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    latco_ros::commands::Cli::parse().run(&stop)
+    let split = RosArguments::split(std::env::args_os(), |file| std::fs::read_to_string(file));
+    match split {
+        Ok((line, ros)) => latco_ros::commands::Cli::parse_from(line).run(&ros, &stop),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
 }

@@ -61,6 +61,73 @@ fn all_errors_of_a_configuration_come_at_once() {
 }
 
 #[test]
+fn all_errors_of_ros_arguments_come_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "");
+    let run = ["run", "--config", config.to_str().unwrap(), "--ros-args"];
+    // The form first, ...
+    let wrong = ["-r", "a", "-p", "b", "--params-file", "none.yaml"];
+    let ended = Latco::run(&[&run[..], &wrong].concat(), LONG);
+    ended.assert_code(2);
+    for part in ["3 errors", "-r a: ", "-p b: ", "none.yaml"] {
+        assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
+    }
+    // ... then the meaning.
+    let file = folder.path().join("parameters.yaml");
+    let text = "/**:\n  ros__parameters:\n    colour: red\nlatco:\n  ros__parameters:\n    planner:\n      kind: a_star\n";
+    std::fs::write(&file, text).unwrap();
+    let wrong = [
+        "--params-file",
+        file.to_str().unwrap(),
+        "-p",
+        "planner.budget_ms:=fast",
+        "-p",
+        "planner.budget:=3",
+        "-p",
+        "other:planner.budget:=3",
+        "-p",
+        "planner.cem.samples:=10",
+    ];
+    let ended = Latco::run(&[&run[..], &wrong].concat(), LONG);
+    ended.assert_code(2);
+    for part in [
+        "4 errors",
+        "line 7: planner.kind: expected one of latco, cem, mppi, shooting_gd, shooting_gn, ilqr, found \"a_star\"",
+        "planner.budget_ms: expected a double, found a string (\"fast\")",
+        "planner.budget: there is no such parameter",
+        "planner.cem.elites: expected 1 to samples (10), found 100",
+        "colour is no parameter",
+    ] {
+        assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
+    }
+    let sim = ["sim", "--ros-args", "-p", "speed:=3"];
+    let ended = Latco::run(&sim, LONG);
+    ended.assert_code(2);
+    assert!(
+        ended.stderr.contains("no parameter speed"),
+        "{}",
+        ended.stderr
+    );
+    let ended = Latco::run(&["bench", "tick", "--ros-args"], LONG);
+    ended.assert_code(2);
+    assert!(ended.stderr.contains("only latco run"), "{}", ended.stderr);
+}
+
+#[test]
+fn an_environment_that_cannot_be_is_refused() {
+    let sim = ["sim", "--localhost"];
+    let ended = Latco::start_with(&sim, |command| {
+        command.env("ROS_DOMAIN_ID", "1000");
+        command.env("RMW_IMPLEMENTATION", "rmw_zenoh_cpp");
+    })
+    .end(LONG);
+    ended.assert_code(2);
+    for part in ["ROS_DOMAIN_ID", "rmw_fastrtps_cpp or rmw_cyclonedds_cpp"] {
+        assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
+    }
+}
+
+#[test]
 fn a_damaged_bundle_is_refused_with_every_mismatch() {
     let folder = tempfile::tempdir().unwrap();
     let config = configuration(folder.path(), "");

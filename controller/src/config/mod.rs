@@ -77,7 +77,7 @@ impl BundleSection {
 }
 
 /// `[robot]`: an empty list means "as the bundle says" (names, velocity) or "unlimited".
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RobotSection {
     /// The joints that are moved, in the bundle's order; checked against the bundle.
@@ -90,6 +90,21 @@ pub struct RobotSection {
     pub max_velocity_rad_s: Vec<f64>,
     /// Highest acceleration of each joint in rad/s^2; also how hard a stop brakes.
     pub max_acceleration_rad_s2: Vec<f64>,
+    /// Factor on the highest speed of every joint, 0.01 to 1: to move slowly while something is tried.
+    pub velocity_scale: f64,
+}
+
+impl Default for RobotSection {
+    fn default() -> Self {
+        Self {
+            joint_names: Vec::new(),
+            min_position_rad: Vec::new(),
+            max_position_rad: Vec::new(),
+            max_velocity_rad_s: Vec::new(),
+            max_acceleration_rad_s2: Vec::new(),
+            velocity_scale: 1.0,
+        }
+    }
 }
 
 /// What the executor publishes.

@@ -85,6 +85,7 @@ fn check_robot(robot: &RobotSection, check: &mut Check<'_>) {
             &robot.max_acceleration_rad_s2,
         ),
     ];
+    check.within("robot.velocity_scale", robot.velocity_scale, 0.01, 1.0);
     let joints = robot.joint_names.len();
     for (index, (field, list)) in lists.iter().enumerate() {
         if list.is_empty() {

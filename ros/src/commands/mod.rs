@@ -14,6 +14,7 @@ mod play;
 mod provider;
 mod record;
 mod replay;
+mod ros;
 mod run;
 mod sim;
 mod solve;
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 
+use crate::arguments::RosArguments;
 use crate::node::{Network, Stop};
 
 pub use provider::ProviderArgs;
@@ -143,12 +145,15 @@ impl From<anyhow::Error> for Failure {
 
 impl Cli {
     /// Does what the command line says.
-    pub fn run(self, stop: &Stop) -> ExitCode {
-        start_log();
+    pub fn run(self, ros: &RosArguments, stop: &Stop) -> ExitCode {
+        start_log(ros.log_level);
         let done = match self.command {
+            Command::Run(command) => command.run(ros, stop),
+            Command::Sim(command) => command.run(ros, stop),
+            _ if ros.is_given() => Err(Failure::usage(anyhow::anyhow!(
+                "--ros-args: only latco run and latco sim take ROS arguments"
+            ))),
             Command::Demo(command) => command.run(stop),
-            Command::Run(command) => command.run(stop),
-            Command::Sim(command) => command.run(stop),
             Command::Record(command) => command.run(stop),
             Command::Play(command) => command.run(stop),
             Command::Replay(command) => command.run(),
@@ -168,11 +173,14 @@ impl Cli {
     }
 }
 
-/// Logs on standard error; `RUST_LOG` changes what is shown. The middleware's warnings are mostly about interfaces and
+/// Logs on standard error, ours from `--log-level` on; `RUST_LOG` changes what is shown. The middleware's warnings are mostly about interfaces and
 /// peers that do not concern us, over a hundred at each start.
-fn start_log() {
-    let default = "warn,latco_ros=info,latco_controller=info,latco_models=info,ros2_client=error,ort=error,\
-                   rustdds=error,rustdds::network=off";
+fn start_log(level: Option<&str>) {
+    let level = level.unwrap_or("info");
+    let default = format!(
+        "warn,latco_ros={level},latco_controller={level},latco_models={level},ros2_client=error,ort=error,\
+         rustdds=error,rustdds::network=off"
+    );
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
     let _ = tracing_subscriber::fmt()

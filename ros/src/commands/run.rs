@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use latco_models::Bundle;
 
+use super::ros;
 use super::{Failure, NetworkArgs, ProviderArgs, print_json, print_line};
+use crate::arguments::RosArguments;
 use crate::node::controller::{self, ControllerFault, ControllerOptions};
 use crate::node::{Network, NodeError, Stop};
 
@@ -37,11 +39,13 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn run(self, stop: &Stop) -> Result<(), Failure> {
+    pub(super) fn run(self, arguments: &RosArguments, stop: &Stop) -> Result<(), Failure> {
         if self.until_stdin_closes {
             stop.when_stdin_closes().map_err(Failure::failed)?;
         }
-        let mut config = super::config::load(&self.config)?;
+        let config = super::config::load(&self.config)?;
+        let place = arguments.place(&config.node.namespace, &config.node.name);
+        let mut config = ros::configured(&config, arguments, &place)?;
         if let Some(bundle) = self.bundle {
             config.bundle.path = bundle.to_string_lossy().into_owned();
         }
@@ -58,6 +62,7 @@ impl Run {
         }
         let options = ControllerOptions {
             network,
+            place,
             config,
             trace: self.trace,
             imagined: self.imagined,

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::{Failure, NetworkArgs, print_json, print_line};
+use crate::arguments::{ArgumentErrors, Place, RosArguments};
 use crate::node::{Stop, robot};
 
 /// The simulated robot with a camera, as a node
@@ -40,7 +41,7 @@ pub(super) struct Sim {
 }
 
 impl Sim {
-    pub(super) fn run(self, stop: &Stop) -> Result<(), Failure> {
+    pub(super) fn run(self, ros: &RosArguments, stop: &Stop) -> Result<(), Failure> {
         if self.until_stdin_closes {
             stop.when_stdin_closes().map_err(Failure::failed)?;
         }
@@ -50,7 +51,7 @@ impl Sim {
         tracing::info!(task = %self.task, seed = self.seed, domain = network.domain, localhost = network.localhost, "simulated robot");
         let options = robot::RobotOptions {
             network,
-            namespace: self.namespace,
+            place: self.place(ros)?,
             seed: self.seed,
             episodes: self.episodes,
             after_success_steps: self.after_success,
@@ -76,6 +77,26 @@ impl Sim {
                 summary.late_steps,
                 summary.latest_step_ms
             ))
+        }
+    }
+
+    /// Its place; the simulated robot has no parameters.
+    fn place(&self, ros: &RosArguments) -> Result<Place, Failure> {
+        let place = ros.place(&self.namespace, "robot");
+        super::ros::warn_without_effect(ros);
+        let meant: Vec<String> = (ros.parameters_of(&place).iter())
+            .filter(|given| !given.is_for_several)
+            .map(|given| {
+                format!(
+                    "{}: the simulated robot has no parameter {}",
+                    given.origin, given.name
+                )
+            })
+            .collect();
+        if meant.is_empty() {
+            Ok(place)
+        } else {
+            Err(Failure::usage(ArgumentErrors(meant)))
         }
     }
 }

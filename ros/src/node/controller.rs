@@ -33,8 +33,11 @@ use super::sink::{CommandOutbox, Doing, Sink, trajectory_message, velocities_mes
 use super::status::{State, status};
 use super::trace::{PlanTraced, RunTrace, TickTrace, quantile};
 use super::{
-    Network, NodeBuilder, NodeError, Outbox, RunningNode, Stop, TriggerReply, middleware_alive, qos,
+    Network, NodeBuilder, NodeError, Outbox, RunningNode, Services, Stop, TriggerReply,
+    middleware_alive, qos,
 };
+
+use crate::arguments::Place;
 
 pub use super::status::RunSummary;
 
@@ -52,6 +55,8 @@ const LINGER: Duration = Duration::from_millis(100);
 pub struct ControllerOptions {
     /// Where it talks.
     pub network: Network,
+    /// Its name, and what its topics and services are called.
+    pub place: Place,
     /// Its configuration.
     pub config: Config,
     /// Where to keep what was decided.
@@ -102,7 +107,7 @@ pub fn run(
         );
     }
     let controller = Controller::new(config, bundle)?;
-    let mut node = NodeBuilder::open(options.network, &config.node.namespace, &config.node.name)?;
+    let mut node = NodeBuilder::open_at(options.network, options.place.clone())?;
     let name = node.node().fully_qualified_name();
     let planner = controller.planner_name().to_owned();
     let joints = controller.robot().names().to_vec();
@@ -153,6 +158,7 @@ pub fn run(
         node = %name,
         domain = options.network.domain,
         localhost = options.network.localhost,
+        services = Services::from_environment().name(),
         bundle = %config.bundle.path,
         provider = %bundle.provider(),
         %planner,

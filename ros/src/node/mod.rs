@@ -38,8 +38,10 @@ use latco_bag::messages::RosMessage;
 use ros2_client::{Context, Node, NodeName, NodeOptions, QosProfile};
 use thiserror::Error;
 
+use crate::arguments::{Place, Use};
+
 pub use names::{expand, message_type, ros_name};
-pub use network::{MAX_DOMAIN, Network, NetworkError, middleware_alive};
+pub use network::{MAX_DOMAIN, Network, NetworkError, Services, middleware_alive};
 pub use outbox::{Outbox, OutboxCounters, Published, Receipt};
 pub use services::{TriggerReply, TriggerRequest};
 pub use signals::Stop;
@@ -97,19 +99,29 @@ pub struct NodeBuilder {
     outlets: outbox::Outlets,
     node: Node,
     context: Context,
+    place: Place,
 }
 
 impl NodeBuilder {
-    /// Opens the network and a node on it.
+    /// Opens the network and a node on it, of which nothing is remapped.
     ///
     /// # Errors
     /// [`NodeError`] when the name is not allowed or the middleware does not start.
     pub fn open(network: Network, namespace: &str, name: &str) -> Result<Self, NodeError> {
-        let node_name = NodeName::new(namespace, name).map_err(|e| NodeError::Name {
-            what: "node",
-            name: name.into(),
-            reason: e.to_string(),
-        })?;
+        Self::open_at(network, Place::new(namespace, name))
+    }
+
+    /// Opens the network and a node on it; names of topics and services are resolved from its place.
+    ///
+    /// # Errors
+    /// [`NodeError`] when the name is not allowed or the middleware does not start.
+    pub fn open_at(network: Network, place: Place) -> Result<Self, NodeError> {
+        let node_name =
+            NodeName::new(&place.namespace, &place.name).map_err(|e| NodeError::Name {
+                what: "node",
+                name: place.full_name(),
+                reason: e.to_string(),
+            })?;
         let context = network.open()?;
         // Parameters, and with them the parameter services, belong to the node's life cycle.
         let options = NodeOptions::new().start_parameter_services(false);
@@ -117,19 +129,20 @@ impl NodeBuilder {
             .new_node(node_name, options)
             .map_err(|e| NodeError::Middleware {
                 what: "node",
-                name: name.into(),
+                name: place.full_name(),
                 reason: format!("{e:?}"),
             })?;
         Ok(Self {
             context,
             node,
+            place,
             outlets: outbox::Outlets::new(),
             tasks: Vec::new(),
         })
     }
 
     fn topic(&self, name: &str, ty: &str, qos: &QosProfile) -> Result<rustdds::Topic, NodeError> {
-        let full = names::topic(&self.node, name)?;
+        let full = names::resolve(&self.place, name, Use::Topic)?;
         self.node
             .create_topic(&full, message_type(ty)?, qos)
             .map_err(|e| NodeError::Middleware {
@@ -229,7 +242,7 @@ impl NodeBuilder {
         name: &str,
         handler: impl FnMut() -> TriggerReply + Send + 'static,
     ) -> Result<(), NodeError> {
-        let full = names::topic(&self.node, name)?;
+        let full = names::resolve(&self.place, name, Use::Service)?;
         let task = services::serve(&mut self.node, &full, name, handler)?;
         self.tasks.push(task);
         Ok(())

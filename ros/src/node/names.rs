@@ -1,8 +1,9 @@
 //! Names of topics, services and message types.
 
-use ros2_client::{MessageTypeName, Name, Node};
+use ros2_client::{MessageTypeName, Name};
 
 use super::NodeError;
+use crate::arguments::{Place, Use};
 
 /// The absolute name: `~/x` becomes `/namespace/node/x`, `x` becomes `/namespace/x`, `/x` stays.
 pub fn expand(namespace: &str, node: &str, name: &str) -> String {
@@ -15,10 +16,13 @@ pub fn expand(namespace: &str, node: &str, name: &str) -> String {
 }
 
 /// Names are always made absolute here: the middleware's own way doubles the slash of the root namespace.
-pub(super) fn topic(node: &Node, name: &str) -> Result<Name, NodeError> {
-    let full = expand(node.namespace(), &node.fully_qualified_name(), name);
+pub(super) fn resolve(place: &Place, name: &str, used_as: Use) -> Result<Name, NodeError> {
+    let full = place.resolve(name, used_as);
     Name::parse(&full).map_err(|e| NodeError::Name {
-        what: "topic",
+        what: match used_as {
+            Use::Topic => "topic",
+            Use::Service => "service",
+        },
         name: name.into(),
         reason: e.to_string(),
     })

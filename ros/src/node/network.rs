@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use ros2_client::Context;
+use ros2_client::{Context, ServiceMapping};
 use rustdds::DomainParticipantBuilder;
 use thiserror::Error;
 
@@ -21,14 +21,9 @@ pub struct Network {
 /// Why there is no DDS context.
 #[derive(Debug, Error)]
 pub enum NetworkError {
-    /// A domain that is not a number in range.
-    #[error(
-        "ROS domain: expected a whole number from 0 to {MAX_DOMAIN}, found {found:?}; set ROS_DOMAIN_ID or --domain"
-    )]
-    Domain {
-        /// What was given.
-        found: String,
-    },
+    /// Settings of the command line or the environment that cannot be, all of them.
+    #[error("{}", .0.join("\n"))]
+    Settings(Vec<String>),
     /// The middleware could not start.
     #[error(
         "DDS did not start in domain {domain}: {reason}; another process may hold its ports (at most 120 participants \
@@ -43,11 +38,11 @@ pub enum NetworkError {
 }
 
 impl Network {
-    /// From the command line, else from the environment: `ROS_DOMAIN_ID` (default 0), and
-    /// `ROS_LOCALHOST_ONLY=1` or `ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST`.
+    /// From the command line, else from the environment: `ROS_DOMAIN_ID` (default 0), `ROS_LOCALHOST_ONLY` (0 or 1) or
+    /// `ROS_AUTOMATIC_DISCOVERY_RANGE` (`SUBNET` or `LOCALHOST`), and `RMW_IMPLEMENTATION` for [`Services`].
     ///
     /// # Errors
-    /// [`NetworkError::Domain`] when the domain is out of range or not a number.
+    /// [`NetworkError::Settings`] with everything that is wrong.
     pub fn new(domain: Option<u16>, localhost: bool) -> Result<Self, NetworkError> {
         Self::resolve(domain, localhost, |name| std::env::var(name).ok())
     }
@@ -57,22 +52,54 @@ impl Network {
         localhost: bool,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, NetworkError> {
-        let given = domain
-            .map(|d| d.to_string())
-            .or_else(|| variable("ROS_DOMAIN_ID"))
-            .filter(|v| !v.is_empty());
-        let domain = match given {
-            None => 0,
-            Some(text) => match text.trim().parse::<u16>() {
-                Ok(d) if d <= MAX_DOMAIN => d,
-                _ => return Err(NetworkError::Domain { found: text }),
-            },
+        let variable = |name: &str| {
+            variable(name)
+                .map(|v| v.trim().to_owned())
+                .filter(|v| !v.is_empty())
         };
+        let mut errors = Vec::new();
+        let given = domain
+            .map(|d| ("--domain or node.domain_id", d.to_string()))
+            .or_else(|| variable("ROS_DOMAIN_ID").map(|v| ("ROS_DOMAIN_ID", v)));
+        let domain = given.map_or(Some(0), |(origin, text)| {
+            let domain = text.parse::<u16>().ok().filter(|d| *d <= MAX_DOMAIN);
+            if domain.is_none() {
+                errors.push(format!(
+                    "{origin}: expected a whole number from 0 to {MAX_DOMAIN}, found {text:?}"
+                ));
+            }
+            domain
+        });
+        let only = variable("ROS_LOCALHOST_ONLY");
+        if let Some(text) = only.as_deref().filter(|text| !["0", "1"].contains(text)) {
+            errors.push(format!(
+                "ROS_LOCALHOST_ONLY: expected 0 or 1, found {text:?}"
+            ));
+        }
+        let range = variable("ROS_AUTOMATIC_DISCOVERY_RANGE").map(|v| v.to_ascii_uppercase());
+        match range.as_deref() {
+            None | Some("SUBNET" | "LOCALHOST" | "SYSTEM_DEFAULT" | "NOT_SET") => {}
+            Some("OFF") => errors.push(
+                "ROS_AUTOMATIC_DISCOVERY_RANGE: OFF is not supported; expected SUBNET or LOCALHOST"
+                    .to_owned(),
+            ),
+            Some(text) => errors.push(format!(
+                "ROS_AUTOMATIC_DISCOVERY_RANGE: expected SUBNET or LOCALHOST, found {text:?}"
+            )),
+        }
+        if let Err(reason) = Services::of(variable("RMW_IMPLEMENTATION").as_deref()) {
+            errors.push(reason);
+        }
+        // As in ROS: the older variable wins where it is set.
         let localhost = localhost
-            || variable("ROS_LOCALHOST_ONLY").as_deref() == Some("1")
-            || variable("ROS_AUTOMATIC_DISCOVERY_RANGE")
-                .is_some_and(|v| v.eq_ignore_ascii_case("LOCALHOST"));
-        Ok(Self { domain, localhost })
+            || match only.as_deref() {
+                Some(text) => text == "1",
+                None => range.as_deref() == Some("LOCALHOST"),
+            };
+        match domain {
+            Some(domain) if errors.is_empty() => Ok(Self { domain, localhost }),
+            _ => Err(NetworkError::Settings(errors)),
+        }
     }
 
     /// Starts the middleware. Participants of one host find each other by unicast on 127.0.0.1 (up to 12 of them),
@@ -93,6 +120,51 @@ impl Network {
         }
         let participant = builder.build().map_err(|e| failed(e.to_string()))?;
         Context::from_domain_participant(participant).map_err(|e| failed(e.to_string()))
+    }
+}
+
+/// How services are mapped to DDS. Topics cross between implementations; services do not, and nothing on the wire tells
+/// which mapping a peer has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Services {
+    /// As rmw_fastrtps, the default of ROS 2.
+    FastRtps,
+    /// As rmw_cyclonedds.
+    Cyclone,
+}
+
+impl Services {
+    /// As the environment says in `RMW_IMPLEMENTATION`; as rmw_fastrtps without it.
+    pub fn from_environment() -> Self {
+        let name = std::env::var("RMW_IMPLEMENTATION").ok();
+        Self::of(name.as_deref()).unwrap_or(Self::FastRtps)
+    }
+
+    fn of(name: Option<&str>) -> Result<Self, String> {
+        match name.map(str::trim) {
+            None | Some("" | "rmw_fastrtps_cpp" | "rmw_fastrtps_dynamic_cpp") => Ok(Self::FastRtps),
+            Some("rmw_cyclonedds_cpp") => Ok(Self::Cyclone),
+            Some(other) => Err(format!(
+                "RMW_IMPLEMENTATION: expected rmw_fastrtps_cpp or rmw_cyclonedds_cpp, whose services this program can \
+                 speak, found {other:?}"
+            )),
+        }
+    }
+
+    /// The implementation that it is the mapping of.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FastRtps => "rmw_fastrtps",
+            Self::Cyclone => "rmw_cyclonedds",
+        }
+    }
+
+    /// For the middleware.
+    pub(super) fn mapping(self) -> ServiceMapping {
+        match self {
+            Self::FastRtps => ServiceMapping::Enhanced,
+            Self::Cyclone => ServiceMapping::Cyclone,
+        }
     }
 }
 
@@ -168,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_out_of_range_is_refused_with_what_to_do() {
+    fn everything_that_is_wrong_comes_at_once_with_what_to_do() {
         for bad in ["233", "-1", "seven"] {
             let message = resolve(None, &[("ROS_DOMAIN_ID", bad)])
                 .unwrap_err()
@@ -178,5 +250,36 @@ mod tests {
                 "{message}"
             );
         }
+        let wrong = [
+            ("ROS_DOMAIN_ID", "x"),
+            ("ROS_LOCALHOST_ONLY", "yes"),
+            ("ROS_AUTOMATIC_DISCOVERY_RANGE", "OFF"),
+            ("RMW_IMPLEMENTATION", "rmw_zenoh_cpp"),
+        ];
+        let message = resolve(None, &wrong).unwrap_err().to_string();
+        assert_eq!(message.lines().count(), 4, "{message}");
+        for (name, _) in wrong {
+            assert!(message.contains(name), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_older_variable_wins_over_the_discovery_range() {
+        let both = [
+            ("ROS_LOCALHOST_ONLY", "0"),
+            ("ROS_AUTOMATIC_DISCOVERY_RANGE", "localhost"),
+        ];
+        assert!(!resolve(None, &both).unwrap().localhost);
+        assert!(resolve(None, &both[1..]).unwrap().localhost);
+    }
+
+    #[test]
+    fn services_are_mapped_as_the_named_implementation_does() {
+        assert_eq!(Services::of(None), Ok(Services::FastRtps));
+        assert_eq!(
+            Services::of(Some("rmw_cyclonedds_cpp")),
+            Ok(Services::Cyclone)
+        );
+        assert!(Services::of(Some("rmw_connextdds")).is_err());
     }
 }

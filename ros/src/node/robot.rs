@@ -16,14 +16,15 @@ use serde::Serialize;
 
 use super::follower::Follower;
 use super::{Network, NodeBuilder, Outbox, RunningNode, Stop, qos, stamp};
+use crate::arguments::Place;
 
 /// How a simulated robot is run.
 #[derive(Clone, Debug)]
 pub struct RobotOptions {
     /// Where it talks.
     pub network: Network,
-    /// Node namespace.
-    pub namespace: String,
+    /// Its name, and what its topics are called.
+    pub place: Place,
     /// Episode k starts from seed `seed + k`.
     pub seed: u64,
     /// Episodes to run; none: until stopped.
@@ -125,7 +126,7 @@ pub fn run(
 }
 
 fn connect(options: &RobotOptions) -> Result<(Ends, RunningNode), super::NodeError> {
-    let mut node = NodeBuilder::open(options.network, &options.namespace, "robot")?;
+    let mut node = NodeBuilder::open_at(options.network, options.place.clone())?;
     let relative = |topic: &'static str| topic.trim_start_matches('/');
     let (sender, commands) = bounded(64);
     let trajectories = sender.clone();

@@ -2,10 +2,10 @@
 
 use futures::{FutureExt, StreamExt};
 use ros2_client::qos::{History, WhenFull};
-use ros2_client::{Message, Name, Node, QosProfile, ServiceMapping, ServiceTypeName};
+use ros2_client::{Message, Name, Node, QosProfile, ServiceTypeName};
 use serde::{Deserialize, Serialize};
 
-use super::{NodeError, Task};
+use super::{NodeError, Services, Task};
 
 /// Request of `std_srvs/srv/Trigger`. An empty structure has one byte on the wire.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -25,14 +25,6 @@ pub struct TriggerReply {
 impl Message for TriggerRequest {}
 impl Message for TriggerReply {}
 
-/// rmw_cyclonedds maps services differently from everyone else, and topics do not tell: `RMW_IMPLEMENTATION` does.
-pub(super) fn mapping() -> ServiceMapping {
-    match std::env::var("RMW_IMPLEMENTATION").as_deref() {
-        Ok("rmw_cyclonedds_cpp") => ServiceMapping::Cyclone,
-        _ => ServiceMapping::Enhanced,
-    }
-}
-
 fn qos() -> QosProfile {
     QosProfile::subscription_default()
         .reliability_reliable(WhenFull::Fail)
@@ -47,7 +39,7 @@ pub(super) fn serve(
 ) -> Result<Task, NodeError> {
     let server = node
         .create_server::<TriggerRequest, TriggerReply>(
-            mapping(),
+            Services::from_environment().mapping(),
             full,
             &ServiceTypeName::new("std_srvs", "Trigger"),
             qos(),

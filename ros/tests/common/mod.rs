@@ -90,6 +90,7 @@ impl Latco {
             "ROS_DOMAIN_ID",
             "ROS_LOCALHOST_ONLY",
             "ROS_AUTOMATIC_DISCOVERY_RANGE",
+            "RMW_IMPLEMENTATION",
             "RUST_LOG",
         ] {
             command.env_remove(name);

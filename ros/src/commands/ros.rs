@@ -1,0 +1,64 @@
+//! What ROS arguments do to a command.
+
+use latco_controller::Config;
+
+use super::Failure;
+use crate::arguments::{ArgumentErrors, Place, RosArguments};
+use crate::parameters::{Value, declared, with_values};
+
+/// The parameter that every ROS node has.
+const USE_SIM_TIME: &str = "use_sim_time";
+
+/// The configuration with the parameters of the command line, which win over the file.
+///
+/// # Errors
+/// Status 2, with everything that is wrong in the message.
+pub(super) fn configured(
+    config: &Config,
+    arguments: &RosArguments,
+    place: &Place,
+) -> Result<Config, Failure> {
+    warn_without_effect(arguments);
+    let mut errors = Vec::new();
+    let mut changes: Vec<(&str, &Value)> = Vec::new();
+    for given in arguments.parameters_of(place) {
+        let name = given.name.as_str();
+        let wrong = |reason: &str| format!("{}: {name}: {reason}", given.origin);
+        if name == USE_SIM_TIME {
+            match given.value {
+                Value::Bool(false) => {}
+                Value::Bool(true) => errors.push(wrong("simulated time is not supported")),
+                _ => errors.push(wrong("expected a bool")),
+            }
+        } else if let Some(declared) = declared(name) {
+            match declared.accept(&given.value) {
+                Ok(_) => {
+                    changes.retain(|(known, _)| *known != name);
+                    changes.push((name, &given.value));
+                }
+                Err(reason) => errors.push(wrong(&reason)),
+            }
+        } else if given.is_for_several {
+            tracing::warn!("{}: {name} is no parameter of this node", given.origin);
+        } else {
+            errors.push(wrong("there is no such parameter"));
+        }
+    }
+    match with_values(config, &changes) {
+        Ok(config) if errors.is_empty() => Ok(config),
+        Ok(_) => Err(Failure::usage(ArgumentErrors(errors))),
+        Err(more) => {
+            errors.extend(more);
+            Err(Failure::usage(ArgumentErrors(errors)))
+        }
+    }
+}
+
+/// Says which ROS arguments do nothing here.
+pub(super) fn warn_without_effect(arguments: &RosArguments) {
+    for argument in &arguments.without_effect {
+        tracing::warn!(
+            "{argument} has no effect: logs go to standard error, RUST_LOG and --log-level filter them"
+        );
+    }
+}
