@@ -9,7 +9,7 @@ pub struct Settings {
     pub dynamics_tolerance: f64,
     /// Accepted `sum_j max(0, a_j^2 - limit^2)` of a step. Default 1e-4.
     pub action_tolerance: f64,
-    /// `alpha` in `lambda *= 1 + alpha log10(violation / eps + eta)`. Default 0.1.
+    /// `alpha` in `lambda *= 1 + alpha log10(violation / eps + eta)`; at 0 multipliers stay. Default 0.1.
     pub learning_rate: f64,
     /// `eta` in that rule: a satisfied constraint shrinks its multiplier by
     /// `1 + alpha log10(eta)` at most. Default 0.1 (the paper prints 0.01 and a natural logarithm).

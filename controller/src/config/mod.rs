@@ -337,7 +337,7 @@ pub struct LatcoSection {
     pub action_multiplier: f64,
     /// Violation that is aimed at, epsilon.
     pub tolerance: f64,
-    /// Rate of the multiplier update, alpha of Eq. 10.
+    /// Rate of the multiplier update, alpha of Eq. 10; 0: they stay, and the constraints are penalties.
     pub multiplier_rate: f64,
     /// Damping of the Levenberg-Marquardt step.
     pub damping: f64,

@@ -215,11 +215,11 @@ fn check_planner(planner: &PlannerSection, check: &mut Check<'_>) {
         ),
         ("planner.latco.action_multiplier", latco.action_multiplier),
         ("planner.latco.tolerance", latco.tolerance),
-        ("planner.latco.multiplier_rate", latco.multiplier_rate),
         ("planner.latco.damping", latco.damping),
     ] {
         check.positive(field, value);
     }
+    check.not_negative("planner.latco.multiplier_rate", latco.multiplier_rate);
     check.not_negative("planner.latco.reward_tolerance", latco.reward_tolerance);
     super::baselines::check(planner, check);
 }

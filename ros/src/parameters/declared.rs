@@ -157,7 +157,7 @@ pub const DECLARED: &[Declared] = &[
     fixed("planner.latco.dynamics_multiplier", Double, Positive, "Initial multiplier of the dynamics"),
     fixed("planner.latco.iterations_cold", Integer, Within(1.0, COUNT), "Iterations of a plan made from nothing").live(),
     fixed("planner.latco.iterations_warm", Integer, Within(1.0, COUNT), "Iterations of a plan that starts from the one before").live(),
-    fixed("planner.latco.multiplier_rate", Double, Positive, "Rate of the multiplier update"),
+    fixed("planner.latco.multiplier_rate", Double, Within(0.0, f64::MAX), "Rate of the multiplier update"),
     fixed("planner.latco.multiplier_relaxation", Double, Within(0.0, 1.0), "Factor on the multipliers at each warm start; 0: initial values"),
     fixed("planner.latco.reward_tolerance", Double, Within(0.0, f64::MAX), "Change of the summed reward below which a plan has converged"),
     fixed("planner.latco.rollout_every_iterations", Integer, Within(1.0, COUNT), "Every so many iterations the plan is rolled out"),

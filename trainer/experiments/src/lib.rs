@@ -12,7 +12,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod grid;
 mod store;
+pub mod tables;
 pub mod warm_start;
 
 use std::path::PathBuf;

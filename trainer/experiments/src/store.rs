@@ -21,7 +21,16 @@ impl Store {
         folder: &Path,
         experiment: &str,
     ) -> Result<(Self, Vec<T>), ExperimentError> {
-        let path = folder.join("cells.jsonl");
+        Self::open_file(folder, "cells.jsonl", experiment)
+    }
+
+    /// The same for a file of that name.
+    pub(crate) fn open_file<T: DeserializeOwned>(
+        folder: &Path,
+        name: &str,
+        experiment: &str,
+    ) -> Result<(Self, Vec<T>), ExperimentError> {
+        let path = folder.join(name);
         let failed = |source| ExperimentError::Io {
             path: path.clone(),
             source,
@@ -57,6 +66,53 @@ impl Store {
             }
         };
         Ok((Self { path }, cells))
+    }
+
+    /// All files of cells in a folder, by name; none where there is no folder.
+    pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, ExperimentError> {
+        let failed = |source| ExperimentError::Io {
+            path: folder.to_path_buf(),
+            source,
+        };
+        let entries = match std::fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(failed(e)),
+        };
+        let mut files = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(failed)?.path();
+            let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
+            if name.is_some_and(|n| n.starts_with("cells") && n.ends_with(".jsonl")) {
+                files.push(path);
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    /// The whole cells of a file of this experiment, which somebody else may be writing.
+    pub(crate) fn read<T: DeserializeOwned>(
+        path: &Path,
+        experiment: &str,
+    ) -> Result<Vec<T>, ExperimentError> {
+        let failed = |source| ExperimentError::Io {
+            path: path.to_path_buf(),
+            source,
+        };
+        let text = std::fs::read_to_string(path).map_err(failed)?;
+        let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
+        let mut lines = whole.lines();
+        let head = serde_json::json!({ "experiment": experiment }).to_string();
+        match lines.next() {
+            Some(found) if found != head => Err(ExperimentError::Another {
+                path: path.to_path_buf(),
+                expected: head,
+                found: found.to_owned(),
+            }),
+            _ => (lines.map(|line| serde_json::from_str(line).map_err(|e| failed(e.into()))))
+                .collect(),
+        }
     }
 
     /// Adds a cell.
