@@ -6,6 +6,7 @@
 //!  signals thread ──▶ Stop
 //! ```
 
+mod camera;
 pub mod controller;
 pub mod follower;
 mod imagined;
@@ -18,6 +19,7 @@ pub mod qos;
 pub mod raw;
 pub mod recorder;
 pub mod robot;
+mod robot_camera;
 mod services;
 mod signals;
 mod sink;
