@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use latco_bag::messages::Image;
-use latco_bag::{BagReader, topics};
+use latco_bag::BagReader;
+use latco_bag::image::{CameraImage, Converter, camera_topic};
 use latco_controller::trace::IterationTrace;
 use latco_models::Bundle;
 use latco_pictures::{Curves, FilmStrip, Frame, Panel};
@@ -65,29 +65,35 @@ pub(crate) fn imagine(
     frames.collect()
 }
 
-/// The recorded camera images nearest to the times `due`, not further away than `tolerance_ns`.
+/// The recorded camera images nearest to the times `due`, not further away than `tolerance_ns`, as the model sees them.
 pub(crate) fn recorded_frames(
+    bundle: &Bundle,
     bag: &Path,
     due: &[i64],
     tolerance_ns: i64,
 ) -> anyhow::Result<Vec<Option<Frame>>> {
     let mut found: Vec<Option<(i64, Frame)>> = vec![None; due.len()];
+    let (width, height) = (
+        bundle.manifest().image.width,
+        bundle.manifest().image.height,
+    );
+    let mut converter = Converter::new();
     let bag = BagReader::open(bag)?;
+    let Some(camera) = camera_topic(&bag) else {
+        return Ok(vec![None; due.len()]);
+    };
     for message in bag.messages() {
         let message = message?;
-        if !topics::matches(&message.topic, topics::CAMERA_IMAGE) {
+        if *message.topic != *camera.name {
             continue;
         }
-        let image: Image = message.decode()?;
-        let stamp = image.header.stamp.to_nanos();
+        let image = CameraImage::decode(&message)?;
+        let stamp = image.header().stamp.to_nanos();
         for (due, found) in due.iter().zip(&mut found) {
             let away = (stamp - due).abs();
             if away <= tolerance_ns && found.as_ref().is_none_or(|(best, _)| away < *best) {
-                let rgb = latco_bag::image::to_rgb(&image, image.width, image.height)?;
-                *found = Some((
-                    away,
-                    Frame::new(image.width as usize, image.height as usize, rgb)?,
-                ));
+                let rgb = converter.to_rgb(&image, width as u32, height as u32)?;
+                *found = Some((away, Frame::new(width, height, rgb)?));
             }
         }
     }

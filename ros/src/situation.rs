@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
+use latco_bag::image::{CameraImage, Converter, camera_topic};
 use latco_bag::joints::JointOrder;
-use latco_bag::messages::{Float64MultiArray, Image, JointState};
+use latco_bag::messages::{Float64MultiArray, JointState};
 use latco_bag::{BagReader, topics};
 use latco_controller::belief::BeliefFilter;
 use latco_controller::inputs::{ImageInput, JointInput, JointVec};
@@ -81,7 +82,9 @@ pub(crate) fn of_bag(
     let mut pixels = vec![0; width * height * 3];
     let (mut end, mut newest, mut images) = (None, None, 0);
     let mut refused: Option<String> = None;
+    let mut converter = Converter::new();
     let bag = BagReader::open(bag)?;
+    let camera = camera_topic(&bag).map_or(topics::CAMERA_IMAGE, |topic| &topic.name);
     for message in bag.messages() {
         let message = message?;
         let recorded = Time(message.time_ns);
@@ -110,16 +113,17 @@ pub(crate) fn of_bag(
             };
             // Late and repeated ones are refused, as on the robot.
             let _ = filter.joints(&input, stamp);
-        } else if is(topics::CAMERA_IMAGE) {
-            let image: Image = message.decode()?;
-            let stamp = Time(image.header.stamp.to_nanos());
+        } else if is(camera) {
+            let image = CameraImage::decode(&message)?;
+            let stamp = Time(image.header().stamp.to_nanos());
             let end = *end.get_or_insert(stamp.0 + (at_s * 1e9) as i64);
             if stamp.0 > end {
                 break;
             }
             let (w, h) = (width as u32, height as u32);
-            latco_bag::image::rgb_into(&image, w, h, &mut pixels)
-                .context("expected camera images of the bundle's size")?;
+            converter
+                .rgb_into(&image, w, h, &mut pixels)
+                .context("a camera image")?;
             let input = ImageInput {
                 stamp,
                 width,
@@ -136,7 +140,7 @@ pub(crate) fn of_bag(
         }
     }
     let Some((stamp, pixels)) = newest else {
-        let reason = refused.unwrap_or_else(|| format!("no image on {}", topics::CAMERA_IMAGE));
+        let reason = refused.unwrap_or_else(|| format!("no image on {camera}"));
         bail!(
             "{}: there is no belief to plan from: {reason}",
             bag.path().display()

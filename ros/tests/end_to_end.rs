@@ -66,7 +66,7 @@ fn robot_and_controller_meet_and_play_an_episode() {
 }
 
 #[test]
-fn trajectories_are_followed_as_well() {
+fn trajectories_are_followed_as_well_whatever_the_camera() {
     let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();
     let config = configuration(folder.path(), "[control]\noutput = \"joint_trajectory\"\n");
@@ -79,23 +79,69 @@ fn trajectories_are_followed_as_well() {
         "--localhost",
         "--json",
     ]);
-    let sim = [
-        "sim",
-        "--episodes",
-        "1",
-        "--image-size",
-        "32",
+    let large = ["--image-size", "640x480", "--image-transport", "compressed"];
+    for camera in [&["--image-size", "32"][..], &large] {
+        let sim = ["sim", "--episodes", "1", "--domain", "22", "--localhost"];
+        let robot = Latco::run(&[&sim[..], camera, &["--json"]].concat(), LONG);
+        let robot = robot.assert_code(0).json();
+        assert!(robot["commands_received"].as_u64() > Some(5), "{robot}");
+        assert_eq!(robot["commands_refused"], 0, "{robot}");
+    }
+    controller.terminate();
+    let summary = controller.end(LONG);
+    let summary = summary.assert_code(0).json();
+    assert_eq!(summary["images_refused"], 0, "{summary}");
+}
+
+#[test]
+fn jpegs_of_any_size_drive_a_robot_and_damaged_ones_are_reported() {
+    let _turn = my_turn();
+    let folder = tempfile::tempdir().unwrap();
+    let more = "[topics]\nimage_transport = \"compressed\"\n";
+    let config = configuration(folder.path(), more);
+    let mut robot = FakeRobot::new(28);
+    robot.compresses = true;
+    let mut controller = Latco::start(&[
+        "run",
+        "--config",
+        config.to_str().unwrap(),
         "--domain",
-        "22",
+        "28",
         "--localhost",
         "--json",
+    ]);
+    robot.until_moved(&mut controller);
+
+    let mut cut = robot.good_jpeg();
+    cut.data.truncate(cut.data.len() / 2);
+    let mut bitmap = robot.good_jpeg();
+    bitmap.data = b"BM and more".to_vec();
+    let mut bomb = robot.good_jpeg();
+    let frame = bomb.data.windows(2).position(|w| w == [0xff, 0xc0]);
+    bomb.data[frame.unwrap() + 5..][..4].fill(0xff);
+    let expectations = [
+        ("truncated", cut),
+        ("jpeg or png", bitmap),
+        ("65535 x 65535", bomb),
     ];
-    let robot = Latco::run(&sim, LONG);
-    let robot = robot.assert_code(0).json();
-    assert!(robot["commands_received"].as_u64() > Some(5), "{robot}");
-    assert_eq!(robot["commands_refused"], 0, "{robot}");
+    for (number, (words, image)) in expectations.into_iter().enumerate() {
+        robot.compressed.send(image);
+        let wanted = (number + 1).to_string();
+        let counted = eventually(LONG, || {
+            robot.figure("images_refused").as_deref() == Some(&wanted)
+        });
+        assert!(counted, "{words}: {:?}", robot.last_status());
+        let reported = robot.figure("last_image_error").unwrap_or_default();
+        assert!(
+            reported.contains(words),
+            "expected {words:?} in {reported:?}"
+        );
+    }
     controller.terminate();
-    controller.end(LONG).assert_code(0);
+    let summary = controller.end(LONG);
+    let summary = summary.assert_code(0).json();
+    assert_eq!(summary["images_refused"], 3, "{summary}");
+    assert!(summary["images"].as_u64() > Some(1), "{summary}");
 }
 
 #[test]
@@ -115,10 +161,9 @@ fn bad_inputs_are_counted_ignored_and_reported() {
     ]);
     robot.until_moved(&mut controller);
 
-    let mut wide = robot.good_image();
-    wide.width = 64;
-    wide.step = 192;
-    wide.data = vec![0; 64 * 32 * 3];
+    let mut empty = robot.good_image();
+    empty.height = 0;
+    empty.data.clear();
     let mut short_rows = robot.good_image();
     short_rows.step = 12;
     let mut strange = robot.good_image();
@@ -130,7 +175,7 @@ fn bad_inputs_are_counted_ignored_and_reported() {
     let mut renamed = robot.good_joints();
     renamed.name[2] = "gripper".into();
     let expectations = [
-        ("64 x 32", wide),
+        ("32 x 0", empty),
         ("step", short_rows),
         ("yuv422", strange),
         ("expected 3072 bytes", cut),

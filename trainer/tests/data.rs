@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use latco_bag::image::{Compression, compress};
 use latco_bag::messages::{Float64, Float64MultiArray, Header, Image, Int64, JointState};
 use latco_bag::{BagReader, BagWriter, topics};
 use latco_envs::{PolicyKind, RewardKind, make};
@@ -314,6 +315,74 @@ fn a_live_recording_is_put_on_the_control_period() {
                 assert!((found - expected).abs() < 1e-6, "{found} {expected}");
             }
         }
+    }
+}
+
+/// As the live bag, with the images on another topic or of another kind.
+fn with_images(original: &Path, copy: &Path, mut write: impl FnMut(&mut BagWriter, i64, Image)) {
+    let reader = BagReader::open(original).unwrap();
+    let mut bag = BagWriter::create(copy).unwrap();
+    for message in reader.messages() {
+        let message = message.unwrap();
+        if topics::matches(&message.topic, topics::CAMERA_IMAGE) {
+            write(&mut bag, message.time_ns, message.decode().unwrap());
+        } else {
+            let (topic, ty) = (&message.topic, &message.type_name);
+            bag.write_known(topic, ty, message.time_ns, &message.data)
+                .unwrap();
+        }
+    }
+    bag.finish().unwrap();
+}
+
+#[test]
+fn compressed_images_and_images_of_other_sizes_train_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let (flat, live) = (folder.path().join("flat"), folder.path().join("live"));
+    live_bag(&flat);
+    // No two pixels alike, so that a wrong crop shows.
+    with_images(&flat, &live, |bag, time, mut image| {
+        for (at, value) in image.data.iter_mut().enumerate() {
+            *value = value.wrapping_add((at * 37) as u8);
+        }
+        bag.write(topics::CAMERA_IMAGE, time, &image).unwrap();
+    });
+    let expected = load(std::slice::from_ref(&live), &live_options()).unwrap();
+    // Every pixel five times in each direction, and a margin that the centre crop takes off.
+    let grown = |image: Image| {
+        let (width, height, margin) = (image.width * 5, image.height * 5, 7);
+        let mut data = Vec::new();
+        for y in 0..height {
+            for x in 0..width + 2 * margin {
+                let x = x.saturating_sub(margin).min(width - 1);
+                let at = (y / 5 * image.step + x / 5 * 3) as usize;
+                data.extend_from_slice(&image.data[at..at + 3]);
+            }
+        }
+        Image::rgb8(image.header, width + 2 * margin, height, data)
+    };
+    let png = folder.path().join("png");
+    with_images(&live, &png, |bag, time, image| {
+        let image = compress(image, Compression::Png).unwrap();
+        bag.write(topics::CAMERA_IMAGE_COMPRESSED, time, &image)
+            .unwrap();
+    });
+    let large = folder.path().join("large");
+    with_images(&live, &large, |bag, time, image| {
+        let image = compress(grown(image), Compression::Png).unwrap();
+        bag.write(topics::CAMERA_IMAGE_COMPRESSED, time, &image)
+            .unwrap();
+    });
+    let raw = folder.path().join("raw");
+    with_images(&live, &raw, |bag, time, image| {
+        bag.write(topics::CAMERA_IMAGE, time, &grown(image))
+            .unwrap();
+    });
+    for other in [png, large, raw] {
+        let found = load(std::slice::from_ref(&other), &live_options()).unwrap();
+        assert_eq!(found.episodes, expected.episodes, "{}", other.display());
+        let lines = |data: &Dataset| data.bags[0].problems.len();
+        assert_eq!(lines(&found), lines(&expected), "{:?}", found.problems());
     }
 }
 

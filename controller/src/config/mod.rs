@@ -425,12 +425,27 @@ impl Default for TraceSection {
     }
 }
 
+/// Which of a camera's topics is listened to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImageTransport {
+    /// Both; where images come on both, those of the topic that came first.
+    #[default]
+    Auto,
+    /// `topics.image` alone.
+    Raw,
+    /// `topics.image` with `/compressed` behind it alone.
+    Compressed,
+}
+
 /// `[topics]`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TopicsSection {
-    /// `sensor_msgs/Image`, in.
+    /// `sensor_msgs/Image`, in; `sensor_msgs/CompressedImage` with `/compressed` behind the name.
     pub image: String,
+    /// Which of the two is listened to.
+    pub image_transport: ImageTransport,
     /// `sensor_msgs/JointState`, in.
     pub joint_states: String,
     /// `std_msgs/Float64MultiArray` of joint velocities in rad/s, out.
@@ -443,6 +458,7 @@ impl Default for TopicsSection {
     fn default() -> Self {
         Self {
             image: "camera/image_raw".into(),
+            image_transport: ImageTransport::Auto,
             joint_states: "joint_states".into(),
             commands: "commands".into(),
             joint_trajectory: "joint_trajectory".into(),

@@ -234,7 +234,8 @@ impl Plan {
                 let due: Vec<i64> = (steps.iter())
                     .map(|&step| made.situation.stamp.0 + (step as f64 * period_ns) as i64)
                     .collect();
-                let frames = pictures::recorded_frames(bag, &due, (period_ns / 2.0) as i64)?;
+                let frames =
+                    pictures::recorded_frames(bundle, bag, &due, (period_ns / 2.0) as i64)?;
                 frames.into_iter().map_while(|frame| frame).collect()
             }
             (None, None) => Vec::new(),

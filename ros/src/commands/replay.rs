@@ -8,19 +8,18 @@ use std::time::Instant;
 use anyhow::Context as _;
 use clap::Args;
 use crossbeam::channel::{Receiver, Sender, bounded};
-use latco_bag::image::{rgb_into, validate_size};
-use latco_bag::messages::{Image, RosMessage as _, UInt8MultiArray};
+use latco_bag::image::{CameraImage, Converter};
+use latco_bag::messages::{CompressedImage, Image, RosMessage as _, UInt8MultiArray};
 
 use latco_bag::{BagMessage, BagReader, topics};
 use latco_controller::journal::{
-    Difference, Header, Outcome, Record, Replay as Core, ReplayReport, Step,
+    Difference, Header, ImageMark, Outcome, Record, Replay as Core, ReplayReport, Step,
 };
 use latco_controller::{Config, SetupError};
 use latco_models::Bundle;
 use serde::Serialize;
 
 use super::{Failure, ProviderArgs, print_json, print_line};
-use crate::node::names::expand;
 
 /// Images that are kept until their step comes.
 const IMAGES: usize = 256;
@@ -93,10 +92,9 @@ impl Replay {
         };
         let (config, bundle) = self.setting(&journal.header).map_err(Failure::usage)?;
         let cores = self.cores(&config, &bundle).map_err(Failure::usage)?;
-        let image_topic = expand(&config.node.namespace, "", &config.topics.image);
         let began = Instant::now();
         let report = journal
-            .replay(cores, &image_topic, reference.as_ref())
+            .replay(cores, reference.as_ref())
             .map_err(Failure::failed)?;
         let took = began.elapsed();
         if report.ticks == 0 {
@@ -105,7 +103,7 @@ impl Replay {
                 None => format!("{} without", report.skipped),
             };
             return Err(Failure::usage(anyhow::anyhow!(
-                "{}: expected images (topic {image_topic}) after a reset of the controller (its start, an episode mark or \
+                "{}: expected images (raw or compressed) after a reset of the controller (its start, an episode mark or \
                  ~/reset), found none: {found}",
                 self.bag.display(),
             )));
@@ -260,7 +258,6 @@ impl Journal {
     fn replay(
         &self,
         cores: Vec<Core>,
-        image_topic: &str,
         reference: Option<&BTreeMap<i64, Outcome>>,
     ) -> anyhow::Result<ReplayReport> {
         let Some(size) = cores.first().map(Core::image_size) else {
@@ -273,7 +270,7 @@ impl Journal {
                     (scope.spawn(move || repeat(core, &steps)), lane)
                 })
                 .unzip();
-            let fed = self.feed(&lanes, image_topic, reference, size);
+            let fed = self.feed(&lanes, reference, size);
             drop(lanes);
             let mut parts = BTreeMap::new();
             for worker in workers {
@@ -293,23 +290,17 @@ impl Journal {
     fn feed(
         &self,
         lanes: &[Sender<Fed>],
-        image_topic: &str,
         reference: Option<&BTreeMap<i64, Outcome>>,
-        (width, height): (usize, usize),
+        size: (usize, usize),
     ) -> anyhow::Result<()> {
-        let mut images: VecDeque<Image> = VecDeque::with_capacity(IMAGES);
+        let mut images = Images::new(size);
         let mut part = 0;
         for message in self.reader.messages() {
             let Some(message) = whole(message)? else {
                 continue;
             };
-            if topics::matches(&message.topic, image_topic) {
-                if images.len() == IMAGES {
-                    images.pop_front();
-                }
-                if let Ok(image) = message.decode::<Image>() {
-                    images.push_back(image);
-                }
+            if *message.type_name == *Image::TYPE || *message.type_name == *CompressedImage::TYPE {
+                images.keep(&message);
             } else if *message.topic == *self.topic {
                 match decode(&message)? {
                     Record::Header(header) => anyhow::ensure!(
@@ -325,7 +316,7 @@ impl Journal {
                             .cloned();
                         let fed = Fed {
                             part,
-                            pixels: picture(&step, &mut images, (width, height)),
+                            pixels: images.of(&step),
                             step: Box::new(step),
                             reference,
                         };
@@ -367,26 +358,51 @@ fn repeat(mut core: Core, steps: &Receiver<Fed>) -> BTreeMap<usize, ReplayReport
     parts
 }
 
-/// The pixels of the step's image; older ones are not needed any more.
-fn picture(
-    step: &Step,
-    images: &mut VecDeque<Image>,
-    (width, height): (usize, usize),
-) -> Result<Vec<u8>, String> {
-    let Some(mark) = step.image else {
-        return Err("the step has no image".into());
-    };
-    let stamp = |image: &Image| image.header.stamp.to_nanos();
-    let index = (images.iter())
-        .position(|image| stamp(image) == mark.stamp.0)
-        .ok_or("the image is not in the bag")?;
-    images.drain(..index);
-    let image = &images[0];
-    let size = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
-    validate_size(image, size(width), size(height)).map_err(|e| e.to_string())?;
-    let mut pixels = vec![0; width * height * 3];
-    rgb_into(image, size(width), size(height), &mut pixels).map_err(|e| e.to_string())?;
-    Ok(pixels)
+/// The newest images of all topics, and how they become pixels.
+struct Images {
+    size: (usize, usize),
+    converter: Converter,
+    newest: VecDeque<CameraImage>,
+}
+
+impl Images {
+    fn new(size: (usize, usize)) -> Self {
+        Self {
+            size,
+            converter: Converter::new(),
+            newest: VecDeque::with_capacity(IMAGES),
+        }
+    }
+
+    /// A message that cannot be decoded is missed by the step that used it.
+    fn keep(&mut self, message: &BagMessage) {
+        if self.newest.len() == IMAGES {
+            self.newest.pop_front();
+        }
+        if let Ok(image) = CameraImage::decode(message) {
+            self.newest.push_back(image);
+        }
+    }
+
+    /// The pixels of the step's image. Several topics may have images of its stamp (raw, compressed, what the
+    /// controller imagines): it is the one whose pixels the step names, or the first if none is.
+    fn of(&mut self, step: &Step) -> Result<Vec<u8>, String> {
+        let mark = step.image.ok_or("the step has no image")?;
+        let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
+        let (width, height) = (side(self.size.0), side(self.size.1));
+        let mut first = None;
+        for image in &self.newest {
+            if image.header().stamp.to_nanos() != mark.stamp.0 {
+                continue;
+            }
+            let found = (self.converter.to_rgb(image, width, height)).map_err(|e| e.to_string());
+            if matches!(&found, Ok(pixels) if ImageMark::sum(pixels) == mark.crc32c) {
+                return found;
+            }
+            first.get_or_insert(found);
+        }
+        first.unwrap_or_else(|| Err("the image is not in the bag".into()))
+    }
 }
 
 /// What each image of another recording of the same images led to.

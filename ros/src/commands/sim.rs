@@ -4,7 +4,13 @@ use clap::Args;
 
 use super::{Failure, NetworkArgs, print_json, print_line};
 use crate::arguments::{ArgumentErrors, Place, RosArguments};
-use crate::node::{Stop, robot};
+use crate::node::Stop;
+use crate::node::robot::{self, ImageSize, Transport};
+
+const DEFAULT_SIZE: ImageSize = ImageSize {
+    width: latco_envs::DEFAULT_IMAGE_SIZE,
+    height: latco_envs::DEFAULT_IMAGE_SIZE,
+};
 
 /// The simulated robot with a camera, as a node
 #[derive(Debug, Args)]
@@ -21,9 +27,12 @@ pub(super) struct Sim {
     /// End after this many episodes [default: run until stopped]
     #[arg(long)]
     episodes: Option<u64>,
-    /// Width and height of the camera image, pixels
-    #[arg(long, default_value_t = latco_envs::DEFAULT_IMAGE_SIZE)]
-    image_size: usize,
+    /// Size of the camera image, such as 640x480, or one number for a square; the robot fills the square in its middle
+    #[arg(long, value_name = "PIXELS", default_value_t = DEFAULT_SIZE)]
+    image_size: ImageSize,
+    /// How the camera image is published
+    #[arg(long, value_enum, default_value_t)]
+    image_transport: Transport,
     /// Control periods that an episode goes on after it is solved
     #[arg(long, default_value_t = 5)]
     after_success: usize,
@@ -46,12 +55,15 @@ impl Sim {
             stop.when_stdin_closes().map_err(Failure::failed)?;
         }
         let network = self.network.network()?;
-        let mut robot = latco_envs::make(&self.task, self.image_size).map_err(Failure::usage)?;
+        let mut robot =
+            latco_envs::make(&self.task, self.image_size.square()).map_err(Failure::usage)?;
         robot.set_reward_kind(self.reward);
         tracing::info!(task = %self.task, seed = self.seed, domain = network.domain, localhost = network.localhost, "simulated robot");
         let options = robot::RobotOptions {
             network,
             place: self.place(ros)?,
+            camera_size: self.image_size,
+            transport: self.image_transport,
             seed: self.seed,
             episodes: self.episodes,
             after_success_steps: self.after_success,

@@ -25,8 +25,9 @@ use latco_controller::time::MonotonicClock;
 use latco_controller::{Config, Controller, Rehearsal};
 use latco_models::Bundle;
 
+use super::camera::CameraInbox;
 use super::imagined::Imagined;
-use super::intake::{Camera, Counters, Joints};
+use super::intake::{Counters, Joints};
 use super::journal::JournalTopic;
 use super::outbox::Published;
 use super::sink::{CommandOutbox, Doing, Sink, trajectory_message, velocities_message};
@@ -144,8 +145,7 @@ pub fn run(
         journal,
     } = ports;
 
-    let mut camera = Camera::new(images, counters.clone());
-    node.subscribe::<Image>(&config.topics.image, qos::images(), move |m| camera.take(m))?;
+    CameraInbox::start(images, counters.clone())?.listen(&mut node, &config.topics)?;
     if !joints.is_empty() {
         let mut intake = Joints::new(joint_port, &joints, counters.clone());
         node.subscribe::<JointState>(&config.topics.joint_states, qos::sensors(10), move |m| {

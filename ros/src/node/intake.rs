@@ -4,11 +4,10 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use latco_bag::image::{rgb_into, validate_size};
 use latco_bag::joints::JointOrder;
-use latco_bag::messages::{Image, JointState};
+use latco_bag::messages::JointState;
 use latco_controller::Time;
-use latco_controller::runtime::{ImagePort, JointPort};
+use latco_controller::runtime::JointPort;
 
 /// A reason is logged at once and then at most so often.
 const LOG_EVERY: Duration = Duration::from_secs(5);
@@ -18,6 +17,8 @@ const LOG_EVERY: Duration = Duration::from_secs(5);
 pub(super) struct Counters {
     pub(super) images: AtomicU64,
     pub(super) images_refused: AtomicU64,
+    /// Images that a newer one overtook while they waited to be converted.
+    pub(super) images_overtaken: AtomicU64,
     pub(super) joint_states: AtomicU64,
     pub(super) joint_states_refused: AtomicU64,
     /// Stamp of the newest image taken, ns; 0 before.
@@ -34,14 +35,14 @@ impl Counters {
 }
 
 /// Logs what is wrong with one input, without flooding.
-struct Complaints {
+pub(super) struct Complaints {
     what: &'static str,
     refused: u64,
     logged: Option<Instant>,
 }
 
 impl Complaints {
-    fn new(what: &'static str) -> Self {
+    pub(super) fn new(what: &'static str) -> Self {
         Self {
             what,
             refused: 0,
@@ -49,7 +50,7 @@ impl Complaints {
         }
     }
 
-    fn refuse(&mut self, counter: &AtomicU64, last: &Mutex<String>, reason: String) {
+    pub(super) fn refuse(&mut self, counter: &AtomicU64, last: &Mutex<String>, reason: String) {
         counter.fetch_add(1, Ordering::Relaxed);
         self.refused += 1;
         if self.logged.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
@@ -57,68 +58,6 @@ impl Complaints {
             self.logged = Some(Instant::now());
         }
         *last.lock().unwrap_or_else(PoisonError::into_inner) = reason;
-    }
-}
-
-/// The camera's end.
-pub(super) struct Camera {
-    port: ImagePort,
-    pixels: Vec<u8>,
-    size: (u32, u32),
-    counters: Arc<Counters>,
-    complaints: Complaints,
-}
-
-impl Camera {
-    pub(super) fn new(port: ImagePort, counters: Arc<Counters>) -> Self {
-        let (width, height) = port.size();
-        let pixels = vec![0; width * height * 3];
-        let size = (
-            u32::try_from(width).unwrap_or(u32::MAX),
-            u32::try_from(height).unwrap_or(u32::MAX),
-        );
-        Self {
-            port,
-            pixels,
-            size,
-            counters,
-            complaints: Complaints::new("image"),
-        }
-    }
-
-    pub(super) fn take(&mut self, message: Option<Image>) {
-        match self.try_take(message) {
-            Ok(stamp_ns) => {
-                self.counters.images.fetch_add(1, Ordering::Relaxed);
-                self.counters
-                    .newest_image_ns
-                    .store(stamp_ns, Ordering::Relaxed);
-            }
-            Err(reason) => {
-                let last = &self.counters.last_image_error;
-                self.complaints
-                    .refuse(&self.counters.images_refused, last, reason);
-            }
-        }
-    }
-
-    fn try_take(&mut self, message: Option<Image>) -> Result<i64, String> {
-        let Some(image) = message else {
-            return Err("expected a sensor_msgs/msg/Image, found bytes that do not decode".into());
-        };
-        let (width, height) = self.size;
-        validate_size(&image, width, height).map_err(|e| e.to_string())?;
-        rgb_into(&image, width, height, &mut self.pixels).map_err(|e| e.to_string())?;
-        let stamp_ns = image.header.stamp.to_nanos();
-        self.port
-            .send(
-                Time(stamp_ns),
-                width as usize,
-                height as usize,
-                &self.pixels,
-            )
-            .map_err(|e| e.to_string())?;
-        Ok(stamp_ns)
     }
 }
 

@@ -6,12 +6,13 @@
 //!  signals thread ──▶ Stop
 //! ```
 
+mod camera;
 pub mod controller;
 pub mod follower;
 mod imagined;
 mod intake;
 pub mod journal;
-pub mod names;
+mod names;
 mod network;
 mod outbox;
 pub mod player;
@@ -19,6 +20,7 @@ pub mod qos;
 pub mod raw;
 pub mod recorder;
 pub mod robot;
+mod robot_camera;
 mod services;
 mod signals;
 mod sink;

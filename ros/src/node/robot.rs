@@ -1,20 +1,20 @@
 //! The simulated robot as a node: camera, joint states and reward out, commands in, in real time.
 //!
-//! Out: `camera/image_raw` at each control period, `joint_states` at each substep, `reward` with each image and
+//! Out: `camera/image_raw` or `camera/image_raw/compressed` at each control period, `joint_states` at each substep, `reward` with each image and
 //! `episode` as each episode begins. In: `joint_trajectory` and `commands`; the newest message wins.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use crossbeam::channel::{Receiver, bounded};
-use latco_bag::messages::{
-    Float64, Float64MultiArray, Header, Image, Int64, JointState, JointTrajectory,
-};
+use latco_bag::messages::{Float64, Float64MultiArray, Header, Int64, JointState, JointTrajectory};
 use latco_bag::topics;
 use latco_envs::Robot;
 use serde::Serialize;
 
 use super::follower::Follower;
+use super::robot_camera::RobotCamera;
+pub use super::robot_camera::{ImageSize, Transport};
 use super::{Network, NodeBuilder, Outbox, RunningNode, Stop, qos, stamp};
 use crate::arguments::Place;
 
@@ -25,6 +25,10 @@ pub struct RobotOptions {
     pub network: Network,
     /// Its name, and what its topics are called.
     pub place: Place,
+    /// Size of the camera's images; the robot renders the largest square in it.
+    pub camera_size: ImageSize,
+    /// How the images are published.
+    pub transport: Transport,
     /// Episode k starts from seed `seed + k`.
     pub seed: u64,
     /// Episodes to run; none: until stopped.
@@ -79,7 +83,7 @@ enum Command {
 }
 
 struct Ends {
-    image: Outbox<Image>,
+    camera: RobotCamera,
     joints: Outbox<JointState>,
     reward: Outbox<Float64>,
     episode: Outbox<Int64>,
@@ -149,7 +153,7 @@ fn connect(options: &RobotOptions) -> Result<(Ends, RunningNode), super::NodeErr
         },
     )?;
     let ends = Ends {
-        image: node.publisher(relative(topics::CAMERA_IMAGE), qos::images(), 5)?,
+        camera: RobotCamera::new(&mut node, options.camera_size, options.transport)?,
         joints: node.publisher(relative(topics::JOINT_STATES), qos::sensors(10), 20)?,
         reward: node.publisher(relative(topics::REWARD), qos::commands(), 10)?,
         episode: node.publisher(relative(topics::EPISODE), qos::commands(), 10)?,
@@ -316,15 +320,10 @@ impl Simulation {
         });
     }
 
-    fn publish_image(&self, reward: Option<f64>) {
-        let size = self.robot.image_size();
-        let header = Header::new(stamp::now_ns(), "camera");
-        let mut data = vec![0; size * size * 3];
-        self.robot.render(&mut data);
-        let size = u32::try_from(size).unwrap_or(u32::MAX);
+    fn publish_image(&mut self, reward: Option<f64>) {
         if let Some(reward) = reward {
             self.ends.reward.send(Float64 { data: reward });
         }
-        self.ends.image.send(Image::rgb8(header, size, size, data));
+        self.ends.camera.publish(&*self.robot);
     }
 }

@@ -22,8 +22,10 @@ pub struct RunSummary {
     pub providers_declined: Vec<Declined>,
     /// Images taken.
     pub images: u64,
-    /// Images refused: wrong size, step, encoding, or not decodable.
+    /// Images refused: wrong step or encoding, damaged, truncated, or not decodable.
     pub images_refused: u64,
+    /// Images that a newer one overtook before they were converted.
+    pub images_overtaken: u64,
     /// The last reason for it; empty without.
     pub last_image_error: String,
     /// Joint states taken.
@@ -80,6 +82,7 @@ impl RunSummary {
     pub(super) fn count(&mut self, counters: &Counters) {
         self.images = Counters::get(&counters.images);
         self.images_refused = Counters::get(&counters.images_refused);
+        self.images_overtaken = Counters::get(&counters.images_overtaken);
         self.joint_states = Counters::get(&counters.joint_states);
         self.joint_states_refused = Counters::get(&counters.joint_states_refused);
         let text =
@@ -104,6 +107,10 @@ pub(super) fn status(state: &State<'_>) -> DiagnosticStatus {
         (
             "images_refused",
             Counters::get(&state.counters.images_refused).to_string(),
+        ),
+        (
+            "images_overtaken",
+            Counters::get(&state.counters.images_overtaken).to_string(),
         ),
         (
             "joint_states",

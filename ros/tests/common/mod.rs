@@ -10,7 +10,10 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use latco_bag::messages::{DiagnosticStatus, Float64MultiArray, Header, Image, JointState};
+use latco_bag::image::{Compression, compress};
+use latco_bag::messages::{
+    CompressedImage, DiagnosticStatus, Float64MultiArray, Header, Image, JointState,
+};
 use latco_export::{RandomSpec, write_random_bundle};
 use latco_ros::node::{
     Network, NodeBuilder, Outbox, RunningNode, Stop, TriggerReply, TriggerRequest, qos, stamp,
@@ -218,6 +221,9 @@ pub fn network(domain: u16) -> Network {
 /// A camera, joint states and an ear for commands and status, in this process.
 pub struct FakeRobot {
     pub image: Outbox<Image>,
+    pub compressed: Outbox<CompressedImage>,
+    /// Whether the camera publishes jpegs of 640x480 instead of raw images of the model's size.
+    pub compresses: bool,
     pub joints: Outbox<JointState>,
     pub commands: Arc<Mutex<Vec<Vec<f64>>>>,
     pub statuses: Arc<Mutex<Vec<DiagnosticStatus>>>,
@@ -229,6 +235,9 @@ impl FakeRobot {
         let mut node = NodeBuilder::open(network(domain), "/", "fake_robot").expect("a node");
         let image = node
             .publisher("camera/image_raw", qos::images(), 5)
+            .expect("a publisher");
+        let compressed = node
+            .publisher("camera/image_raw/compressed", qos::images(), 5)
             .expect("a publisher");
         let joints = node
             .publisher("joint_states", qos::sensors(10), 20)
@@ -247,6 +256,8 @@ impl FakeRobot {
         .expect("a subscription");
         Self {
             image,
+            compressed,
+            compresses: false,
             joints,
             commands,
             statuses,
@@ -258,6 +269,12 @@ impl FakeRobot {
         let size = u32::try_from(IMAGE).expect("small");
         let data = (0..IMAGE * IMAGE * 3).map(|i| (i % 251) as u8).collect();
         Image::rgb8(Header::new(stamp::now_ns(), "camera"), size, size, data)
+    }
+
+    pub fn good_jpeg(&self) -> CompressedImage {
+        let data = (0..640 * 480 * 3).map(|i| (i / 7919) as u8).collect();
+        let image = Image::rgb8(Header::new(stamp::now_ns(), "camera"), 640, 480, data);
+        compress(image, Compression::Jpeg { quality: 90 }).expect("a good image")
     }
 
     pub fn good_joints(&self) -> JointState {
@@ -276,7 +293,11 @@ impl FakeRobot {
             self.joints.send(self.good_joints());
             wait(Duration::from_millis(20));
         }
-        self.image.send(self.good_image());
+        if self.compresses {
+            self.compressed.send(self.good_jpeg());
+        } else {
+            self.image.send(self.good_image());
+        }
     }
 
     /// Periods until the controller moves the robot.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use latco_bag::image::{CameraImage, Converter, ImageError, camera_topic};
 use latco_bag::joints::JointOrder;
 use latco_bag::messages::{Float64, Float64MultiArray, Image, Int64, JointState, RosMessage};
-use latco_bag::{BagError, BagMessage, BagReader, image, topics};
+use latco_bag::{BagError, BagMessage, BagReader, topics};
 
 use super::resample::{Channels, Stream, ticks};
 use super::{BagReport, DataError, Episode, EpisodeSink, LoadOptions, Shape};
@@ -37,7 +38,10 @@ pub(super) fn episodes(
                     .collect(),
             })
     };
-    topic(topics::CAMERA_IMAGE, Image::TYPE)?;
+    let camera = match camera_topic(&reader) {
+        Some(camera) => camera.name.clone(),
+        None => return Err(topic(topics::CAMERA_IMAGE, Image::TYPE).expect_err("not there")),
+    };
     topic(topics::COMMANDS, Float64MultiArray::TYPE)?;
     let joint_names = match &options.joint_names {
         Some(names) => Some(names),
@@ -49,6 +53,8 @@ pub(super) fn episodes(
     let size_of = |shape: &Shape| (shape.width as u32, shape.height as u32);
     let mut collector = Collector {
         bag,
+        camera,
+        converter: Converter::new(),
         period_ns: (options.control_period_s * 1e9).round() as i64,
         min_frames: options.min_frames.max(1),
         size: options.image_size.or(common.as_ref().map(size_of)),
@@ -128,6 +134,9 @@ struct Taken {
 /// Takes messages in the order of time and sorts them into segments between episode marks.
 struct Collector<'a> {
     bag: &'a Path,
+    /// Topic of the images.
+    camera: String,
+    converter: Converter,
     period_ns: i64,
     min_frames: usize,
     size: Option<(u32, u32)>,
@@ -161,8 +170,8 @@ struct Segment {
 impl Collector<'_> {
     fn take(&mut self, message: &BagMessage) -> Result<(), DataError> {
         let is = |name| topics::matches(&message.topic, name);
-        if is(topics::CAMERA_IMAGE) {
-            match message.decode::<Image>() {
+        if *message.topic == *self.camera {
+            match CameraImage::decode(message) {
                 Ok(image) => self.image(message.time_ns, &image)?,
                 Err(error) => self.refuse("images", error)?,
             }
@@ -197,36 +206,39 @@ impl Collector<'_> {
         Ok(())
     }
 
-    fn image(&mut self, time_ns: i64, message: &Image) -> Result<(), DataError> {
-        let stamp = message.header.stamp.to_nanos();
+    fn image(&mut self, time_ns: i64, message: &CameraImage) -> Result<(), DataError> {
+        let stamp = message.header().stamp.to_nanos();
         let uses_stamps = *self
             .uses_stamps
             .get_or_insert(stamp.abs_diff(time_ns) < SAME_CLOCK_NS);
-        if let Err(error) = image::validate(message) {
-            self.note("images", error.to_string());
-            return Ok(());
-        }
-        let found = (message.width, message.height);
+        let (found, pixels) = match self.convert(message) {
+            Ok(converted) => converted,
+            Err(error) => {
+                self.note("images", error.to_string());
+                return Ok(());
+            }
+        };
         let size = *self.size.get_or_insert(found);
         if !self.fixed_size && size != found {
             return Err(self.mismatch("images of", format_size(size), format_size(found)));
         }
         let time = if uses_stamps { stamp } else { time_ns };
         let segment = self.segment();
-        let bytes = size.0 as usize * size.1 as usize * 3;
-        segment.image_bytes = bytes;
+        segment.image_bytes = pixels.len();
         // Images rarely overtake one another; one that does is put in its place.
         let at = segment.image_times.partition_point(|known| *known <= time);
         segment.image_times.insert(at, time);
-        let old = segment.images.len();
-        segment.images.resize(old + bytes, 0);
-        segment
-            .images
-            .copy_within(at * bytes..old, (at + 1) * bytes);
-        let target = &mut segment.images[at * bytes..(at + 1) * bytes];
-        image::rgb_into(message, size.0, size.1, target)
-            .expect("the image was validated and the buffer has its size");
+        let start = at * pixels.len();
+        segment.images.splice(start..start, pixels);
         Ok(())
+    }
+
+    /// The image's own size, and its pixels in the size of the episodes.
+    fn convert(&mut self, message: &CameraImage) -> Result<((u32, u32), Vec<u8>), ImageError> {
+        let found = message.size()?;
+        let (width, height) = self.size.unwrap_or(found);
+        let pixels = self.converter.to_rgb(message, width, height)?;
+        Ok((found, pixels))
     }
 
     fn joint_state(&mut self, time_ns: i64, state: &JointState) {

@@ -10,8 +10,9 @@ mod strip;
 
 use std::path::{Path, PathBuf};
 
-use latco_bag::messages::{CompressedImage, Float64, Image, Int64, RosMessage};
-use latco_bag::{BagError, BagMessage, BagReader, BagWriter, image, topics};
+use latco_bag::image::{CameraImage, camera_topic};
+use latco_bag::messages::{Float64, Int64};
+use latco_bag::{BagError, BagMessage, BagReader, BagWriter, topics};
 use latco_pictures::PictureError;
 use serde::Serialize;
 
@@ -125,7 +126,9 @@ pub fn label(bag: &Path, out: &Path, rule: &Rule) -> Result<Labelled, LabelError
         problems,
     };
     let mut wrong = labels::check_topics(&reader, rule);
-    let camera = camera_of(&reader);
+    let camera = camera_topic(&reader)
+        .filter(|topic| topic.messages > 0)
+        .map(|topic| topic.name.clone());
     if camera.is_none() {
         wrong.push(format!(
             "expected a topic {} or {}, found {}",
@@ -159,15 +162,6 @@ pub fn label(bag: &Path, out: &Path, rule: &Rule) -> Result<Labelled, LabelError
         episodes,
         problems,
     })
-}
-
-/// The topic of the camera, the raw one first.
-fn camera_of(reader: &BagReader) -> Option<String> {
-    [topics::CAMERA_IMAGE, topics::CAMERA_IMAGE_COMPRESSED]
-        .into_iter()
-        .find_map(|name| reader.topic(name))
-        .filter(|topic| topic.messages > 0)
-        .map(|topic| topic.name.clone())
 }
 
 fn topic_list(reader: &BagReader) -> String {
@@ -229,14 +223,9 @@ impl Contents {
 /// When the image of a message was taken, ns; none if the message cannot be decoded, which the
 /// trainer leaves out as well.
 fn seen_at(message: &BagMessage) -> Result<Option<i64>, BagError> {
-    let header = if *message.type_name == *CompressedImage::TYPE {
-        message.decode::<CompressedImage>().map(|m| m.header)
-    } else {
-        message.decode::<Image>().map(|m| m.header)
-    };
-    match header {
-        Ok(header) => {
-            let stamp = header.stamp.to_nanos();
+    match CameraImage::decode(message) {
+        Ok(image) => {
+            let stamp = image.header().stamp.to_nanos();
             let same_clock = stamp.abs_diff(message.time_ns) < SAME_CLOCK_NS && stamp >= 0;
             Ok(Some(if same_clock { stamp } else { message.time_ns }))
         }
@@ -280,9 +269,9 @@ fn write(
             };
             bag.write(topics::REWARD, contents.frames[frame].time_ns, &reward)?;
             if strip.wants(frame)
-                && let Some(picture) = picture(&message)
+                && let Ok(picture) = CameraImage::decode(&message)
             {
-                strip.add(frame, picture);
+                strip.add(frame, &picture);
             }
             frame += 1;
         }
@@ -291,15 +280,6 @@ fn write(
     let path = out.join(STRIP_FILE);
     strip.save(&path)?;
     Ok((path, replaced))
-}
-
-fn picture(message: &BagMessage) -> Option<Image> {
-    let image = if *message.type_name == *CompressedImage::TYPE {
-        image::decompress(&message.decode().ok()?).ok()?
-    } else {
-        message.decode().ok()?
-    };
-    image::validate(&image).ok().map(|_| image)
 }
 
 fn episodes(contents: &Contents, rewards: &[f64]) -> Vec<LabelledEpisode> {

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use latco_bag::image;
-use latco_bag::messages::Image;
+use latco_bag::image::{CameraImage, Converter};
 use latco_pictures::{FilmStrip, Frame, PictureError};
 
 use super::Contents;
@@ -29,6 +28,7 @@ pub(super) struct Strip {
     chosen: BTreeMap<usize, (String, f64)>,
     pictures: BTreeMap<usize, Frame>,
     title: String,
+    converter: Converter,
 }
 
 impl Strip {
@@ -76,6 +76,7 @@ impl Strip {
             chosen,
             pictures: BTreeMap::new(),
             title,
+            converter: Converter::new(),
         }
     }
 
@@ -84,12 +85,13 @@ impl Strip {
         self.chosen.contains_key(&frame)
     }
 
-    /// Takes the picture of a chosen frame.
-    pub(super) fn add(&mut self, frame: usize, message: Image) {
-        let height = (WIDTH * message.height)
-            .div_ceil(message.width.max(1))
-            .max(1);
-        let Ok(rgb) = image::to_rgb(&message, WIDTH, height) else {
+    /// Takes the picture of a chosen frame; one that cannot be used is left out, as the trainer leaves it out.
+    pub(super) fn add(&mut self, frame: usize, image: &CameraImage) {
+        let Ok((width, height)) = image.size() else {
+            return;
+        };
+        let height = (WIDTH * height).div_ceil(width).max(1);
+        let Ok(rgb) = self.converter.to_rgb(image, WIDTH, height) else {
             return;
         };
         let (width, height) = (WIDTH as usize, height as usize);

@@ -1,0 +1,73 @@
+//! A camera image of either kind.
+
+use super::{ImageError, decode, raw};
+use crate::error::BagError;
+use crate::messages::{CompressedImage, Header, Image, RosMessage};
+use crate::reader::{BagMessage, BagReader, TopicInfo};
+use crate::topics;
+
+/// A camera image as it was published, not yet checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CameraImage {
+    /// On `camera/image_raw`.
+    Raw(Image),
+    /// On `camera/image_raw/compressed`.
+    Compressed(CompressedImage),
+}
+
+impl From<Image> for CameraImage {
+    fn from(image: Image) -> Self {
+        Self::Raw(image)
+    }
+}
+
+impl From<CompressedImage> for CameraImage {
+    fn from(image: CompressedImage) -> Self {
+        Self::Compressed(image)
+    }
+}
+
+impl CameraImage {
+    /// The recorded image of either type.
+    ///
+    /// # Errors
+    /// [`BagError::WrongType`] when the message is no image, [`BagError::Decode`].
+    pub fn decode(message: &BagMessage) -> Result<Self, BagError> {
+        if *message.type_name == *CompressedImage::TYPE {
+            message.decode().map(Self::Compressed)
+        } else {
+            message.decode().map(Self::Raw)
+        }
+    }
+
+    /// Time of exposure and camera frame.
+    pub fn header(&self) -> &Header {
+        match self {
+            Self::Raw(image) => &image.header,
+            Self::Compressed(image) => &image.header,
+        }
+    }
+
+    /// Columns and rows, pixels. A raw image is checked as a whole, of a compressed one the head is read.
+    ///
+    /// # Errors
+    /// [`ImageError`].
+    pub fn size(&self) -> Result<(u32, u32), ImageError> {
+        match self {
+            Self::Raw(image) => raw::validate(image).map(|_| (image.width, image.height)),
+            Self::Compressed(image) => decode::size(image),
+        }
+    }
+}
+
+/// The camera's topic in a bag, whatever its transport: the one with images, the raw one where both have some.
+pub fn camera_topic(bag: &BagReader) -> Option<&TopicInfo> {
+    let topics = || {
+        [topics::CAMERA_IMAGE, topics::CAMERA_IMAGE_COMPRESSED]
+            .into_iter()
+            .filter_map(|name| bag.topic(name))
+    };
+    topics()
+        .find(|topic| topic.messages > 0)
+        .or_else(|| topics().next())
+}

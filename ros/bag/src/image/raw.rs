@@ -1,0 +1,149 @@
+//! `sensor_msgs/Image`.
+
+use super::{ImageError, Layout, check_size};
+use crate::messages::Image;
+
+/// Order of the bytes of a pixel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// `rgb8`
+    Rgb,
+    /// `bgr8`
+    Bgr,
+    /// `rgba8`; the fourth byte is not used.
+    Rgba,
+    /// `bgra8`; the fourth byte is not used.
+    Bgra,
+    /// `mono8`
+    Mono,
+}
+
+/// Names of the encodings that are understood.
+pub const ENCODINGS: [&str; 5] = ["rgb8", "bgr8", "rgba8", "bgra8", "mono8"];
+
+impl Encoding {
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "rgb8" => Some(Self::Rgb),
+            "bgr8" => Some(Self::Bgr),
+            "rgba8" => Some(Self::Rgba),
+            "bgra8" => Some(Self::Bgra),
+            "mono8" => Some(Self::Mono),
+            _ => None,
+        }
+    }
+
+    /// Bytes per pixel.
+    pub fn bytes_per_pixel(self) -> usize {
+        match self {
+            Self::Rgb | Self::Bgr => 3,
+            Self::Rgba | Self::Bgra => 4,
+            Self::Mono => 1,
+        }
+    }
+
+    /// Positions of red, green and blue in a pixel.
+    pub(super) fn channels(self) -> [usize; 3] {
+        match self {
+            Self::Rgb | Self::Rgba => [0, 1, 2],
+            Self::Bgr | Self::Bgra => [2, 1, 0],
+            Self::Mono => [0, 0, 0],
+        }
+    }
+}
+
+/// Checks encoding, size, step and data length of an image.
+///
+/// # Errors
+/// The first thing that does not fit, as [`ImageError`].
+pub fn validate(image: &Image) -> Result<Encoding, ImageError> {
+    let encoding = Encoding::from_name(&image.encoding).ok_or_else(|| ImageError::Encoding {
+        found: image.encoding.clone(),
+    })?;
+    check_size(image.width, image.height)?;
+    let row = u64::from(image.width) * encoding.bytes_per_pixel() as u64;
+    if u64::from(image.step) < row {
+        return Err(ImageError::Step {
+            expected: row,
+            found: image.step,
+            width: image.width,
+            encoding: image.encoding.clone(),
+        });
+    }
+    let expected = u64::from(image.height) * u64::from(image.step);
+    if image.data.len() as u64 != expected {
+        return Err(ImageError::Data {
+            expected,
+            found: image.data.len(),
+            height: image.height,
+            step: image.step,
+        });
+    }
+    Ok(encoding)
+}
+
+/// As [`validate`], and where the pixels are.
+pub(super) fn layout(image: &Image) -> Result<Layout, ImageError> {
+    let encoding = validate(image)?;
+    Ok(Layout {
+        width: image.width,
+        height: image.height,
+        step: image.step as usize,
+        pixel: encoding.bytes_per_pixel(),
+        channels: encoding.channels(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::MAX_SIDE;
+    use crate::messages::Header;
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let good = Image::rgb8(Header::default(), 4, 2, vec![0; 24]);
+        assert_eq!(validate(&good), Ok(Encoding::Rgb));
+        let mut bad = good.clone();
+        bad.encoding = "32FC1".into();
+        let text = validate(&bad).unwrap_err().to_string();
+        assert!(text.contains("32FC1") && text.contains("rgb8"), "{text}");
+        let mut bad = good.clone();
+        bad.step = 11;
+        let text = validate(&bad).unwrap_err().to_string();
+        assert!(
+            text.contains("12 bytes per row") && text.contains("found 11"),
+            "{text}"
+        );
+        let mut bad = good.clone();
+        bad.data.pop();
+        let text = validate(&bad).unwrap_err().to_string();
+        assert!(
+            text.contains("24 bytes") && text.contains("found 23"),
+            "{text}"
+        );
+        let mut bad = good.clone();
+        bad.height = 0;
+        assert!(matches!(validate(&bad), Err(ImageError::Empty { .. })));
+    }
+
+    #[test]
+    fn absurd_sizes_are_refused_before_anything_is_computed_with_them() {
+        for (width, height) in [
+            (u32::MAX, u32::MAX),
+            (1, u32::MAX),
+            (MAX_SIDE + 1, 1),
+            (MAX_SIDE, MAX_SIDE),
+        ] {
+            let absurd = Image {
+                width,
+                height,
+                step: u32::MAX,
+                encoding: "mono8".into(),
+                ..Image::default()
+            };
+            let found = validate(&absurd);
+            assert_eq!(found, Err(ImageError::TooLarge { width, height }));
+        }
+    }
+}
