@@ -199,6 +199,7 @@ pub(crate) mod tests {
             upper: vec([1.0, 1.0]),
             max_velocity: vec([0.5, 0.8]),
             max_acceleration: vec([5.0, 5.0]),
+            velocity_scale: 1.0,
         }
     }
 
