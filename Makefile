@@ -4,7 +4,7 @@ RUN   := $(CARGO) run --release --locked --quiet
 PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup onnxruntime onnxruntime-gpu demo test bench lint install
+.PHONY: help setup onnxruntime onnxruntime-gpu demo test bench lint install deb
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -36,3 +36,10 @@ lint: ## format and clippy, warnings are errors
 install: onnxruntime ## the latco command and its ROS 2 package under PREFIX (default /usr/local)
 	$(CARGO) build --release --locked -p latco-ros
 	@sh ros/install.sh $(abspath $(PREFIX))
+
+deb: onnxruntime ## Debian package in target/debian/ (needs `cargo install cargo-deb --locked`)
+	@$(CARGO) deb --version >/dev/null || { echo "cargo-deb is missing: cargo install cargo-deb --locked" >&2; exit 1; }
+	$(CARGO) build --release --locked -p latco-ros
+	@rm -rf target/debian-root
+	@DESTDIR=$(CURDIR)/target/debian-root sh ros/install.sh /usr
+	$(CARGO) deb --locked --no-build -p latco-ros
