@@ -6,6 +6,20 @@
 //!
 //! Domains 40 to 59 are used, on the loopback interface only or in namespaces that the test makes.
 
-#![allow(clippy::unwrap_used)] // a failed helper fails the test
+// A failed helper fails the test; modules of a test program are seen by nobody else.
+#![allow(clippy::unwrap_used, unreachable_pub)]
 
+mod digest;
 mod environments;
+mod heard;
+mod peers;
+mod streams;
+
+use std::path::PathBuf;
+
+/// A Python program of this folder.
+fn script(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests", "interop", name]
+        .iter()
+        .collect()
+}
