@@ -1,8 +1,8 @@
 //! Processes of a test: the `latco` program and the foreign ones it is tested with.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -23,13 +23,17 @@ pub fn target() -> PathBuf {
         .map_or_else(|| workspace().join("target"), Path::to_owned)
 }
 
-/// The program `latco`, built by Cargo if need be: tests of this crate do not depend on it.
+/// The program `latco`: the one that `LATCO_PROGRAM` names, else built by Cargo if need be, since tests of this crate do
+/// not depend on it.
 ///
 /// # Panics
 /// When it cannot be built.
 pub fn latco() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
+        if let Some(program) = std::env::var_os("LATCO_PROGRAM") {
+            return PathBuf::from(program);
+        }
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
         command
@@ -110,6 +114,7 @@ pub fn my_turn() -> Turn {
 pub struct Program {
     child: Child,
     what: String,
+    input: Option<ChildStdin>,
     out: Arc<Mutex<Vec<String>>>,
     err: Arc<Mutex<String>>,
     readers: Vec<JoinHandle<()>>,
@@ -151,10 +156,29 @@ impl Program {
     /// # Panics
     /// When it does not start.
     pub fn start(command: &mut Command) -> Self {
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        Self::spawn(command.stdin(Stdio::null()))
+    }
+
+    /// Starts it, with its output kept, and takes lines for its standard input.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_listening(command: &mut Command) -> Self {
+        Self::spawn(command.stdin(Stdio::piped()))
+    }
+
+    /// Writes a line to its standard input.
+    ///
+    /// # Panics
+    /// When it does not listen any more.
+    pub fn tell(&mut self, line: &str) {
+        let told = self.input.as_mut().map(|input| writeln!(input, "{line}"));
+        let told = matches!(told, Some(Ok(())));
+        assert!(told, "{} does not listen:\n{}", self.what, self.output());
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let what = format!("{command:?}");
         let mut child = command.spawn().unwrap_or_else(|e| panic!("{what}: {e}"));
         let out = Arc::new(Mutex::new(Vec::new()));
@@ -184,9 +208,11 @@ impl Program {
                 }
             }));
         }
+        let input = child.stdin.take();
         Self {
             child,
             what,
+            input,
             out,
             err,
             readers,

@@ -12,8 +12,12 @@
 mod digest;
 mod environments;
 mod heard;
+mod hosts;
 mod peers;
+mod replayed;
+mod robot;
 mod streams;
+mod two_hosts;
 
 use std::path::PathBuf;
 
