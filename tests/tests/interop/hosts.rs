@@ -116,6 +116,13 @@ fn kept(command: &mut Command) -> Program {
 /// `nsenter` into the namespaces of a process; it becomes the program whose arguments follow.
 fn entering(host: &Program) -> Command {
     let mut command = Command::new("nsenter");
-    command.args(["--user", "--net", "--target", &host.id().to_string()]);
+    let target = host.id().to_string();
+    command.args([
+        "--preserve-credentials",
+        "--user",
+        "--net",
+        "--target",
+        &target,
+    ]);
     command
 }
