@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what a bare Debian or Ubuntu lacks to build and test: a C compiler and linker (Rust, zstd),
-# make, and Python with pip and venv (fetches ONNX Runtime; tests read our bags with `rosbags`).
+# make, Python with pip and venv (fetches ONNX Runtime; tests install foreign software with it), and `ip` for tests on two hosts.
 # Does nothing, and needs no rights, where all of it is there.
 set -eu
 
@@ -16,6 +16,7 @@ need make make --version
 need python3 python3 --version
 need python3-pip python3 -m pip --version
 need python3-venv python3 -c 'import venv, ensurepip'
+need iproute2 ip -Version
 
 if ! command -v cargo >/dev/null 2>&1; then
     echo "cargo not found: install Rust 1.95 or newer with rustup, then run 'make setup' again" >&2

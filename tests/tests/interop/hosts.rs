@@ -1,0 +1,128 @@
+//! Two hosts on one machine: network namespaces that are joined by a cable with delay and losses.
+
+use std::process::Command;
+use std::time::Duration;
+
+use latco_tests::program::{Program, wait};
+use latco_tests::python::{run, skip};
+
+use crate::script;
+
+const SOON: Duration = Duration::from_secs(10);
+/// Each interface's script; multicast goes where other hosts are, so that peers are discovered as on any network.
+const UP: &str = "ip link set lo up && ip addr add ADDRESS/24 dev eth && ip link set eth up && \
+                  ip route add 224.0.0.0/4 dev eth && python3 OFFLOAD eth";
+
+/// The hosts `0` and `1`, with the addresses 10.77.0.1 and 10.77.0.2.
+pub struct TwoHosts {
+    /// A process in each namespace that keeps it.
+    hosts: [Program; 2],
+    cable: Program,
+    _middle: Program,
+}
+
+impl TwoHosts {
+    /// Makes them; none, and a line that says why, where the machine does not allow it.
+    pub fn or_skip(delay_ms: f64, seed: u64) -> Option<Self> {
+        match Self::new(delay_ms, seed) {
+            Ok(hosts) => Some(hosts),
+            Err(why) => {
+                let why = why.replace('\n', " ");
+                skip(&format!(
+                    "no two hosts in network namespaces (needs unshare, nsenter, ip, python3, veth): {why}"
+                ));
+                None
+            }
+        }
+    }
+
+    fn new(delay_ms: f64, seed: u64) -> Result<Self, String> {
+        run(Command::new("unshare").args([
+            "--net",
+            "--map-root-user",
+            "ip",
+            "link",
+            "show",
+            "lo",
+        ]))?;
+        let first = kept(Command::new("unshare").args(["--net", "--map-root-user"]));
+        let second = kept(entering(&first).args(["unshare", "--net"]));
+        let middle = kept(entering(&first).args(["unshare", "--net"]));
+        wait(Duration::from_millis(300));
+        let mut hosts = [first, second];
+        for (index, host) in hosts.iter().enumerate() {
+            let inside = format!("end{index}");
+            let namespace = middle.id().to_string();
+            let pair = ["type", "veth", "peer", "name", &inside, "netns", &namespace];
+            run(entering(host).args(["ip", "link", "add", "eth"]).args(pair))?;
+            run(entering(&middle).args(["ip", "link", "set", &inside, "up", "promisc", "on"]))?;
+            let up = UP
+                .replace("ADDRESS", &format!("10.77.0.{}", index + 1))
+                .replace("OFFLOAD", &script("no_offload.py").to_string_lossy());
+            run(entering(host).args(["sh", "-c", &up]))?;
+        }
+        let mut command = entering(&middle);
+        command.arg("python3").arg("-u").arg(script("cable.py"));
+        command.args(["end0", "end1", &delay_ms.to_string(), &seed.to_string()]);
+        let mut cable = Program::start_listening(&mut command);
+        cable.says("ready", SOON);
+        assert!(hosts.iter_mut().all(Program::is_running));
+        Ok(Self {
+            hosts,
+            cable,
+            _middle: middle,
+        })
+    }
+
+    /// Starts a program on a host.
+    pub fn start(&self, host: usize, command: &Command) -> Program {
+        let mut inside = entering(&self.hosts[host]);
+        inside.arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => inside.env(name, value),
+                None => inside.env_remove(name),
+            };
+        }
+        if let Some(folder) = command.get_current_dir() {
+            inside.current_dir(folder);
+        }
+        Program::start(&mut inside)
+    }
+
+    /// From now on so many percent of the frames are lost.
+    pub fn lose(&mut self, percent: f64) {
+        self.cable.tell(&format!("loss {percent}"));
+    }
+
+    /// Takes the cable away: frames that entered it, and those of them that were lost.
+    pub fn end(mut self) -> (u64, u64) {
+        self.cable.tell("end");
+        let figures = self.cable.end(SOON).json();
+        (
+            figures["frames"].as_u64().unwrap(),
+            figures["lost"].as_u64().unwrap(),
+        )
+    }
+}
+
+/// A process that keeps a namespace.
+fn kept(command: &mut Command) -> Program {
+    let kept = Program::start(command.args(["sleep", "600"]));
+    wait(Duration::from_millis(300));
+    kept
+}
+
+/// `nsenter` into the namespaces of a process; it becomes the program whose arguments follow.
+fn entering(host: &Program) -> Command {
+    let mut command = Command::new("nsenter");
+    let target = host.id().to_string();
+    command.args([
+        "--preserve-credentials",
+        "--user",
+        "--net",
+        "--target",
+        &target,
+    ]);
+    command
+}

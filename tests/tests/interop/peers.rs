@@ -1,0 +1,185 @@
+//! Topics to and from the peers: what arrives, and whether it is equal.
+//!
+//! Our side is `latco play` of a bag and `latco record` into one.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use latco_tests::program::{Program, latco_command, my_turn, python_command};
+use latco_tests::python::{CYCLONEDDS, ROS_JAZZY, skip};
+
+use crate::heard::Heard;
+use crate::script;
+use crate::streams::{LARGE, SMALL, Stream, jpeg, write_bag};
+
+const LONG: Duration = Duration::from_secs(60);
+/// How long messages are sent.
+const SECONDS: u32 = 12;
+
+/// A foreign implementation of DDS.
+struct Peer {
+    name: &'static str,
+    python: PathBuf,
+    program: &'static str,
+    domain: u16,
+    settings: Vec<(&'static str, String)>,
+}
+
+impl Peer {
+    /// ROS 2 Jazzy as it comes, or with the receive buffer that raw images need.
+    fn rclpy(large_buffer: bool) -> Option<Self> {
+        let settings = if large_buffer {
+            // The profile keeps it on the loopback interface; the range would replace the profile's transport.
+            let profile = script("fastdds.xml").to_string_lossy().into_owned();
+            vec![
+                ("FASTRTPS_DEFAULT_PROFILES_FILE", profile),
+                ("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET".to_owned()),
+            ]
+        } else {
+            Vec::new()
+        };
+        Some(Self {
+            name: "rclpy",
+            python: ROS_JAZZY.or_skip()?,
+            program: "rclpy_peer.py",
+            domain: 41,
+            settings,
+        })
+    }
+
+    fn cyclonedds() -> Option<Self> {
+        let uri = format!("file://{}", script("cyclonedds.xml").display());
+        Some(Self {
+            name: "CycloneDDS",
+            python: CYCLONEDDS.or_skip()?,
+            program: "cyclone_peer.py",
+            domain: 42,
+            settings: vec![("CYCLONEDDS_URI", uri)],
+        })
+    }
+
+    fn start(&self, arguments: &[String]) -> Program {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let script = script(self.program);
+        let mut command = python_command(&self.python, &script, &arguments, self.domain);
+        Program::start(command.envs(self.settings.iter().cloned()))
+    }
+
+    fn latco(&self, arguments: &[&str]) -> Command {
+        let mut command = latco_command(arguments);
+        command.args([
+            "--json",
+            "--localhost",
+            "--domain",
+            &self.domain.to_string(),
+        ]);
+        command
+    }
+
+    /// A bag is played; the peer hears it.
+    fn hears_what_we_play(&self, streams: &[Stream]) {
+        let _turn = my_turn();
+        let folder = tempfile::tempdir().unwrap();
+        let bag = folder.path().join("bag");
+        let sent = write_bag(&bag, streams, SECONDS);
+        let mut arguments = vec!["listen".to_owned()];
+        arguments.extend(streams.iter().map(|s| s.to_hear()));
+        let mut peer = self.start(&arguments);
+        peer.says("ready", LONG);
+        let bag = bag.to_string_lossy();
+        let play = self
+            .latco(&["play", &bag, "--keep-stamps", "--delay-s", "3"])
+            .output();
+        let play = play.unwrap();
+        assert!(
+            play.status.success(),
+            "{}",
+            String::from_utf8_lossy(&play.stderr)
+        );
+        latco_tests::program::wait(Duration::from_secs(1));
+        let heard = Heard::said(&peer.stop(LONG).json());
+        sent.assert_arrived(&heard, &format!("latco play to {}", self.name));
+    }
+
+    /// The peer sends; it is recorded.
+    fn is_recorded(&self, streams: &[Stream]) {
+        let _turn = my_turn();
+        let folder = tempfile::tempdir().unwrap();
+        let (bag, file) = (folder.path().join("bag"), folder.path().join("image.jpg"));
+        std::fs::write(&file, jpeg(0).data).unwrap();
+        let topics: Vec<String> = streams.iter().map(|s| s.to_record()).collect();
+        let out = bag.to_string_lossy();
+        let mut record = self.latco(&["record", "--out", &out]);
+        let recorder = Program::start(record.args(&topics));
+        let mut arguments = vec![
+            "talk".to_owned(),
+            SECONDS.to_string(),
+            file.to_string_lossy().into_owned(),
+        ];
+        arguments.extend(streams.iter().map(|s| s.to_say()));
+        let sent = Heard::said(&self.start(&arguments).end(LONG).json());
+        let summary = recorder.stop(LONG).json();
+        assert_eq!(summary["dropped"], 0, "{summary}");
+        sent.assert_arrived(
+            &Heard::recorded(&bag),
+            &format!("{} to latco record", self.name),
+        );
+    }
+}
+
+/// Whether sockets may have receive buffers of 4 MiB; says so if not.
+fn large_buffers_are_allowed() -> bool {
+    let limit = std::fs::read_to_string("/proc/sys/net/core/rmem_max").unwrap_or_default();
+    let allowed = limit
+        .trim()
+        .parse::<u64>()
+        .is_ok_and(|bytes| bytes >= 4 << 20);
+    if !allowed {
+        skip(&format!(
+            "raw images of 640x480 need receive buffers of 4 MiB, the kernel allows {} bytes (sysctl net.core.rmem_max)",
+            limit.trim()
+        ));
+    }
+    allowed
+}
+
+#[test]
+fn rclpy_hears_what_is_played() {
+    if let Some(peer) = Peer::rclpy(false) {
+        peer.hears_what_we_play(&SMALL);
+    }
+}
+
+#[test]
+fn what_rclpy_sends_is_recorded() {
+    if let Some(peer) = Peer::rclpy(false) {
+        peer.is_recorded(&SMALL);
+        peer.is_recorded(&LARGE);
+    }
+}
+
+#[test]
+fn rclpy_hears_raw_images_of_640x480_given_a_receive_buffer() {
+    if let Some(peer) = Peer::rclpy(true).filter(|_| large_buffers_are_allowed()) {
+        peer.hears_what_we_play(&LARGE);
+    }
+}
+
+#[test]
+fn cyclonedds_hears_what_is_played() {
+    if let Some(peer) = Peer::cyclonedds() {
+        peer.hears_what_we_play(&SMALL);
+        if large_buffers_are_allowed() {
+            peer.hears_what_we_play(&LARGE);
+        }
+    }
+}
+
+#[test]
+fn what_cyclonedds_sends_is_recorded() {
+    if let Some(peer) = Peer::cyclonedds() {
+        peer.is_recorded(&SMALL);
+        peer.is_recorded(&LARGE);
+    }
+}
