@@ -359,14 +359,10 @@ impl Controller {
         let report = self
             .planner
             .plan(&request, clock, &mut self.solution, &mut self.trace);
-        self.decisions = match self.planner.problem() {
-            Some(problem) => problem.decisions,
-            None => Decisions {
-                out_of_time_after: (report.stop == StopCause::TimeBudget)
-                    .then_some(report.iterations),
-                ..Decisions::default()
-            },
-        };
+        self.decisions = self.planner.decisions().unwrap_or_else(|| Decisions {
+            out_of_time_after: (report.stop == StopCause::TimeBudget).then_some(report.iterations),
+            ..Decisions::default()
+        });
         self.count_failures(report.stop.was_successful());
         let usable = self.solution.is_finite();
         if usable {

@@ -25,6 +25,8 @@ pub struct Verification {
     pub golden_worst: BTreeMap<Graph, f32>,
     /// Largest relative difference between the Jacobian and finite differences.
     pub jacobian_worst: f64,
+    /// The same of the gradient of the reward.
+    pub gradient_worst: f64,
 }
 
 /// SHA-256 in lower-case hexadecimal.
@@ -257,6 +259,14 @@ pub(crate) fn run(bundle: &Bundle, golden: &Golden, found: &mut Vec<String>) -> 
             Err(reason) => found.push(reason),
         }
     }
+    if found.is_empty()
+        && let Some(case) = golden.cases.iter().find(|c| c.graph == Graph::Reward)
+    {
+        match gradient(bundle, case) {
+            Ok(worst) => verification.gradient_worst = worst,
+            Err(reason) => found.push(reason),
+        }
+    }
     verification
 }
 
@@ -347,23 +357,12 @@ fn jacobian(bundle: &Bundle, case: &GoldenCase) -> Result<f64, String> {
     };
     let (z, a) = (first("state", n)?, first("action", na)?);
 
-    // Directions of unit length within one part each (stochastic, deterministic, action), signs by a fixed sequence.
-    let mut random = 0x9e37_79b9_7f4a_7c15u64;
-    let mut sign = move || {
-        random = random
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        if random >> 63 == 0 { 1.0f32 } else { -1.0 }
-    };
+    // Within one part each: stochastic, deterministic, action.
+    let mut sign = signs();
     let directions: Vec<Vec<f32>> = (0..DIRECTIONS)
         .map(|index| {
             let part = [0..ns, ns..n, n..n + na][index % 3].clone();
-            let length = (part.len() as f32).sqrt();
-            let mut direction = vec![0.0; n + na];
-            for entry in &mut direction[part] {
-                *entry = sign() / length;
-            }
-            direction
+            direction(n + na, part, &mut sign)
         })
         .collect();
 
@@ -425,4 +424,80 @@ fn jacobian(bundle: &Bundle, case: &GoldenCase) -> Result<f64, String> {
         worst = worst.max(relative);
     }
     Ok(worst)
+}
+
+/// Ones of either sign, always the same.
+fn signs() -> impl FnMut() -> f32 {
+    let mut random = 0x9e37_79b9_7f4a_7c15u64;
+    move || {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        if random >> 63 == 0 { 1.0 } else { -1.0 }
+    }
+}
+
+/// A direction of unit length in a space of `len`, along the axes `part`.
+fn direction(len: usize, part: std::ops::Range<usize>, sign: &mut impl FnMut() -> f32) -> Vec<f32> {
+    let length = (part.len() as f32).sqrt();
+    let mut direction = vec![0.0; len];
+    for entry in &mut direction[part] {
+        *entry = sign() / length;
+    }
+    direction
+}
+
+/// Central differences of the reward graph along 12 directions against its gradient. Of two distances the one that
+/// agrees better counts: a reward may bend sharply, or be large and flat.
+fn gradient(bundle: &Bundle, case: &GoldenCase) -> Result<f64, String> {
+    const DIRECTIONS: usize = 12;
+    let n = bundle.manifest().dims.state();
+    let z = match case.find_input("state").map(|t| &t.data) {
+        Some(GoldenData::F32(data)) if data.len() >= n => &data[..n],
+        _ => return Err("golden case of reward has no input \"state\"".to_owned()),
+    };
+    let mut sign = signs();
+    let directions: Vec<Vec<f32>> = (0..DIRECTIONS)
+        .map(|_| direction(n, 0..n, &mut sign))
+        .collect();
+    let mut session = bundle
+        .reward(1 + 2 * DIRECTIONS)
+        .map_err(|e| e.to_string())?;
+    let mut best = f64::INFINITY;
+    for step in [1e-2f32, 2e-3] {
+        for (row, state) in session.state_mut().chunks_exact_mut(n).enumerate() {
+            let step = match row {
+                0 => 0.0,
+                odd if odd % 2 == 1 => step,
+                _ => -step,
+            };
+            let direction = &directions[row.saturating_sub(1) / 2];
+            for ((to, base), along) in state.iter_mut().zip(z).zip(direction) {
+                *to = base + step * along;
+            }
+        }
+        session.run().map_err(|e| e.reason)?;
+        let (mut difference, mut size) = (0.0, 0.0);
+        for (index, direction) in directions.iter().enumerate() {
+            let along = session.gradient()[..n].iter().zip(direction);
+            let predicted: f64 = along.map(|(g, d)| f64::from(*g) * f64::from(*d)).sum();
+            let [above, below] = [1, 2].map(|side| f64::from(session.reward()[side + 2 * index]));
+            let measured = (above - below) / (2.0 * f64::from(step));
+            difference += (measured - predicted).powi(2);
+            size += measured.powi(2);
+        }
+        // Where the reward is flat, next to nothing is next to nothing.
+        let relative = difference.sqrt() / size.sqrt().max(0.05);
+        best = best.min(if relative.is_nan() {
+            f64::INFINITY
+        } else {
+            relative
+        });
+    }
+    if best > JACOBIAN_TOLERANCE {
+        return Err(format!(
+            "the gradient of reward.onnx differs from its finite differences by {best:.3}, allowed {JACOBIAN_TOLERANCE}"
+        ));
+    }
+    Ok(best)
 }

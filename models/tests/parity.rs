@@ -48,6 +48,11 @@ fn golden_vectors_and_jacobian_agree_at_load() {
             "{spec:?}: {}",
             verification.jacobian_worst
         );
+        assert!(
+            verification.gradient_worst < 5e-3,
+            "{spec:?}: {}",
+            verification.gradient_worst
+        );
     }
 }
 

@@ -224,6 +224,44 @@ fn swapped_weights_fail_the_jacobian_check() {
     );
 }
 
+/// A gradient that points the wrong way, in the graph and in the golden vectors alike: only the finite differences can
+/// tell.
+#[test]
+fn a_gradient_of_the_wrong_sign_fails_the_gradient_check() {
+    let fixture = Fixture::keypoint();
+    let file = Graph::Reward.file();
+    let mut model = ModelProto::decode(&*std::fs::read(fixture.path(file)).unwrap()).unwrap();
+    let nodes = &mut model.graph.as_mut().unwrap().node;
+    let last = nodes.iter_mut().find(|node| node.output == ["gradient"]);
+    last.unwrap().op_type = "Neg".to_owned();
+    fixture.replace(file, &model.encode_to_vec());
+
+    let bytes = std::fs::read(fixture.path(GOLDEN_FILE)).unwrap();
+    let mut golden = Golden::from_bytes(&bytes).unwrap();
+    for case in golden
+        .cases
+        .iter_mut()
+        .filter(|case| case.graph == Graph::Reward)
+    {
+        let output = case
+            .outputs
+            .iter_mut()
+            .find(|output| output.name == "gradient");
+        let GoldenData::F32(gradient) = &mut output.unwrap().data else {
+            panic!("the gradient is of f32");
+        };
+        gradient.iter_mut().for_each(|g| *g = -*g);
+    }
+    fixture.replace(GOLDEN_FILE, &golden.to_bytes().unwrap());
+    let mismatches = fixture.refused();
+    assert_eq!(mismatches.len(), 1);
+    assert!(
+        mismatches[0]
+            .starts_with("the gradient of reward.onnx differs from its finite differences by 2.0"),
+        "{mismatches:?}"
+    );
+}
+
 #[test]
 fn missing_constant() {
     let fixture = Fixture::keypoint();

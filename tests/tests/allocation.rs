@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use latco_controller::config::{OutputKind, PlannerKind, SolverKind};
+use latco_controller::config::{Optimiser, OutputKind, PlannerKind, SolverKind};
 use latco_controller::execute::{Chunk, SetPoint};
 use latco_controller::runtime::{CommandSink, Runtime};
 use latco_controller::time::MonotonicClock;
@@ -104,7 +104,9 @@ fn configs() -> Vec<Config> {
     tridiagonal.planner.latco.solver = SolverKind::BlockTridiagonal;
     tridiagonal.planner.latco.iterations_cold = 3;
     tridiagonal.planner.latco.iterations_warm = 2;
-    let mut configs = vec![budgeted, tridiagonal];
+    let mut first_order = latco.clone();
+    first_order.planner.latco.optimiser = Optimiser::Adam;
+    let mut configs = vec![budgeted, tridiagonal, first_order];
     configs.extend(PlannerKind::ALL.map(|kind| {
         let mut config = latco.clone();
         let planner = &mut config.planner;

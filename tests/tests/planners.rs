@@ -6,8 +6,8 @@ mod planner_bench;
 
 use std::time::Duration;
 
-use latco_controller::config::{PlannerKind, SolverKind};
-use latco_controller::plan::{StartKind, StopCause};
+use latco_controller::config::{Optimiser, PlannerKind, SolverKind};
+use latco_controller::plan::{Decisions, StartKind, StopCause};
 use latco_controller::{Clock, Config, Time};
 use latco_models::RewardKind;
 use planner_bench::{Bench, HORIZON, STATE, TickingClock};
@@ -224,6 +224,63 @@ fn violations_fall_and_multipliers_rise_until_the_plan_obeys_the_model() {
 }
 
 #[test]
+fn without_second_order_violations_fall_and_multipliers_rise_by_what_is_violated() {
+    let mut bench = Bench::latco(|latco| {
+        latco.optimiser = Optimiser::Adam;
+        (latco.iterations_cold, latco.stall_iterations) = (2000, 2000);
+        (latco.multiplier_rate, latco.multiplier_every_iterations) = (1.5, 5);
+        latco.rollout_every_iterations = 100;
+    });
+    let report = bench.plan(None);
+    let iterations = bench.trace.iterations().to_vec();
+    assert_eq!(report.iterations, 2000);
+    let violation = |i: usize| iterations[i].dynamics_violation_max;
+    assert!(
+        report.dynamics_violation < 1e-2 * violation(0),
+        "{report:?}"
+    );
+    assert!(report.action_violation < 0.3, "{report:?}");
+    let multiplier = |i: usize| iterations[i].dynamics_multiplier_mean;
+    assert_eq!(multiplier(0), 1.0);
+    assert_eq!(multiplier(3), 1.0);
+    let mean = iterations[4].dynamics_violation_mean;
+    let risen = multiplier(4) - 1.0;
+    assert!(
+        (risen - 1.5 * (mean - 1e-4)).abs() < 1e-3 * risen,
+        "{risen}"
+    );
+    assert!(report.predicted_return.is_finite() && report.best_iteration > 0);
+
+    // The plan after it goes on from its multipliers.
+    let last = multiplier(1999);
+    assert!(bench.plan(Some(1.0)).warm);
+    let first = bench.trace.iterations()[0].dynamics_multiplier_mean;
+    assert!((0.8..1.2).contains(&(first / last)), "{first} {last}");
+
+    // With multipliers that stay it is a penalty method.
+    let mut bench = Bench::latco(|latco| {
+        latco.optimiser = Optimiser::Adam;
+        (latco.iterations_cold, latco.multiplier_rate) = (50, 0.0);
+    });
+    bench.plan(None);
+    let last = bench.trace.iterations().last().copied().unwrap();
+    assert_eq!(last.dynamics_multiplier_mean, 1.0);
+
+    // Several starts are iterated together.
+    let plan = |starts: u32| {
+        let mut bench = Bench::latco(|latco| {
+            (latco.optimiser, latco.iterations_cold) = (Optimiser::Adam, 100);
+            latco.starts = starts;
+        });
+        bench.plan(None);
+        let mut of_first = bench.trace.iterations().iter().filter(|i| i.start == 0);
+        of_first.next_back().copied().unwrap().planned_reward
+    };
+    let (alone, together) = (plan(1), plan(3));
+    assert!((alone - together).abs() < 1e-3, "{alone} {together}");
+}
+
+#[test]
 fn converged_and_stalled_are_told_apart() {
     let mut bench = Bench::latco(|latco| {
         latco.iterations_cold = 2000;
@@ -258,10 +315,18 @@ fn the_deadline_is_kept_and_the_best_so_far_is_the_answer() {
             config.planner.shooting_gn.iterations_cold = 1000;
         });
         let clock = TickingClock::new(Duration::from_millis(1));
-        let deadline = Time::from_seconds(0.2);
+        // One plan to learn how long its parts take.
+        bench.plan_until(None, Some(Time::from_seconds(0.05)), &clock);
+        let deadline = clock.now() + Duration::from_millis(200);
         let report = bench.plan_until(None, Some(deadline), &clock);
         assert_eq!(report.stop, StopCause::TimeBudget, "{kind:?}");
-        assert!(clock.now() <= deadline, "{kind:?}: {:?}", clock.now());
+        // Every look at the clock takes a tick, at the end as well.
+        let late = Duration::from_millis(3);
+        assert!(
+            clock.now() <= deadline + late,
+            "{kind:?}: {:?}",
+            clock.now()
+        );
         assert!((20..100).contains(&report.iterations), "{report:?}");
         assert!(report.best_iteration > 0 && report.predicted_return.is_finite());
 
@@ -459,17 +524,48 @@ fn a_plan_that_ran_out_of_time_is_repeated_without_a_clock() {
         let report = bench.plan_until(None, Some(Time::from_seconds(0.25)), &clock);
         assert_eq!(report.stop, StopCause::TimeBudget, "{kind}: {report:?}");
         let first = bench.solution.clone();
-        let decisions = match bench.planner.problem() {
-            Some(problem) => problem.decisions,
-            None => latco_controller::plan::Decisions {
-                sampling_rounds: 0,
-                out_of_time_after: Some(report.iterations),
-            },
-        };
+        let decisions = bench.planner.decisions().unwrap_or(Decisions {
+            sampling_rounds: 0,
+            out_of_time_after: Some(report.iterations),
+        });
         bench.planner.reset(3);
         let again = bench.plan_again(decisions);
         assert_eq!(again, report, "{kind}");
         assert_eq!(bench.solution, first, "{kind}");
+    }
+}
+
+#[test]
+fn an_iteration_of_many_samples_is_given_up_in_time_and_what_was_drawn_of_it_counts() {
+    for kind in [PlannerKind::Cem, PlannerKind::Mppi] {
+        let mut bench = Bench::new(|config| {
+            config.planner.kind = kind;
+            (config.planner.cem.samples, config.planner.mppi.samples) = (1000, 1000);
+        });
+        let mut after = Vec::new();
+        for deadline_ms in [8, 12, 40] {
+            bench.planner.reset(3);
+            // Two readings of the clock a part, of which there are eight.
+            let clock = TickingClock::new(Duration::from_millis(1));
+            let deadline = Time::from_seconds(1e-3 * f64::from(deadline_ms));
+            let report = bench.plan_until(None, Some(deadline), &clock);
+            assert_eq!(report.stop, StopCause::TimeBudget, "{kind}: {report:?}");
+            let decisions = bench.planner.decisions().unwrap();
+            assert_eq!(decisions.out_of_time_after, Some(report.iterations));
+            after.push((report.iterations, decisions.sampling_rounds));
+            let first = bench.solution.clone();
+            bench.planner.reset(3);
+            assert_eq!(bench.plan_again(decisions), report, "{kind}");
+            assert_eq!(bench.solution, first, "{kind}");
+            assert_ne!(bench.solution.actions, [0.0; 24]);
+        }
+        let [(0, few), (0, more), (several, _)] = after[..] else {
+            panic!("{kind}: {after:?}");
+        };
+        assert!(
+            0 < few && few < more && more < 8 && several > 0,
+            "{after:?}"
+        );
     }
 }
 

@@ -35,8 +35,9 @@ pub struct StepReport {
 }
 
 impl StepReport {
-    /// Everything that follows from the rewards and violations of one plan, all `[H]`.
-    pub(crate) fn measure<S: Scalar>(
+    /// Sets everything that follows from the rewards and violations of one plan, all `[H]`: for an
+    /// iteration of another kind than the solver's.
+    pub fn measure<S: Scalar>(
         &mut self,
         settings: &Settings,
         rewards: &[S],

@@ -302,11 +302,25 @@ pub enum Damping {
     Adaptive,
 }
 
+/// How LatCo changes states and actions from iteration to iteration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Optimiser {
+    /// Steps of second order on a sum of squares, by one of the solvers.
+    #[default]
+    LevenbergMarquardt,
+    /// Steps of first order on the Lagrangian, Eq. 8, with multipliers by gradient ascent: the
+    /// paper's ablation "no second order".
+    Adam,
+}
+
 /// `[planner.latco]`: Eq. 8-10 of the paper; the symbols as in its appendix B.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LatcoSection {
-    /// Linear solver.
+    /// How states and actions are changed.
+    pub optimiser: Optimiser,
+    /// Linear solver of the Levenberg-Marquardt step.
     pub solver: SolverKind,
     /// Iterations of a plan made from nothing, and of one with fresh starts.
     pub iterations_cold: u32,
@@ -337,8 +351,13 @@ pub struct LatcoSection {
     pub action_multiplier: f64,
     /// Violation that is aimed at, epsilon.
     pub tolerance: f64,
-    /// Rate of the multiplier update, alpha of Eq. 10; 0: they stay, and the constraints are penalties.
+    /// Rate of the multiplier update, alpha of Eq. 10; with `adam` what is added to a multiplier for
+    /// each unit of violation above the tolerance. 0: they stay, and the constraints are penalties.
     pub multiplier_rate: f64,
+    /// Iterations between updates of the multipliers; 1 with `levenberg_marquardt`.
+    pub multiplier_every_iterations: u32,
+    /// Step size of `adam`.
+    pub learning_rate: f64,
     /// Damping of the Levenberg-Marquardt step.
     pub damping: f64,
     /// Whether the damping stays or follows the success of the steps.
@@ -359,6 +378,7 @@ pub struct LatcoSection {
 impl Default for LatcoSection {
     fn default() -> Self {
         Self {
+            optimiser: Optimiser::LevenbergMarquardt,
             solver: SolverKind::Reduced,
             iterations_cold: 50,
             warm_start: true,
@@ -373,6 +393,8 @@ impl Default for LatcoSection {
             action_multiplier: 1.0,
             tolerance: 1e-4,
             multiplier_rate: 0.1,
+            multiplier_every_iterations: 1,
+            learning_rate: 0.05,
             damping: 1e-3,
             damping_policy: Damping::Constant,
             multiplier_relaxation: 1.0,

@@ -227,6 +227,25 @@ mod tests {
     }
 
     #[test]
+    fn settings_of_one_optimiser_are_refused_for_the_other() {
+        let latco =
+            |lines: &str| errors_of(&format!("[bundle]\npath = 'b'\n[planner.latco]\n{lines}"));
+        let rates = "multiplier_rate = 1.5\nmultiplier_every_iterations = 5";
+        let errors = latco(rates);
+        assert_eq!(errors.len(), 2, "{errors:?}");
+        assert!(
+            errors[0].contains("expected 1 with optimiser"),
+            "{errors:?}"
+        );
+        assert!(
+            errors[1].contains("expected less than 1 with optimiser"),
+            "{errors:?}"
+        );
+        let text = format!("[bundle]\npath = 'b'\n[planner.latco]\noptimiser = 'adam'\n{rates}");
+        assert!(Config::from_toml(&text).is_ok());
+    }
+
+    #[test]
     fn a_name_with_another_unit_is_refused_and_the_right_one_named() {
         let errors = errors_of("[bundle]\npath = 'b'\n[robot]\nmax_velocity_deg_s = [10.0]");
         assert_eq!(errors.len(), 1);

@@ -1,6 +1,6 @@
 //! Ranges of the configuration's values.
 
-use super::{Config, FieldError, PlannerSection, RobotSection};
+use super::{Config, FieldError, Optimiser, PlannerSection, RobotSection};
 
 impl Config {
     /// Adds an error for each value out of range.
@@ -216,10 +216,35 @@ fn check_planner(planner: &PlannerSection, check: &mut Check<'_>) {
         ("planner.latco.action_multiplier", latco.action_multiplier),
         ("planner.latco.tolerance", latco.tolerance),
         ("planner.latco.damping", latco.damping),
+        ("planner.latco.learning_rate", latco.learning_rate),
     ] {
         check.positive(field, value);
     }
     check.not_negative("planner.latco.multiplier_rate", latco.multiplier_rate);
+    check.at_least(
+        "planner.latco.multiplier_every_iterations",
+        latco.multiplier_every_iterations,
+        1,
+    );
+    if latco.optimiser == Optimiser::LevenbergMarquardt {
+        let every = latco.multiplier_every_iterations;
+        if every > 1 {
+            check.error(
+                "planner.latco.multiplier_every_iterations",
+                &format!("expected 1 with optimiser = \"levenberg_marquardt\", found {every}"),
+            );
+        }
+        // Beyond it Eq. 10 turns the multipliers of satisfied constraints negative.
+        if latco.multiplier_rate >= 1.0 {
+            check.error(
+                "planner.latco.multiplier_rate",
+                &format!(
+                    "expected less than 1 with optimiser = \"levenberg_marquardt\", found {}",
+                    latco.multiplier_rate
+                ),
+            );
+        }
+    }
     check.not_negative("planner.latco.reward_tolerance", latco.reward_tolerance);
     super::baselines::check(planner, check);
 }

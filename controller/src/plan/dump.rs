@@ -33,7 +33,7 @@ use crate::trace::PlanTrace;
 /// First bytes of a dump.
 const MAGIC: [u8; 8] = *b"LATCODMP";
 /// Version of the format that this program writes and reads.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 /// Magic number, version, length, sum.
 const HEAD: usize = 8 + 4 + 8 + 32;
 

@@ -2,15 +2,16 @@
 
 use latco_models::{Bundle, RunError};
 use latco_solver::{
-    BlockTridiagonal, Crew, DampingPolicy, Dims, PlanFault, Reduced, Settings, Shape, Solver,
-    StepError, StepReport,
+    BlockTridiagonal, Crew, DampingPolicy, Dims, Model, PlanFault, Reduced, Settings, Shape,
+    Solver, StepError, StepReport,
 };
 
 use super::batch::Batch;
+use super::first_order::FirstOrder;
 use super::model::OnnxModel;
 use super::threads::{Threads, threads};
 use super::{PlanSizes, StopCause};
-use crate::config::{Damping, PlannerSection, SolverKind};
+use crate::config::{Damping, Optimiser, PlannerSection, SolverKind};
 use crate::controller::SetupError;
 
 /// Iterates the first plans of a [`Batch`].
@@ -56,9 +57,19 @@ impl Engine {
             ..Settings::default()
         };
         let shape = Shape::of(dims).with_plans(plans);
+        let model = OnnxModel::new(bundle, shape)?;
+        let solver = match settings.optimiser {
+            Optimiser::LevenbergMarquardt => {
+                AnySolver::new(settings.solver, shape, solver_settings)?
+            }
+            Optimiser::Adam => {
+                let cut = model.cut(shape.parts);
+                AnySolver::FirstOrder(FirstOrder::new(shape, cut, solver_settings, settings))
+            }
+        };
         Ok(Self {
-            model: OnnxModel::new(bundle, shape)?,
-            solver: AnySolver::new(settings.solver, shape, solver_settings)?,
+            model,
+            solver,
             crew: Threads::new(threads(planner.threads, sizes.state))
                 .map_err(SetupError::Threads)?,
             failed: None,
@@ -70,6 +81,7 @@ impl Engine {
         match &self.solver {
             AnySolver::Reduced(solver) => solver.shape().plans,
             AnySolver::BlockTridiagonal(solver) => solver.shape().plans,
+            AnySolver::FirstOrder(optimiser) => optimiser.plans(),
         }
     }
 
@@ -103,6 +115,7 @@ impl Engine {
         match &self.solver {
             AnySolver::Reduced(solver) => solver.rewards(plan),
             AnySolver::BlockTridiagonal(solver) => solver.rewards(plan),
+            AnySolver::FirstOrder(optimiser) => optimiser.rewards(plan),
         }
     }
 }
@@ -114,10 +127,11 @@ fn stop_cause(fault: PlanFault) -> StopCause {
     }
 }
 
-/// Either linear solver, in memory of its own.
+/// What makes a step, in memory of its own.
 enum AnySolver {
     Reduced(Solver<f32, Reduced, Vec<f32>>),
     BlockTridiagonal(Solver<f32, BlockTridiagonal, Vec<f32>>),
+    FirstOrder(FirstOrder),
 }
 
 impl AnySolver {
@@ -138,6 +152,7 @@ impl AnySolver {
         match self {
             Self::Reduced(solver) => solver.outcome(plan),
             Self::BlockTridiagonal(solver) => solver.outcome(plan),
+            Self::FirstOrder(optimiser) => optimiser.outcome(plan),
         }
     }
 
@@ -145,6 +160,7 @@ impl AnySolver {
         match self {
             Self::Reduced(solver) => solver.reset(),
             Self::BlockTridiagonal(solver) => solver.reset(),
+            Self::FirstOrder(optimiser) => optimiser.reset(),
         }
     }
 
@@ -155,14 +171,17 @@ impl AnySolver {
         anchor: &[f32],
         batch: &mut Batch,
     ) -> Result<(), StepError<RunError>> {
-        let (mut plan, mut multipliers) = match self {
-            Self::Reduced(solver) => batch.first(solver.shape().plans, anchor),
-            Self::BlockTridiagonal(solver) => batch.first(solver.shape().plans, anchor),
-        };
         match self {
-            Self::Reduced(solver) => solver.step_all(model, crew, &mut plan, &mut multipliers),
-            Self::BlockTridiagonal(solver) => {
+            Self::Reduced(solver) => {
+                let (mut plan, mut multipliers) = batch.first(solver.shape().plans, anchor);
                 solver.step_all(model, crew, &mut plan, &mut multipliers)
+            }
+            Self::BlockTridiagonal(solver) => {
+                let (mut plan, mut multipliers) = batch.first(solver.shape().plans, anchor);
+                solver.step_all(model, crew, &mut plan, &mut multipliers)
+            }
+            Self::FirstOrder(optimiser) => {
+                (optimiser.step(model, crew, anchor, batch)).map_err(StepError::Model)
             }
         }
     }

@@ -184,6 +184,9 @@ impl LatcoPlanner {
         }
         let promised = f64::from(solve.best.predicted_return);
         if shift.is_some() && promised >= self.settings.starts_below_return {
+            if let Some(together) = &self.together {
+                self.alone.expect_as(together);
+            }
             let progress = &mut self.progress[..1];
             let limit = self.settings.iterations_warm;
             let (iterations, stop) = (self.alone).refine(solve, &mut self.batch, progress, limit);

@@ -1,17 +1,18 @@
 //! What a planner's arenas take, known from the sizes before anything is allocated.
 
 use latco_models::{DynamicsKind, Manifest};
-use latco_solver::{BlockTridiagonal, Dims, GruJacobian, GruSizes, Reduced, Shape, Solver};
+use latco_solver::{BlockTridiagonal, Cut, Dims, GruJacobian, GruSizes, Reduced, Shape, Solver};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, SolverKind};
+use super::first_order::FirstOrder;
+use crate::config::{Config, Optimiser, SolverKind};
 
 /// Bytes of the memory that LatCo works in; all of it is taken before the first plan.
 ///
 /// The sessions of ONNX Runtime and the plan itself are not in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryBudget {
-    /// Arena of the configured linear solver.
+    /// Arena of the configured linear solver; the vectors of `optimiser = "adam"` instead.
     pub solver_arena_bytes: usize,
     /// Arena of the Jacobian's products: packed weights and scratch; 0 for a model that gives its
     /// Jacobians as matrices.
@@ -54,10 +55,16 @@ pub fn memory(manifest: &Manifest, config: &Config) -> MemoryBudget {
 }
 
 fn memory_of(shape: Shape, sizes: &GruSizes, manifest: &Manifest, config: &Config) -> MemoryBudget {
+    let latco = &config.planner.latco;
+    let cut = match manifest.dynamics.kind {
+        DynamicsKind::GruFactors => Cut::even(sizes.deter, shape.parts).after(sizes.stoch),
+        DynamicsKind::Dense => Cut::even(shape.dims.state(), shape.parts),
+    };
     MemoryBudget {
-        solver_arena_bytes: match config.planner.latco.solver {
-            SolverKind::Reduced => Solver::<f32, Reduced, Vec<f32>>::bytes(&shape),
-            SolverKind::BlockTridiagonal => {
+        solver_arena_bytes: match (latco.optimiser, latco.solver) {
+            (Optimiser::Adam, _) => FirstOrder::bytes(&shape, &cut),
+            (_, SolverKind::Reduced) => Solver::<f32, Reduced, Vec<f32>>::bytes(&shape),
+            (_, SolverKind::BlockTridiagonal) => {
                 Solver::<f32, BlockTridiagonal, Vec<f32>>::bytes(&shape)
             }
         },

@@ -1,9 +1,11 @@
 //! Plans and the planners that make them.
 
+mod adam;
 mod batch;
 mod budget;
 mod dump;
 mod engine;
+mod first_order;
 mod latco;
 mod memory;
 mod model;
@@ -25,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, PlannerKind};
 use crate::controller::SetupError;
-use crate::time::{Clock, Time};
+use crate::time::{Clock, MonotonicClock, Time};
 use crate::trace::PlanTrace;
 use shooting::{DescentPlanner, GaussNewtonPlanner, IlqrPlanner};
 
@@ -284,11 +286,17 @@ pub trait Planner: Send {
         None
     }
 
+    /// What the clock decided in the last plan; none where the report says it all.
+    fn decisions(&self) -> Option<Decisions> {
+        self.problem().map(|problem| problem.decisions)
+    }
+
     /// The name as it stands in configurations.
     fn name(&self) -> &'static str;
 }
 
-/// The planner that the configuration names, for plans of these sizes.
+/// The planner that the configuration names, for plans of these sizes. With `planner.budget_ms` it has
+/// found out how long its steps take, so that it keeps to the budget from the first plan on.
 ///
 /// # Errors
 /// ONNX Runtime's or the solver's reason.
@@ -297,14 +305,49 @@ pub fn make(
     bundle: &Bundle,
     sizes: &PlanSizes,
 ) -> Result<Box<dyn Planner>, SetupError> {
-    Ok(match config.planner.kind {
+    let mut planner: Box<dyn Planner> = match config.planner.kind {
         PlannerKind::Latco => Box::new(LatcoPlanner::new(config, bundle, sizes)?),
         PlannerKind::Cem => Box::new(SamplingPlanner::cem(config, bundle, sizes)?),
         PlannerKind::Mppi => Box::new(SamplingPlanner::mppi(config, bundle, sizes)?),
         PlannerKind::ShootingGd => Box::new(DescentPlanner::new(config, bundle, sizes)?),
         PlannerKind::ShootingGn => Box::new(GaussNewtonPlanner::new(config, bundle, sizes)?),
         PlannerKind::Ilqr => Box::new(IlqrPlanner::new(config, bundle, sizes)?),
-    })
+    };
+    if let Some(budget_ms) = config.planner.budget_ms {
+        let budget = Duration::from_secs_f64(budget_ms * 1e-3);
+        learn_times(&mut *planner, config, sizes, budget);
+    }
+    Ok(planner)
+}
+
+/// Iterations of each plan from which the times are learnt.
+const LEARNT_ITERATIONS: u32 = 4;
+
+/// Makes plans from a state of zeros until the time of every step is known, and forgets them.
+fn learn_times(planner: &mut dyn Planner, config: &Config, sizes: &PlanSizes, budget: Duration) {
+    let clock = MonotonicClock::starting_at(Time(0));
+    let state = vec![0.0; sizes.state];
+    let mut solution = Solution::new(sizes);
+    let mut trace = PlanTrace::with_capacity(config.trace.iterations as usize);
+    // Of samples there may be so many that a few parts of an iteration have to do.
+    let is_sampling = matches!(config.planner.kind, PlannerKind::Cem | PlannerKind::Mppi);
+    let mut allowed = budget;
+    for _ in 0..budget::KNOWN_AFTER {
+        let began = clock.now();
+        let request = PlanRequest {
+            state: &state,
+            elapsed_periods: None,
+            deadline: Some(began + allowed),
+            replay: (!is_sampling).then_some(Decisions {
+                sampling_rounds: 1,
+                out_of_time_after: Some(LEARNT_ITERATIONS),
+            }),
+        };
+        trace.clear(0, began);
+        planner.plan(&request, &clock, &mut solution, &mut trace);
+        allowed = budget.max(8 * clock.now().saturating_since(began));
+    }
+    planner.reset(config.planner.seed);
 }
 
 #[cfg(test)]

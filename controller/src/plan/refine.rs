@@ -155,6 +155,12 @@ impl Lane {
         self.engine.plans()
     }
 
+    /// Before the first iteration: expects it to take as long as those of `other`.
+    pub(super) fn expect_as(&mut self, other: &Self) {
+        self.timer.expect_as(&other.timer);
+        self.rollout_timer.expect_as(&other.rollout_timer);
+    }
+
     /// Rolls out the clipped actions of all plans; keeps the best in the solution if it is better
     /// than the best so far. Noise that was not iterated yet is no candidate.
     ///
@@ -215,7 +221,8 @@ impl Lane {
         self.engine.reset();
         let mut iteration = 0;
         while iteration < limit && progress.iter().any(|progress| progress.ended.is_none()) {
-            if self.is_out_of_time(solve, iteration) {
+            let reserve_s = self.rollout_timer.estimate_s();
+            if (self.timer).is_out_of_time(solve.request, iteration, solve.clock, reserve_s) {
                 // The budget may end between two evaluations.
                 if !iteration.is_multiple_of(every) {
                     self.consider(solve, batch, progress, iteration);
@@ -249,17 +256,6 @@ impl Lane {
             self.timer.end(solve.clock);
         }
         (iteration, StopCause::IterationBudget)
-    }
-
-    fn is_out_of_time(&mut self, solve: &Solve<'_>, iterations: u32) -> bool {
-        match solve.request.replay {
-            Some(decisions) => decisions.out_of_time_after == Some(iterations),
-            None => self.timer.would_overrun_before(
-                solve.request.deadline,
-                solve.clock,
-                self.rollout_timer.estimate_s(),
-            ),
-        }
     }
 
     fn record(

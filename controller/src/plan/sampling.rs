@@ -1,16 +1,22 @@
 //! CEM and MPPI: a Gaussian over action sequences, refitted to the best of its samples (Rybkin et al.
 //! 2021, appendix D).
 
-use latco_models::{Bundle, RewardHead, Rollout};
+use latco_models::{Bundle, RewardHead, Rollout, RunError};
 
 use super::budget::IterationTimer;
 use super::noise::Noise;
 use super::rollout::{ActionRollout, PriorSteps, clip};
-use super::{PlanReport, PlanRequest, PlanSizes, Planner, Solution, StartKind, StopCause};
+use super::{
+    Decisions, PlanReport, PlanRequest, PlanSizes, Planner, Solution, StartKind, StopCause,
+};
 use crate::config::{Config, PlannerKind};
 use crate::controller::SetupError;
 use crate::time::Clock;
 use crate::trace::{IterationTrace, PlanTrace};
+
+/// Samples that are rolled out at once: few enough that an iteration of many can be given up in time,
+/// as many as make the most of the processor.
+const PART: usize = 128;
 
 /// How the elites count in the refit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,11 +49,20 @@ pub struct SamplingPlanner {
     settings: Settings,
     sizes: PlanSizes,
     action_limit: f32,
-    samples: Rollout,
+    /// Rolls out a part of the samples at a time.
+    part: Rollout,
     rollout: ActionRollout,
     prior: PriorSteps,
     noise: Noise,
-    timer: IterationTimer,
+    /// What the clock decided in the last plan.
+    decisions: Decisions,
+    part_timer: IterationTimer,
+    /// Of what follows the last iteration.
+    end_timer: IterationTimer,
+    /// The samples, `[samples, H, na]`.
+    actions: Vec<f32>,
+    /// Rewards to expect of each, `[samples, H]`.
+    rewards: Vec<f32>,
     /// `[H, na]`
     mean: Vec<f32>,
     /// `[H, na]`
@@ -111,11 +126,15 @@ impl SamplingPlanner {
         Ok(Self {
             name: kind.name(),
             action_limit: bundle.manifest().action.limit,
-            samples: bundle.rollout(settings.samples)?,
+            part: bundle.rollout(settings.samples.min(PART))?,
             rollout: ActionRollout::new(bundle, sizes, 1)?,
             prior: PriorSteps::new(bundle, sizes)?,
             noise: Noise::new(config.planner.seed),
-            timer: IterationTimer::default(),
+            decisions: Decisions::default(),
+            part_timer: IterationTimer::default(),
+            end_timer: IterationTimer::default(),
+            actions: vec![0.0; settings.samples * len],
+            rewards: vec![0.0; settings.samples * sizes.horizon],
             mean: vec![0.0; len],
             std: vec![0.0; len],
             reward: bundle.manifest().reward,
@@ -147,28 +166,77 @@ impl SamplingPlanner {
         warm.is_some()
     }
 
-    /// Draws all samples into the rollout's inputs.
-    fn sample(&mut self, state: &[f32]) {
-        let (noise, limit) = (&mut self.noise, self.action_limit);
-        for row in self.samples.state_mut().chunks_exact_mut(state.len()) {
-            row.copy_from_slice(state);
+    /// Draws all samples and rolls them out, part by part. Gives the number of parts that there was time
+    /// for, or `wanted` of a plan that is made again.
+    fn sample(
+        &mut self,
+        request: &PlanRequest<'_>,
+        clock: &dyn Clock,
+        wanted: Option<u32>,
+    ) -> Result<u32, RunError> {
+        let mut done = 0;
+        let (len, horizon) = (self.mean.len(), self.sizes.horizon);
+        let (limit, head) = (self.action_limit, self.reward);
+        for row in (self.part.state_mut()).chunks_exact_mut(request.state.len()) {
+            row.copy_from_slice(request.state);
         }
-        let actions = self.samples.action_mut();
-        noise.fill(actions);
-        for sequence in actions.chunks_exact_mut(self.mean.len()) {
-            for ((action, mean), std) in sequence.iter_mut().zip(&self.mean).zip(&self.std) {
-                *action = (mean + std * *action).clamp(-limit, limit);
+        let parts = (self.actions.chunks_mut(PART * len))
+            .zip(self.rewards.chunks_mut(PART * horizon))
+            .zip(self.returns.chunks_mut(PART));
+        for ((actions, rewards), returns) in parts {
+            let reserve_s = self.end_timer.estimate_s();
+            let is_over = match request.replay {
+                Some(_) => wanted == Some(done),
+                None => (self.part_timer).would_overrun_before(request.deadline, clock, reserve_s),
+            };
+            if is_over {
+                break;
             }
+            self.part_timer.begin_when_asked(clock);
+            self.noise.fill(actions);
+            for sequence in actions.chunks_exact_mut(len) {
+                for ((action, mean), std) in sequence.iter_mut().zip(&self.mean).zip(&self.std) {
+                    *action = (mean + std * *action).clamp(-limit, limit);
+                }
+            }
+            // The last part may be smaller: the rows behind it hold samples of the one before.
+            self.part.action_mut()[..actions.len()].copy_from_slice(actions);
+            self.part.run()?;
+            let outputs = &self.part.rewards()[..rewards.len()];
+            for (reward, output) in rewards.iter_mut().zip(outputs) {
+                *reward = head.expected(*output);
+            }
+            for (value, rewards) in returns.iter_mut().zip(rewards.chunks_exact(horizon)) {
+                *value = rewards.iter().sum();
+            }
+            self.part_timer.end(clock);
+            done += 1;
+        }
+        Ok(done)
+    }
+
+    /// Takes a sample for the answer if it is better than the one there.
+    fn consider(
+        &self,
+        sample: usize,
+        iteration: u32,
+        best: &mut f32,
+        solution: &mut Solution,
+        report: &mut PlanReport,
+    ) {
+        let value = self.returns[sample];
+        if value.is_finite() && value > *best {
+            *best = value;
+            let (len, horizon) = (self.mean.len(), self.sizes.horizon);
+            (solution.rewards).copy_from_slice(&self.rewards[sample * horizon..][..horizon]);
+            (solution.actions).copy_from_slice(&self.actions[sample * len..][..len]);
+            report.best_iteration = iteration;
+            report.best_start = StartKind::Sampled;
         }
     }
 
-    /// Returns of all samples, and the best first; says whether any return is finite.
+    /// Orders all samples, the best first; says whether any return is finite.
     fn rank(&mut self) -> bool {
-        let (head, horizon) = (self.reward, self.sizes.horizon);
-        let rewards = self.samples.rewards().chunks_exact(horizon);
-        for (value, rewards) in self.returns.iter_mut().zip(rewards) {
-            *value = rewards.iter().map(|r| head.expected(*r)).sum();
-        }
         let returns = &self.returns;
         for (number, place) in self.order.iter_mut().enumerate() {
             *place = number as u32;
@@ -225,7 +293,7 @@ impl SamplingPlanner {
         let mean_return = (elites.clone())
             .map(|(&number, weight)| weight * self.returns[number as usize])
             .sum();
-        let actions = self.samples.action_mut();
+        let actions = &self.actions;
         self.mean.fill(0.0);
         self.std.fill(0.0);
         for (&number, weight) in elites.clone() {
@@ -264,18 +332,28 @@ impl Planner for SamplingPlanner {
             ..PlanReport::default()
         };
         let mut best = f32::NEG_INFINITY;
+        let all_parts = self.settings.samples.div_ceil(PART) as u32;
+        let mut drawn_last = 0;
         solution.actions.fill(0.0);
         solution.rewards.fill(0.0);
         solution.predicted_return = 0.0;
         while report.iterations < self.settings.iterations {
-            if (self.timer).is_out_of_time(request, report.iterations, clock) {
-                report.stop = StopCause::TimeBudget;
-                break;
-            }
-            self.timer.begin(clock);
-            self.sample(request.state);
-            if self.samples.run().is_err() {
+            let wanted = (request.replay)
+                .filter(|decisions| decisions.out_of_time_after == Some(report.iterations))
+                .map(|decisions| decisions.sampling_rounds);
+            let Ok(parts) = self.sample(request, clock, wanted) else {
                 report.stop = StopCause::ModelFailed;
+                break;
+            };
+            if parts < all_parts {
+                report.stop = StopCause::TimeBudget;
+                drawn_last = parts;
+                // What was drawn of them counts, but the Gaussian is not refitted to it.
+                let drawn = (parts as usize * PART).min(self.settings.samples);
+                for sample in 0..drawn {
+                    let iteration = report.iterations + 1;
+                    self.consider(sample, iteration, &mut best, solution, &mut report);
+                }
                 break;
             }
             if !self.rank() {
@@ -285,20 +363,9 @@ impl Planner for SamplingPlanner {
             report.iterations += 1;
             let first = self.order[0] as usize;
             let value = self.returns[first];
-            if value > best {
-                best = value;
-                report.best_iteration = report.iterations;
-                let (len, horizon) = (self.mean.len(), self.sizes.horizon);
-                let rewards = &self.samples.rewards()[first * horizon..][..horizon];
-                for (reward, output) in solution.rewards.iter_mut().zip(rewards) {
-                    *reward = self.reward.expected(*output);
-                }
-                let actions = &self.samples.action_mut()[first * len..][..len];
-                solution.actions.copy_from_slice(actions);
-                report.best_start = StartKind::Sampled;
-            }
+            let iteration = report.iterations;
+            self.consider(first, iteration, &mut best, solution, &mut report);
             let mean_return = self.refit();
-            self.timer.end(clock);
             trace.push(IterationTrace {
                 iteration: report.iterations,
                 elapsed_ms: (clock.now().seconds_since(began) * 1e3) as f32,
@@ -307,7 +374,8 @@ impl Planner for SamplingPlanner {
                 ..IterationTrace::default()
             });
         }
-        if report.iterations > 0 {
+        self.end_timer.begin(clock);
+        if report.iterations > 0 || drawn_last > 0 {
             clip(&self.mean, self.action_limit, self.rollout.actions_mut());
             match self.rollout.run(request.state) {
                 Ok(()) if self.rollout.returns()[0] >= best => {
@@ -328,8 +396,13 @@ impl Planner for SamplingPlanner {
         if filled.is_err() {
             report.stop = StopCause::ModelFailed;
         }
+        self.end_timer.end(clock);
         report.predicted_return = solution.predicted_return;
         self.has_previous = report.stop.was_successful();
+        self.decisions = Decisions {
+            sampling_rounds: drawn_last,
+            out_of_time_after: (report.stop == StopCause::TimeBudget).then_some(report.iterations),
+        };
         report
     }
 
@@ -340,6 +413,10 @@ impl Planner for SamplingPlanner {
 
     fn drop_warm_start(&mut self) {
         self.has_previous = false;
+    }
+
+    fn decisions(&self) -> Option<Decisions> {
+        Some(self.decisions)
     }
 
     fn name(&self) -> &'static str {

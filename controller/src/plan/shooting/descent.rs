@@ -3,6 +3,8 @@
 use latco_models::Bundle;
 use latco_solver::updated_multiplier;
 
+use super::super::adam::Adam;
+use super::super::budget::Cut;
 use super::super::noise::Noise;
 use super::super::warm_start::Shift;
 use super::super::{PlanSizes, StopCause};
@@ -12,9 +14,6 @@ use crate::config::{Config, PlannerKind, ShootingGdSection};
 use crate::controller::SetupError;
 use crate::trace::IterationTrace;
 
-/// Decay of Adam's two means, and what keeps its division finite (Kingma & Ba 2015).
-const BETA: [f32; 2] = [0.9, 0.999];
-const EPSILON: f32 = 1e-8;
 /// As in LatCo's update of the multipliers.
 const LOG_OFFSET: f32 = 0.1;
 
@@ -31,8 +30,7 @@ pub(in crate::plan) struct Descent {
     multipliers: Vec<f32>,
     /// `[H, na]`
     gradient: Vec<f32>,
-    /// Means of the gradient and of its square, `[H, na]`.
-    moments: [Vec<f32>; 2],
+    adam: Adam,
     /// 1, `[H]`
     weights: Vec<f32>,
 }
@@ -62,16 +60,14 @@ impl Method for Descent {
             actions: vec![0.0; len],
             multipliers: vec![0.0; sizes.horizon],
             gradient: vec![0.0; len],
-            moments: [vec![0.0; len], vec![0.0; len]],
+            adam: Adam::new(len),
             weights: vec![1.0; sizes.horizon],
         };
         Ok((method, schedule))
     }
 
     fn start(&mut self, shift: Option<Shift>) {
-        for moment in &mut self.moments {
-            moment.fill(0.0);
-        }
+        self.adam.reset();
         if let Some(shift) = shift {
             shift.apply(&mut self.actions, self.action_size);
             shift.apply(&mut self.multipliers, 1);
@@ -87,7 +83,12 @@ impl Method for Descent {
         &self.actions
     }
 
-    fn improve(&mut self, state: &[f32], figures: &mut IterationTrace) -> Result<(), StopCause> {
+    fn improve(
+        &mut self,
+        state: &[f32],
+        figures: &mut IterationTrace,
+        _cut: &mut Cut<'_>,
+    ) -> Result<(), StopCause> {
         (self.unrolled.roll(state, &self.actions)).map_err(|_| StopCause::ModelFailed)?;
         figures.planned_reward = self.unrolled.rewards().iter().sum();
         self.unrolled.pull_back(&self.weights, &mut self.gradient);
@@ -95,7 +96,7 @@ impl Method for Descent {
         if !(figures.planned_reward.is_finite() && slope.is_finite()) {
             return Err(StopCause::NonFinite);
         }
-        self.climb(figures.iteration);
+        self.climb();
         let update = figures
             .iteration
             .is_multiple_of(self.settings.multiplier_every);
@@ -111,21 +112,15 @@ impl Method for Descent {
 }
 
 impl Descent {
-    /// Step `iteration` of Adam, from 1.
-    fn climb(&mut self, iteration: u32) {
-        let rate = self.settings.learning_rate as f32;
-        let power = i32::try_from(iteration).unwrap_or(i32::MAX);
-        let correct = BETA.map(|beta| 1.0 / (1.0 - beta.powi(power)));
-        let [means, squares] = &mut self.moments;
-        for (index, action) in self.actions.iter_mut().enumerate() {
+    /// A step of Adam.
+    fn climb(&mut self) {
+        for (index, slope) in self.gradient.iter_mut().enumerate() {
+            let action = self.actions[index];
             let excess = (action.abs() - self.action_limit).max(0.0) * action.signum();
-            let multiplier = self.multipliers[index / self.action_size];
-            let slope = self.gradient[index] - 2.0 * multiplier * excess;
-            let (mean, square) = (&mut means[index], &mut squares[index]);
-            *mean += (1.0 - BETA[0]) * (slope - *mean);
-            *square += (1.0 - BETA[1]) * (slope * slope - *square);
-            *action += rate * correct[0] * *mean / ((correct[1] * *square).sqrt() + EPSILON);
+            *slope -= 2.0 * self.multipliers[index / self.action_size] * excess;
         }
+        let rate = self.settings.learning_rate as f32;
+        (self.adam).climb(rate, &mut self.actions, &self.gradient);
     }
 
     /// Largest violation of the limits over the steps; updates the multipliers if asked to.

@@ -7,13 +7,14 @@
 use latco_models::Bundle;
 
 use super::super::batch::Batch;
+use super::super::budget::Cut;
 use super::super::engine::Engine;
 use super::super::noise::Noise;
 use super::super::rollout::PriorSteps;
 use super::super::warm_start::Shift;
 use super::super::{PlanSizes, StopCause};
 use super::{Method, Schedule};
-use crate::config::{Config, Damping, PlannerKind, ShootingGnSection, SolverKind};
+use crate::config::{Config, Damping, Optimiser, PlannerKind, ShootingGnSection, SolverKind};
 use crate::controller::SetupError;
 use crate::trace::IterationTrace;
 
@@ -47,6 +48,7 @@ impl Method for GaussNewton {
             rollout_every: settings.rollout_every_iterations,
         };
         let mut planner = config.planner.clone();
+        planner.latco.optimiser = Optimiser::LevenbergMarquardt;
         planner.latco.solver = SolverKind::Reduced;
         planner.latco.damping_policy = Damping::Constant;
         planner.latco.action_multiplier = settings.action_multiplier;
@@ -80,7 +82,12 @@ impl Method for GaussNewton {
         &self.batch.actions
     }
 
-    fn improve(&mut self, state: &[f32], figures: &mut IterationTrace) -> Result<(), StopCause> {
+    fn improve(
+        &mut self,
+        state: &[f32],
+        figures: &mut IterationTrace,
+        _cut: &mut Cut<'_>,
+    ) -> Result<(), StopCause> {
         let plan = self.batch.plan_mut(0);
         plan.states[..state.len()].copy_from_slice(state);
         (self.prior.fill(0, plan.states, plan.actions)).map_err(|_| StopCause::ModelFailed)?;

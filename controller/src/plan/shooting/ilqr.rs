@@ -6,6 +6,7 @@
 
 use latco_models::Bundle;
 
+use super::super::budget::Cut;
 use super::super::noise::Noise;
 use super::super::warm_start::Shift;
 use super::super::{PlanSizes, StopCause};
@@ -295,7 +296,12 @@ impl Method for Ilqr {
         &self.actions
     }
 
-    fn improve(&mut self, state: &[f32], figures: &mut IterationTrace) -> Result<(), StopCause> {
+    fn improve(
+        &mut self,
+        state: &[f32],
+        figures: &mut IterationTrace,
+        cut: &mut Cut<'_>,
+    ) -> Result<(), StopCause> {
         let failed = |_| StopCause::ModelFailed;
         let before = match self.cost {
             Some(cost) => cost,
@@ -305,12 +311,12 @@ impl Method for Ilqr {
                 self.total()?
             }
         };
-        while !self.sweep_back() {
+        while !self.sweep_back(cut)? {
             self.raise_regularisation()?;
         }
         let mut share = 1.0;
         for _ in 0..self.settings.line_search_steps {
-            self.try_forward(state, share).map_err(failed)?;
+            self.try_forward(state, share, cut)?;
             let cost = self.total()?;
             if cost < before {
                 self.actions.copy_from_slice(&self.trial);
@@ -328,6 +334,7 @@ impl Method for Ilqr {
             share *= 0.5;
         }
         // Nothing was better: the derivatives are wanted at the old actions again.
+        give_up_if_due(cut)?;
         (self.unrolled.roll(state, &self.actions)).map_err(failed)?;
         self.cost = Some(before);
         figures.planned_reward = self.unrolled.rewards().iter().sum();
@@ -362,26 +369,33 @@ impl Ilqr {
     }
 
     /// Gains along the last accepted rollout; false when a Quu is not positive definite.
-    fn sweep_back(&mut self) -> bool {
+    fn sweep_back(&mut self, cut: &mut Cut<'_>) -> Result<bool, StopCause> {
         self.sweep.begin();
         for t in (0..self.sizes.horizon).rev() {
+            give_up_if_due(cut)?;
             let (rho, slope) = residual(self.unrolled.rewards()[t]);
             let gradient = self.unrolled.gradient(t).iter().map(|g| slope * g);
             self.sweep.pay(rho, gradient);
             let (state, action) = self.sweep.jacobians();
             self.unrolled.jacobian(t, state, action);
             if !self.sweep.step_back(t, self.regularisation as f32) {
-                return false;
+                return Ok(false);
             }
         }
-        true
+        Ok(true)
     }
 
     /// Rolls out with the gains and a share of the open-loop changes, and linearises there.
-    fn try_forward(&mut self, state: &[f32], share: f32) -> Result<(), latco_models::RunError> {
+    fn try_forward(
+        &mut self,
+        state: &[f32],
+        share: f32,
+        cut: &mut Cut<'_>,
+    ) -> Result<(), StopCause> {
         let (n, na) = (self.sizes.state, self.sizes.action);
         self.unrolled.states_mut()[..n].copy_from_slice(state);
         for t in 0..self.sizes.horizon {
+            give_up_if_due(cut)?;
             let old = &self.states[t * n..][..n];
             let new = &self.unrolled.states_mut()[t * n..][..n];
             let gain = self.sweep.gain(t).chunks_exact(n);
@@ -397,10 +411,20 @@ impl Ilqr {
                 *action = (old_action + share * change + feedback)
                     .clamp(-self.action_limit, self.action_limit);
             }
-            self.unrolled.step(t, &self.trial[t * na..][..na])?;
+            (self.unrolled.step(t, &self.trial[t * na..][..na]))
+                .map_err(|_| StopCause::ModelFailed)?;
         }
-        self.unrolled.linearise(&self.trial)
+        give_up_if_due(cut)?;
+        (self.unrolled.linearise(&self.trial)).map_err(|_| StopCause::ModelFailed)
     }
+}
+
+/// Ends the iteration where there is no time for more of it.
+fn give_up_if_due(cut: &mut Cut<'_>) -> Result<(), StopCause> {
+    if cut.is_due() {
+        return Err(StopCause::TimeBudget);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -464,6 +488,63 @@ mod tests {
             (f64::from(cost) - least).abs() < 1e-3 * least,
             "{cost} {least}"
         );
+    }
+
+    /// With a quadratic cost of full rank in every step, gains and cost to go are those of the discrete
+    /// Riccati recursion `P = Q + F'PF - F'PB (B'PB)^-1 B'PF`, step by step back from the end.
+    #[test]
+    fn gains_and_cost_to_go_are_those_of_the_riccati_recursion() {
+        let (n, na, h) = (4, 2, 10);
+        let wave = |i: usize, f: f32| (i as f32 * f + 0.3).sin();
+        let f: Vec<f32> = (0..n * n)
+            .map(|i| 0.3 * wave(i, 1.7) + if i % (n + 1) == 0 { 0.8 } else { 0.0 })
+            .collect();
+        let b: Vec<f32> = (0..n * na).map(|i| wave(i, 2.3)).collect();
+        // Residuals z_i weight_i - target_i, as many as there are states.
+        let weights = [1.0f32, 0.5, 2.0, 0.7];
+        let targets = [0.4f32, -1.0, 0.2, 0.8];
+
+        let wide = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<_>>();
+        let big_f = nalgebra::DMatrix::from_row_slice(n, n, &wide(&f));
+        let big_b = nalgebra::DMatrix::from_row_slice(n, na, &wide(&b));
+        let root = nalgebra::DVector::from_row_slice(&wide(&weights));
+        let q = nalgebra::DMatrix::from_diagonal(&root.component_mul(&root));
+        let pull = -root.component_mul(&nalgebra::DVector::from_row_slice(&wide(&targets)));
+        let mut p = nalgebra::DMatrix::<f64>::zeros(n, n);
+        let mut linear = nalgebra::DVector::<f64>::zeros(n);
+
+        let mut sweep = Sweep::new(n, na, h);
+        sweep.begin();
+        for t in (0..h).rev() {
+            // Round z = 0, where each residual is minus its target.
+            for i in 0..n {
+                let gradient = (0..n).map(|j| if i == j { weights[i] } else { 0.0 });
+                sweep.pay(-targets[i], gradient);
+            }
+            let (state, action) = sweep.jacobians();
+            state.copy_from_slice(&f);
+            action.copy_from_slice(&b);
+            assert!(sweep.step_back(t, 0.0));
+
+            p += &q;
+            linear += &pull;
+            let inverse = (big_b.tr_mul(&p) * &big_b).try_inverse().unwrap();
+            let gain = -&inverse * big_b.tr_mul(&p) * &big_f;
+            let change = -&inverse * big_b.tr_mul(&linear);
+            let closed = &big_f + &big_b * &gain;
+            linear = closed.tr_mul(&linear);
+            p = big_f.tr_mul(&p) * &closed;
+            let close = |found: &[f32], expected: &nalgebra::DMatrix<f64>| {
+                let rows = expected.transpose();
+                let scale = expected.amax().max(1e-3);
+                (found.iter().zip(rows.iter()))
+                    .all(|(found, e)| (f64::from(*found) - e).abs() < 1e-3 * scale)
+            };
+            assert!(close(sweep.gain(t), &gain), "step {t}: {gain}");
+            let change = nalgebra::DMatrix::from_column_slice(na, 1, change.as_slice());
+            assert!(close(sweep.change(t), &change), "step {t}: {change}");
+            assert!(close(&sweep.value, &p), "step {t}: {p}");
+        }
     }
 
     #[test]

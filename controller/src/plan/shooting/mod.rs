@@ -11,7 +11,7 @@ mod unrolled;
 
 use latco_models::{Bundle, RunError};
 
-use super::budget::IterationTimer;
+use super::budget::{Cut, IterationTimer};
 use super::rollout::{ActionRollout, PriorSteps, clip};
 use super::warm_start::Shift;
 use super::{PlanReport, PlanRequest, PlanSizes, Planner, Solution, StartKind, StopCause};
@@ -67,11 +67,18 @@ pub(in crate::plan) trait Method: Send + Sized {
     /// Actions, `[H, na]`; they may exceed their limits.
     fn actions(&self) -> &[f32];
 
-    /// Improves them once, for a plan from `state`; `figures` has the number of the iteration.
+    /// Improves them once, for a plan from `state`; `figures` has the number of the iteration. An
+    /// iteration of long parts asks `cut` between them.
     ///
     /// # Errors
-    /// Why there shall be no more iterations; the actions are then those to use.
-    fn improve(&mut self, state: &[f32], figures: &mut IterationTrace) -> Result<(), StopCause>;
+    /// Why there shall be no more iterations; the actions are then those to use. After
+    /// [`StopCause::TimeBudget`] they are as before.
+    fn improve(
+        &mut self,
+        state: &[f32],
+        figures: &mut IterationTrace,
+        cut: &mut Cut<'_>,
+    ) -> Result<(), StopCause>;
 
     /// Sets random numbers back to the seed.
     fn reset(&mut self, _seed: u64) {}
@@ -86,6 +93,10 @@ pub(in crate::plan) struct ShootingPlanner<M> {
     rollout: ActionRollout,
     prior: PriorSteps,
     timer: IterationTimer,
+    /// Of clipping and rolling out, which may follow the last iteration.
+    rollout_timer: IterationTimer,
+    /// Of the states of the answer, which follow always.
+    states_timer: IterationTimer,
     has_previous: bool,
 }
 
@@ -108,6 +119,8 @@ impl<M: Method> ShootingPlanner<M> {
             rollout: ActionRollout::new(bundle, sizes, 1)?,
             prior: PriorSteps::new(bundle, sizes)?,
             timer: IterationTimer::default(),
+            rollout_timer: IterationTimer::default(),
+            states_timer: IterationTimer::default(),
             has_previous: false,
         })
     }
@@ -115,24 +128,24 @@ impl<M: Method> ShootingPlanner<M> {
     /// Clips the actions and rolls them out; gives their return, and keeps them if it is the best.
     fn consider(
         &mut self,
-        state: &[f32],
-        start: StartKind,
-        best: &mut f32,
+        solve: &mut Shot<'_>,
         solution: &mut Solution,
         report: &mut PlanReport,
     ) -> Result<f32, RunError> {
+        self.rollout_timer.begin(solve.clock);
         let actions = self.rollout.actions_mut();
         clip(self.method.actions(), self.action_limit, actions);
-        self.rollout.run(state)?;
+        self.rollout.run(solve.request.state)?;
         let value = self.rollout.returns()[0];
-        if value > *best {
-            *best = value;
+        if value > solve.best {
+            solve.best = value;
             (solution.actions).copy_from_slice(self.rollout.actions_mut());
             solution.rewards.copy_from_slice(self.rollout.rewards(0));
             solution.predicted_return = value;
             report.best_iteration = report.iterations;
-            report.best_start = start;
+            report.best_start = solve.start;
         }
+        self.rollout_timer.end(solve.clock);
         Ok(value)
     }
 
@@ -151,36 +164,49 @@ impl<M: Method> ShootingPlanner<M> {
         } else {
             (self.method.fresh(), self.schedule.iterations_cold)
         };
-        let mut best = f32::NEG_INFINITY;
-        self.consider(request.state, start, &mut best, solution, report)?;
+        let mut shot = Shot {
+            request,
+            clock,
+            start,
+            best: f32::NEG_INFINITY,
+        };
+        self.consider(&mut shot, solution, report)?;
+        let every = self.schedule.rollout_every;
         loop {
             if report.iterations == limit {
                 return Ok(());
             }
-            if (self.timer).is_out_of_time(request, report.iterations, clock) {
+            let reserve_s = self.rollout_timer.estimate_s() + self.states_timer.estimate_s();
+            if (self.timer).is_out_of_time(request, report.iterations, clock, reserve_s) {
                 report.stop = StopCause::TimeBudget;
+                // The budget may end between two evaluations.
+                if !report.iterations.is_multiple_of(every) {
+                    self.consider(&mut shot, solution, report)?;
+                }
                 return Ok(());
             }
-            self.timer.begin(clock);
+            self.timer.begin_when_asked(clock);
             let mut figures = IterationTrace {
                 iteration: report.iterations + 1,
                 rollout_return: f32::NAN,
                 ..IterationTrace::default()
             };
-            let stop = self.method.improve(request.state, &mut figures).err();
-            if matches!(stop, Some(StopCause::ModelFailed | StopCause::NonFinite)) {
+            let mut cut = Cut::new(request, clock, reserve_s);
+            let stop = (self.method.improve(request.state, &mut figures, &mut cut)).err();
+            if matches!(
+                stop,
+                Some(StopCause::ModelFailed | StopCause::NonFinite | StopCause::TimeBudget)
+            ) {
                 report.stop = stop.unwrap_or_default();
                 return Ok(());
             }
             report.iterations += 1;
             report.action_violation = figures.action_violation_max;
-            let every = self.schedule.rollout_every;
             let is_due = report.iterations.is_multiple_of(every)
                 || report.iterations == limit
                 || stop.is_some();
             if is_due {
-                figures.rollout_return =
-                    self.consider(request.state, start, &mut best, solution, report)?;
+                figures.rollout_return = self.consider(&mut shot, solution, report)?;
             }
             self.timer.end(clock);
             figures.elapsed_ms = (clock.now().seconds_since(began) * 1e3) as f32;
@@ -191,6 +217,16 @@ impl<M: Method> ShootingPlanner<M> {
             }
         }
     }
+}
+
+/// What the parts of one call share.
+struct Shot<'a> {
+    request: &'a PlanRequest<'a>,
+    clock: &'a dyn Clock,
+    /// What it started from.
+    start: StartKind,
+    /// Return of the answer.
+    best: f32,
 }
 
 impl<M: Method> Planner for ShootingPlanner<M> {
@@ -216,7 +252,10 @@ impl<M: Method> Planner for ShootingPlanner<M> {
             .iterate(request, clock, solution, trace, &mut report)
             .and_then(|()| {
                 report.predicted_return = solution.predicted_return;
-                self.prior.fill(0, &mut solution.states, &solution.actions)
+                self.states_timer.begin(clock);
+                let filled = (self.prior).fill(0, &mut solution.states, &solution.actions);
+                self.states_timer.end(clock);
+                filled
             });
         if done.is_err() {
             report.stop = StopCause::ModelFailed;

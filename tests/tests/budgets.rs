@@ -1,0 +1,149 @@
+//! Every planner keeps to its time budget, on a small trained model and on one of PlaNet's size.
+//!
+//! The clock is the processor time of the planning thread, so that what other programs take of the
+//! machine does not count; of the plans of a case a few may be late, as a cache that others have
+//! emptied makes any step longer than the last.
+
+#![allow(clippy::unwrap_used)] // a failed helper fails the test
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use latco_controller::config::PlannerKind;
+use latco_controller::plan::{self, PlanReport, PlanRequest, PlanSizes, Planner, Solution};
+use latco_controller::trace::PlanTrace;
+use latco_controller::{Clock, Config, Time};
+use latco_export::{RandomSpec, write_random_bundle};
+use latco_models::Bundle;
+
+/// By how much a plan may be late.
+const SLACK: Duration = Duration::from_millis(2);
+const BUDGETS_MS: [u64; 3] = [5, 20, 50];
+/// Plans of a case, and how many of them are on time.
+const PLANS: usize = 12;
+const ON_TIME: usize = 10;
+
+/// Processor time of this thread.
+struct ThreadClock;
+
+impl Clock for ThreadClock {
+    #[allow(unsafe_code)]
+    fn now(&self) -> Time {
+        let mut time = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        // SAFETY: the call writes the one struct that it is given.
+        let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+        assert_eq!(failed, 0);
+        Time(time.tv_sec * 1_000_000_000 + time.tv_nsec)
+    }
+}
+
+/// A planner that no number of iterations stops.
+fn config(kind: PlannerKind, budget_ms: u64) -> Config {
+    const MANY: u32 = 1_000_000;
+    let mut config = Config::default();
+    let planner = &mut config.planner;
+    planner.kind = kind;
+    planner.budget_ms = Some(budget_ms as f64);
+    // The clock is of one thread.
+    planner.threads = 1;
+    let latco = &mut planner.latco;
+    (latco.iterations_cold, latco.iterations_warm) = (MANY, MANY);
+    (latco.reward_tolerance, latco.stall_iterations) = (0.0, MANY);
+    // The paper's on Meta-World.
+    (planner.cem.samples, planner.cem.elites) = (10_000, 100);
+    (planner.mppi.samples, planner.mppi.elites) = (1000, 100);
+    (planner.cem.iterations, planner.mppi.iterations) = (MANY, MANY);
+    let gd = &mut planner.shooting_gd;
+    (gd.iterations_cold, gd.iterations_warm) = (MANY, MANY);
+    let gn = &mut planner.shooting_gn;
+    (gn.iterations_cold, gn.iterations_warm) = (MANY, MANY);
+    let ilqr = &mut planner.ilqr;
+    (ilqr.iterations_cold, ilqr.iterations_warm) = (MANY, MANY);
+    config
+}
+
+struct Case {
+    planner: Box<dyn Planner>,
+    solution: Solution,
+    trace: PlanTrace,
+    state: Vec<f32>,
+    budget: Duration,
+}
+
+impl Case {
+    /// How long it took, and what was done.
+    fn plan(&mut self, elapsed_periods: Option<f64>) -> (Duration, PlanReport) {
+        let began = ThreadClock.now();
+        let request = PlanRequest {
+            state: &self.state,
+            elapsed_periods,
+            deadline: Some(began + self.budget),
+            replay: None,
+        };
+        self.trace.clear(1, began);
+        let report = self
+            .planner
+            .plan(&request, &ThreadClock, &mut self.solution, &mut self.trace);
+        assert!(self.solution.is_finite());
+        (ThreadClock.now().saturating_since(began), report)
+    }
+}
+
+fn every_planner_is_on_time(name: &str, folder: &Path) {
+    let bundle = Bundle::load(folder, &Default::default()).unwrap();
+    let mut late = Vec::new();
+    for kind in PlannerKind::ALL {
+        for budget_ms in BUDGETS_MS {
+            let config = config(kind, budget_ms);
+            let sizes = PlanSizes::new(&config, bundle.manifest());
+            let mut case = Case {
+                planner: plan::make(&config, &bundle, &sizes).unwrap(),
+                solution: Solution::new(&sizes),
+                trace: PlanTrace::with_capacity(64),
+                state: vec![0.1; sizes.state],
+                budget: Duration::from_millis(budget_ms),
+            };
+            let mut times = Vec::new();
+            let mut iterations = Vec::new();
+            for number in 0..PLANS {
+                // One in four is made from nothing, the first among them.
+                let elapsed = (number % 4 != 0).then_some(1.0);
+                let (time, report) = case.plan(elapsed);
+                times.push(time);
+                iterations.push(report.iterations);
+            }
+            times.sort();
+            iterations.sort_unstable();
+            let ms = |time: Duration| 1e3 * time.as_secs_f64();
+            let line = format!(
+                "{name}, {kind}, budget {budget_ms} ms: median {:.2} ms, {ON_TIME} of {PLANS} within {:.2} ms, \
+                 worst {:.2} ms, median {} iterations",
+                ms(times[PLANS / 2]),
+                ms(times[ON_TIME - 1]),
+                ms(times[PLANS - 1]),
+                iterations[PLANS / 2]
+            );
+            eprintln!("{line}");
+            if times[ON_TIME - 1] > case.budget + SLACK {
+                late.push(line);
+            }
+        }
+    }
+    assert!(late.is_empty(), "late: {late:#?}");
+}
+
+#[test]
+fn budgets_are_kept_on_the_reach_bundle() {
+    let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/bundles/reach");
+    every_planner_is_on_time("reach", &folder);
+}
+
+#[test]
+fn budgets_are_kept_on_a_model_of_planets_size() {
+    let folder = tempfile::tempdir().unwrap();
+    write_random_bundle(folder.path(), &RandomSpec::planet(), 1).unwrap();
+    every_planner_is_on_time("PlaNet's size", folder.path());
+}

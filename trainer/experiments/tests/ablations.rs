@@ -1,0 +1,93 @@
+//! The ablations of table 3 as they stand in `configs/ablations/`.
+
+#![allow(clippy::unwrap_used)] // a failed helper fails the test
+
+use std::path::{Path, PathBuf};
+
+use latco_controller::Config;
+use latco_controller::config::{Optimiser, PlannerKind};
+use latco_experiments::tables::{Options, Table};
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn options(bundles: PathBuf) -> Options {
+    Options {
+        table: Table::Ablations,
+        quick: false,
+        tasks: vec!["key".to_owned()],
+        bundles,
+        configs: repository().join("configs"),
+        equal_ms: 50.0,
+        episodes: 1,
+        seed: 0,
+        out: PathBuf::from("nowhere"),
+        part: None,
+    }
+}
+
+#[test]
+fn every_file_is_that_of_the_key_task_but_for_its_ablation() {
+    let key = Config::load(&repository().join("configs/key.toml")).unwrap();
+    let mut files = 0;
+    for entry in std::fs::read_dir(repository().join("configs/ablations")).unwrap() {
+        let path = entry.unwrap().path();
+        let mut config = Config::load(&path).unwrap();
+        assert_ne!(config.planner.latco, key.planner.latco, "{path:?}");
+        if config.planner.latco.optimiser == Optimiser::Adam {
+            assert_eq!(config.planner.budget_ms, None, "{path:?}");
+            config.planner.budget_ms = key.planner.budget_ms;
+        }
+        config.planner.latco = key.planner.latco.clone();
+        assert_eq!(config, key, "{path:?}");
+        files += 1;
+    }
+    assert_eq!(files, 4);
+}
+
+#[test]
+fn the_table_has_a_row_for_each_of_them() {
+    let grid = options(repository().join("models/bundles")).grid().unwrap();
+    let row = |name: &str| {
+        let found = grid.cells.iter().find(|cell| cell.row == name);
+        &found.unwrap().config.planner.latco
+    };
+    assert_eq!(row("no_relaxation").dynamics_multiplier, 1e8);
+    let fixed = row("no_constrained");
+    assert_eq!(
+        (fixed.dynamics_multiplier, fixed.action_multiplier),
+        (8.0, 16.0)
+    );
+    assert_eq!(fixed.multiplier_rate, 0.0);
+    let first_order = row("no_second_order");
+    assert_eq!(first_order.optimiser, Optimiser::Adam);
+    assert_eq!(
+        (first_order.iterations_cold, first_order.multiplier_rate),
+        (5000, 1.5)
+    );
+    assert_eq!(row("no_sampled_start").sampled_starts, 0);
+    assert_eq!(row("latco").optimiser, Optimiser::LevenbergMarquardt);
+    let kinds = grid.cells.iter().map(|cell| cell.config.planner.kind);
+    assert_eq!(kinds.filter(|kind| *kind == PlannerKind::Latco).count(), 5);
+}
+
+/// The model without a deterministic part is another bundle: its row is there if the bundle is.
+#[test]
+fn a_model_without_a_deterministic_part_is_a_row_where_there_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = |bundles: &Path| {
+        let grid = options(bundles.to_path_buf()).grid().unwrap();
+        let of_it = grid
+            .cells
+            .iter()
+            .filter(|cell| cell.row == "no_deterministic");
+        of_it.map(|cell| cell.bundle.clone()).collect::<Vec<_>>()
+    };
+    assert!(rows(folder.path()).is_empty());
+    let bundle = folder.path().join("key-no-deterministic");
+    std::fs::create_dir(&bundle).unwrap();
+    assert_eq!(rows(folder.path()), [bundle]);
+    let text = options(folder.path().to_path_buf()).markdown(&[]);
+    assert!(text.contains("model.deter = 0"), "{text}");
+}
