@@ -252,6 +252,7 @@ fn the_deadline_is_kept_and_the_best_so_far_is_the_answer() {
         let mut bench = Bench::new(|config| {
             config.planner.kind = kind;
             config.planner.latco.iterations_cold = 1000;
+            config.planner.gaussian_latco.iterations_cold = 1000;
             config.planner.cem.iterations = 1000;
             config.planner.mppi.iterations = 1000;
             config.planner.shooting_gd.iterations_cold = 1000;
@@ -475,7 +476,12 @@ fn a_plan_that_ran_out_of_time_is_repeated_without_a_clock() {
 
 #[test]
 fn with_a_logit_as_reward_head_plans_are_compared_by_probabilities() {
-    for kind in [PlannerKind::Latco, PlannerKind::Cem, PlannerKind::Mppi] {
+    for kind in [
+        PlannerKind::Latco,
+        PlannerKind::GaussianLatco,
+        PlannerKind::Cem,
+        PlannerKind::Mppi,
+    ] {
         let change = |config: &mut Config| config.planner.kind = kind;
         let mut bench = Bench::with_reward(RewardKind::BernoulliLogit, change);
         let report = bench.plan(None);

@@ -221,6 +221,7 @@ fn check_planner(planner: &PlannerSection, check: &mut Check<'_>) {
     }
     check.not_negative("planner.latco.multiplier_rate", latco.multiplier_rate);
     check.not_negative("planner.latco.reward_tolerance", latco.reward_tolerance);
+    super::gaussian::check(&planner.gaussian_latco, check);
     super::baselines::check(planner, check);
 }
 

@@ -4,6 +4,7 @@ mod batch;
 mod budget;
 mod dump;
 mod engine;
+mod gaussian;
 mod latco;
 mod memory;
 mod model;
@@ -31,6 +32,7 @@ use shooting::{DescentPlanner, GaussNewtonPlanner, IlqrPlanner};
 
 pub use batch::Iterate;
 pub use dump::{Dump, DumpError, DumpHeader, Solved, write_dump};
+pub use gaussian::GaussianPlanner;
 pub use latco::LatcoPlanner;
 pub use memory::{MemoryBudget, memory};
 pub use model::OnnxModel;
@@ -299,6 +301,7 @@ pub fn make(
 ) -> Result<Box<dyn Planner>, SetupError> {
     Ok(match config.planner.kind {
         PlannerKind::Latco => Box::new(LatcoPlanner::new(config, bundle, sizes)?),
+        PlannerKind::GaussianLatco => Box::new(GaussianPlanner::new(config, bundle, sizes)?),
         PlannerKind::Cem => Box::new(SamplingPlanner::cem(config, bundle, sizes)?),
         PlannerKind::Mppi => Box::new(SamplingPlanner::mppi(config, bundle, sizes)?),
         PlannerKind::ShootingGd => Box::new(DescentPlanner::new(config, bundle, sizes)?),
