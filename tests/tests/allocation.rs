@@ -113,7 +113,10 @@ fn configs() -> Vec<Config> {
         planner.kind = kind;
         (planner.cem.samples, planner.cem.elites) = (100, 10);
         (planner.mppi.samples, planner.mppi.elites) = (100, 10);
+        planner.gaussian_latco.samples = 10;
         for iterations in [
+            &mut planner.gaussian_latco.iterations_cold,
+            &mut planner.gaussian_latco.iterations_warm,
             &mut planner.shooting_gd.iterations_cold,
             &mut planner.shooting_gd.iterations_warm,
             &mut planner.shooting_gn.iterations_cold,

@@ -309,6 +309,7 @@ fn the_deadline_is_kept_and_the_best_so_far_is_the_answer() {
         let mut bench = Bench::new(|config| {
             config.planner.kind = kind;
             config.planner.latco.iterations_cold = 1000;
+            config.planner.gaussian_latco.iterations_cold = 1000;
             config.planner.cem.iterations = 1000;
             config.planner.mppi.iterations = 1000;
             config.planner.shooting_gd.iterations_cold = 1000;
@@ -571,7 +572,12 @@ fn an_iteration_of_many_samples_is_given_up_in_time_and_what_was_drawn_of_it_cou
 
 #[test]
 fn with_a_logit_as_reward_head_plans_are_compared_by_probabilities() {
-    for kind in [PlannerKind::Latco, PlannerKind::Cem, PlannerKind::Mppi] {
+    for kind in [
+        PlannerKind::Latco,
+        PlannerKind::GaussianLatco,
+        PlannerKind::Cem,
+        PlannerKind::Mppi,
+    ] {
         let change = |config: &mut Config| config.planner.kind = kind;
         let mut bench = Bench::with_reward(RewardKind::BernoulliLogit, change);
         let report = bench.plan(None);

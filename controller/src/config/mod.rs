@@ -17,6 +17,7 @@
 //! them in one error, each with the path of its field.
 
 mod baselines;
+mod gaussian;
 mod read;
 mod validate;
 
@@ -24,6 +25,7 @@ use latco_models::{LoadOptions, Providers};
 use serde::{Deserialize, Serialize};
 
 pub use baselines::{CemSection, IlqrSection, MppiSection, ShootingGdSection, ShootingGnSection};
+pub use gaussian::GaussianLatcoSection;
 pub use read::{ConfigError, FieldError};
 
 /// Everything a controller needs to know beside the model bundle. Every field has a default but
@@ -157,6 +159,8 @@ pub enum PlannerKind {
     /// Latent collocation.
     #[default]
     Latco,
+    /// Latent collocation of Gaussians: plans in expectation.
+    GaussianLatco,
     /// Cross-entropy method over action sequences.
     Cem,
     /// The same with elites weighted by their returns.
@@ -171,8 +175,9 @@ pub enum PlannerKind {
 
 impl PlannerKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Latco,
+        Self::GaussianLatco,
         Self::Cem,
         Self::Mppi,
         Self::ShootingGd,
@@ -185,6 +190,7 @@ impl PlannerKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Latco => "latco",
+            Self::GaussianLatco => "gaussian_latco",
             Self::Cem => "cem",
             Self::Mppi => "mppi",
             Self::ShootingGd => "shooting_gd",
@@ -246,6 +252,8 @@ pub struct PlannerSection {
     pub dump_files: u32,
     /// Parameters of `kind = "latco"`.
     pub latco: LatcoSection,
+    /// Parameters of `kind = "gaussian_latco"`.
+    pub gaussian_latco: GaussianLatcoSection,
     /// Parameters of `kind = "cem"`.
     pub cem: CemSection,
     /// Parameters of `kind = "mppi"`.
@@ -271,6 +279,7 @@ impl Default for PlannerSection {
             dump_above_ms: None,
             dump_files: 20,
             latco: LatcoSection::default(),
+            gaussian_latco: GaussianLatcoSection::default(),
             cem: CemSection::default(),
             mppi: MppiSection::default(),
             shooting_gd: ShootingGdSection::default(),

@@ -71,6 +71,7 @@ impl Config {
         let mut planner = take_section(&mut root, "planner", "", &mut errors);
         let latco = take_section(&mut planner, "latco", "planner.", &mut errors);
         let mut of_planner = |name: &str| take_section(&mut planner, name, "planner.", &mut errors);
+        let gaussian_latco = of_planner("gaussian_latco");
         let (cem, mppi) = (of_planner("cem"), of_planner("mppi"));
         let shooting_gd = of_planner("shooting_gd");
         let shooting_gn = of_planner("shooting_gn");
@@ -87,6 +88,8 @@ impl Config {
             node: parse(section("node", &mut errors), "node", &mut errors),
         };
         config.planner.latco = parse(latco, "planner.latco", &mut errors);
+        config.planner.gaussian_latco =
+            parse(gaussian_latco, "planner.gaussian_latco", &mut errors);
         config.planner.cem = parse(cem, "planner.cem", &mut errors);
         config.planner.mppi = parse(mppi, "planner.mppi", &mut errors);
         config.planner.shooting_gd = parse(shooting_gd, "planner.shooting_gd", &mut errors);

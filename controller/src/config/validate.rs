@@ -246,6 +246,7 @@ fn check_planner(planner: &PlannerSection, check: &mut Check<'_>) {
         }
     }
     check.not_negative("planner.latco.reward_tolerance", latco.reward_tolerance);
+    super::gaussian::check(&planner.gaussian_latco, check);
     super::baselines::check(planner, check);
 }
 

@@ -5,9 +5,9 @@ use latco_solver::{BlockTridiagonal, Cut, Dims, GruJacobian, GruSizes, Reduced, 
 use serde::{Deserialize, Serialize};
 
 use super::first_order::FirstOrder;
-use crate::config::{Config, Optimiser, SolverKind};
+use crate::config::{Config, Optimiser, PlannerKind, SolverKind};
 
-/// Bytes of the memory that LatCo works in; all of it is taken before the first plan.
+/// Bytes of the memory that LatCo, or Gaussian LatCo, works in; all of it is taken before the first plan.
 ///
 /// The sessions of ONNX Runtime and the plan itself are not in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,18 +17,21 @@ pub struct MemoryBudget {
     /// Arena of the Jacobian's products: packed weights and scratch; 0 for a model that gives its
     /// Jacobians as matrices.
     pub jacobian_arena_bytes: usize,
+    /// Sampled states and what is averaged over them, of Gaussian LatCo; 0 for LatCo.
+    #[serde(default)]
+    pub sample_bytes: usize,
 }
 
 impl MemoryBudget {
-    /// Both together.
+    /// All together.
     #[must_use]
     pub fn arena_bytes(&self) -> usize {
-        self.solver_arena_bytes + self.jacobian_arena_bytes
+        self.solver_arena_bytes + self.jacobian_arena_bytes + self.sample_bytes
     }
 }
 
-/// The memory of a LatCo planner for the bundle of this manifest: for one plan, and for all starts
-/// at once where there are several.
+/// The memory of a LatCo planner for the bundle of this manifest, or of a Gaussian one if the
+/// configuration names it: for one plan, and for all starts at once where there are several.
 #[must_use]
 pub fn memory(manifest: &Manifest, config: &Config) -> MemoryBudget {
     let model = &manifest.dims;
@@ -44,29 +47,35 @@ pub fn memory(manifest: &Manifest, config: &Config) -> MemoryBudget {
         action: model.action,
         hidden: model.hidden,
     };
-    let starts = config.planner.latco.starts as usize;
+    let planner = &config.planner;
+    let starts = match planner.kind {
+        PlannerKind::GaussianLatco => planner.gaussian_latco.starts,
+        _ => planner.latco.starts,
+    } as usize;
     let mut budget = memory_of(Shape::of(dims), &sizes, manifest, config);
     if starts > 1 {
         let together = memory_of(Shape::of(dims).with_plans(starts), &sizes, manifest, config);
         budget.solver_arena_bytes += together.solver_arena_bytes;
         budget.jacobian_arena_bytes += together.jacobian_arena_bytes;
+        budget.sample_bytes += together.sample_bytes;
     }
     budget
 }
 
 fn memory_of(shape: Shape, sizes: &GruSizes, manifest: &Manifest, config: &Config) -> MemoryBudget {
-    let latco = &config.planner.latco;
+    let planner = &config.planner;
+    let is_gaussian = planner.kind == PlannerKind::GaussianLatco;
     let cut = match manifest.dynamics.kind {
         DynamicsKind::GruFactors => Cut::even(sizes.deter, shape.parts).after(sizes.stoch),
         DynamicsKind::Dense => Cut::even(shape.dims.state(), shape.parts),
     };
     MemoryBudget {
-        solver_arena_bytes: match (latco.optimiser, latco.solver) {
-            (Optimiser::Adam, _) => FirstOrder::bytes(&shape, &cut),
-            (_, SolverKind::Reduced) => Solver::<f32, Reduced, Vec<f32>>::bytes(&shape),
-            (_, SolverKind::BlockTridiagonal) => {
+        solver_arena_bytes: match (planner.latco.optimiser, planner.latco.solver) {
+            (Optimiser::Adam, _) if !is_gaussian => FirstOrder::bytes(&shape, &cut),
+            (_, SolverKind::BlockTridiagonal) if !is_gaussian => {
                 Solver::<f32, BlockTridiagonal, Vec<f32>>::bytes(&shape)
             }
+            _ => Solver::<f32, Reduced, Vec<f32>>::bytes(&shape),
         },
         jacobian_arena_bytes: match manifest.dynamics.kind {
             DynamicsKind::GruFactors => GruJacobian::<f32, Vec<f32>>::bytes(
@@ -77,5 +86,25 @@ fn memory_of(shape: Shape, sizes: &GruSizes, manifest: &Manifest, config: &Confi
             ),
             DynamicsKind::Dense => 0,
         },
+        sample_bytes: if is_gaussian {
+            sample_len(&shape, manifest, planner.gaussian_latco.samples as usize) * size_of::<f32>()
+        } else {
+            0
+        },
     }
+}
+
+/// Numbers that a Gaussian plan's samples take: the samples themselves and their noise, the averaged
+/// linearisation, and means and deviations of the states in the plan and in its rollout.
+fn sample_len(shape: &Shape, manifest: &Manifest, samples: usize) -> usize {
+    let Shape { dims, plans, .. } = *shape;
+    let (h, n) = (dims.horizon, dims.state());
+    let linearisation = match manifest.dynamics.kind {
+        DynamicsKind::GruFactors => manifest.dims.factors(),
+        DynamicsKind::Dense => n * (n + dims.action),
+    };
+    h * samples * n
+        + plans * (h * samples * n + h * linearisation)
+        + 3 * plans * dims.states_len()
+        + plans * dims.actions_len()
 }

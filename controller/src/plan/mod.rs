@@ -6,6 +6,7 @@ mod budget;
 mod dump;
 mod engine;
 mod first_order;
+mod gaussian;
 mod latco;
 mod memory;
 mod model;
@@ -33,6 +34,7 @@ use shooting::{DescentPlanner, GaussNewtonPlanner, IlqrPlanner};
 
 pub use batch::Iterate;
 pub use dump::{Dump, DumpError, DumpHeader, Solved, write_dump};
+pub use gaussian::GaussianPlanner;
 pub use latco::LatcoPlanner;
 pub use memory::{MemoryBudget, memory};
 pub use model::OnnxModel;
@@ -307,6 +309,7 @@ pub fn make(
 ) -> Result<Box<dyn Planner>, SetupError> {
     let mut planner: Box<dyn Planner> = match config.planner.kind {
         PlannerKind::Latco => Box::new(LatcoPlanner::new(config, bundle, sizes)?),
+        PlannerKind::GaussianLatco => Box::new(GaussianPlanner::new(config, bundle, sizes)?),
         PlannerKind::Cem => Box::new(SamplingPlanner::cem(config, bundle, sizes)?),
         PlannerKind::Mppi => Box::new(SamplingPlanner::mppi(config, bundle, sizes)?),
         PlannerKind::ShootingGd => Box::new(DescentPlanner::new(config, bundle, sizes)?),

@@ -194,6 +194,8 @@ impl Plan {
         let latco = &mut config.planner.latco;
         if let Some(iterations) = self.iterations {
             (latco.iterations_cold, latco.iterations_warm) = (iterations, iterations);
+            let gaussian = &mut config.planner.gaussian_latco;
+            (gaussian.iterations_cold, gaussian.iterations_warm) = (iterations, iterations);
             config.planner.cem.iterations = iterations;
             config.planner.mppi.iterations = iterations;
             config.planner.shooting_gd.iterations_cold = iterations;

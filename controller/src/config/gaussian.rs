@@ -1,0 +1,116 @@
+//! Parameters of Gaussian LatCo: section 3.4, appendices B and C of the paper.
+
+use serde::{Deserialize, Serialize};
+
+use super::validate::Check;
+
+/// `[planner.gaussian_latco]`: as `[planner.latco]`, with a Gaussian for every state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GaussianLatcoSection {
+    /// Iterations of a plan made from nothing, and of one with fresh starts.
+    pub iterations_cold: u32,
+    /// Whether plans start from the previous one; without, each is made from nothing.
+    pub warm_start: bool,
+    /// Iterations of a plan that starts from the previous one.
+    pub iterations_warm: u32,
+    /// Samples of every state, K of Algorithm 3; in pairs that mirror each other.
+    pub samples: u32,
+    /// Plans that are started from noise and iterated together when there is no previous plan, or it
+    /// promises too little; the best by expected return is kept. With a previous plan one of them is
+    /// that plan, shifted.
+    pub starts: u32,
+    /// While the shifted plan's expected return is below this, fresh starts are made beside it.
+    pub starts_below_return: f64,
+    /// Standard deviation of every state of a plan that starts from noise.
+    pub initial_std: f64,
+    /// Factor on the standard deviations that the model predicts: 0 plans for the mean state as `latco` does.
+    pub std_scale: f64,
+    /// Initial multiplier of the dynamics, lambda_0.
+    pub dynamics_multiplier: f64,
+    /// Initial multiplier of the action limits, nu_0.
+    pub action_multiplier: f64,
+    /// Violation that is aimed at, epsilon; of the means and of the deviations.
+    pub tolerance: f64,
+    /// Rate of the multiplier update, alpha of Eq. 10.
+    pub multiplier_rate: f64,
+    /// Damping of the Levenberg-Marquardt step.
+    pub damping: f64,
+    /// Factor on the multipliers at each warm start, as in `[planner.latco]`.
+    pub multiplier_relaxation: f64,
+    /// A plan counts as converged when the violations are below the tolerance and the summed expected
+    /// reward changes by less than this between iterations.
+    pub reward_tolerance: f64,
+    /// Iterations without a better plan after which the solve stops as stalled.
+    pub stall_iterations: u32,
+    /// Every so many iterations (and at the last) the plan's clipped actions are valued in expectation;
+    /// the best by that return is executed.
+    pub rollout_every_iterations: u32,
+}
+
+impl Default for GaussianLatcoSection {
+    fn default() -> Self {
+        Self {
+            iterations_cold: 50,
+            warm_start: true,
+            iterations_warm: 20,
+            samples: 50,
+            starts: 2,
+            starts_below_return: 1.0,
+            initial_std: 1.0,
+            std_scale: 1.0,
+            dynamics_multiplier: 1.0,
+            action_multiplier: 1.0,
+            tolerance: 1e-2,
+            multiplier_rate: 0.1,
+            damping: 1e-3,
+            multiplier_relaxation: 1.0,
+            reward_tolerance: 1e-4,
+            stall_iterations: 1000,
+            rollout_every_iterations: 10,
+        }
+    }
+}
+
+/// Checks these parameters.
+pub(super) fn check(section: &GaussianLatcoSection, check: &mut Check<'_>) {
+    let field = |key: &str| format!("planner.gaussian_latco.{key}");
+    for (key, count) in [
+        ("iterations_cold", section.iterations_cold),
+        ("iterations_warm", section.iterations_warm),
+        ("stall_iterations", section.stall_iterations),
+        ("rollout_every_iterations", section.rollout_every_iterations),
+    ] {
+        check.at_least(&field(key), count, 1);
+    }
+    check.within(&field("samples"), f64::from(section.samples), 2.0, 1000.0);
+    check.within(&field("starts"), f64::from(section.starts), 1.0, 64.0);
+    check.within(
+        &field("starts_below_return"),
+        section.starts_below_return,
+        0.0,
+        1e6,
+    );
+    check.within(
+        &field("multiplier_relaxation"),
+        section.multiplier_relaxation,
+        0.0,
+        1.0,
+    );
+    for (key, value) in [
+        ("dynamics_multiplier", section.dynamics_multiplier),
+        ("action_multiplier", section.action_multiplier),
+        ("tolerance", section.tolerance),
+        ("damping", section.damping),
+    ] {
+        check.positive(&field(key), value);
+    }
+    for (key, value) in [
+        ("initial_std", section.initial_std),
+        ("std_scale", section.std_scale),
+        ("multiplier_rate", section.multiplier_rate),
+        ("reward_tolerance", section.reward_tolerance),
+    ] {
+        check.not_negative(&field(key), value);
+    }
+}

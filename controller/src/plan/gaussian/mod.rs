@@ -1,0 +1,217 @@
+//! Gaussian LatCo: collocation of the means and deviations of the states (Rybkin et al. 2021,
+//! section 3.4, Algorithms 2 and 3, appendix C).
+//!
+//! The reward of a plan is its expectation over the states' distribution, so that a good outcome that
+//! only might come is worth no more than it should be; LatCo plans for the mean state, which is what the
+//! optimist or the pessimist in the model makes of it. Actions are not distributed: the plan's are executed.
+//!
+//! [`model`] makes Gaussian plans out of the solver's (means), [`lane`] iterates, and [`rollout`] values
+//! candidates: what is executed is the best by expected return of its clipped actions.
+
+mod lane;
+mod model;
+mod moments;
+mod rollout;
+mod steps;
+
+use latco_models::{Bundle, RunError};
+
+use super::batch::Batch;
+use super::noise::Noise;
+use super::refine::{Best, Solve};
+use super::rollout::PriorSteps;
+use super::starts::{StartKind, start_gaussian};
+use super::warm_start::{Shift, relax};
+use super::{PlanReport, PlanRequest, PlanSizes, Planner, Solution, StopCause};
+use crate::config::{Config, GaussianLatcoSection, PlannerKind};
+use crate::controller::SetupError;
+use crate::time::Clock;
+use crate::trace::PlanTrace;
+
+use lane::{Lane, Progress};
+
+/// The planner of `kind = "gaussian_latco"`.
+pub struct GaussianPlanner {
+    settings: GaussianLatcoSection,
+    sizes: PlanSizes,
+    /// For one plan.
+    alone: Lane,
+    /// For all starts at once, if there are several.
+    together: Option<Lane>,
+    prior: PriorSteps,
+    noise: Noise,
+    /// The plans that are worked on. Plan 0 is what the next plan starts from.
+    batch: Batch,
+    progress: Vec<Progress>,
+    has_previous: bool,
+}
+
+impl GaussianPlanner {
+    /// Sessions and solvers for plans of these sizes, all memory allocated.
+    ///
+    /// # Errors
+    /// ONNX Runtime's or the solver's reason.
+    pub fn new(config: &Config, bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
+        let settings = config.planner.gaussian_latco.clone();
+        let starts = settings.starts as usize;
+        let lane = |plans| Lane::new(bundle, sizes, &config.planner, plans);
+        Ok(Self {
+            alone: lane(1)?,
+            together: (starts > 1).then(|| lane(starts)).transpose()?,
+            prior: PriorSteps::new(bundle, sizes)?,
+            noise: Noise::new(config.planner.seed),
+            batch: Batch::new(sizes, starts),
+            progress: vec![Progress::new(StartKind::Gaussian); starts],
+            has_previous: false,
+            sizes: *sizes,
+            settings,
+        })
+    }
+
+    /// Draws the samples of this plan's states: the same in all its iterations, so that these have one
+    /// aim, and the same for all its starts.
+    fn draw(&mut self) {
+        let (samples, n) = (self.settings.samples as usize, self.sizes.state);
+        let noise = self.alone.noise_mut();
+        moments::draw(&mut self.noise, samples, n, noise);
+        if let Some(together) = &mut self.together {
+            together.noise_mut().copy_from_slice(self.alone.noise_mut());
+        }
+    }
+
+    /// The previous plan shifted, anchored at the new state, as plan 0.
+    fn start_warm(&mut self, state: &[f32], shift: Shift) -> Result<(), RunError> {
+        let (n, na) = (self.sizes.state, self.sizes.action);
+        let plan = self.batch.plan_mut(0);
+        shift.apply(plan.states, n);
+        shift.apply(plan.actions, na);
+        shift.apply(plan.dynamics, 1);
+        shift.apply(plan.action_limits, 1);
+        plan.states[..n].copy_from_slice(state);
+        let last = shift.last_known(self.sizes.horizon);
+        self.prior.fill(last, plan.states, plan.actions)?;
+        let settings = &self.settings;
+        let factor = settings.multiplier_relaxation as f32;
+        relax(plan.dynamics, factor, settings.dynamics_multiplier as f32);
+        relax(
+            plan.action_limits,
+            factor,
+            settings.action_multiplier as f32,
+        );
+        Ok(())
+    }
+
+    /// Starts and refines; gives the iterations, why there were no more, and how many plans there
+    /// were.
+    fn solve(&mut self, solve: &mut Solve<'_>, shift: Option<Shift>) -> (u32, StopCause, usize) {
+        let state = solve.request.state;
+        self.draw();
+        self.progress[0] = Progress::new(StartKind::Shifted);
+        if let Some(shift) = shift {
+            if self.start_warm(state, shift).is_err() {
+                self.progress[0].ended = Some(StopCause::ModelFailed);
+                return (0, StopCause::ModelFailed, 1);
+            }
+            (self.alone).consider(solve, &self.batch, &mut self.progress[..1], 0);
+            let promised = f64::from(solve.best.predicted_return);
+            if promised >= self.settings.starts_below_return {
+                self.alone.start_deviations(0, true);
+                let progress = &mut self.progress[..1];
+                let limit = self.settings.iterations_warm;
+                let (iterations, stop) =
+                    (self.alone).refine(solve, &mut self.batch, progress, limit);
+                return (iterations, stop, 1);
+            }
+        }
+        for number in usize::from(shift.is_some())..self.progress.len() {
+            let mut plan = self.batch.plan_mut(number);
+            plan.dynamics.fill(self.settings.dynamics_multiplier as f32);
+            (plan.action_limits).fill(self.settings.action_multiplier as f32);
+            start_gaussian(state, &mut self.noise, &mut plan);
+            self.progress[number] = Progress::new(StartKind::Gaussian);
+        }
+        let lane = self.together.as_mut().unwrap_or(&mut self.alone);
+        if shift.is_some() {
+            lane.consider(solve, &self.batch, &mut self.progress, 0);
+        }
+        for (plan, progress) in self.progress.iter().enumerate() {
+            lane.start_deviations(plan, progress.kind == StartKind::Shifted);
+        }
+        let limit = match (shift, self.progress.len()) {
+            (Some(_), 1) => self.settings.iterations_warm,
+            _ => self.settings.iterations_cold,
+        };
+        let (iterations, stop) = lane.refine(solve, &mut self.batch, &mut self.progress, limit);
+        (iterations, stop, self.progress.len())
+    }
+}
+
+impl Planner for GaussianPlanner {
+    fn plan(
+        &mut self,
+        request: &PlanRequest<'_>,
+        clock: &dyn Clock,
+        solution: &mut Solution,
+        trace: &mut PlanTrace,
+    ) -> PlanReport {
+        solution.stand_still(request.state);
+        let mut solve = Solve {
+            request,
+            clock,
+            began: clock.now(),
+            solution,
+            trace,
+            best: Best::NONE,
+        };
+        let shift = (request.elapsed_periods)
+            .filter(|_| self.has_previous && self.settings.warm_start)
+            .and_then(|elapsed| Shift::new(elapsed, self.sizes.horizon));
+        let (iterations, stop, plans) = self.solve(&mut solve, shift);
+        let best = solve.best;
+
+        // The next plan goes on from the best of those that did not fail; of equals the first.
+        let progress = &self.progress[..plans];
+        let chosen = (progress.iter().enumerate())
+            .filter(|(_, progress)| progress.is_sound())
+            .fold(None, |best: Option<(usize, f32)>, (plan, progress)| {
+                let value = progress.final_return;
+                let is_better = best.is_none_or(|(_, best)| value > best);
+                if is_better { Some((plan, value)) } else { best }
+            })
+            .map_or(0, |(plan, _)| plan);
+        let chosen_progress = progress[chosen];
+        self.batch.copy_to_front(chosen);
+        let report = PlanReport {
+            // out of time is said also where the chosen plan had ended before the others: it is what a
+            // repetition has to know
+            stop: match stop {
+                StopCause::TimeBudget => stop,
+                _ => chosen_progress.ended.unwrap_or(stop),
+            },
+            warm: shift.is_some(),
+            plans: plans as u32,
+            iterations,
+            best_iteration: best.iteration,
+            best_plan: best.plan,
+            best_start: best.kind,
+            predicted_return: solution.predicted_return,
+            dynamics_violation: chosen_progress.violation(),
+            action_violation: chosen_progress.last.action_violation_max as f32,
+        };
+        self.has_previous = report.stop.was_successful();
+        report
+    }
+
+    fn reset(&mut self, seed: u64) {
+        self.noise = Noise::new(seed);
+        self.has_previous = false;
+    }
+
+    fn drop_warm_start(&mut self) {
+        self.has_previous = false;
+    }
+
+    fn name(&self) -> &'static str {
+        PlannerKind::GaussianLatco.name()
+    }
+}
