@@ -39,7 +39,7 @@ pub struct TopicSpec<'a> {
     pub name: &'a str,
     /// Type, for example `sensor_msgs/msg/Image`.
     pub type_name: &'a str,
-    /// `ros2msg` text of the type; empty where it is not known.
+    /// `ros2msg` text of the type; empty where it is not known (that of a type without fields is a line or a comment).
     pub definition: &'a str,
     /// YAML list of the publishers' quality of service, as rosbag2 writes it; may be empty.
     pub offered_qos: &'a str,
