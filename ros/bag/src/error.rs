@@ -26,15 +26,15 @@ pub enum BagError {
         path: PathBuf,
     },
     /// Neither a bag folder nor an MCAP file.
-    #[error("{}: expected a bag folder with .mcap files or one .mcap file, found {found}", path.display())]
+    #[error("{}: expected a bag (a folder with .mcap or .db3 files, or one such file), found {found}", path.display())]
     NotABag {
         /// File or folder.
         path: PathBuf,
         /// What is there.
         found: String,
     },
-    /// The MCAP file was made for something else than ROS 2.
-    #[error("{}: topic `{topic}`: expected messages in `cdr`, found `{found}`; record with the mcap storage of rosbag2", path.display())]
+    /// The file was made for something else than ROS 2.
+    #[error("{}: topic `{topic}`: expected messages in `cdr`, found `{found}`; record with rosbag2", path.display())]
     NotCdr {
         /// MCAP file.
         path: PathBuf,
@@ -65,10 +65,10 @@ pub enum BagError {
         /// The time given.
         time_ns: i64,
     },
-    /// The MCAP writer failed.
+    /// The writer failed.
     #[error("{}: writing: {detail}", path.display())]
     Write {
-        /// MCAP file.
+        /// File of the bag.
         path: PathBuf,
         /// What the writer says.
         detail: String,
@@ -123,6 +123,74 @@ pub enum BagError {
         /// What does not fit.
         detail: String,
     },
+    /// The writer of a sqlite3 bag did not complete it.
+    #[error(
+        "{}: not completed: {detail}; the {messages} messages up to its last commit are readable, the last of \
+         {last_time_ns} ns, what came later is lost",
+        path.display()
+    )]
+    Unfinished {
+        /// File or folder.
+        path: PathBuf,
+        /// How that is known.
+        detail: String,
+        /// Messages that are there.
+        messages: u64,
+        /// Time of the last readable message, 0 without one.
+        last_time_ns: i64,
+    },
+    /// A part of a sqlite3 bag is damaged; the others are still read.
+    #[error("{}: damaged: {detail}; lost: {lost}; the rest of the file is read", path.display())]
+    DamagedRows {
+        /// sqlite3 file.
+        path: PathBuf,
+        /// What does not fit.
+        detail: String,
+        /// Which messages.
+        lost: String,
+    },
+    /// A message that was compressed does not decompress; the others are still read.
+    #[error(
+        "topic `{topic}` at {time_ns} ns: damaged: expected a message compressed with zstd: {detail}; it is lost"
+    )]
+    DamagedMessage {
+        /// Topic.
+        topic: String,
+        /// Time of the message.
+        time_ns: i64,
+        /// What the decompression says.
+        detail: String,
+    },
+    /// A file compressed as a whole does not decompress to its end; its beginning is still read.
+    #[error("{}: damaged: expected a file compressed with zstd: {detail}; what it holds up to there is read", path.display())]
+    DamagedArchive {
+        /// Compressed file.
+        path: PathBuf,
+        /// What the decompression says.
+        detail: String,
+    },
+    /// A file that `metadata.yaml` lists is not there; the others are still read.
+    #[error("{}: listed in metadata.yaml and not there: its messages are lost; copy the whole folder", path.display())]
+    MissingFile {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// `metadata.yaml` is wrong; the files are still read.
+    #[error("{}: {detail}; the files are read by what they hold", path.display())]
+    Metadata {
+        /// `metadata.yaml`.
+        path: PathBuf,
+        /// What does not fit.
+        detail: String,
+    },
+    /// A compression that is not known.
+    #[error("{}: expected a bag without compression or with zstd, found {found}; convert it with `ros2 bag convert`", path.display())]
+    Compression {
+        /// `metadata.yaml`.
+        path: PathBuf,
+        /// What it says.
+        found: String,
+    },
     /// A message was asked for as another type than it has.
     #[error(
         "topic `{topic}`: expected type {expected}, found {found}; remap the topic or record it with that type"
@@ -168,8 +236,21 @@ impl BagError {
     pub fn is_partial(&self) -> bool {
         matches!(
             self,
-            Self::Truncated { .. } | Self::Damaged { .. } | Self::DamagedIndex { .. }
+            Self::Truncated { .. }
+                | Self::Damaged { .. }
+                | Self::DamagedIndex { .. }
+                | Self::Unfinished { .. }
+                | Self::DamagedRows { .. }
+                | Self::DamagedMessage { .. }
+                | Self::DamagedArchive { .. }
+                | Self::MissingFile { .. }
+                | Self::Metadata { .. }
         )
+    }
+
+    /// Whether only the end of the recording is missing, as after a recorder that was killed: what is there is whole.
+    pub fn is_end_missing(&self) -> bool {
+        matches!(self, Self::Truncated { .. } | Self::Unfinished { .. })
     }
 
     pub(crate) fn io(

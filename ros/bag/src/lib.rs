@@ -1,4 +1,4 @@
-//! ROS 2 messages and rosbag2 bags (MCAP), without middleware.
+//! ROS 2 messages and rosbag2 bags (MCAP and sqlite3), without middleware.
 //!
 //! ```
 //! use latco_bag::messages::{Float64, Int64};
@@ -26,21 +26,26 @@
 //!   ros2-client, wrap them in a local `#[serde(transparent)]` type that implements its marker
 //!   trait; publishers and subscriptions need serde only.
 //! * [`cdr`] turns them into bytes and back; any bytes give a result or an error.
+//! * [`types`] knows definitions of types that are no structs here, and the hashes of types.
 //! * [`BagWriter`] and [`BagReader`] write and read bags. A damaged or cut bag gives what is left
 //!   of it, and an error for what is not.
 //! * [`image`] and [`joints`] check what arrives before a controller or a trainer uses it.
 
 pub mod cdr;
 mod error;
+mod folder;
 pub mod image;
 pub mod joints;
 pub mod messages;
 mod metadata;
 mod reader;
-mod scan;
+mod storage;
 pub mod topics;
+pub mod types;
 mod writer;
 
 pub use error::BagError;
+pub use metadata::Yaml;
 pub use reader::{BagMessage, BagReader, Messages, TopicInfo};
-pub use writer::{BagSummary, BagWriter};
+pub use storage::Storage;
+pub use writer::{BagOptions, BagSummary, BagWriter, Compression, TopicSpec};

@@ -2,16 +2,18 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
-use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mcap::records::Record;
-
 use crate::cdr;
 use crate::error::BagError;
+use crate::folder::Files;
 use crate::messages::RosMessage;
-use crate::scan::{Channel, Channels, Entry, FileIndex, read_entry, to_i64};
+use crate::storage::{Channel, Cursor, StoredFile};
+
+/// Bound on one message, decompressed, so that a damaged one cannot ask for all memory.
+const MESSAGE_LIMIT_BYTES: u64 = 512 << 20;
 
 /// A topic of a bag.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +24,25 @@ pub struct TopicInfo {
     pub type_name: String,
     /// `ros2msg` text of the type; may be empty in foreign bags.
     pub definition: String,
+    /// `RIHS01_…` hash of the type (REP 2016); empty where the bag has none.
+    pub type_hash: String,
+    /// YAML list of the publishers' quality of service; empty where the bag has none.
+    pub offered_qos: String,
     /// Number of messages.
     pub messages: u64,
+}
+
+impl TopicInfo {
+    fn of(channel: &Channel) -> Self {
+        Self {
+            name: channel.topic.to_string(),
+            type_name: channel.type_name.to_string(),
+            definition: channel.definition.to_string(),
+            type_hash: channel.type_hash.to_string(),
+            offered_qos: channel.offered_qos.to_string(),
+            messages: 0,
+        }
+    }
 }
 
 /// One recorded message, still encoded.
@@ -60,51 +79,99 @@ impl BagMessage {
     }
 }
 
-/// A bag opened for reading: a folder of rosbag2 (one or several `.mcap` files) or one `.mcap`
-/// file.
+/// A bag opened for reading: a folder of rosbag2 (one or several `.mcap` or `.db3` files) or one
+/// such file.
 #[derive(Debug)]
 pub struct BagReader {
     path: PathBuf,
-    files: Vec<FileIndex>,
+    files: Vec<StoredFile>,
     topics: Vec<TopicInfo>,
+    /// Found in the folder, not in a file of it.
+    damage: Vec<BagError>,
+    /// Decompresses messages; has the unpacked files.
+    found: Files,
 }
 
 impl BagReader {
     /// Opens a bag and reads its index. A cut or damaged bag opens too, see [`Self::damage`].
     ///
+    /// A sqlite3 file whose writer was killed has a journal beside it, which is taken into the file
+    /// where that can be written.
+    ///
     /// # Errors
-    /// [`BagError::NotABag`], [`BagError::NotCdr`], [`BagError::Io`].
+    /// [`BagError::NotABag`], [`BagError::NotCdr`], [`BagError::Compression`], [`BagError::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, BagError> {
         let path = path.as_ref();
-        let files = mcap_files(path)?
+        let mut found = Files::find(path)?;
+        let mut damage = std::mem::take(&mut found.damage);
+        let files = found
+            .paths
             .iter()
-            .map(|file| FileIndex::open(file))
+            .map(|file| StoredFile::open(file))
             .collect::<Result<Vec<_>, _>>()?;
         let mut topics: BTreeMap<(Arc<str>, Arc<str>), TopicInfo> = BTreeMap::new();
         for file in &files {
-            for (id, channel) in &file.channels.by_id {
+            for (channel, count) in file.channels() {
                 if *channel.encoding != *"cdr" {
                     return Err(BagError::NotCdr {
-                        path: file.path.clone(),
+                        path: file.path().clone(),
                         topic: channel.topic.to_string(),
                         found: channel.encoding.to_string(),
                     });
                 }
                 topics
                     .entry((channel.topic.clone(), channel.type_name.clone()))
-                    .or_insert_with(|| TopicInfo {
-                        name: channel.topic.to_string(),
-                        type_name: channel.type_name.to_string(),
-                        definition: channel.definition.to_string(),
-                        messages: 0,
-                    })
-                    .messages += file.counts.get(id).copied().unwrap_or(0);
+                    .or_insert_with(|| TopicInfo::of(&channel))
+                    .messages += count;
             }
         }
-        Ok(Self {
+        let mut reader = Self {
             path: path.to_path_buf(),
             files,
             topics: topics.into_values().collect(),
+            damage: Vec::new(),
+            found,
+        };
+        let damaged = !damage.is_empty() || reader.damage().next().is_some();
+        damage.extend(reader.compare_with_metadata(damaged));
+        reader.damage = damage;
+        Ok(reader)
+    }
+
+    /// What the folder says and the files do not hold. Files with damage of their own explain it.
+    fn compare_with_metadata(&self, damaged: bool) -> Option<BagError> {
+        if damaged || !self.path.is_dir() {
+            return None;
+        }
+        let messages = self.message_count();
+        let Some(metadata) = &self.found.metadata else {
+            // MCAP files say by themselves whether they are complete.
+            let sqlite = self
+                .files
+                .iter()
+                .any(|f| matches!(f, StoredFile::Sqlite(_)));
+            return sqlite.then(|| BagError::Unfinished {
+                path: self.path.clone(),
+                detail: "metadata.yaml is missing, which a recorder writes at its end".to_owned(),
+                messages,
+                last_time_ns: self.bounds_ns().map_or(0, |(_, last)| last),
+            });
+        };
+        let mut wrong: Vec<String> = (metadata.topics.iter())
+            .filter_map(|(name, says)| {
+                let holds: u64 = (self.topics.iter())
+                    .filter(|topic| topic.name == *name)
+                    .map(|topic| topic.messages)
+                    .sum();
+                (holds != *says).then(|| format!("{says} of `{name}`, found {holds}"))
+            })
+            .collect();
+        if wrong.is_empty() && metadata.messages != messages {
+            wrong.push(format!("{} messages, found {messages}", metadata.messages));
+        }
+        (!wrong.is_empty()).then(|| BagError::Metadata {
+            path: self.path.join(crate::metadata::NAME),
+            detail: format!("it counts {}", wrong.join(", ")),
         })
     }
 
@@ -132,16 +199,17 @@ impl BagReader {
 
     /// Times of the first and last message, ns; `None` without messages.
     pub fn bounds_ns(&self) -> Option<(i64, i64)> {
-        let entries = || self.files.iter().flat_map(|file| &file.entries);
-        let first = entries().map(|entry| entry.start_ns).min()?;
-        let last = entries().map(|entry| entry.end_ns).max()?;
-        Some((to_i64(first), to_i64(last)))
+        let bounds = || self.files.iter().filter_map(StoredFile::bounds_ns);
+        let first = bounds().map(|(first, _)| first).min()?;
+        let last = bounds().map(|(_, last)| last).max()?;
+        Some((first, last))
     }
 
-    /// What is known to be missing or damaged before any message is read
-    /// ([`BagError::Truncated`], [`BagError::Damaged`], [`BagError::DamagedIndex`]).
+    /// What is known to be missing or damaged before any message is read: all errors with
+    /// [`BagError::is_partial`].
     pub fn damage(&self) -> impl Iterator<Item = &BagError> {
-        self.files.iter().flat_map(|file| &file.damage)
+        let files = self.files.iter().flat_map(StoredFile::damage);
+        self.damage.iter().chain(files)
     }
 
     /// All messages in the order of their times.
@@ -150,22 +218,14 @@ impl BagReader {
     /// place, and what [`Self::damage`] lists comes at the end. Stop at the first error to be
     /// strict; collect the errors and go on where [`BagError::is_partial`] to use what is left.
     pub fn messages(&self) -> Messages<'_> {
-        let mut entries: Vec<(usize, Entry)> = self
-            .files
-            .iter()
-            .enumerate()
-            .flat_map(|(file, index)| index.entries.iter().map(move |entry| (file, *entry)))
-            .collect();
-        entries.sort_by_key(|(file, entry)| (entry.start_ns, *file, entry.offset));
+        self.messages_from(i64::MIN)
+    }
+
+    /// As [`Self::messages`], from a time on; what lies before it is not read.
+    pub fn messages_from(&self, from_ns: i64) -> Messages<'_> {
         Messages {
-            files: &self.files,
-            open: self.files.iter().map(|_| None).collect(),
-            channels: self
-                .files
-                .iter()
-                .map(|file| file.channels.clone())
-                .collect(),
-            entries: entries.into(),
+            cursors: self.files.iter().map(|file| file.cursor(from_ns)).collect(),
+            compressed: self.found.compressed_messages,
             pending: BinaryHeap::new(),
             errors: VecDeque::new(),
             at_end: self.damage().cloned().collect(),
@@ -176,19 +236,17 @@ impl BagReader {
 /// Iterator over the messages of a bag, see [`BagReader::messages`]. Memory: the chunks that
 /// overlap in time.
 pub struct Messages<'a> {
-    files: &'a [FileIndex],
-    open: Vec<Option<File>>,
-    channels: Vec<Channels>,
-    /// Not yet read, by start time.
-    entries: VecDeque<(usize, Entry)>,
+    /// One for every file.
+    cursors: Vec<Box<dyn Cursor + 'a>>,
+    compressed: bool,
     pending: BinaryHeap<Reverse<Pending>>,
     errors: VecDeque<BagError>,
     at_end: VecDeque<BagError>,
 }
 
 struct Pending {
-    /// Time, file, offset of the record, number in the record.
-    order: (u64, usize, u64, usize),
+    /// Time, file, place in the file.
+    order: (i64, usize, (u64, usize)),
     channel: Arc<Channel>,
     data: Vec<u8>,
 }
@@ -218,127 +276,64 @@ impl Iterator for Messages<'_> {
             if let Some(error) = self.errors.pop_front() {
                 return Some(Err(error));
             }
-            let due = match (self.entries.front(), self.pending.peek()) {
-                (Some((_, entry)), Some(Reverse(first))) => entry.start_ns <= first.order.0,
-                (Some(_), None) => true,
-                (None, _) => false,
-            };
-            if due {
-                if let Some((file, entry)) = self.entries.pop_front() {
-                    self.load(file, &entry);
+            let cursors = self.cursors.iter().enumerate();
+            let next = cursors
+                .filter_map(|(file, cursor)| Some((cursor.due_ns()?, file)))
+                .min();
+            let pending = self.pending.peek().map(|Reverse(first)| first.order.0);
+            match next {
+                Some((due, file)) if pending.is_none_or(|pending| due <= pending) => {
+                    let pending = &mut self.pending;
+                    let errors = self.cursors[file].load(&mut |taken| {
+                        pending.push(Reverse(Pending {
+                            order: (taken.time_ns, file, taken.position),
+                            channel: taken.channel,
+                            data: taken.data,
+                        }));
+                    });
+                    self.errors.extend(errors);
                 }
-                continue;
+                _ => {
+                    return match self.pending.pop() {
+                        Some(Reverse(message)) => Some(self.finish(message)),
+                        None => self.at_end.pop_front().map(Err),
+                    };
+                }
             }
-            if let Some(Reverse(message)) = self.pending.pop() {
-                return Some(Ok(BagMessage {
-                    topic: message.channel.topic.clone(),
-                    type_name: message.channel.type_name.clone(),
-                    time_ns: to_i64(message.order.0),
-                    data: message.data,
-                }));
-            }
-            return self.at_end.pop_front().map(Err);
         }
     }
 }
 
 impl Messages<'_> {
-    /// Reads the messages of one record into `pending`.
-    fn load(&mut self, file: usize, entry: &Entry) {
-        let path = &self.files[file].path;
-        let handle = match &mut self.open[file] {
-            Some(handle) => handle,
-            closed => match File::open(path) {
-                Ok(handle) => closed.insert(handle),
-                Err(error) => {
-                    self.errors.push_back(BagError::io(path, "opening", error));
-                    self.entries.retain(|(other, _)| *other != file);
-                    return;
-                }
-            },
-        };
-        let (channels, pending) = (&mut self.channels[file], &mut self.pending);
-        let mut number = 0;
-        let mut strays = 0;
-        let result = read_entry(handle, entry, &mut |record| match record {
-            Record::Message { header, data } => {
-                match channels.by_id.get(&header.channel_id) {
-                    Some(channel) => pending.push(Reverse(Pending {
-                        order: (header.log_time, file, entry.offset, number),
-                        channel: channel.clone(),
-                        data: data.into_owned(),
-                    })),
-                    None => strays += 1,
-                }
-                number += 1;
-            }
-            other => channels.add(&other),
-        });
-        let detail = match result {
-            Err(detail) => Some(detail),
-            Ok(()) if strays > 0 => Some(format!("{strays} messages belong to no known topic")),
-            Ok(()) => None,
-        };
-        if let Some(detail) = detail {
-            self.errors.push_back(BagError::Damaged {
-                path: path.clone(),
-                offset: entry.offset,
+    fn finish(&self, message: Pending) -> Result<BagMessage, BagError> {
+        let time_ns = message.order.0;
+        let data = match self.compressed {
+            true => decompress(&message.data).map_err(|detail| BagError::DamagedMessage {
+                topic: message.channel.topic.to_string(),
+                time_ns,
                 detail,
-                start_ns: to_i64(entry.start_ns),
-                end_ns: to_i64(entry.end_ns),
-            });
-        }
+            })?,
+            false => message.data,
+        };
+        Ok(BagMessage {
+            topic: message.channel.topic.clone(),
+            type_name: message.channel.type_name.clone(),
+            time_ns,
+            data,
+        })
     }
 }
 
-/// The MCAP files of a bag in their order.
-fn mcap_files(path: &Path) -> Result<Vec<PathBuf>, BagError> {
-    let data = std::fs::metadata(path).map_err(|error| BagError::io(path, "opening", error))?;
-    if data.is_file() {
-        return Ok(vec![path.to_path_buf()]);
+/// Bytes of a message compressed by rosbag2 itself.
+fn decompress(packed: &[u8]) -> Result<Vec<u8>, String> {
+    let mut data = Vec::new();
+    zstd::stream::read::Decoder::new(packed)
+        .and_then(|decoder| decoder.take(MESSAGE_LIMIT_BYTES + 1).read_to_end(&mut data))
+        .map_err(|error| error.to_string())?;
+    match data.len() as u64 {
+        0..=MESSAGE_LIMIT_BYTES => Ok(data),
+        _ => Err(format!(
+            "expected at most {MESSAGE_LIMIT_BYTES} bytes, found more"
+        )),
     }
-    let listing = std::fs::read_dir(path).map_err(|error| BagError::io(path, "listing", error))?;
-    let mut names: Vec<PathBuf> = listing
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .collect();
-    names.sort();
-    let extension = |file: &Path| file.extension().and_then(|e| e.to_str()).map(str::to_owned);
-    let mut files: Vec<PathBuf> = names
-        .iter()
-        .filter(|file| extension(file).as_deref() == Some("mcap"))
-        .cloned()
-        .collect();
-    // NAME_2 before NAME_10.
-    files.sort_by_key(|file| (file.as_os_str().len(), file.clone()));
-    if files.is_empty() {
-        let found = if names
-            .iter()
-            .any(|file| extension(file).as_deref() == Some("db3"))
-        {
-            "a bag with sqlite3 storage, which is not read; convert it with `ros2 bag convert` or \
-             `rosbags-convert` to mcap"
-                .to_owned()
-        } else if names
-            .iter()
-            .any(|file| file.to_string_lossy().ends_with(".mcap.zstd"))
-        {
-            "a bag with files compressed as a whole; unpack them with `zstd -d`".to_owned()
-        } else {
-            let names: Vec<String> = names
-                .iter()
-                .filter_map(|file| file.file_name())
-                .map(|name| name.to_string_lossy().into_owned())
-                .take(5)
-                .collect();
-            match names.len() {
-                0 => "an empty folder".to_owned(),
-                _ => format!("a folder with {}", names.join(", ")),
-            }
-        };
-        return Err(BagError::NotABag {
-            path: path.to_path_buf(),
-            found,
-        });
-    }
-    Ok(files)
 }

@@ -1,25 +1,56 @@
-//! Writing a bag: a folder `NAME` with `NAME_0.mcap` and `metadata.yaml`.
+//! Writing a bag: a folder `NAME` with `NAME_0.mcap` or `NAME_0.db3`, and `metadata.yaml`.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-
-use mcap::records::MessageHeader;
 
 use crate::cdr;
 use crate::error::BagError;
 use crate::messages::{RosMessage, definition_of};
 use crate::metadata::{self, TopicSummary};
+use crate::storage::mcap_write::McapWriter;
+use crate::storage::sqlite_write::SqliteWriter;
+use crate::storage::{FileWriter, Storage};
+use crate::types::type_hash;
 
-/// Uncompressed size at which a chunk is closed. What a cut recording loses is at most one chunk:
-/// two seconds of 64x64 images at 10 Hz.
-const CHUNK_BYTES: u64 = 256 * 1024;
+/// Compression of the chunks of an MCAP file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compression {
+    /// Smaller.
+    #[default]
+    Zstd,
+    /// Faster.
+    Lz4,
+    /// None.
+    None,
+}
+
+/// How a bag is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BagOptions {
+    /// File format.
+    pub storage: Storage,
+    /// Of the chunks of MCAP; a sqlite3 file has none.
+    pub compression: Compression,
+}
+
+/// A topic to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TopicSpec<'a> {
+    /// Name, with its leading slash.
+    pub name: &'a str,
+    /// Type, for example `sensor_msgs/msg/Image`.
+    pub type_name: &'a str,
+    /// `ros2msg` text of the type; empty where it is not known (that of a type without fields is a line or a comment).
+    pub definition: &'a str,
+    /// YAML list of the publishers' quality of service, as rosbag2 writes it; may be empty.
+    pub offered_qos: &'a str,
+}
 
 struct Topic {
     name: String,
     type_name: String,
-    channel: u16,
+    type_hash: String,
+    offered_qos: String,
+    number: u16,
     messages: u64,
 }
 
@@ -30,7 +61,8 @@ struct Topic {
 pub struct BagWriter {
     folder: PathBuf,
     file: PathBuf,
-    mcap: mcap::Writer<BufWriter<File>>,
+    storage: Storage,
+    writer: Box<dyn FileWriter>,
     topics: Vec<Topic>,
     bounds: Option<(i64, i64)>,
     buffer: Vec<u8>,
@@ -51,11 +83,20 @@ pub struct BagSummary {
 }
 
 impl BagWriter {
-    /// Makes the folder `folder` and starts a bag in it. The folder's name is the bag's name.
+    /// Makes the folder `folder` and starts a bag in it: MCAP, compressed with zstd. The folder's name
+    /// is the bag's name.
     ///
     /// # Errors
     /// [`BagError::Exists`] when something is there already, [`BagError::Io`].
     pub fn create(folder: impl AsRef<Path>) -> Result<Self, BagError> {
+        Self::create_with(folder, BagOptions::default())
+    }
+
+    /// As [`Self::create`], in the format asked for.
+    ///
+    /// # Errors
+    /// [`BagError::Exists`] when something is there already, [`BagError::Io`], [`BagError::Write`].
+    pub fn create_with(folder: impl AsRef<Path>, options: BagOptions) -> Result<Self, BagError> {
         let folder = folder.as_ref().to_path_buf();
         let name = folder
             .file_name()
@@ -75,21 +116,17 @@ impl BagWriter {
             },
             _ => BagError::io(&folder, "making the folder", source),
         })?;
-        let file = folder.join(format!("{name}_0.mcap"));
-        let handle = File::create_new(&file)
-            .map_err(|source| BagError::io(&file, "making the file", source))?;
-        let mcap = mcap::WriteOptions::new()
-            .profile("ros2")
-            .library("latco-bag")
-            .compression(Some(mcap::Compression::Zstd))
-            .compression_threads(0)
-            .chunk_size(Some(CHUNK_BYTES))
-            .create(BufWriter::new(handle))
-            .map_err(|error| write_error(&file, &error))?;
+        let storage = options.storage;
+        let file = folder.join(format!("{name}_0.{}", storage.extension()));
+        let writer: Box<dyn FileWriter> = match storage {
+            Storage::Mcap => Box::new(McapWriter::create(&file, options.compression)?),
+            Storage::Sqlite3 => Box::new(SqliteWriter::create(&file)?),
+        };
         Ok(Self {
             folder,
             file,
-            mcap,
+            storage,
+            writer,
             topics: Vec::new(),
             bounds: None,
             buffer: Vec::new(),
@@ -112,7 +149,20 @@ impl BagWriter {
     /// # Errors
     /// [`BagError::TypeChanged`], [`BagError::Write`].
     pub fn announce<M: RosMessage>(&mut self, topic: &str) -> Result<(), BagError> {
-        self.topic(topic, M::TYPE, M::DEFINITION).map(|_| ())
+        self.announce_topic(&TopicSpec {
+            name: topic,
+            type_name: M::TYPE,
+            definition: M::DEFINITION,
+            offered_qos: "",
+        })
+    }
+
+    /// Announces a topic of any type.
+    ///
+    /// # Errors
+    /// [`BagError::TypeChanged`], [`BagError::Write`].
+    pub fn announce_topic(&mut self, topic: &TopicSpec<'_>) -> Result<(), BagError> {
+        self.topic(topic).map(|_| ())
     }
 
     /// Appends a message that was published at `time_ns` (nanoseconds since the epoch).
@@ -154,17 +204,14 @@ impl BagWriter {
             topic: topic.to_owned(),
             time_ns,
         })?;
-        let index = self.topic(topic, type_name, definition)?;
+        let index = self.topic(&TopicSpec {
+            name: topic,
+            type_name,
+            definition,
+            offered_qos: "",
+        })?;
         let entry = &mut self.topics[index];
-        let header = MessageHeader {
-            channel_id: entry.channel,
-            sequence: entry.messages as u32,
-            log_time: time,
-            publish_time: time,
-        };
-        self.mcap
-            .write_to_known_channel(&header, cdr)
-            .map_err(|error| write_error(&self.file, &error))?;
+        (self.writer).write(entry.number, entry.messages as u32, time, cdr)?;
         entry.messages += 1;
         self.bounds = Some(match self.bounds {
             None => (time_ns, time_ns),
@@ -191,14 +238,12 @@ impl BagWriter {
         self.write_raw(topic, type_name, definition, time_ns, cdr)
     }
 
-    /// Closes the chunk in work, so that nothing written so far is lost if the program dies.
+    /// Closes the chunk in work (commits what is not yet committed), so that nothing written so far is lost if the program dies.
     ///
     /// # Errors
     /// [`BagError::Write`].
     pub fn flush(&mut self) -> Result<(), BagError> {
-        self.mcap
-            .flush()
-            .map_err(|error| write_error(&self.file, &error))
+        self.writer.flush()
     }
 
     /// Writes the index and `metadata.yaml`.
@@ -224,55 +269,51 @@ impl BagWriter {
             return Ok(());
         }
         self.closed = true;
-        self.mcap
-            .finish()
-            .map_err(|error| write_error(&self.file, &error))?;
         let topics: Vec<TopicSummary<'_>> = self
             .topics
             .iter()
             .map(|topic| TopicSummary {
                 name: &topic.name,
                 type_name: &topic.type_name,
+                type_hash: &topic.type_hash,
+                offered_qos: &topic.offered_qos,
                 messages: topic.messages,
             })
             .collect();
         let file_name = self.file.file_name().and_then(|name| name.to_str());
-        let text = metadata::render(
+        let inner = metadata::inner(
+            self.storage,
             file_name.expect("the file name was made from a valid string"),
             &topics,
             self.bounds,
         );
-        let path = self.folder.join("metadata.yaml");
-        File::create(&path)
-            .and_then(|mut file| file.write_all(text.as_bytes()))
+        self.writer.finish(metadata::VERSION, &inner)?;
+        let path = self.folder.join(metadata::NAME);
+        std::fs::write(&path, metadata::whole(&inner))
             .map_err(|source| BagError::io(path, "writing", source))
     }
 
     /// Index of the topic in `self.topics`; announces it first if it is new.
-    fn topic(&mut self, name: &str, type_name: &str, definition: &str) -> Result<usize, BagError> {
-        if let Some(index) = self.topics.iter().position(|topic| topic.name == name) {
+    fn topic(&mut self, spec: &TopicSpec<'_>) -> Result<usize, BagError> {
+        if let Some(index) = self.topics.iter().position(|topic| topic.name == spec.name) {
             let topic = &self.topics[index];
-            if topic.type_name != type_name {
+            if topic.type_name != spec.type_name {
                 return Err(BagError::TypeChanged {
-                    topic: name.to_owned(),
+                    topic: spec.name.to_owned(),
                     recorded: topic.type_name.clone(),
-                    given: type_name.to_owned(),
+                    given: spec.type_name.to_owned(),
                 });
             }
             return Ok(index);
         }
-        let channel = self
-            .mcap
-            .add_schema(type_name, "ros2msg", definition.as_bytes())
-            .and_then(|schema| {
-                let qos = BTreeMap::from([("offered_qos_profiles".to_owned(), String::new())]);
-                self.mcap.add_channel(schema, name, "cdr", &qos)
-            })
-            .map_err(|error| write_error(&self.file, &error))?;
+        let type_hash = type_hash(spec.type_name, spec.definition).unwrap_or_default();
+        let number = self.writer.add_topic(spec, &type_hash)?;
         self.topics.push(Topic {
-            name: name.to_owned(),
-            type_name: type_name.to_owned(),
-            channel,
+            name: spec.name.to_owned(),
+            type_name: spec.type_name.to_owned(),
+            type_hash,
+            offered_qos: spec.offered_qos.to_owned(),
+            number,
             messages: 0,
         });
         Ok(self.topics.len() - 1)
@@ -283,12 +324,5 @@ impl Drop for BagWriter {
     fn drop(&mut self) {
         // finish() is where errors are reported.
         let _ = self.close();
-    }
-}
-
-fn write_error(path: &Path, error: &mcap::McapError) -> BagError {
-    BagError::Write {
-        path: path.to_path_buf(),
-        detail: error.to_string(),
     }
 }

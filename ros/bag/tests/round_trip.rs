@@ -328,12 +328,12 @@ fn wrong_uses_are_named() {
     assert!(matches!(error, BagError::Exists { .. }), "{error}");
     let error = BagReader::open(folder.path().join("nothing")).unwrap_err();
     assert!(matches!(error, BagError::Io { .. }), "{error}");
-    let sqlite = folder.path().join("sqlite");
-    std::fs::create_dir(&sqlite).unwrap();
-    std::fs::write(sqlite.join("sqlite_0.db3"), b"SQLite format 3").unwrap();
-    let error = BagReader::open(&sqlite).unwrap_err().to_string();
+    let other = folder.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::write(other.join("notes.txt"), b"no bag").unwrap();
+    let error = BagReader::open(&other).unwrap_err().to_string();
     assert!(
-        error.contains("sqlite3") && error.contains("convert"),
+        error.contains("notes.txt") && error.contains(".db3"),
         "{error}"
     );
 }

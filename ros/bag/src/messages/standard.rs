@@ -106,7 +106,8 @@ pub struct Empty {
 
 impl RosMessage for Empty {
     const TYPE: &'static str = "std_msgs/msg/Empty";
-    const DEFINITION: &'static str = "";
+    // Not an empty text: in a bag, that means that the definition is not known.
+    const DEFINITION: &'static str = "# No fields.\n";
 }
 
 /// `std_msgs/msg/Bool`.

@@ -1,7 +1,7 @@
 //! The records of one MCAP file: where the chunks are and which topics they hold, also when the
 //! file is cut or damaged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use mcap::records::{Record, op};
 use mcap::sans_io::LinearReader;
 use mcap::sans_io::linear_reader::{LinearReadEvent, LinearReaderOptions};
 
+use super::{Channel, Cursor, Taken};
 use crate::error::BagError;
 
 /// Op code and length of a record.
@@ -20,25 +21,16 @@ const FOOTER_BYTES: u64 = RECORD_HEADER_BYTES + 20 + 8;
 /// Bound on one chunk, decompressed, so that a damaged length cannot ask for all memory.
 const CHUNK_LIMIT_BYTES: usize = 512 << 20;
 
-/// A channel of the file: topic and type.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Channel {
-    pub(crate) topic: Arc<str>,
-    pub(crate) type_name: Arc<str>,
-    pub(crate) definition: Arc<str>,
-    pub(crate) encoding: Arc<str>,
-}
-
 /// Schemas and channels seen so far.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Channels {
+struct Channels {
     schemas: BTreeMap<u16, (Arc<str>, Arc<str>)>,
-    pub(crate) by_id: BTreeMap<u16, Arc<Channel>>,
+    by_id: BTreeMap<u16, Arc<Channel>>,
 }
 
 impl Channels {
     /// Takes over a schema or channel record; other records change nothing.
-    pub(crate) fn add(&mut self, record: &Record<'_>) {
+    fn add(&mut self, record: &Record<'_>) {
         match record {
             Record::Schema { header, data } => {
                 let definition = String::from_utf8_lossy(data);
@@ -53,12 +45,17 @@ impl Channels {
                     .get(&channel.schema_id)
                     .cloned()
                     .unwrap_or_else(empty);
+                let about = |key: &str| -> Arc<str> {
+                    channel.metadata.get(key).map_or("", String::as_str).into()
+                };
                 self.by_id.entry(channel.id).or_insert_with(|| {
                     Arc::new(Channel {
                         topic: channel.topic.as_str().into(),
                         type_name,
                         definition,
                         encoding: channel.message_encoding.as_str().into(),
+                        type_hash: about("topic_type_hash"),
+                        offered_qos: about("offered_qos_profiles"),
                     })
                 });
             }
@@ -69,24 +66,24 @@ impl Channels {
 
 /// A record that holds messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Entry {
+struct Entry {
     /// Where the record begins in the file.
-    pub(crate) offset: u64,
+    offset: u64,
     /// Bytes with op code and length.
-    pub(crate) length: u64,
-    pub(crate) start_ns: u64,
-    pub(crate) end_ns: u64,
+    length: u64,
+    start_ns: u64,
+    end_ns: u64,
 }
 
 /// What is in one file.
 #[derive(Debug)]
-pub(crate) struct FileIndex {
+pub(crate) struct McapFile {
     pub(crate) path: PathBuf,
     /// Chunks (and messages outside chunks), in file order.
-    pub(crate) entries: Vec<Entry>,
-    pub(crate) channels: Channels,
+    entries: Vec<Entry>,
+    channels: Channels,
     /// Messages per channel.
-    pub(crate) counts: BTreeMap<u16, u64>,
+    counts: BTreeMap<u16, u64>,
     /// What was found wrong, apart from damage inside chunks.
     pub(crate) damage: Vec<BagError>,
 }
@@ -99,7 +96,7 @@ struct Summary {
     chunks: Vec<Entry>,
 }
 
-impl FileIndex {
+impl McapFile {
     /// Reads the record headers of `path` and its index; makes the index from the messages where
     /// it is missing or damaged.
     pub(crate) fn open(path: &Path) -> Result<Self, BagError> {
@@ -156,6 +153,33 @@ impl FileIndex {
             }
         }
         Ok(index)
+    }
+
+    pub(crate) fn channels(&self) -> Vec<(Arc<Channel>, u64)> {
+        (self.channels.by_id.iter())
+            .map(|(id, channel)| (channel.clone(), self.counts.get(id).copied().unwrap_or(0)))
+            .collect()
+    }
+
+    pub(crate) fn bounds_ns(&self) -> Option<(i64, i64)> {
+        let first = self.entries.iter().map(|entry| entry.start_ns).min()?;
+        let last = self.entries.iter().map(|entry| entry.end_ns).max()?;
+        Some((to_i64(first), to_i64(last)))
+    }
+
+    pub(crate) fn cursor(&self, from_ns: i64) -> McapCursor<'_> {
+        let mut entries: Vec<Entry> = (self.entries.iter())
+            .filter(|entry| to_i64(entry.end_ns) >= from_ns)
+            .copied()
+            .collect();
+        entries.sort_by_key(|entry| (entry.start_ns, entry.offset));
+        McapCursor {
+            path: &self.path,
+            from_ns,
+            file: None,
+            channels: self.channels.clone(),
+            entries: entries.into(),
+        }
     }
 
     /// Steps from record to record of the data section.
@@ -280,8 +304,72 @@ impl FileIndex {
     }
 }
 
+/// Goes through the chunks by their first times.
+pub(crate) struct McapCursor<'a> {
+    path: &'a Path,
+    from_ns: i64,
+    file: Option<File>,
+    channels: Channels,
+    /// Not yet read, by start time.
+    entries: VecDeque<Entry>,
+}
+
+impl Cursor for McapCursor<'_> {
+    fn due_ns(&self) -> Option<i64> {
+        self.entries.front().map(|entry| to_i64(entry.start_ns))
+    }
+
+    fn load(&mut self, take: &mut dyn FnMut(Taken)) -> Vec<BagError> {
+        let Some(entry) = self.entries.pop_front() else {
+            return Vec::new();
+        };
+        let file = match &mut self.file {
+            Some(file) => file,
+            closed => match File::open(self.path) {
+                Ok(file) => closed.insert(file),
+                Err(error) => {
+                    self.entries.clear();
+                    return vec![BagError::io(self.path, "opening", error)];
+                }
+            },
+        };
+        let (channels, from_ns) = (&mut self.channels, self.from_ns);
+        let mut number = 0;
+        let mut strays = 0;
+        let result = read_entry(file, &entry, &mut |record| match record {
+            Record::Message { header, data } => {
+                let time_ns = to_i64(header.log_time);
+                match channels.by_id.get(&header.channel_id) {
+                    Some(channel) if time_ns >= from_ns => take(Taken {
+                        time_ns,
+                        position: (entry.offset, number),
+                        channel: channel.clone(),
+                        data: data.into_owned(),
+                    }),
+                    Some(_) => {}
+                    None => strays += 1,
+                }
+                number += 1;
+            }
+            other => channels.add(&other),
+        });
+        let detail = match result {
+            Err(detail) => detail,
+            Ok(()) if strays > 0 => format!("{strays} messages belong to no known topic"),
+            Ok(()) => return Vec::new(),
+        };
+        vec![BagError::Damaged {
+            path: self.path.to_path_buf(),
+            offset: entry.offset,
+            detail,
+            start_ns: to_i64(entry.start_ns),
+            end_ns: to_i64(entry.end_ns),
+        }]
+    }
+}
+
 /// Times beyond the signed range (after the year 2262) count as its end.
-pub(crate) fn to_i64(time: u64) -> i64 {
+fn to_i64(time: u64) -> i64 {
     i64::try_from(time).unwrap_or(i64::MAX)
 }
 
@@ -351,7 +439,7 @@ fn read_summary(file: &mut File, path: &Path, at: u64) -> Result<Summary, String
 
 /// Reads the chunk (or message outside chunks) at `entry` and hands its schema, channel and
 /// message records over. The checksum is checked before the first record is handed over.
-pub(crate) fn read_entry(
+fn read_entry(
     file: &mut File,
     entry: &Entry,
     take: &mut dyn FnMut(Record<'_>),

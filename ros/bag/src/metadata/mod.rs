@@ -1,0 +1,9 @@
+//! `metadata.yaml` of rosbag2: what a bag says of itself.
+
+mod read;
+mod render;
+mod yaml;
+
+pub(crate) use read::{Compressed, Metadata, NAME};
+pub(crate) use render::{TopicSummary, VERSION, inner, whole};
+pub use yaml::Yaml;

@@ -1,0 +1,104 @@
+//! Reading `metadata.yaml`, versions 1 to 9.
+
+use std::path::Path;
+
+use super::Yaml;
+use crate::error::BagError;
+
+/// Name of the file in a bag's folder.
+pub(crate) const NAME: &str = "metadata.yaml";
+
+/// How rosbag2 compressed a bag, beside what a storage does by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Compressed {
+    /// Not at all, or inside the storage.
+    #[default]
+    No,
+    /// Every file as a whole.
+    Files,
+    /// The bytes of every message.
+    Messages,
+}
+
+/// What is used of `metadata.yaml`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Metadata {
+    /// Paths as written, in the order of recording.
+    pub(crate) files: Vec<String>,
+    pub(crate) compressed: Compressed,
+    pub(crate) messages: u64,
+    /// `(topic, messages)`.
+    pub(crate) topics: Vec<(String, u64)>,
+}
+
+impl Metadata {
+    /// None where the folder has no such file.
+    ///
+    /// # Errors
+    /// [`BagError::Metadata`] when it cannot be used, [`BagError::Compression`] for a compression
+    /// that is not known: then the messages cannot be read either.
+    pub(crate) fn read(folder: &Path) -> Result<Option<Self>, BagError> {
+        let path = folder.join(NAME);
+        let text = match std::fs::read(&path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(BagError::io(path, "reading", error)),
+        };
+        let wrong = |detail: String| BagError::Metadata {
+            path: path.clone(),
+            detail,
+        };
+        let yaml = Yaml::parse(&text).map_err(|error| wrong(format!("not valid YAML: {error}")))?;
+        let missing = |key: &str| wrong(format!("expected the key `{key}`, found none"));
+        let key = "rosbag2_bagfile_information";
+        let info = yaml.get(key).ok_or_else(|| missing(key))?;
+        let get = |key: &str| info.get(key).ok_or_else(|| missing(key));
+        let files: Vec<String> = get("relative_file_paths")?
+            .list()
+            .iter()
+            .filter_map(|file| file.text().map(str::to_owned))
+            .collect();
+        if files.is_empty() {
+            return Err(wrong(
+                "`relative_file_paths`: expected a list of files, found none".to_owned(),
+            ));
+        }
+        let word = |key: &str| {
+            info.get(key)
+                .and_then(Yaml::text)
+                .unwrap_or("")
+                .to_lowercase()
+        };
+        let compressed = match (&*word("compression_mode"), &*word("compression_format")) {
+            ("" | "none", _) => Compressed::No,
+            ("file", "zstd") => Compressed::Files,
+            ("message", "zstd") => Compressed::Messages,
+            (mode, format) => {
+                return Err(BagError::Compression {
+                    path: path.clone(),
+                    found: format!("mode `{mode}`, format `{format}`"),
+                });
+            }
+        };
+        let count = |node: &Yaml| {
+            let key = "message_count";
+            let node = node.get(key).ok_or_else(|| missing(key))?;
+            node.number::<u64>()
+                .ok_or_else(|| wrong(format!("`{key}`: expected a number, found {node:?}")))
+        };
+        let mut topics = Vec::new();
+        for topic in get("topics_with_message_count")?.list() {
+            let name = topic
+                .get("topic_metadata")
+                .and_then(|data| data.get("name")?.text());
+            let name = name.ok_or_else(|| missing("topic_metadata: name"))?;
+            topics.push((name.to_owned(), count(topic)?));
+        }
+        Ok(Some(Self {
+            files,
+            compressed,
+            messages: count(info)?,
+            topics,
+        }))
+    }
+}

@@ -1,0 +1,108 @@
+//! Writing an MCAP file with the profile of ROS 2.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+use mcap::records::{MessageHeader, Metadata};
+
+use super::FileWriter;
+use crate::error::BagError;
+use crate::writer::{Compression, TopicSpec};
+
+/// Uncompressed size at which a chunk is closed. What a cut recording loses is at most one chunk:
+/// two seconds of 64x64 images at 10 Hz.
+const CHUNK_BYTES: u64 = 256 * 1024;
+
+pub(crate) struct McapWriter {
+    path: PathBuf,
+    mcap: mcap::Writer<BufWriter<File>>,
+}
+
+impl McapWriter {
+    pub(crate) fn create(path: &Path, compression: Compression) -> Result<Self, BagError> {
+        let handle = File::create_new(path)
+            .map_err(|source| BagError::io(path, "making the file", source))?;
+        let mcap = mcap::WriteOptions::new()
+            .profile("ros2")
+            .library("latco-bag")
+            .compression(match compression {
+                Compression::Zstd => Some(mcap::Compression::Zstd),
+                Compression::Lz4 => Some(mcap::Compression::Lz4),
+                Compression::None => None,
+            })
+            .compression_threads(0)
+            .chunk_size(Some(CHUNK_BYTES))
+            .create(BufWriter::new(handle))
+            .map_err(|error| write_error(path, &error))?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            mcap,
+        })
+    }
+}
+
+impl FileWriter for McapWriter {
+    fn add_topic(&mut self, topic: &TopicSpec<'_>, type_hash: &str) -> Result<u16, BagError> {
+        let mut about = BTreeMap::from([(
+            "offered_qos_profiles".to_owned(),
+            topic.offered_qos.to_owned(),
+        )]);
+        if !type_hash.is_empty() {
+            about.insert("topic_type_hash".to_owned(), type_hash.to_owned());
+        }
+        // rosbag2 gives types without a definition a schema without encoding.
+        let encoding = match topic.definition {
+            "" => "",
+            _ => "ros2msg",
+        };
+        self.mcap
+            .add_schema(topic.type_name, encoding, topic.definition.as_bytes())
+            .and_then(|schema| self.mcap.add_channel(schema, topic.name, "cdr", &about))
+            .map_err(|error| write_error(&self.path, &error))
+    }
+
+    fn write(
+        &mut self,
+        topic: u16,
+        sequence: u32,
+        time_ns: u64,
+        cdr: &[u8],
+    ) -> Result<(), BagError> {
+        let header = MessageHeader {
+            channel_id: topic,
+            sequence,
+            log_time: time_ns,
+            publish_time: time_ns,
+        };
+        self.mcap
+            .write_to_known_channel(&header, cdr)
+            .map_err(|error| write_error(&self.path, &error))
+    }
+
+    fn flush(&mut self) -> Result<(), BagError> {
+        self.mcap
+            .flush()
+            .map_err(|error| write_error(&self.path, &error))
+    }
+
+    fn finish(&mut self, _: u32, metadata: &str) -> Result<(), BagError> {
+        let record = Metadata {
+            name: "rosbag2".to_owned(),
+            metadata: BTreeMap::from([("serialized_metadata".to_owned(), metadata.to_owned())]),
+        };
+        self.mcap
+            .write_metadata(&record)
+            .and_then(|()| self.mcap.finish())
+            .map(|_| ())
+            .map_err(|error| write_error(&self.path, &error))
+    }
+}
+
+fn write_error(path: &Path, error: &mcap::McapError) -> BagError {
+    BagError::Write {
+        path: path.to_path_buf(),
+        detail: error.to_string(),
+    }
+}
