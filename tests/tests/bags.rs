@@ -1,13 +1,12 @@
 //! Bags are readable by others: the PyPI package `rosbags` reads ours, and we read its.
 //!
 //! `LATCO_PYTHON` names a Python that has `tests/python/requirements.txt` installed; without it a
-//! virtual environment is made under `target/`. Where that is not possible the test skips with a
-//! line that says so, but fails when `CI=true`.
+//! virtual environment is made ([`latco_tests::python`]).
 
 // Helpers of tests may unwrap like the tests themselves.
 #![allow(clippy::unwrap_used)]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use latco_bag::messages::{
@@ -16,63 +15,13 @@ use latco_bag::messages::{
     KeyValue, MultiArrayDimension, MultiArrayLayout, RosMessage, SUPPORTED, StringMessage, Time,
 };
 use latco_bag::{BagReader, BagWriter, cdr, topics};
+use latco_tests::python::{ROSBAGS, run, scripts};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 /// A Unix time, so that also seconds and nanoseconds are tried at their usual size.
 const START_NS: i64 = 1_700_000_000_123_456_789;
 const PERIOD_NS: i64 = 100_000_000;
-
-/// Python with the packages of `tests/python/requirements.txt`, or why there is none.
-fn python() -> Result<PathBuf, String> {
-    if let Some(python) = std::env::var_os("LATCO_PYTHON") {
-        return Ok(PathBuf::from(python));
-    }
-    let requirements = scripts().join("requirements.txt");
-    let wanted = std::fs::read_to_string(&requirements).map_err(|error| error.to_string())?;
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rosbags-venv");
-    let python = folder.join("bin/python3");
-    let installed = folder.join("installed.txt");
-    if std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted) && python.exists() {
-        return Ok(python);
-    }
-    run(Command::new("python3")
-        .args(["-m", "venv", "--clear"])
-        .arg(&folder))?;
-    run(Command::new(&python)
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--requirement",
-        ])
-        .arg(&requirements))?;
-    std::fs::write(&installed, wanted).map_err(|error| error.to_string())?;
-    Ok(python)
-}
-
-fn scripts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("python")
-}
-
-fn run(command: &mut Command) -> Result<String, String> {
-    let output = command
-        .output()
-        .map_err(|error| format!("{command:?}: {error}"))?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    if output.status.success() {
-        Ok(text(&output.stdout))
-    } else {
-        Err(format!(
-            "{command:?} ended with {}:\n{}{}",
-            output.status,
-            text(&output.stdout),
-            text(&output.stderr)
-        ))
-    }
-}
 
 /// A bag under construction, and what `read_bag.py` must find in it.
 struct Written {
@@ -200,15 +149,8 @@ fn write(folder: &Path) -> Written {
 
 #[test]
 fn rosbags_reads_our_bags_and_we_read_its() {
-    let python = match python() {
-        Ok(python) => python,
-        Err(why) if std::env::var("CI").is_ok_and(|ci| ci == "true") => {
-            panic!("no Python with `rosbags`, which CI must have: {why}")
-        }
-        Err(why) => {
-            skip_line(&format!("skipped: no Python with `rosbags`: {why}"));
-            return;
-        }
+    let Some(python) = ROSBAGS.or_skip() else {
+        return;
     };
     let folder = tempfile::tempdir().unwrap();
     let ours = folder.path().join("ours");
@@ -267,10 +209,4 @@ fn rosbags_reads_our_bags_and_we_read_its() {
         .find(|m| topics::matches(&m.topic, topics::CAMERA_IMAGE));
     let image: Image = cdr::decode(&image.unwrap().data).unwrap();
     assert_eq!((image.width, image.height, image.step), (32, 24, 96));
-}
-
-/// Says that a test skips, past the capture of the test harness.
-fn skip_line(line: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "{line}");
 }

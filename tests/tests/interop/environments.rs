@@ -1,0 +1,27 @@
+//! The foreign software is there and is what it says it is.
+
+use std::process::Command;
+
+use latco_tests::python::{CYCLONEDDS, ROS_JAZZY, run};
+
+#[test]
+fn ros_2_jazzy_runs_over_fastrtps() {
+    let Some(python) = ROS_JAZZY.or_skip() else {
+        return;
+    };
+    let script = "import rclpy; from lifecycle_msgs.srv import ChangeState; from trajectory_msgs.msg import JointTrajectory; \
+                  rclpy.init(domain_id=40); print(rclpy.create_node('test').get_name(), \
+                  rclpy.utilities.get_rmw_implementation_identifier())";
+    let said = run(Command::new(python).args(["-c", script])).unwrap();
+    assert_eq!(said.trim(), "test rmw_fastrtps_cpp");
+}
+
+#[test]
+fn cyclonedds_runs() {
+    let Some(python) = CYCLONEDDS.or_skip() else {
+        return;
+    };
+    let script = "from cyclonedds.domain import DomainParticipant; DomainParticipant(40); print('participant')";
+    let said = run(Command::new(python).args(["-c", script])).unwrap();
+    assert_eq!(said.trim(), "participant");
+}
