@@ -17,6 +17,7 @@
 //! them in one error, each with the path of its field.
 
 mod baselines;
+mod live;
 mod read;
 mod validate;
 
@@ -24,6 +25,7 @@ use latco_models::{LoadOptions, Providers};
 use serde::{Deserialize, Serialize};
 
 pub use baselines::{CemSection, IlqrSection, MppiSection, ShootingGdSection, ShootingGnSection};
+pub use live::LiveSettings;
 pub use read::{ConfigError, FieldError};
 
 /// Everything a controller needs to know beside the model bundle. Every field has a default but
