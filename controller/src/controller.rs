@@ -163,6 +163,11 @@ impl Controller {
         self.failures = 0;
     }
 
+    /// Another time for one plan.
+    pub fn set_budget(&mut self, budget: Option<Duration>) {
+        self.budget = budget;
+    }
+
     /// Notes joint velocities in rad/s that were really sent at `time`. Give them before the step
     /// whose image is later.
     pub fn record_sent(&mut self, time: Time, velocities: &JointVec) {

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Config, LiveSettings};
 use crate::inputs::{InputError, JointInput, JointVec, MAX_JOINTS};
 use crate::latest;
 use crate::plan::Plan;
@@ -161,6 +161,8 @@ pub struct Executor {
     joints_stamp: Option<Time>,
     estop: bool,
     hold: Option<StopReason>,
+    /// Plans on older images are not followed.
+    not_before: Option<Time>,
     counts: ExecutorCounts,
 }
 
@@ -181,6 +183,7 @@ impl Executor {
             joints_stamp: None,
             estop: false,
             hold: None,
+            not_before: None,
             counts: ExecutorCounts::default(),
         }
     }
@@ -208,6 +211,13 @@ impl Executor {
         Ok(())
     }
 
+    /// Takes over what may change while it runs.
+    pub fn set_live(&mut self, settings: &LiveSettings) {
+        self.camera_limit_s = settings.camera_limit_s;
+        self.joints_limit_s = settings.joints_limit_s;
+        self.robot.set_velocity_scale(settings.velocity_scale);
+    }
+
     /// Latches the emergency stop: the robot is braked and held until [`Executor::reset`].
     pub fn estop(&mut self) {
         self.estop = true;
@@ -221,6 +231,18 @@ impl Executor {
     /// Brakes and holds from now on, for this reason.
     pub fn hold(&mut self, reason: StopReason) {
         self.hold = Some(reason);
+    }
+
+    /// Ends a hold. Only plans on images from `now` on are followed.
+    pub fn release(&mut self, now: Time) {
+        self.hold = None;
+        self.not_before = Some(now);
+    }
+
+    /// Whether it holds.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.hold.is_some()
     }
 
     /// Whether the emergency stop is latched.
@@ -311,7 +333,7 @@ impl Executor {
             }
         }
         let plan = self.plans.value();
-        if plan.number == 0 {
+        if plan.number == 0 || (self.not_before).is_some_and(|time| plan.stamp < time) {
             return Mode::Stop(StopReason::NoPlan);
         }
         if plan.abandoned {

@@ -114,6 +114,11 @@ impl Robot {
         self.scale[joint]
     }
 
+    /// Another factor on the highest speed of every joint, 0 to 1.
+    pub(crate) fn set_velocity_scale(&mut self, scale: f64) {
+        self.velocity_scale = scale;
+    }
+
     /// Highest speed of a joint in rad/s. Without a limit, a scaled one is relative to the action 1.
     fn max_speed(&self, joint: usize) -> f64 {
         let speed = self.max_velocity[joint];

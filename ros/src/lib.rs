@@ -7,6 +7,7 @@ pub mod allocations;
 pub mod arguments;
 pub mod commands;
 pub mod demo;
+pub mod lifecycle;
 pub mod node;
 pub mod parameters;
 mod pictures;

@@ -198,3 +198,92 @@ fn while_it_waits_the_planner_thread_keeps_a_gpu_awake_if_asked_to() {
     bench.runtime.stop();
     assert!(began.elapsed() < Duration::from_secs(2));
 }
+
+#[test]
+fn an_inactive_runtime_rests_sleeps_and_begins_anew() {
+    let mut bench = Bench::start_with(|config| {
+        config.control.output = OutputKind::Commands;
+        config.robot.max_acceleration_rad_s2 = vec![2.0; 3];
+    });
+    bench.drive(5);
+    assert!(matches!(bench.last_mode(), Some(Mode::Follow { .. })));
+    let points = |bench: &Bench| bench.record.points.lock().unwrap().len();
+    let before = points(&bench);
+    bench.runtime.set_active(false);
+    bench.drive(2);
+    assert!(bench.runtime.is_at_rest());
+    assert_eq!(bench.last_mode(), Some(Mode::Stop(StopReason::Deactivated)));
+    {
+        let points = bench.record.points.lock().unwrap();
+        for pair in points[before.saturating_sub(1)..].windows(2) {
+            let late = pair[1].time.seconds_since(pair[0].time).max(0.01);
+            for (a, b) in pair[0].velocities.iter().zip(&pair[1].velocities) {
+                assert!(
+                    (a - b).abs() <= 2.0 * late + 1e-6,
+                    "braked, not cut: {pair:?}"
+                );
+            }
+        }
+        assert!(points.last().unwrap().velocities.iter().all(|&v| v == 0.0));
+    }
+    // Long enough to fall asleep; images change nothing.
+    wait(Duration::from_millis(1200));
+    while bench.ports.ticks.pop().is_some() {}
+    let asleep = points(&bench);
+    bench.drive(3);
+    assert_eq!(points(&bench), asleep, "no set-points while it sleeps");
+    assert!(bench.ports.ticks.is_empty(), "no plans while inactive");
+
+    // The last plan is still valid by its time, but from before.
+    bench.runtime.set_active(true);
+    wait(Duration::from_millis(50));
+    assert_eq!(bench.last_mode(), Some(Mode::Stop(StopReason::NoPlan)));
+    bench.drive(4);
+    assert!(
+        matches!(bench.last_mode(), Some(Mode::Follow { .. })),
+        "{:?}",
+        bench.last_mode()
+    );
+    bench.runtime.set_active(false);
+    wait(Duration::from_millis(1500));
+    let began = Instant::now();
+    let report = bench.runtime.stop();
+    assert!(report.executor.is_some(), "ends from its sleep");
+    assert!(began.elapsed() < Duration::from_secs(2));
+}
+
+#[test]
+fn settings_change_while_it_runs() {
+    let mut config = Config::default();
+    let mut bench = Bench::start_with(|own| {
+        own.control.output = OutputKind::Commands;
+        own.timeouts.camera_ms = 60_000.0;
+        own.timeouts.joints_ms = 60_000.0;
+        config = own.clone();
+    });
+    bench.drive(5);
+    let fastest = |bench: &Bench, from: usize| {
+        let points = bench.record.points.lock().unwrap();
+        let speeds = points[from..].iter().flat_map(|p| p.velocities.clone());
+        speeds.fold(0.0_f64, |a, v| a.max(v.abs()))
+    };
+    let before = fastest(&bench, 0);
+    config.robot.velocity_scale = 0.1;
+    bench.runtime.set_live(&config);
+    wait(Duration::from_millis(50));
+    let from = bench.record.points.lock().unwrap().len();
+    bench.drive(5);
+    let slowed = fastest(&bench, from);
+    // At most a tenth of the bundle's action scaling, whatever the plan wants.
+    assert!(
+        slowed > 0.0 && slowed <= 0.1 * 0.5 + 1e-9,
+        "{before} then {slowed} rad/s"
+    );
+    config.timeouts.joints_ms = 1.0;
+    bench.runtime.set_live(&config);
+    wait(Duration::from_millis(100));
+    assert_eq!(
+        bench.last_mode(),
+        Some(Mode::Stop(StopReason::JointsSilent))
+    );
+}

@@ -18,6 +18,7 @@
 
 mod baselines;
 mod gaussian;
+mod live;
 mod read;
 mod validate;
 
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub use baselines::{CemSection, IlqrSection, MppiSection, ShootingGdSection, ShootingGnSection};
 pub use gaussian::GaussianLatcoSection;
+pub use live::LiveSettings;
 pub use read::{ConfigError, FieldError};
 
 /// Everything a controller needs to know beside the model bundle. Every field has a default but

@@ -9,12 +9,15 @@ use crossbeam::queue::ArrayQueue;
 
 use super::ports::JointSample;
 use super::{CommandSink, Shared};
-use crate::config::OutputKind;
+use crate::config::{LiveSettings, OutputKind};
 use crate::execute::{Chunk, Executor, ExecutorCounts, Mode, SetPoint, StopReason};
 use crate::inputs::JointVec;
 use crate::latest;
 use crate::time::{Clock, Time};
 
+/// An inactive executor sleeps when the robot has been at rest for so long: whoever is told set-points has then been told
+/// enough zeros.
+const SLEEP_AFTER: Duration = Duration::from_secs(1);
 /// Longest time to brake to rest when the runtime stops.
 const LONGEST_STOP: Duration = Duration::from_secs(5);
 
@@ -23,6 +26,8 @@ pub(super) struct ExecutorThread {
     pub(super) executor: Executor,
     pub(super) clock: Arc<dyn Clock + Send + Sync>,
     pub(super) halted: channel::Receiver<()>,
+    pub(super) resumed: channel::Receiver<()>,
+    pub(super) live: latest::Reader<LiveSettings>,
     pub(super) joints: latest::Reader<JointSample>,
     pub(super) sent: Arc<ArrayQueue<(Time, JointVec)>>,
     pub(super) sink: Box<dyn CommandSink>,
@@ -37,15 +42,24 @@ impl ExecutorThread {
         let mut last = None;
         let mut next = Instant::now();
         let mut stop_by: Option<Instant> = None;
+        let mut rest_since: Option<Instant> = None;
         loop {
             let point = self.tick();
+            let at_rest = point.velocities.iter().all(|&v| v == 0.0);
             if self.output == OutputKind::JointTrajectory {
                 self.send_chunk(&point, &mut last, &mut chunk);
             }
-            if let Some(stop_by) = stop_by {
-                let at_rest = point.velocities.iter().all(|&v| v == 0.0);
-                if at_rest || Instant::now() >= stop_by {
-                    return self.executor.counts();
+            if stop_by.is_some_and(|stop_by| at_rest || Instant::now() >= stop_by) {
+                return self.executor.counts();
+            }
+            if !(at_rest && self.executor.is_held()) {
+                rest_since = None;
+            } else if stop_by.is_none() {
+                let since = *rest_since.get_or_insert_with(Instant::now);
+                if since.elapsed() >= SLEEP_AFTER {
+                    self.sleep();
+                    next = Instant::now();
+                    rest_since = None;
                 }
             }
             next += period;
@@ -59,16 +73,26 @@ impl ExecutorThread {
                 wait_until(next);
             } else if self.halted.recv_deadline(next) == Err(RecvTimeoutError::Disconnected) {
                 stop_by = Some(Instant::now() + LONGEST_STOP);
+                self.shared.active.store(false, Ordering::SeqCst);
                 self.executor.hold(StopReason::Deactivated);
             }
         }
     }
 
     fn tick(&mut self) -> SetPoint {
+        if self.live.update() {
+            self.executor.set_live(self.live.value());
+        }
         if self.shared.estop.load(Ordering::SeqCst) {
             self.executor.estop();
         } else if self.executor.is_estopped() {
             self.executor.reset();
+        }
+        let active = self.shared.active.load(Ordering::SeqCst);
+        if active && self.executor.is_held() {
+            self.executor.release(self.clock.now());
+        } else if !active {
+            self.executor.hold(StopReason::Deactivated);
         }
         if self.joints.update() {
             // Refusals are counted by the executor.
@@ -76,8 +100,22 @@ impl ExecutorThread {
         }
         let point = self.executor.tick(self.clock.now());
         self.sent.force_push((point.time, point.velocities.clone()));
+        let at_rest = point.velocities.iter().all(|&v| v == 0.0);
+        self.shared
+            .at_rest
+            .store(at_rest && !active, Ordering::SeqCst);
         self.sink.set_point(&point);
         point
+    }
+
+    /// Until it is active again, or stops.
+    fn sleep(&self) {
+        while !self.shared.active.load(Ordering::SeqCst) {
+            channel::select! {
+                recv(self.resumed) -> _ => {}
+                recv(self.halted) -> _ => return,
+            }
+        }
     }
 
     /// A chunk for each new plan and each new reason to stop.

@@ -41,7 +41,7 @@ use std::thread::JoinHandle;
 use crossbeam::channel;
 use crossbeam::queue::ArrayQueue;
 
-use crate::config::Config;
+use crate::config::{Config, LiveSettings};
 use crate::controller::Controller;
 use crate::execute::{Chunk, Executor, ExecutorCounts, SetPoint};
 use crate::inputs::{InputCounts, JointVec};
@@ -65,6 +65,10 @@ pub trait CommandSink: Send {
 /// What both threads and the handle share.
 struct Shared {
     stopping: AtomicBool,
+    /// Whether images are planned on and plans are followed.
+    active: AtomicBool,
+    /// Written by the executor: it holds, and the last set-point was zero.
+    at_rest: AtomicBool,
     estop: AtomicBool,
     /// Counts new episodes.
     episodes: AtomicU64,
@@ -78,6 +82,8 @@ struct Shared {
 pub struct Runtime {
     shared: Arc<Shared>,
     wake: channel::Sender<()>,
+    resume: channel::Sender<()>,
+    live: (latest::Writer<LiveSettings>, latest::Writer<LiveSettings>),
     halt: Option<channel::Sender<()>>,
     planner: Option<JoinHandle<InputCounts>>,
     executor: Option<JoinHandle<ExecutorCounts>>,
@@ -109,6 +115,8 @@ impl Runtime {
     ) -> std::io::Result<(Self, Ports)> {
         let shared = Arc::new(Shared {
             stopping: AtomicBool::new(false),
+            active: AtomicBool::new(true),
+            at_rest: AtomicBool::new(false),
             estop: AtomicBool::new(false),
             episodes: AtomicU64::new(0),
             late_ticks: AtomicU64::new(0),
@@ -118,6 +126,9 @@ impl Runtime {
         let sent = Arc::new(ArrayQueue::<(Time, JointVec)>::new(4096));
         let (wake, woken) = channel::bounded(1);
         let (halt, halted) = channel::bounded(0);
+        let (resume, resumed) = channel::bounded(1);
+        let (to_planner, planner_live) = latest::channel(|| LiveSettings::of(config));
+        let (to_executor, executor_live) = latest::channel(|| LiveSettings::of(config));
         let made = ports::make(config, &controller, wake.clone());
         let executor = Executor::new(config, controller.robot(), plan_reader);
 
@@ -127,6 +138,7 @@ impl Runtime {
             controller,
             clock: Arc::clone(&clock),
             woken,
+            live: planner_live,
             images: made.images,
             joints: made.planner_joints,
             sent: Arc::clone(&sent),
@@ -141,6 +153,8 @@ impl Runtime {
             executor,
             clock,
             halted,
+            resumed,
+            live: executor_live,
             joints: made.executor_joints,
             sent,
             sink,
@@ -150,6 +164,8 @@ impl Runtime {
         let mut runtime = Self {
             shared,
             wake,
+            resume,
+            live: (to_planner, to_executor),
             halt: Some(halt),
             planner: None,
             executor: None,
@@ -162,6 +178,41 @@ impl Runtime {
             runtime.dumper = Some(named("latco-dumps").spawn(move || thread.run())?);
         }
         Ok((runtime, made.ports))
+    }
+
+    /// Lets it plan and move the robot, or brakes the robot to rest and holds it; everything stays warm. A runtime begins
+    /// active.
+    ///
+    /// Once the robot is at rest the threads of an inactive runtime sleep, images and joint states are not looked at. When it
+    /// becomes active again it begins a new episode: no plan from before is followed.
+    pub fn set_active(&self, active: bool) {
+        self.shared.at_rest.store(false, Ordering::SeqCst);
+        let before = self.shared.active.swap(active, Ordering::SeqCst);
+        if active && !before {
+            self.new_episode();
+            // A full channel means that the executor is awake or about to be.
+            let _ = self.resume.try_send(());
+        }
+    }
+
+    /// Whether it is active, see [`Runtime::set_active`].
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.shared.active.load(Ordering::SeqCst)
+    }
+
+    /// Whether it is inactive and has braked the robot to rest.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        self.shared.at_rest.load(Ordering::SeqCst)
+    }
+
+    /// Takes the settings over that may change while it runs, see [`LiveSettings`]; the others are ignored.
+    pub fn set_live(&mut self, config: &Config) {
+        for writer in [&mut self.live.0, &mut self.live.1] {
+            *writer.value_mut() = LiveSettings::of(config);
+            writer.publish();
+        }
     }
 
     /// Latches the emergency stop.

@@ -10,6 +10,7 @@ use crossbeam::queue::ArrayQueue;
 use super::Shared;
 use super::dump_thread::DumpPort;
 use super::ports::{ImageBuffer, JointSample, PlanRecord, TickRecord};
+use crate::config::LiveSettings;
 use crate::controller::Controller;
 use crate::inputs::{InputCounts, Inputs, JointVec};
 use crate::journal::{Event, JournalWriter};
@@ -23,6 +24,7 @@ pub(super) struct PlannerThread {
     pub(super) controller: Controller,
     pub(super) clock: Arc<dyn Clock + Send + Sync>,
     pub(super) woken: channel::Receiver<()>,
+    pub(super) live: latest::Reader<LiveSettings>,
     pub(super) images: latest::Reader<ImageBuffer>,
     pub(super) joints: Arc<ArrayQueue<JointSample>>,
     pub(super) sent: Arc<ArrayQueue<(Time, JointVec)>>,
@@ -44,12 +46,15 @@ impl PlannerThread {
                 episode = newest;
                 self.begin_episode(episode);
             }
+            if self.live.update() {
+                self.controller.set_budget(self.live.value().budget);
+            }
             self.take_joints();
             while let Some((time, velocities)) = self.sent.pop() {
                 self.controller.record_sent(time, &velocities);
                 self.note(|| Event::Sent { time, velocities });
             }
-            if self.images.update() {
+            if self.images.update() && self.shared.active.load(Ordering::SeqCst) {
                 self.step();
             }
         }
