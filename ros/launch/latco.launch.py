@@ -28,10 +28,20 @@ def generate_launch_description():
             DeclareLaunchArgument(
                 "name", default_value="latco", description="Name of the node"
             ),
+            DeclareLaunchArgument(
+                "auto",
+                default_value="true",
+                description="Configure and activate at once; false waits for ros2 lifecycle set",
+            ),
             Node(
                 package="latco",
                 executable="latco",
-                arguments=["run", "--config", LaunchConfiguration("config")],
+                arguments=[
+                    "run",
+                    "--config",
+                    LaunchConfiguration("config"),
+                    ["--auto=", LaunchConfiguration("auto")],
+                ],
                 name=LaunchConfiguration("name"),
                 namespace=LaunchConfiguration("namespace"),
                 output="screen",

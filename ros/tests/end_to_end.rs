@@ -19,6 +19,7 @@ fn robot_and_controller_meet_and_play_an_episode() {
     let trace = folder.path().join("trace");
     let controller = Latco::start(&[
         "run",
+        "--auto",
         "--config",
         config.to_str().unwrap(),
         "--domain",
@@ -72,6 +73,7 @@ fn trajectories_are_followed_as_well_whatever_the_camera() {
     let config = configuration(folder.path(), "[control]\noutput = \"joint_trajectory\"\n");
     let controller = Latco::start(&[
         "run",
+        "--auto",
         "--config",
         config.to_str().unwrap(),
         "--domain",
@@ -103,6 +105,7 @@ fn jpegs_of_any_size_drive_a_robot_and_damaged_ones_are_reported() {
     robot.compresses = true;
     let mut controller = Latco::start(&[
         "run",
+        "--auto",
         "--config",
         config.to_str().unwrap(),
         "--domain",
@@ -152,6 +155,7 @@ fn bad_inputs_are_counted_ignored_and_reported() {
     let robot = FakeRobot::new(23);
     let mut controller = Latco::start(&[
         "run",
+        "--auto",
         "--config",
         config.to_str().unwrap(),
         "--domain",
@@ -252,6 +256,7 @@ fn sigterm_while_moving_brakes_to_rest_and_says_so() {
     let robot = FakeRobot::new(24);
     let mut controller = Latco::start(&[
         "run",
+        "--auto",
         "--config",
         config.to_str().unwrap(),
         "--domain",
@@ -305,7 +310,7 @@ fn two_processes_need_no_multicast() {
     let folder = tempfile::tempdir().unwrap();
     let config = configuration(folder.path(), "");
     let script = format!(
-        "ip link set lo up; {latco} run --config {config} --localhost --domain 25 & \
+        "ip link set lo up; {latco} run --auto --config {config} --localhost --domain 25 & \
          {latco} sim --episodes 1 --image-size 32 --localhost --domain 25 --json; status=$?; \
          kill $!; wait $!; exit $status",
         latco = env!("CARGO_BIN_EXE_latco"),
@@ -332,6 +337,7 @@ fn a_stopped_and_continued_controller_notices_that_its_middleware_died() {
     let robot = FakeRobot::new(26);
     let mut controller = Latco::start(&[
         "run",
+        "--auto",
         "--config",
         config.to_str().unwrap(),
         "--domain",
@@ -363,6 +369,7 @@ fn the_services_stop_and_release_the_robot() {
     let robot = FakeRobot::new(27);
     let mut controller = Latco::start(&[
         "run",
+        "--auto",
         "--config",
         config.to_str().unwrap(),
         "--domain",

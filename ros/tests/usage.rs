@@ -18,7 +18,15 @@ fn a_missing_onnx_runtime_says_how_to_get_it() {
     let config = config.to_str().unwrap();
     for arguments in [
         &["demo", "--config", config, "--out", out.to_str().unwrap()][..],
-        &["run", "--config", config, "--localhost", "--domain", "41"],
+        &[
+            "run",
+            "--auto",
+            "--config",
+            config,
+            "--localhost",
+            "--domain",
+            "41",
+        ],
     ] {
         let ended = Latco::start_with(arguments, |command| {
             command.env("ORT_DYLIB_PATH", folder.path().join("no.so"));
@@ -64,7 +72,13 @@ fn all_errors_of_a_configuration_come_at_once() {
 fn all_errors_of_ros_arguments_come_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let config = configuration(folder.path(), "");
-    let run = ["run", "--config", config.to_str().unwrap(), "--ros-args"];
+    let run = [
+        "run",
+        "--auto",
+        "--config",
+        config.to_str().unwrap(),
+        "--ros-args",
+    ];
     // The form first, ...
     let wrong = ["-r", "a", "-p", "b", "--params-file", "none.yaml"];
     let ended = Latco::run(&[&run[..], &wrong].concat(), LONG);
@@ -145,6 +159,7 @@ fn a_damaged_bundle_is_refused_with_every_mismatch() {
     std::fs::remove_file(bundle.join("decode.onnx")).unwrap();
     let run = [
         "run",
+        "--auto",
         "--config",
         config.to_str().unwrap(),
         "--localhost",
@@ -179,6 +194,7 @@ fn wrong_joint_names_are_refused_before_anything_moves() {
     let ended = Latco::run(
         &[
             "run",
+            "--auto",
             "--config",
             config.to_str().unwrap(),
             "--localhost",
@@ -247,7 +263,15 @@ fn a_gpu_provider_without_its_library_is_refused_within_5_s() {
             &["model", "info", bundle][..],
             &["model", "check", bundle],
             &["model", "bench", bundle, "--json"],
-            &["run", "--config", config, "--localhost", "--domain", "44"],
+            &[
+                "run",
+                "--auto",
+                "--config",
+                config,
+                "--localhost",
+                "--domain",
+                "44",
+            ],
             &["demo", "--config", config, "--out", out],
         ] {
             let began = std::time::Instant::now();
@@ -292,6 +316,7 @@ fn a_list_of_providers_is_tried_in_order_and_its_winner_said() {
     // At this rate the CPU cannot stand in, which is found out before the node is up.
     let run = [
         "run",
+        "--auto",
         "--config",
         config.to_str().unwrap(),
         "--localhost",

@@ -458,7 +458,7 @@ fn real_camera_data_goes_through_the_whole_loop() {
     );
     let mut controller = Process::start(
         latco(),
-        &[&["run", "--config", text(&robot)][..], &network].concat(),
+        &[&["run", "--auto", "--config", text(&robot)][..], &network].concat(),
     );
     recorder.until_it_says("recording;");
     controller.until_it_says("waiting for images");

@@ -123,17 +123,21 @@ impl Failure {
     }
 }
 
+/// An error with its causes. Many errors repeat their cause in their own words: those are not said twice.
+pub(crate) fn whole_message(error: &anyhow::Error) -> String {
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !said.contains(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
+}
+
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Many errors repeat their cause in their own words.
-        let mut said = self.error.to_string();
-        for cause in self.error.chain().skip(1) {
-            let cause = cause.to_string();
-            if !said.contains(&cause) {
-                said = format!("{said}: {cause}");
-            }
-        }
-        f.write_str(&said)
+        f.write_str(&whole_message(&self.error))
     }
 }
 

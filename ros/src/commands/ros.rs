@@ -4,12 +4,9 @@ use latco_controller::Config;
 
 use super::Failure;
 use crate::arguments::{ArgumentErrors, Place, RosArguments};
-use crate::parameters::{Value, declared, with_values};
+use crate::parameters::{Parameters, USE_SIM_TIME, Value, declared, with_values};
 
-/// The parameter that every ROS node has.
-const USE_SIM_TIME: &str = "use_sim_time";
-
-/// The configuration with the parameters of the command line, which win over the file.
+/// The parameters: a configuration with those of the command line, which win over the file.
 ///
 /// # Errors
 /// Status 2, with everything that is wrong in the message.
@@ -17,18 +14,18 @@ pub(super) fn configured(
     config: &Config,
     arguments: &RosArguments,
     place: &Place,
-) -> Result<Config, Failure> {
+) -> Result<Parameters, Failure> {
     warn_without_effect(arguments);
     let mut errors = Vec::new();
     let mut changes: Vec<(&str, &Value)> = Vec::new();
+    let mut use_sim_time = false;
     for given in arguments.parameters_of(place) {
         let name = given.name.as_str();
         let wrong = |reason: &str| format!("{}: {name}: {reason}", given.origin);
-        if name == USE_SIM_TIME {
-            match given.value {
-                Value::Bool(false) => {}
-                Value::Bool(true) => errors.push(wrong("simulated time is not supported")),
-                _ => errors.push(wrong("expected a bool")),
+        if name == USE_SIM_TIME.name {
+            match USE_SIM_TIME.accept(&given.value) {
+                Ok(value) => use_sim_time = value == Value::Bool(true),
+                Err(reason) => errors.push(wrong(&reason)),
             }
         } else if let Some(declared) = declared(name) {
             match declared.accept(&given.value) {
@@ -45,7 +42,7 @@ pub(super) fn configured(
         }
     }
     match with_values(config, &changes) {
-        Ok(config) if errors.is_empty() => Ok(config),
+        Ok(config) if errors.is_empty() => Ok(Parameters::new(config, use_sim_time)),
         Ok(_) => Err(Failure::usage(ArgumentErrors(errors))),
         Err(more) => {
             errors.extend(more);

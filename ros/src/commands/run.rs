@@ -1,15 +1,16 @@
-//! `latco run`: the controller node.
+//! `latco run`: the controller as a managed node.
 
 use std::path::PathBuf;
 
 use clap::Args;
-use latco_models::Bundle;
+use latco_models::BundleError;
 
 use super::ros;
 use super::{Failure, NetworkArgs, ProviderArgs, print_json, print_line};
 use crate::arguments::RosArguments;
 use crate::node::controller::{self, ControllerFault, ControllerOptions};
 use crate::node::{Network, NodeError, Stop};
+use crate::parameters::Parameters;
 
 /// The controller node
 #[derive(Debug, Args)]
@@ -22,6 +23,10 @@ pub(super) struct Run {
     bundle: Option<PathBuf>,
     #[command(flatten)]
     provider: ProviderArgs,
+    /// Configure and activate at once, and end with an error when that fails or a fault stops the robot; without, the node
+    /// waits unconfigured for ~/change_state
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t, default_missing_value = "true", action = clap::ArgAction::Set)]
+    auto: bool,
     /// Keep what was decided in this file
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
@@ -45,7 +50,8 @@ impl Run {
         }
         let config = super::config::load(&self.config)?;
         let place = arguments.place(&config.node.namespace, &config.node.name);
-        let mut config = ros::configured(&config, arguments, &place)?;
+        let parameters = ros::configured(&config, arguments, &place)?;
+        let (mut config, use_sim_time) = (parameters.config().clone(), parameters.use_sim_time());
         if let Some(bundle) = self.bundle {
             config.bundle.path = bundle.to_string_lossy().into_owned();
         }
@@ -55,22 +61,21 @@ impl Run {
         )
         .map_err(Failure::usage)?;
         self.provider.apply(&mut config.bundle);
-        let bundle = Bundle::load(&config.bundle.path, &config.bundle.load_options())
-            .map_err(Failure::usage)?;
-        for shortcoming in latco_models::gates::shortcomings(bundle.manifest()) {
-            tracing::warn!("{}: {shortcoming}", config.bundle.path);
-        }
         let options = ControllerOptions {
             network,
             place,
-            config,
+            parameters: Parameters::new(config, use_sim_time),
+            auto: self.auto,
             trace: self.trace,
             imagined: self.imagined,
         };
-        let summary = controller::run(&bundle, &options, stop).map_err(|error| {
+        let summary = controller::run(&options, stop).map_err(|error| {
             if error.is::<ControllerFault>() {
                 Failure::fault(error)
-            } else if error.is::<latco_controller::SetupError>() || error.is::<NodeError>() {
+            } else if error.is::<BundleError>()
+                || error.is::<latco_controller::SetupError>()
+                || error.is::<NodeError>()
+            {
                 Failure::usage(error)
             } else {
                 Failure::failed(error)

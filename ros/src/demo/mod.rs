@@ -217,6 +217,7 @@ fn start(options: &DemoOptions, image_size: usize) -> Result<(Child, Child), Dem
     robot.extend(common.clone());
     let mut controller = vec![
         "run".to_owned(),
+        "--auto".to_owned(),
         "--config".into(),
         text(&options.config_file),
     ];

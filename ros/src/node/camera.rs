@@ -4,7 +4,7 @@
 //! goes on with the joint states. The newest images win when they come faster than they are converted.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Sender, bounded};
@@ -28,6 +28,7 @@ const SWITCH_AFTER: Duration = Duration::from_secs(1);
 pub(super) struct CameraInbox {
     waiting: Arc<ArrayQueue<Received>>,
     wake: Sender<()>,
+    open: Arc<AtomicBool>,
     counters: Arc<Counters>,
 }
 
@@ -35,16 +36,21 @@ pub(super) struct CameraInbox {
 type Received = Result<CameraImage, &'static str>;
 
 impl CameraInbox {
-    /// Starts the thread that converts images for `port`; it ends when the last inbox is dropped.
+    /// Starts the thread that converts images for `port` while it is `open`; it ends when the last inbox is dropped.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(super) fn start(port: ImagePort, counters: Arc<Counters>) -> std::io::Result<Self> {
+    pub(super) fn start(
+        port: ImagePort,
+        open: Arc<AtomicBool>,
+        counters: Arc<Counters>,
+    ) -> std::io::Result<Self> {
         let waiting = Arc::new(ArrayQueue::new(WAITING));
         let (wake, woken) = bounded::<()>(1);
         let inbox = Self {
             waiting: waiting.clone(),
             wake,
+            open,
             counters: counters.clone(),
         };
         let mut camera = Camera::new(port, counters);
@@ -89,6 +95,11 @@ impl CameraInbox {
     /// # Real-time
     /// No allocation, no waiting.
     fn put(&self, received: Received) {
+        let stamp = received.as_ref().ok().map(|i| i.header().stamp.to_nanos());
+        self.counters.image_arrivals.note(stamp);
+        if !self.open.load(Ordering::SeqCst) {
+            return;
+        }
         if self.waiting.force_push(received).is_some() {
             self.counters
                 .images_overtaken
@@ -134,12 +145,9 @@ impl Camera {
             return;
         }
         match self.try_take(received) {
-            Ok(stamp_ns) => {
+            Ok(()) => {
                 self.source.took(kind, now);
                 self.counters.images.fetch_add(1, Ordering::Relaxed);
-                self.counters
-                    .newest_image_ns
-                    .store(stamp_ns, Ordering::Relaxed);
             }
             Err(reason) => {
                 let last = &self.counters.last_image_error;
@@ -149,7 +157,7 @@ impl Camera {
         }
     }
 
-    fn try_take(&mut self, received: Received) -> Result<i64, String> {
+    fn try_take(&mut self, received: Received) -> Result<(), String> {
         let image =
             received.map_err(|ty| format!("expected a {ty}, found bytes that do not decode"))?;
         let (width, height) = self.size;
@@ -164,8 +172,7 @@ impl Camera {
                 height as usize,
                 &self.pixels,
             )
-            .map_err(|e| e.to_string())?;
-        Ok(stamp_ns)
+            .map_err(|e| e.to_string())
     }
 }
 

@@ -4,7 +4,7 @@
 use anyhow::Context as _;
 use crossbeam::channel::{Sender, bounded};
 use latco_bag::messages::{Header, Image};
-use latco_models::Bundle;
+use latco_models::{Bundle, Decode};
 
 use super::Outbox;
 
@@ -25,12 +25,21 @@ pub(super) struct Imagined {
     last_ns: i64,
 }
 
+/// The session that draws; it takes its time to be made.
+///
+/// # Errors
+/// The bundle has no decoder, or ONNX Runtime's reason.
+pub(super) fn decoder(bundle: &Bundle) -> anyhow::Result<Decode> {
+    bundle.decode(1).context("the decoder of ~/imagined/image")
+}
+
 impl Imagined {
     /// Starts the thread; it ends when this is dropped.
-    pub(super) fn start(bundle: &Bundle, outbox: Outbox<Image>) -> anyhow::Result<Self> {
-        let mut decode = bundle
-            .decode(1)
-            .context("the decoder of ~/imagined/image")?;
+    pub(super) fn start(
+        bundle: &Bundle,
+        mut decode: Decode,
+        outbox: Outbox<Image>,
+    ) -> anyhow::Result<Self> {
         let (width, height) = (
             bundle.manifest().image.width,
             bundle.manifest().image.height,

@@ -1,6 +1,6 @@
 //! What arrives, checked before anything further in sees it: counted, ignored and reported when it is wrong.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,11 +21,33 @@ pub(super) struct Counters {
     pub(super) images_overtaken: AtomicU64,
     pub(super) joint_states: AtomicU64,
     pub(super) joint_states_refused: AtomicU64,
-    /// Stamp of the newest image taken, ns; 0 before.
-    pub(super) newest_image_ns: AtomicI64,
+    /// What came in at all, taken or not.
+    pub(super) image_arrivals: Arrivals,
+    pub(super) joint_arrivals: Arrivals,
     /// Last reasons for refusing, for the status.
     pub(super) last_image_error: Mutex<String>,
     pub(super) last_joints_error: Mutex<String>,
+}
+
+/// Messages of one kind as they came in, also while the node takes none.
+#[derive(Debug, Default)]
+pub(super) struct Arrivals {
+    pub(super) count: AtomicU64,
+    /// When the newest came, ns since the Unix epoch; 0 before.
+    pub(super) at_ns: AtomicI64,
+    /// Its stamp, ns.
+    pub(super) stamp_ns: AtomicI64,
+}
+
+impl Arrivals {
+    /// A message came. One that did not decode has no stamp.
+    pub(super) fn note(&self, stamp_ns: Option<i64>) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.at_ns.store(super::stamp::now_ns(), Ordering::Relaxed);
+        if let Some(stamp_ns) = stamp_ns {
+            self.stamp_ns.store(stamp_ns, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Counters {
@@ -67,24 +89,37 @@ pub(super) struct Joints {
     order: JointOrder,
     read: (Vec<f32>, Vec<f32>),
     values: (Vec<f64>, Vec<f64>),
+    open: Arc<AtomicBool>,
     counters: Arc<Counters>,
     complaints: Complaints,
 }
 
 impl Joints {
-    pub(super) fn new(port: JointPort, names: &[String], counters: Arc<Counters>) -> Self {
+    /// Hands joint states with these names on while it is `open`.
+    pub(super) fn new(
+        port: JointPort,
+        names: &[String],
+        open: Arc<AtomicBool>,
+        counters: Arc<Counters>,
+    ) -> Self {
         let n = names.len();
         Self {
             port,
             order: JointOrder::new(names),
             read: (vec![0.0; n], vec![0.0; n]),
             values: (vec![0.0; n], vec![0.0; n]),
+            open,
             counters,
             complaints: Complaints::new("joint state"),
         }
     }
 
     pub(super) fn take(&mut self, message: Option<JointState>) {
+        let stamp = message.as_ref().map(|m| m.header.stamp.to_nanos());
+        self.counters.joint_arrivals.note(stamp);
+        if !self.open.load(Ordering::SeqCst) {
+            return;
+        }
         match self.try_take(message) {
             Ok(()) => {
                 self.counters.joint_states.fetch_add(1, Ordering::Relaxed);

@@ -42,6 +42,16 @@ pub fn message_type(name: &str) -> Result<MessageTypeName, NodeError> {
     }
 }
 
+/// A topic and its type as they stand on the wire, from the absolute name and `package/msg/Type`: the inverse of
+/// [`ros_name`].
+pub(super) fn wire_name(topic: &str, ty: &str) -> (String, String) {
+    let ty = match ty.split('/').collect::<Vec<_>>()[..] {
+        [package, .., ty] => format!("{package}::msg::dds_::{ty}_"),
+        _ => ty.to_owned(),
+    };
+    (format!("rt{topic}"), ty)
+}
+
 /// The ROS names of a topic and its type as they stand on the wire, `rt/camera/image_raw` and
 /// `sensor_msgs::msg::dds_::Image_`; `None` for what is not a ROS topic (services, foreign DDS).
 pub fn ros_name(dds_topic: &str, dds_type: &str) -> Option<(String, String)> {
@@ -81,6 +91,11 @@ mod tests {
         assert_eq!(
             ros_name("rt/camera/image_raw", "sensor_msgs::msg::dds_::Image_"),
             Some(("/camera/image_raw".into(), "sensor_msgs/msg/Image".into()))
+        );
+        let (topic, ty) = wire_name("/camera/image_raw", "sensor_msgs/msg/Image");
+        assert_eq!(
+            (topic.as_str(), ty.as_str()),
+            ("rt/camera/image_raw", "sensor_msgs::msg::dds_::Image_")
         );
         assert_eq!(
             ros_name(

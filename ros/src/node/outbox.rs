@@ -3,6 +3,7 @@
 //! `publish` of the middleware allocates and may take milliseconds, and a reliable writer may refuse. A thread with a
 //! deadline therefore hands its message to an [`Outbox`], a bounded queue, and the node's one publisher thread sends it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -109,8 +110,8 @@ impl<M> Outbox<M> {
 
 /// One topic as the publisher thread sees it.
 pub(super) trait Outlet: Send {
-    /// Sends the oldest queued message, if any.
-    fn send_one(&mut self);
+    /// Sends the oldest queued message; false when there was none.
+    fn send_one(&mut self) -> bool;
     /// The topic, for logs.
     fn topic(&self) -> &str;
 }
@@ -124,9 +125,9 @@ struct Topic<T, M: Serialize> {
 }
 
 impl<T: Send, M: Serialize + Send> Outlet for Topic<T, M> {
-    fn send_one(&mut self) {
+    fn send_one(&mut self) -> bool {
         let Ok((message, receipt)) = self.queue.try_recv() else {
-            return;
+            return false;
         };
         match self.publisher.publish((self.convert)(message)) {
             Ok(()) => {
@@ -145,6 +146,7 @@ impl<T: Send, M: Serialize + Send> Outlet for Topic<T, M> {
                 }
             }
         }
+        true
     }
 
     fn topic(&self) -> &str {
@@ -152,16 +154,26 @@ impl<T: Send, M: Serialize + Send> Outlet for Topic<T, M> {
     }
 }
 
-/// The publishers of a node, until its thread starts.
+/// What the publisher thread is told.
+pub(super) enum OutletChange {
+    /// Publishers by their indices.
+    Add(Vec<(usize, Box<dyn Outlet>)>),
+    /// These end.
+    Remove(Vec<usize>),
+}
+
+/// The publishers of a node that its thread does not have yet.
 pub(super) struct Outlets {
-    outlets: Vec<Box<dyn Outlet>>,
+    added: Vec<(usize, Box<dyn Outlet>)>,
+    indices: usize,
     wake: (Sender<usize>, Receiver<usize>),
 }
 
 impl Outlets {
     pub(super) fn new() -> Self {
         Self {
-            outlets: Vec::new(),
+            added: Vec::new(),
+            indices: 0,
             wake: bounded(4096),
         }
     }
@@ -175,42 +187,86 @@ impl Outlets {
     ) -> Outbox<T> {
         let (sender, queue) = bounded(depth.max(1));
         let counters = Arc::new(OutboxCounters::default());
+        let index = self.indices;
+        self.indices += 1;
         let outbox = Outbox {
             queue: sender,
             wake: self.wake.0.clone(),
-            index: self.outlets.len(),
+            index,
             counters: counters.clone(),
         };
-        self.outlets.push(Box::new(Topic {
+        let topic = Topic {
             name,
             queue,
             convert,
             publisher,
             counters,
-        }));
+        };
+        self.added.push((index, Box::new(topic)));
         outbox
     }
 
-    /// Starts the thread; it ends, after sending what is queued, when `quit` is disconnected.
-    pub(super) fn start(self, quit: Receiver<()>) -> std::io::Result<std::thread::JoinHandle<()>> {
-        std::thread::Builder::new().name("publisher".into()).spawn(move || {
-            let Self { mut outlets, wake: (_keep, wake) } = self;
-            loop {
-                crossbeam::select! {
-                    recv(wake) -> index => {
-                        if let Ok(index) = index && let Some(outlet) = outlets.get_mut(index) {
-                            outlet.send_one();
+    /// What was added since the last call.
+    pub(super) fn take_added(&mut self) -> Vec<(usize, Box<dyn Outlet>)> {
+        std::mem::take(&mut self.added)
+    }
+
+    /// Starts the thread; it ends, after sending what is queued, when `changes` is disconnected.
+    pub(super) fn start(
+        &self,
+        changes: Receiver<OutletChange>,
+    ) -> std::io::Result<std::thread::JoinHandle<()>> {
+        let wake = self.wake.1.clone();
+        let mut thread = PublisherThread::default();
+        std::thread::Builder::new()
+            .name("publisher".into())
+            .spawn(move || {
+                loop {
+                    crossbeam::select! {
+                        recv(wake) -> index => if let Ok(index) = index {
+                            // It may be of a publisher that was added just before.
+                            changes.try_iter().for_each(|change| thread.apply(change));
+                            thread.send_one(index);
+                        },
+                        recv(changes) -> change => match change {
+                            Ok(change) => thread.apply(change),
+                            Err(_) => break,
                         }
                     }
-                    recv(quit) -> _ => break,
+                }
+                thread.end();
+            })
+    }
+}
+
+#[derive(Default)]
+struct PublisherThread(HashMap<usize, Box<dyn Outlet>>);
+
+impl PublisherThread {
+    fn apply(&mut self, change: OutletChange) {
+        match change {
+            OutletChange::Add(added) => self.0.extend(added),
+            OutletChange::Remove(indices) => {
+                for index in indices {
+                    if let Some(mut outlet) = self.0.remove(&index) {
+                        while outlet.send_one() {}
+                    }
                 }
             }
-            for index in wake.try_iter() {
-                if let Some(outlet) = outlets.get_mut(index) {
-                    outlet.send_one();
-                }
-            }
-            tracing::debug!(topics = ?outlets.iter().map(|o| o.topic().to_owned()).collect::<Vec<_>>(), "publisher thread ends");
-        })
+        }
+    }
+
+    fn send_one(&mut self, index: usize) {
+        if let Some(outlet) = self.0.get_mut(&index) {
+            outlet.send_one();
+        }
+    }
+
+    fn end(mut self) {
+        for outlet in self.0.values_mut() {
+            while outlet.send_one() {}
+        }
+        let topics: Vec<_> = self.0.values().map(|o| o.topic()).collect();
+        tracing::debug!(?topics, "publisher thread ends");
     }
 }

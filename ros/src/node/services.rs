@@ -1,17 +1,23 @@
-//! `std_srvs/srv/Trigger` services.
+//! Services: of any type, answered at once or later; `std_srvs/srv/Trigger`.
 
-use futures::{FutureExt, StreamExt};
+use std::future::Future;
+
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt, select};
 use ros2_client::qos::{History, WhenFull};
 use ros2_client::{Message, Name, Node, QosProfile, ServiceTypeName};
 use serde::{Deserialize, Serialize};
 
 use super::{NodeError, Services, Task};
 
-/// Request of `std_srvs/srv/Trigger`. An empty structure has one byte on the wire.
+/// The request of services that ask nothing. An empty structure has one byte on the wire.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct TriggerRequest {
+pub struct EmptyRequest {
     structure_needs_at_least_one_member: u8,
 }
+
+/// Request of `std_srvs/srv/Trigger`.
+pub type TriggerRequest = EmptyRequest;
 
 /// Reply of `std_srvs/srv/Trigger`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +28,7 @@ pub struct TriggerReply {
     pub message: String,
 }
 
-impl Message for TriggerRequest {}
+impl Message for EmptyRequest {}
 impl Message for TriggerReply {}
 
 fn qos() -> QosProfile {
@@ -31,17 +37,24 @@ fn qos() -> QosProfile {
         .history(History::KeepLast { depth: 10 })
 }
 
-pub(super) fn serve(
+/// A service whose handler answers with a future; requests that come while one is being answered are not kept waiting.
+pub(super) fn serve<Q, A, F>(
     node: &mut Node,
     full: &Name,
     name: &str,
-    mut handler: impl FnMut() -> TriggerReply + Send + 'static,
-) -> Result<Task, NodeError> {
+    ty: (&str, &str),
+    mut handler: impl FnMut(Q) -> F + Send + 'static,
+) -> Result<Task, NodeError>
+where
+    Q: Message + Clone + Send + 'static,
+    A: Message + Send + 'static,
+    F: Future<Output = A> + 'static,
+{
     let server = node
-        .create_server::<TriggerRequest, TriggerReply>(
+        .create_server::<Q, A>(
             Services::from_environment().mapping(),
             full,
-            &ServiceTypeName::new("std_srvs", "Trigger"),
+            &ServiceTypeName::new(ty.0, ty.1),
             qos(),
             qos(),
         )
@@ -54,16 +67,25 @@ pub(super) fn serve(
     Ok(Box::new(move || {
         async move {
             let mut requests = server.receive_request_stream();
-            while let Some(request) = requests.next().await {
-                match request {
-                    Ok((id, _)) => {
-                        let reply = handler();
-                        tracing::info!(service = %name, success = reply.success, message = %reply.message, "service call");
-                        if let Err(error) = server.async_send_response(id, reply).await {
-                            tracing::warn!(service = %name, ?error, "no reply could be sent");
+            let mut answers = FuturesUnordered::new();
+            loop {
+                let (id, answer) = select! {
+                    request = requests.next() => match request {
+                        Some(Ok((id, request))) => {
+                            let answer = handler(request);
+                            answers.push(async move { (id, answer.await) });
+                            continue;
                         }
-                    }
-                    Err(error) => tracing::warn!(service = %name, %error, "request refused: not understood"),
+                        Some(Err(error)) => {
+                            tracing::warn!(service = %name, %error, "request refused: not understood");
+                            continue;
+                        }
+                        None => break,
+                    },
+                    answered = answers.select_next_some() => answered,
+                };
+                if let Err(error) = server.async_send_response(id, answer).await {
+                    tracing::warn!(service = %name, ?error, "no reply could be sent");
                 }
             }
         }

@@ -227,7 +227,7 @@ impl CommandSink for Sink {
     }
 
     fn chunk(&mut self, chunk: &Chunk) {
-        if matches!(chunk.mode, Mode::Stop(StopReason::NoPlan)) {
+        if self.moved_at.is_none() {
             return; // nothing was ever commanded
         }
         let receipt = self.receipt(chunk.mode);
@@ -255,8 +255,9 @@ impl CommandSink for Sink {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use latco_controller::execute::ChunkPoint;
+
+    use super::*;
 
     #[test]
     fn a_chunk_becomes_a_trajectory_and_goes_back_to_the_pool() {

@@ -9,8 +9,9 @@ use super::{Kind, Value};
 pub enum Change {
     /// At once, in every state.
     Live,
-    /// Only while the node is unconfigured: memory and sessions are made for it when it is configured.
-    Unconfigured,
+    /// At the next configure, because memory and sessions are made for it there; it may not be changed while the node is
+    /// active.
+    NextConfigure,
 }
 
 /// Which numbers are allowed. What depends on other parameters is checked when a change is made.
@@ -56,7 +57,7 @@ const fn fixed(
         kind,
         range,
         is_optional: false,
-        change: Change::Unconfigured,
+        change: Change::NextConfigure,
         description,
     }
 }
@@ -131,16 +132,16 @@ pub const DECLARED: &[Declared] = &[
     fixed("control.lead_periods", Integer, Within(0.0, 1.0), "Control periods from an image's stamp to the first action planned on it"),
     fixed("control.max_skipped_frames", Integer, Within(0.0, 100.0), "Frames that may be missing in a row before the belief starts anew"),
     fixed("control.output", Text, OneOf(&["commands", "joint_trajectory"]), "What is published"),
-    fixed("control.plan_validity_ms", Double, Positive, "How long past its start a plan may be followed, ms; not set: to its end").optional().live(),
-    fixed("control.replan_every_periods", Integer, Within(1.0, COUNT), "A new plan is made every so many control periods").live(),
+    fixed("control.plan_validity_ms", Double, Positive, "How long past its start a plan may be followed, ms; not set: to its end").optional(),
+    fixed("control.replan_every_periods", Integer, Within(1.0, COUNT), "A new plan is made every so many control periods"),
     fixed("planner.budget_ms", Double, Positive, "Time for one plan, ms; not set: iterations alone decide").optional().live(),
     fixed("planner.cem.elites", Integer, Within(1.0, 100_000.0), "Best sequences that the distribution is refitted to"),
     fixed("planner.cem.initial_std", Double, Positive, "Standard deviation at the start, normalised action units"),
-    fixed("planner.cem.iterations", Integer, Within(1.0, COUNT), "Iterations of CEM").live(),
+    fixed("planner.cem.iterations", Integer, Within(1.0, COUNT), "Iterations of CEM"),
     fixed("planner.cem.min_std", Double, Within(0.0, f64::MAX), "Lowest standard deviation, normalised action units"),
     fixed("planner.cem.samples", Integer, Within(2.0, 100_000.0), "Action sequences per iteration"),
     fixed("planner.cem.warm_start", Bool, Any, "Whether the mean starts from the previous plan"),
-    fixed("planner.cold_after_failures", Integer, Within(1.0, COUNT), "Failed solves in a row after which the next plan is made cold").live(),
+    fixed("planner.cold_after_failures", Integer, Within(1.0, COUNT), "Failed solves in a row after which the next plan is made cold"),
     fixed("planner.dump_above_ms", Double, Positive, "A solve that takes longer is dumped, ms").optional(),
     fixed("planner.dump_dir", Text, Any, "Folder for planning problems whose solve failed or took too long").optional(),
     fixed("planner.dump_files", Integer, Within(1.0, 10_000.0), "The newest so many dumps are kept"),
@@ -172,8 +173,8 @@ pub const DECLARED: &[Declared] = &[
     fixed("planner.latco.damping", Double, Positive, "Damping of the Levenberg-Marquardt step"),
     fixed("planner.latco.damping_policy", Text, OneOf(&["constant", "adaptive"]), "Whether the damping follows the success of the steps"),
     fixed("planner.latco.dynamics_multiplier", Double, Positive, "Initial multiplier of the dynamics"),
-    fixed("planner.latco.iterations_cold", Integer, Within(1.0, COUNT), "Iterations of a plan made from nothing").live(),
-    fixed("planner.latco.iterations_warm", Integer, Within(1.0, COUNT), "Iterations of a plan that starts from the one before").live(),
+    fixed("planner.latco.iterations_cold", Integer, Within(1.0, COUNT), "Iterations of a plan made from nothing"),
+    fixed("planner.latco.iterations_warm", Integer, Within(1.0, COUNT), "Iterations of a plan that starts from the one before"),
     fixed("planner.latco.learning_rate", Double, Positive, "Step size of optimiser adam"),
     fixed("planner.latco.multiplier_every_iterations", Integer, Within(1.0, COUNT), "Iterations between updates of the multipliers"),
     fixed("planner.latco.multiplier_rate", Double, Within(0.0, f64::MAX), "Rate of the multiplier update"),
@@ -214,7 +215,7 @@ pub const DECLARED: &[Declared] = &[
     fixed("planner.shooting_gn.iterations_warm", Integer, Within(1.0, COUNT), "Iterations of a plan that starts from the one before"),
     fixed("planner.shooting_gn.rollout_every_iterations", Integer, Within(1.0, COUNT), "Iterations between clipped rollouts"),
     fixed("planner.shooting_gn.warm_start", Bool, Any, "Whether plans start from the one before"),
-    fixed("planner.stop_after_failures", Integer, Within(1.0, COUNT), "Failed solves in a row after which the robot is stopped").live(),
+    fixed("planner.stop_after_failures", Integer, Within(1.0, COUNT), "Failed solves in a row after which the robot is stopped"),
     fixed("planner.threads", Integer, Within(0.0, COUNT), "Threads that plan at the same time; 0: by the machine and the model"),
     fixed("robot.joint_names", Strings, Any, "Joints in the bundle's order; empty: as the bundle says"),
     fixed("robot.max_acceleration_rad_s2", Doubles, Any, "Highest acceleration of each joint, rad/s^2; empty: unlimited"),

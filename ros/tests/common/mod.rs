@@ -15,10 +15,14 @@ use latco_bag::messages::{
     CompressedImage, DiagnosticStatus, Float64MultiArray, Header, Image, JointState,
 };
 use latco_export::{RandomSpec, write_random_bundle};
-use latco_ros::node::{
-    Network, NodeBuilder, Outbox, RunningNode, Stop, TriggerReply, TriggerRequest, qos, stamp,
+use latco_ros::node::interfaces::lifecycle::{
+    ChangeStateReply, ChangeStateRequest, GetStateReply, TransitionMessage,
 };
-use ros2_client::{Name, QosProfile, ServiceMapping, ServiceTypeName};
+use latco_ros::node::{
+    EmptyRequest, Network, NodeBuilder, Outbox, RunningNode, Stop, TriggerReply, TriggerRequest,
+    qos, stamp,
+};
+use ros2_client::{Message, Name, QosProfile, ServiceMapping, ServiceTypeName};
 
 /// One loop in real time at a time.
 pub fn my_turn() -> MutexGuard<'static, ()> {
@@ -111,6 +115,11 @@ impl Latco {
 
     pub fn run(arguments: &[&str], limit: Duration) -> Ended {
         Self::start(arguments).end(limit)
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn terminate(&self) {
@@ -362,37 +371,111 @@ impl Operator {
 
     /// Calls a Trigger service; asks again until the service is found.
     pub fn call(&mut self, service: &str) -> TriggerReply {
+        let ty = ("std_srvs", "Trigger");
+        self.call_as(
+            ServiceMapping::Enhanced,
+            service,
+            ty,
+            TriggerRequest::default(),
+        )
+        .unwrap_or_else(|| {
+            panic!(
+                "no reply from {service} in domain {}",
+                self.context.domain_id()
+            )
+        })
+    }
+
+    /// Calls a service of any type in this mapping; asks again until the service is found. None when it never answers.
+    pub fn call_as<Q: Message + Clone + 'static, A: Message + 'static>(
+        &mut self,
+        mapping: ServiceMapping,
+        service: &str,
+        ty: (&str, &str),
+        request: Q,
+    ) -> Option<A> {
         let qos = QosProfile::subscription_default()
             .reliability_reliable(ros2_client::qos::WhenFull::Fail);
         let client = self
             .node
-            .create_client::<TriggerRequest, TriggerReply>(
-                ServiceMapping::Enhanced,
+            .create_client::<Q, A>(
+                mapping,
                 &Name::parse(service).expect("a name"),
-                &ServiceTypeName::new("std_srvs", "Trigger"),
+                &ServiceTypeName::new(ty.0, ty.1),
                 qos.clone(),
                 qos,
             )
             .expect("a client");
-        for _ in 0..30 {
-            client
-                .send_request(TriggerRequest::default())
-                .expect("a request");
+        let tries = if mapping == ServiceMapping::Enhanced {
+            30
+        } else {
+            5
+        };
+        for _ in 0..tries {
+            client.send_request(request.clone()).expect("a request");
             let mut reply = None;
             eventually(Duration::from_secs(1), || {
                 reply = client
                     .receive_response()
-                    .expect("a reply that is understood")
+                    .ok()
+                    .flatten()
                     .map(|(_, reply)| reply);
                 reply.is_some()
             });
-            if let Some(reply) = reply {
+            if reply.is_some() {
                 return reply;
             }
         }
-        panic!(
-            "no reply from {service} in domain {}",
-            self.context.domain_id()
-        );
+        None
+    }
+
+    /// Asks for a transition by its label, once; a transition may take its time.
+    pub fn change(&mut self, node: &str, label: &str) -> bool {
+        // The first answer to this cheap question says that the services are found.
+        self.state(node);
+        let request = ChangeStateRequest {
+            transition: TransitionMessage {
+                id: 0,
+                label: label.into(),
+            },
+        };
+        let service = format!("{node}/change_state");
+        let ty = ("lifecycle_msgs", "ChangeState");
+        let qos = QosProfile::subscription_default()
+            .reliability_reliable(ros2_client::qos::WhenFull::Fail);
+        let client = self
+            .node
+            .create_client::<ChangeStateRequest, ChangeStateReply>(
+                ServiceMapping::Enhanced,
+                &Name::parse(&service).expect("a name"),
+                &ServiceTypeName::new(ty.0, ty.1),
+                qos.clone(),
+                qos,
+            )
+            .expect("a client");
+        // Its ends have to be discovered first.
+        wait(Duration::from_millis(700));
+        client.send_request(request).expect("a request");
+        let mut reply = None;
+        eventually(Duration::from_secs(60), || {
+            reply = client.receive_response().ok().flatten();
+            reply.is_some()
+        });
+        reply.expect("an answer").1.success
+    }
+
+    /// The label of the state that a node is in.
+    pub fn state(&mut self, node: &str) -> String {
+        let service = format!("{node}/get_state");
+        let ty = ("lifecycle_msgs", "GetState");
+        self.call_as::<_, GetStateReply>(
+            ServiceMapping::Enhanced,
+            &service,
+            ty,
+            EmptyRequest::default(),
+        )
+        .expect("an answer")
+        .current_state
+        .label
     }
 }

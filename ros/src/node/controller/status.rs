@@ -8,8 +8,9 @@ use latco_controller::execute::StopReason;
 use latco_models::Declined;
 use serde::Serialize;
 
-use super::intake::Counters;
-use super::sink::Doing;
+use crate::lifecycle::State;
+use crate::node::intake::Counters;
+use crate::node::sink::Doing;
 
 /// Figures of a run of the controller node, as `latco run --json` prints them.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -67,14 +68,48 @@ pub struct RunSummary {
 }
 
 /// What the node is about to say of itself.
-pub(super) struct State<'a> {
+pub(super) struct Now<'a> {
     pub(super) name: &'a str,
+    /// The bundle's task; empty while there is none.
     pub(super) hardware: &'a str,
-    pub(super) stop: Option<StopReason>,
+    pub(super) state: State,
+    /// Why the last transition that was tried failed, or what broke; empty without.
+    pub(super) failure: &'a str,
+    pub(super) estopped: bool,
     pub(super) final_word: Option<&'a str>,
-    pub(super) doing: &'a Doing,
-    pub(super) counters: &'a Counters,
+    pub(super) doing: Option<&'a Doing>,
     pub(super) summary: &'a RunSummary,
+}
+
+impl Now<'_> {
+    /// How it is, in one line.
+    pub(super) fn verdict(&self) -> (u8, String) {
+        if let Some(word) = self.final_word {
+            return (DiagnosticStatus::STALE, word.to_owned());
+        }
+        if self.state == State::Active {
+            let stop = self
+                .doing
+                .map_or(Some(StopReason::NoPlan), Doing::stop_reason);
+            return match stop {
+                None => (DiagnosticStatus::OK, "following the plan".to_owned()),
+                Some(reason) => (level(reason), format!("stopped: {}", reason.name())),
+            };
+        }
+        let mut message = self.state.to_string();
+        if self.estopped {
+            message += ", emergency stop latched";
+        }
+        if !self.failure.is_empty() {
+            message = format!("{message}: {}", self.failure);
+        }
+        let level = if self.estopped || !self.failure.is_empty() {
+            DiagnosticStatus::ERROR
+        } else {
+            DiagnosticStatus::OK
+        };
+        (level, message)
+    }
 }
 
 impl RunSummary {
@@ -93,32 +128,21 @@ impl RunSummary {
 }
 
 /// The heartbeat message.
-pub(super) fn status(state: &State<'_>) -> DiagnosticStatus {
-    let summary = state.summary;
-    let (level, message) = match (state.final_word, state.stop) {
-        (Some(word), _) => (DiagnosticStatus::STALE, word.to_owned()),
-        (None, None) => (DiagnosticStatus::OK, "following the plan".to_owned()),
-        (None, Some(reason)) => (level(reason), format!("stopped: {}", reason.name())),
-    };
+pub(super) fn status(now: &Now<'_>) -> DiagnosticStatus {
+    let summary = now.summary;
+    let (level, message) = now.verdict();
+    let moving = now.doing.is_some_and(Doing::is_moving);
     let mut values = vec![
         ("provider", summary.provider.clone()),
-        ("moving", state.doing.is_moving().to_string()),
-        ("images", Counters::get(&state.counters.images).to_string()),
-        (
-            "images_refused",
-            Counters::get(&state.counters.images_refused).to_string(),
-        ),
-        (
-            "images_overtaken",
-            Counters::get(&state.counters.images_overtaken).to_string(),
-        ),
-        (
-            "joint_states",
-            Counters::get(&state.counters.joint_states).to_string(),
-        ),
+        ("state", now.state.to_string()),
+        ("moving", moving.to_string()),
+        ("images", summary.images.to_string()),
+        ("images_refused", summary.images_refused.to_string()),
+        ("images_overtaken", summary.images_overtaken.to_string()),
+        ("joint_states", summary.joint_states.to_string()),
         (
             "joint_states_refused",
-            Counters::get(&state.counters.joint_states_refused).to_string(),
+            summary.joint_states_refused.to_string(),
         ),
         ("plans", summary.plans.to_string()),
         ("failed_plans", summary.failed_plans.to_string()),
@@ -147,9 +171,9 @@ pub(super) fn status(state: &State<'_>) -> DiagnosticStatus {
     }
     DiagnosticStatus {
         level,
-        name: state.name.to_owned(),
+        name: now.name.to_owned(),
         message,
-        hardware_id: state.hardware.to_owned(),
+        hardware_id: now.hardware.to_owned(),
         values: values
             .into_iter()
             .map(|(key, value)| KeyValue {

@@ -1,0 +1,54 @@
+//! The life cycle of the controller node, driven by ROS 2 Jazzy (rclpy over rmw_fastrtps, from PyPI) on the loopback
+//! interface, domain 30.
+
+#![allow(clippy::unwrap_used)] // a failed helper fails the test
+
+use std::time::Duration;
+
+use latco_tests::program::{Program, latco_command, my_turn, python_command, workspace};
+use latco_tests::python::{ROS_JAZZY, scripts};
+
+const DOMAIN: u16 = 30;
+
+#[test]
+fn rclpy_leads_the_node_through_all_its_states() {
+    let Some(python) = ROS_JAZZY.or_skip() else {
+        return;
+    };
+    let _turn = my_turn();
+    let folder = tempfile::tempdir().unwrap();
+    let config = workspace().join("configs/reach.toml");
+    let domain = DOMAIN.to_string();
+    let controller = Program::start(&mut latco_command(&[
+        "run",
+        "--config",
+        config.to_str().unwrap(),
+        "--domain",
+        &domain,
+        "--localhost",
+    ]));
+    let good = workspace().join("models/bundles/reach");
+    let missing = folder.path().join("no-bundle");
+    let arguments = ["/latco", good.to_str().unwrap(), missing.to_str().unwrap()];
+    let script = scripts().join("lifecycle.py");
+    let operator = Program::start(&mut python_command(&python, &script, &arguments, DOMAIN));
+    let said = operator.end(Duration::from_secs(240));
+    assert!(
+        said.status.success(),
+        "{}\n{}\ncontroller:\n{}",
+        said.stdout,
+        said.stderr,
+        controller.output()
+    );
+    eprintln!("{}", said.stdout);
+    // Finalized by the last request, nothing else ends it.
+    let ended = controller.end(Duration::from_secs(10));
+    assert!(ended.status.success(), "{}", ended.stderr);
+    for words in [
+        "~/change_state refused: activate is not possible while unconfigured",
+        "found id 77",
+        "configure failed",
+    ] {
+        assert!(ended.stderr.contains(words), "{words}: {}", ended.stderr);
+    }
+}
