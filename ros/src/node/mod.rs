@@ -14,8 +14,11 @@ mod intake;
 pub mod journal;
 mod names;
 mod network;
+pub mod offered_qos;
 mod outbox;
+pub mod pace;
 pub mod player;
+pub mod player_services;
 pub mod qos;
 pub mod raw;
 pub mod recorder;
@@ -242,10 +245,31 @@ impl NodeBuilder {
     pub fn serve_trigger(
         &mut self,
         name: &str,
-        handler: impl FnMut() -> TriggerReply + Send + 'static,
+        mut handler: impl FnMut() -> TriggerReply + Send + 'static,
     ) -> Result<(), NodeError> {
+        self.serve(name, "std_srvs", "Trigger", move |_: TriggerRequest| {
+            handler()
+        })
+    }
+
+    /// A service of the type `package/srv/ty`, with requests `Q` and replies `R`. `handler` runs on the reactor thread
+    /// and must not block.
+    ///
+    /// # Errors
+    /// [`NodeError`] for a wrong name.
+    pub fn serve<Q, R>(
+        &mut self,
+        name: &str,
+        package: &str,
+        ty: &str,
+        handler: impl FnMut(Q) -> R + Send + 'static,
+    ) -> Result<(), NodeError>
+    where
+        Q: ros2_client::Message + Clone + Send + 'static,
+        R: ros2_client::Message + std::fmt::Debug + Send + 'static,
+    {
         let full = names::resolve(&self.place, name, Use::Service)?;
-        let task = services::serve(&mut self.node, &full, name, handler)?;
+        let task = services::serve(&mut self.node, &full, name, (package, ty), handler)?;
         self.tasks.push(task);
         Ok(())
     }

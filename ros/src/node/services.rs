@@ -1,4 +1,4 @@
-//! `std_srvs/srv/Trigger` services.
+//! Services, and the types of `std_srvs/srv/Trigger`.
 
 use futures::{FutureExt, StreamExt};
 use ros2_client::qos::{History, WhenFull};
@@ -31,17 +31,23 @@ fn qos() -> QosProfile {
         .history(History::KeepLast { depth: 10 })
 }
 
-pub(super) fn serve(
+/// `handler` answers requests of the service type `package/srv/ty`.
+pub(super) fn serve<Q, R>(
     node: &mut Node,
     full: &Name,
     name: &str,
-    mut handler: impl FnMut() -> TriggerReply + Send + 'static,
-) -> Result<Task, NodeError> {
+    (package, ty): (&str, &str),
+    mut handler: impl FnMut(Q) -> R + Send + 'static,
+) -> Result<Task, NodeError>
+where
+    Q: Message + Clone + Send + 'static,
+    R: Message + std::fmt::Debug + Send + 'static,
+{
     let server = node
-        .create_server::<TriggerRequest, TriggerReply>(
+        .create_server::<Q, R>(
             Services::from_environment().mapping(),
             full,
-            &ServiceTypeName::new("std_srvs", "Trigger"),
+            &ServiceTypeName::new(package, ty),
             qos(),
             qos(),
         )
@@ -56,14 +62,16 @@ pub(super) fn serve(
             let mut requests = server.receive_request_stream();
             while let Some(request) = requests.next().await {
                 match request {
-                    Ok((id, _)) => {
-                        let reply = handler();
-                        tracing::info!(service = %name, success = reply.success, message = %reply.message, "service call");
+                    Ok((id, request)) => {
+                        let reply = handler(request);
+                        tracing::info!(service = %name, ?reply, "service call");
                         if let Err(error) = server.async_send_response(id, reply).await {
                             tracing::warn!(service = %name, ?error, "no reply could be sent");
                         }
                     }
-                    Err(error) => tracing::warn!(service = %name, %error, "request refused: not understood"),
+                    Err(error) => {
+                        tracing::warn!(service = %name, %error, "request refused: not understood")
+                    }
                 }
             }
         }

@@ -18,7 +18,7 @@ use latco_export::{RandomSpec, write_random_bundle};
 use latco_ros::node::{
     Network, NodeBuilder, Outbox, RunningNode, Stop, TriggerReply, TriggerRequest, qos, stamp,
 };
-use ros2_client::{Name, QosProfile, ServiceMapping, ServiceTypeName};
+use ros2_client::{Message, Name, QosProfile, ServiceMapping, ServiceTypeName};
 
 /// One loop in real time at a time.
 pub fn my_turn() -> MutexGuard<'static, ()> {
@@ -362,22 +362,31 @@ impl Operator {
 
     /// Calls a Trigger service; asks again until the service is found.
     pub fn call(&mut self, service: &str) -> TriggerReply {
+        self.ask(service, "std_srvs", "Trigger", &TriggerRequest::default())
+    }
+
+    /// Calls a service that may be called several times with the same effect; asks again until the service is found.
+    pub fn ask<Q: Message + Clone + 'static, R: Message + 'static>(
+        &mut self,
+        service: &str,
+        package: &str,
+        ty: &str,
+        request: &Q,
+    ) -> R {
         let qos = QosProfile::subscription_default()
             .reliability_reliable(ros2_client::qos::WhenFull::Fail);
         let client = self
             .node
-            .create_client::<TriggerRequest, TriggerReply>(
+            .create_client::<Q, R>(
                 ServiceMapping::Enhanced,
                 &Name::parse(service).expect("a name"),
-                &ServiceTypeName::new("std_srvs", "Trigger"),
+                &ServiceTypeName::new(package, ty),
                 qos.clone(),
                 qos,
             )
             .expect("a client");
         for _ in 0..30 {
-            client
-                .send_request(TriggerRequest::default())
-                .expect("a request");
+            client.send_request(request.clone()).expect("a request");
             let mut reply = None;
             eventually(Duration::from_secs(1), || {
                 reply = client
