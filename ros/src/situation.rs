@@ -86,7 +86,13 @@ pub(crate) fn of_bag(
     let bag = BagReader::open(bag)?;
     let camera = camera_topic(&bag).map_or(topics::CAMERA_IMAGE, |topic| &topic.name);
     for message in bag.messages() {
-        let message = message?;
+        let message = match message {
+            Err(damage) if damage.is_partial() => {
+                tracing::warn!(%damage, "going on with what is left of the bag");
+                continue;
+            }
+            message => message?,
+        };
         let recorded = Time(message.time_ns);
         if end.is_some_and(|end| recorded.0 > end) {
             break;

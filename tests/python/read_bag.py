@@ -68,6 +68,8 @@ def main(bag: Path, expected: dict, copy: Path | None) -> None:
         if topics != expected["topics"]:
             problems.append(f"topics: expected {expected['topics']}, found {topics}")
         check_definitions(reader.connections, store)
+        for connection in reader.connections:
+            same(connection.digest, store.hash_rihs01(connection.msgtype), f"{connection.msgtype}: type hash")
         messages = list(reader.messages())
         images = sum(c.msgtype == "sensor_msgs/msg/Image" for c, _, _ in messages)
         if len(messages) != len(expected["messages"]):

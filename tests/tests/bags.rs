@@ -1,7 +1,9 @@
-//! Bags are readable by others: the PyPI package `rosbags` reads ours, and we read its.
+//! Bags are readable by others: the PyPI package `rosbags` reads ours, and we read its; MCAP files pass the checks of
+//! `mcap doctor`.
 //!
 //! `LATCO_PYTHON` names a Python that has `tests/python/requirements.txt` installed; without it a
-//! virtual environment is made ([`latco_tests::python`]).
+//! virtual environment is made under `target/`. Where that is not possible the test skips with a
+//! line that says so, but fails when `CI=true` ([`latco_tests::python`]).
 
 // Helpers of tests may unwrap like the tests themselves.
 #![allow(clippy::unwrap_used)]
@@ -13,9 +15,11 @@ use latco_bag::messages::{
     Bool, CompressedImage, DiagnosticArray, DiagnosticStatus, Duration, Empty, Float32, Float64,
     Float64MultiArray, Header, Image, Int64, JointState, JointTrajectory, JointTrajectoryPoint,
     KeyValue, MultiArrayDimension, MultiArrayLayout, RosMessage, SUPPORTED, StringMessage, Time,
+    UInt8MultiArray,
 };
-use latco_bag::{BagReader, BagWriter, cdr, topics};
-use latco_tests::python::{ROSBAGS, run, scripts};
+use latco_bag::types::{TypeFinder, type_hash};
+use latco_bag::{BagMessage, BagOptions, BagReader, BagWriter, Compression, Storage, cdr, topics};
+use latco_tests::python::{ROSBAGS, run, scripts, skip};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -48,9 +52,9 @@ impl Written {
 }
 
 /// An episode as it is collected, then one message of every other type.
-fn write(folder: &Path) -> Written {
+fn write(folder: &Path, options: BagOptions) -> Written {
     let mut written = Written {
-        bag: BagWriter::create(folder).unwrap(),
+        bag: BagWriter::create_with(folder, options).unwrap(),
         topics: Map::new(),
         messages: Vec::new(),
         time_ns: START_NS,
@@ -109,6 +113,11 @@ fn write(folder: &Path) -> Written {
             data: vec![1.0, 2.0],
         },
     );
+    let bytes = UInt8MultiArray {
+        data: vec![0, 7, 255],
+        ..UInt8MultiArray::default()
+    };
+    written.add("/others/bytes", &bytes);
     let compressed = CompressedImage {
         header: header.clone(),
         format: "jpeg".into(),
@@ -147,66 +156,207 @@ fn write(folder: &Path) -> Written {
     written
 }
 
+const FORMATS: [(&str, Storage, Compression); 4] = [
+    ("mcap-zstd", Storage::Mcap, Compression::Zstd),
+    ("mcap-lz4", Storage::Mcap, Compression::Lz4),
+    ("mcap-none", Storage::Mcap, Compression::None),
+    ("sqlite3", Storage::Sqlite3, Compression::None),
+];
+
+fn options(storage: Storage, compression: Compression) -> BagOptions {
+    BagOptions {
+        storage,
+        compression,
+    }
+}
+
+fn messages(path: &Path) -> Vec<BagMessage> {
+    let bag = BagReader::open(path).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(bag.damage().next().map(ToString::to_string), None);
+    bag.messages().map(|m| m.unwrap()).collect()
+}
+
 #[test]
 fn rosbags_reads_our_bags_and_we_read_its() {
     let Some(python) = ROSBAGS.or_skip() else {
         return;
     };
+    for (name, storage, compression) in FORMATS {
+        let folder = tempfile::tempdir().unwrap();
+        let ours = folder.path().join("ours");
+        let Written {
+            bag,
+            topics,
+            messages: written,
+            ..
+        } = write(&ours, options(storage, compression));
+        bag.finish().unwrap();
+        for (type_name, _) in SUPPORTED {
+            assert!(
+                topics.values().any(|topic| topic["type"] == *type_name),
+                "{type_name} is not tried"
+            );
+        }
+        let expected = folder.path().join("expected.json");
+        let count = written.len();
+        let expect = |messages: &[Value]| {
+            let text = json!({ "topics": topics, "messages": messages }).to_string();
+            std::fs::write(&expected, text).unwrap();
+        };
+        expect(&written);
+
+        let theirs = folder.path().join("theirs");
+        let script = scripts().join("read_bag.py");
+        let said = run(Command::new(&python)
+            .arg(&script)
+            .args([&ours, &expected, &theirs]));
+        let said = said.unwrap_or_else(|why| panic!("{name}: {why}"));
+        assert_eq!(
+            said.trim(),
+            format!("{count} messages, 60 images, {} topics", topics.len())
+        );
+
+        // The script does notice a difference: one byte of one image.
+        let mut wrong = written;
+        let image = wrong
+            .iter_mut()
+            .find(|m| m["topic"] == topics::CAMERA_IMAGE);
+        image.unwrap()["fields"]["data"][100] = json!(256);
+        expect(&wrong);
+        let why = run(Command::new(&python).arg(&script).args([&ours, &expected])).unwrap_err();
+        assert!(why.contains("data[100]: expected 256"), "{why}");
+
+        // The copy that rosbags wrote.
+        let theirs = messages(&theirs);
+        assert_eq!(messages(&ours), theirs);
+        let image = theirs
+            .into_iter()
+            .find(|m| topics::matches(&m.topic, topics::CAMERA_IMAGE));
+        let image: Image = cdr::decode(&image.unwrap().data).unwrap();
+        assert_eq!((image.width, image.height, image.step), (32, 24, 96));
+    }
+}
+
+#[test]
+fn we_read_every_layout() {
+    let Some(python) = ROSBAGS.or_skip() else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let ours = folder.path().join("ours");
-    let Written {
-        bag,
-        topics,
-        messages,
-        ..
-    } = write(&ours);
-    bag.finish().unwrap();
-    for (type_name, _) in SUPPORTED {
-        assert!(
-            topics.values().any(|topic| topic["type"] == *type_name),
-            "{type_name} is not tried"
-        );
+    let sqlite = options(Storage::Sqlite3, Compression::None);
+    write(&ours, sqlite).bag.finish().unwrap();
+    let out = folder.path().join("out");
+    std::fs::create_dir(&out).unwrap();
+    let mut command = Command::new(&python);
+    command
+        .arg(scripts().join("write_bags.py"))
+        .args([&ours, &out])
+        .args(old_rosbags(&python));
+    let said = run(&mut command).unwrap_or_else(|why| panic!("{why}"));
+    let made: Map<String, Value> = serde_json::from_str(&said).unwrap();
+    assert!(made.len() >= 19, "{made:?}");
+    let expected = messages(&ours);
+    for (name, what) in &made {
+        let bag = BagReader::open(out.join(name)).unwrap_or_else(|e| panic!("{what}: {e}"));
+        let damage: Vec<String> = bag.damage().map(ToString::to_string).collect();
+        assert!(damage.is_empty(), "{what}: {damage:?}");
+        assert_eq!(messages(&out.join(name)), expected, "{what}");
+        let camera = bag.topic(topics::CAMERA_IMAGE).unwrap();
+        assert_eq!(camera.messages, 60, "{what}");
+        // What the newer layouts hold beside the messages.
+        let written_by_rosbags = name.starts_with('v');
+        if written_by_rosbags {
+            assert!(camera.definition.contains("MSG: std_msgs/Header"), "{what}");
+            assert!(camera.offered_qos.contains("durability"), "{what}");
+        }
+        if written_by_rosbags && name.contains("sqlite3") {
+            assert!(camera.type_hash.starts_with("RIHS01_"), "{what}");
+        }
     }
-    let expected = folder.path().join("expected.json");
-    let count = messages.len();
-    let expect = |messages: &[Value]| {
-        let text = json!({ "topics": topics, "messages": messages }).to_string();
-        std::fs::write(&expected, text).unwrap();
+}
+
+/// `mcap doctor` is on no registry of packages; `check_mcap.py` does its checks with the parser of the PyPI package `mcap`.
+#[test]
+fn our_mcap_files_are_faultless() {
+    let Some(python) = ROSBAGS.or_skip() else {
+        return;
     };
-    expect(&messages);
+    let folder = tempfile::tempdir().unwrap();
+    let check = |file: &Path| {
+        run(Command::new(&python)
+            .arg(scripts().join("check_mcap.py"))
+            .arg(file))
+    };
+    for (name, storage, compression) in FORMATS {
+        if storage != Storage::Mcap {
+            continue;
+        }
+        let path = folder.path().join(name);
+        let Written { bag, messages, .. } = write(&path, options(storage, compression));
+        bag.finish().unwrap();
+        let file = path.join(format!("{name}_0.mcap"));
+        let said = check(&file).unwrap_or_else(|why| panic!("{name}: {why}"));
+        assert!(
+            said.starts_with(&format!("{} messages, ", messages.len())),
+            "{said}"
+        );
+        // It does find faults: in a chunk, in the summary, at the end.
+        let bytes = std::fs::read(&file).unwrap();
+        for place in [bytes.len() / 3, bytes.len() - 60, bytes.len() - 12] {
+            let mut damaged = bytes.clone();
+            damaged[place] ^= 0x11;
+            let damaged_file = folder.path().join("damaged.mcap");
+            std::fs::write(&damaged_file, damaged).unwrap();
+            assert!(check(&damaged_file).is_err(), "{name}: byte {place}");
+        }
+    }
+}
 
-    let theirs = folder.path().join("theirs");
-    let script = scripts().join("read_bag.py");
-    let said = run(Command::new(&python)
-        .arg(&script)
-        .args([&ours, &expected, &theirs]));
-    let said = said.unwrap_or_else(|why| panic!("{why}"));
-    assert_eq!(
-        said.trim(),
-        format!("{count} messages, 60 images, {} topics", topics.len())
-    );
+/// Every type that is built in has the hash that `rosbags` computes from its own definitions of ROS 2 Jazzy.
+#[test]
+fn definitions_of_standard_types_have_the_hashes_of_others() {
+    let Some(python) = ROSBAGS.or_skip() else {
+        return;
+    };
+    let script = "import json; from rosbags.typesys import Stores, get_typestore as g; s = g(Stores.ROS2_JAZZY); \
+                  print(json.dumps({t: s.hash_rihs01(t) for t in s.fielddefs if '/msg/' in t}))";
+    let said =
+        run(Command::new(&python).args(["-c", script])).unwrap_or_else(|why| panic!("{why}"));
+    let hashes: Map<String, Value> = serde_json::from_str(&said).unwrap();
+    let finder = TypeFinder::built_in();
+    let mut compared = 0;
+    for (name, hash) in &hashes {
+        // rosidl makes `char` an unsigned byte, `rosbags` keeps it apart.
+        if name == "std_msgs/msg/Char" {
+            continue;
+        }
+        if let Ok(text) = finder.definition(name) {
+            assert_eq!(
+                type_hash(name, &text).unwrap(),
+                hash.as_str().unwrap(),
+                "{name}:\n{text}"
+            );
+            compared += 1;
+        }
+    }
+    assert!(compared > 130, "{compared}");
+}
 
-    // The script does notice a difference: one byte of one image.
-    let mut wrong = messages;
-    let image = wrong
-        .iter_mut()
-        .find(|m| m["topic"] == topics::CAMERA_IMAGE);
-    image.unwrap()["fields"]["data"][100] = json!(256);
-    expect(&wrong);
-    let why = run(Command::new(&python).arg(&script).args([&ours, &expected])).unwrap_err();
-    assert!(why.contains("data[100]: expected 256"), "{why}");
-
-    // The copy that rosbags wrote.
-    let (ours, theirs) = (
-        BagReader::open(&ours).unwrap(),
-        BagReader::open(&theirs).unwrap(),
-    );
-    assert_eq!(theirs.damage().count(), 0);
-    let messages = |bag: &BagReader| -> Vec<_> { bag.messages().map(|m| m.unwrap()).collect() };
-    assert_eq!(messages(&ours), messages(&theirs));
-    let image = messages(&theirs)
-        .into_iter()
-        .find(|m| topics::matches(&m.topic, topics::CAMERA_IMAGE));
-    let image: Image = cdr::decode(&image.unwrap().data).unwrap();
-    assert_eq!((image.width, image.height, image.step), (32, 24, 96));
+/// The folder of the PyPI package `rosbags` 0.9.11, the last that wrote version 5 of the format; none where it cannot be
+/// had. What it needs, `python` has.
+fn old_rosbags(python: &Path) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rosbags-0.9.11");
+    if !folder.join("rosbags/rosbag2").is_dir() {
+        let mut pip = Command::new(python);
+        pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])
+            .arg(&folder)
+            .arg("rosbags==0.9.11");
+        if let Err(why) = run(&mut pip) {
+            assert!(std::env::var("CI").is_err(), "no rosbags 0.9.11: {why}");
+            skip(&format!("no rosbags 0.9.11: {why}"));
+            return None;
+        }
+    }
+    Some(folder)
 }

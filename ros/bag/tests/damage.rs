@@ -17,8 +17,11 @@ const FORMATS: [(&str, Storage, Compression); 4] = [
     ("sqlite", Storage::Sqlite3, Compression::None),
 ];
 
+/// Names and bytes of the files of a bag.
+type Files = Vec<(String, Vec<u8>)>;
+
 /// Files of one bag of each format, and its messages.
-static BAGS: LazyLock<Vec<(Vec<(String, Vec<u8>)>, Vec<BagMessage>)>> = LazyLock::new(|| {
+static BAGS: LazyLock<Vec<(Files, Vec<BagMessage>)>> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
     let write = |(name, storage, compression): (&str, Storage, Compression)| {
         let path = folder.path().join(name);

@@ -7,6 +7,7 @@
 mod bench;
 mod config;
 mod demo;
+mod keys;
 mod model;
 mod plan;
 mod plan_table;
@@ -207,4 +208,13 @@ fn print_line(line: &str) -> Result<(), Failure> {
     writeln!(out, "{line}")
         .and_then(|()| out.flush())
         .map_err(Failure::failed)
+}
+
+/// A time given in seconds.
+fn seconds(option: &str, value: f64) -> Result<std::time::Duration, Failure> {
+    std::time::Duration::try_from_secs_f64(value).map_err(|e| {
+        Failure::usage(anyhow::anyhow!(
+            "{option}: expected seconds, at least 0, found {value}: {e}"
+        ))
+    })
 }

@@ -3,14 +3,37 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::{Failure, NetworkArgs, print_json, print_line};
-use crate::node::Stop;
-use crate::node::recorder::{RecordError, Recorder, discover, parse_topic, standard_topics};
+use super::{Failure, NetworkArgs, print_json, print_line, seconds};
+use crate::node::recorder::{
+    RecordError, RecordOptions, Recorder, discover, discover_all, parse_topic, standard_topics,
+};
+use crate::node::{NodeError, Stop};
+use latco_bag::types::TypeFinder;
+use latco_bag::{BagOptions, Compression, Storage};
+
+/// How long publishers are looked for with `--all`.
+const ALL_WAIT: Duration = Duration::from_secs(2);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum StorageKind {
+    Mcap,
+    Sqlite3,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum CompressionKind {
+    Zstd,
+    Lz4,
+    None,
+}
 
 /// Record topics into a bag until Ctrl-C
+///
+/// Topics may have any type. Definitions of types are put into the bag: those of the ROS 2 workspaces that are sourced
+/// (AMENT_PREFIX_PATH), those in folders given with --types, and the standard ones, which are built in.
 #[derive(Debug, Args)]
 pub(super) struct Record {
     /// Folder of the new bag
@@ -18,6 +41,18 @@ pub(super) struct Record {
     out: PathBuf,
     /// Topics, as NAME or NAME:package/msg/Type [default: camera, joint states, commands, reward, episode, plan, status]
     topics: Vec<String>,
+    /// All topics that have a publisher within the first two seconds
+    #[arg(long, short, conflicts_with = "topics")]
+    all: bool,
+    /// File format of the bag
+    #[arg(long, short, value_enum, default_value = "mcap")]
+    storage: StorageKind,
+    /// Compression of the chunks of an MCAP file [default: zstd]
+    #[arg(long, value_enum)]
+    compression: Option<CompressionKind>,
+    /// Folder with definitions of message types, as PACKAGE/msg/TYPE.msg (repeatable)
+    #[arg(long, value_name = "DIR")]
+    types: Vec<PathBuf>,
     /// End after so many seconds
     #[arg(long, value_name = "S")]
     duration_s: Option<f64>,
@@ -40,24 +75,45 @@ struct Summary {
     messages: u64,
     dropped: u64,
     topics: Vec<(String, String, u64)>,
+    storage: &'static str,
+    without_definition: Vec<String>,
 }
 
 impl Record {
     pub(super) fn run(self, stop: &Stop) -> Result<(), Failure> {
+        let options = self.options()?;
         let network = self.network.network()?;
         let node = Recorder::node(network, &self.namespace).map_err(Failure::failed)?;
-        let topics = if self.topics.is_empty() {
+        let limit = self
+            .duration_s
+            .map(|s| seconds("--duration-s", s))
+            .transpose()?;
+        let failure = |error| match error {
+            RecordError::Type { .. }
+            | RecordError::SeveralTypes { .. }
+            | RecordError::Bag(_)
+            | RecordError::Node(NodeError::Name { .. } | NodeError::Type(_)) => {
+                Failure::usage(error)
+            }
+            error => Failure::failed(error),
+        };
+        let topics = if self.all {
+            discover_all(&node, ALL_WAIT, stop)
+        } else if self.topics.is_empty() {
             standard_topics()
         } else {
             let named: Vec<_> = self.topics.iter().map(|t| parse_topic(t)).collect();
-            discover(&node, &named, seconds(self.wait_s)?, stop).map_err(Failure::failed)?
+            let wait = seconds("--wait-s", self.wait_s)?;
+            discover(&node, &named, wait, stop).map_err(failure)?
         };
-        let limit = self.duration_s.map(seconds).transpose()?;
+        if topics.is_empty() {
+            return Err(Failure::failed(anyhow::anyhow!(
+                "--all: expected topics with publishers within {} s, found none",
+                ALL_WAIT.as_secs()
+            )));
+        }
         let recorder =
-            Recorder::start(node, &self.out, &topics, |_, _| {}).map_err(|error| match error {
-                RecordError::UnknownType { .. } | RecordError::Bag(_) => Failure::usage(error),
-                error => Failure::failed(error),
-            })?;
+            Recorder::start(node, &self.out, &topics, &options, |_, _| {}).map_err(failure)?;
         tracing::info!(bag = %self.out.display(), topics = topics.len(), "recording; Ctrl-C ends it");
         let began = Instant::now();
         loop {
@@ -73,12 +129,15 @@ impl Record {
             );
         }
         let failed = recorder.failed();
+        let without_definition = recorder.without_definition().to_vec();
         let recorded = recorder.finish().map_err(Failure::failed)?;
         let summary = Summary {
             bag: recorded.summary.folder,
             messages: recorded.summary.messages,
             dropped: recorded.dropped,
             topics: recorded.summary.topics,
+            storage: options.bag.storage.identifier(),
+            without_definition,
         };
         if self.json {
             print_json(&summary)?;
@@ -100,12 +159,35 @@ impl Record {
         }
         Ok(())
     }
-}
 
-fn seconds(value: f64) -> Result<Duration, Failure> {
-    Duration::try_from_secs_f64(value).map_err(|e| {
-        Failure::usage(anyhow::anyhow!(
-            "expected a time in seconds, found {value}: {e}"
-        ))
-    })
+    fn options(&self) -> Result<RecordOptions, Failure> {
+        for folder in &self.types {
+            if !folder.is_dir() {
+                return Err(Failure::usage(anyhow::anyhow!(
+                    "--types {}: expected a folder with PACKAGE/msg/TYPE.msg, found none",
+                    folder.display()
+                )));
+            }
+        }
+        let (storage, compression) = match (self.storage, self.compression) {
+            (StorageKind::Sqlite3, Some(CompressionKind::Zstd | CompressionKind::Lz4)) => {
+                return Err(Failure::usage(anyhow::anyhow!(
+                    "--compression: a sqlite3 bag has none; leave it out, or record with --storage mcap"
+                )));
+            }
+            (StorageKind::Sqlite3, _) => (Storage::Sqlite3, Compression::None),
+            (StorageKind::Mcap, None | Some(CompressionKind::Zstd)) => {
+                (Storage::Mcap, Compression::Zstd)
+            }
+            (StorageKind::Mcap, Some(CompressionKind::Lz4)) => (Storage::Mcap, Compression::Lz4),
+            (StorageKind::Mcap, Some(CompressionKind::None)) => (Storage::Mcap, Compression::None),
+        };
+        Ok(RecordOptions {
+            bag: BagOptions {
+                storage,
+                compression,
+            },
+            types: TypeFinder::from_environment(self.types.iter().cloned()),
+        })
+    }
 }

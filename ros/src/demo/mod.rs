@@ -15,7 +15,7 @@ use latco_controller::Config;
 use latco_models::{Bundle, BundleError};
 use thiserror::Error;
 
-use crate::node::recorder::{RecordError, Recorder, standard_topics};
+use crate::node::recorder::{RecordError, RecordOptions, Recorder, standard_topics};
 use crate::node::trace::RunTrace;
 use crate::node::{Network, Stop};
 use children::Child;
@@ -139,7 +139,13 @@ pub fn run(options: &DemoOptions, stop: &Stop) -> Result<Report, DemoError> {
         move |topic: &str, payload: &[u8]| watch(&seen, topic, payload)
     };
     let node = Recorder::node(options.network, "/")?;
-    let recorder = Recorder::start(node, &options.out.join(BAG), &standard_topics(), tap)?;
+    let recorder = Recorder::start(
+        node,
+        &options.out.join(BAG),
+        &standard_topics(),
+        &RecordOptions::default(),
+        tap,
+    )?;
     let (robot, controller) = start(options, bundle.manifest().image.width)?;
     let done = follow(options, stop, &seen, robot, controller);
     // In any case the bag is completed.

@@ -1,17 +1,20 @@
 //! Playing a bag onto its topics, with the time between messages as recorded.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use latco_bag::messages::{Time, UnknownType, definition_of};
-use latco_bag::{BagError, BagReader};
+use latco_bag::messages::Time;
+use latco_bag::types::TypeFinder;
+use latco_bag::{BagError, BagReader, TopicInfo};
 use serde::Serialize;
 use thiserror::Error;
 
+use super::offered_qos::Offered;
+use super::pace::{Control, RATES};
 use super::raw::RawPublisher;
-use super::{Network, NodeBuilder, NodeError, Stop, qos, stamp};
+use super::{Network, NodeBuilder, NodeError, Stop, player_services};
 
 /// How a bag is played.
 #[derive(Clone, Debug)]
@@ -22,14 +25,16 @@ pub struct PlayOptions {
     pub namespace: String,
     /// The bag.
     pub bag: PathBuf,
-    /// 2 plays twice as fast.
-    pub rate: f64,
+    /// Rate and pause, and the handle to change them while it plays.
+    pub control: Arc<Control>,
+    /// Where in the bag every round starts.
+    pub start: Duration,
     /// Start again at the end, until stopped.
     pub repeat: bool,
     /// Send header stamps as recorded; otherwise they are moved with the messages, so that a stamp that was 5 ms old
     /// when it was recorded is 5 ms old when it is played.
     pub keep_stamps: bool,
-    /// Play what is left of a damaged bag.
+    /// Play what is left of a damaged bag. One that only lacks its end is played anyhow.
     pub partial: bool,
     /// Topics to play; empty: all.
     pub topics: Vec<String>,
@@ -43,9 +48,14 @@ pub enum PlayError {
     /// The bag cannot be read, or is damaged.
     #[error("{0}{hint}", hint = if .0.is_partial() { "; --partial plays what is left" } else { "" })]
     Bag(#[from] BagError),
-    /// Types that are not known, all of them.
-    #[error("{}", list(.0))]
-    UnknownTypes(Vec<(String, UnknownType)>),
+    /// The start lies behind the end.
+    #[error("--start {start_s}: expected at most the {length_s:.3} s that the bag is long")]
+    Start {
+        /// Asked for, s.
+        start_s: f64,
+        /// From its first message to its last, s.
+        length_s: f64,
+    },
     /// Topics that were asked for and are not in the bag.
     #[error("topics {missing:?} are not in the bag; it has {present:?}")]
     NoTopic {
@@ -54,20 +64,12 @@ pub enum PlayError {
         /// In the bag.
         present: Vec<String>,
     },
-    /// A rate that is not positive and finite.
-    #[error("--rate: expected a positive number, found {0}")]
+    /// An impossible rate.
+    #[error("--rate: expected a number from {low} to {high}, found {0}", low = RATES.start(), high = RATES.end())]
     Rate(f64),
     /// The node.
     #[error(transparent)]
     Node(#[from] NodeError),
-}
-
-fn list(unknown: &[(String, UnknownType)]) -> String {
-    unknown
-        .iter()
-        .map(|(topic, e)| format!("topic {topic}: {e}"))
-        .collect::<Vec<_>>()
-        .join("\n")
 }
 
 /// What was played.
@@ -81,6 +83,8 @@ pub struct Played {
     pub rounds: u64,
     /// The largest lag behind the recorded timing, ms.
     pub latest_ms: f64,
+    /// What is missing of the bag.
+    pub lost: Vec<String>,
 }
 
 /// Plays a bag to its end, or until a stop is asked for.
@@ -88,14 +92,17 @@ pub struct Played {
 /// # Errors
 /// [`PlayError`]; nothing is published then, unless the damage is found on the way.
 pub fn play(options: &PlayOptions, stop: &Stop) -> Result<Played, PlayError> {
-    if !(options.rate.is_finite() && options.rate > 0.0) {
-        return Err(PlayError::Rate(options.rate));
+    if !RATES.contains(&options.control.rate()) {
+        return Err(PlayError::Rate(options.control.rate()));
     }
     let bag = BagReader::open(&options.bag)?;
-    if !options.partial
-        && let Some(damage) = bag.damage().next()
-    {
-        return Err(damage.clone().into());
+    let mut played = Played::default();
+    let mut known = HashSet::new();
+    for damage in bag.damage() {
+        if !options.partial && !damage.is_end_missing() {
+            return Err(damage.clone().into());
+        }
+        note(damage, &mut known, &mut played);
     }
     let wanted = |name: &str| {
         options.topics.is_empty()
@@ -115,67 +122,79 @@ pub fn play(options: &PlayOptions, stop: &Stop) -> Result<Played, PlayError> {
         return Err(PlayError::NoTopic { missing, present });
     }
     let played_topics: Vec<_> = bag.topics().iter().filter(|t| wanted(&t.name)).collect();
-    let unknown: Vec<(String, UnknownType)> = played_topics
-        .iter()
-        .filter_map(|t| {
-            definition_of(&t.type_name)
-                .err()
-                .map(|e| (t.name.clone(), e))
-        })
-        .collect();
-    if !unknown.is_empty() {
-        return Err(PlayError::UnknownTypes(unknown));
-    }
 
     let mut node = NodeBuilder::open(options.network, &options.namespace, "player")?;
+    player_services::serve(&mut node, &options.control)?;
+    let types = TypeFinder::from_environment([]);
     let mut publishers: HashMap<Arc<str>, (RawPublisher, bool)> = HashMap::new();
     for topic in played_topics {
-        let image = topic.type_name.ends_with("Image");
-        let qos = if image {
-            qos::images()
-        } else {
-            qos::commands()
-        };
+        let qos = Offered::to_publish(Offered::from_text(&topic.offered_qos), &topic.type_name);
         let publisher =
             node.raw_publisher(topic.name.trim_start_matches('/'), &topic.type_name, qos)?;
         publishers.insert(
             topic.name.as_str().into(),
-            (publisher, has_header(&topic.definition)),
+            (publisher, has_header(&definition(topic, &types))),
         );
     }
     let _node = node.start()?;
-    let mut played = Played::default();
-    let Some((first_ns, _)) = bag.bounds_ns() else {
+    let Some((first_ns, last_ns)) = bag.bounds_ns() else {
         return Ok(played);
     };
+    let offset = i64::try_from(options.start.as_nanos()).unwrap_or(i64::MAX);
+    let from_ns = first_ns.saturating_add(offset);
+    if from_ns > last_ns {
+        return Err(PlayError::Start {
+            start_s: options.start.as_secs_f64(),
+            length_s: last_ns.saturating_sub(first_ns) as f64 * 1e-9,
+        });
+    }
     if stop.wait(options.delay) {
         return Ok(played);
     }
     loop {
         played.rounds += 1;
-        round(&bag, &publishers, first_ns, options, stop, &mut played)?;
-        if !options.repeat || stop.is_requested() {
+        let messages = played.messages;
+        round(
+            &bag,
+            &publishers,
+            from_ns,
+            options,
+            stop,
+            &mut known,
+            &mut played,
+        )?;
+        // A bag of which nothing can be played would be read for ever.
+        if !options.repeat || stop.is_requested() || played.messages == messages {
             return Ok(played);
         }
     }
 }
 
+/// Tells once of each part that is missing.
+fn note(damage: &BagError, known: &mut HashSet<String>, played: &mut Played) {
+    let text = damage.to_string();
+    if known.insert(text.clone()) {
+        tracing::warn!(damage = %text, "playing what is left");
+        played.lost.push(text);
+    }
+}
+
+/// Plays the bag once, from a moment on.
 fn round(
     bag: &BagReader,
     publishers: &HashMap<Arc<str>, (RawPublisher, bool)>,
-    first_ns: i64,
+    from_ns: i64,
     options: &PlayOptions,
     stop: &Stop,
+    known: &mut HashSet<String>,
     played: &mut Played,
 ) -> Result<(), PlayError> {
-    let began = Instant::now();
-    let began_ns = stamp::now_ns();
-    let moved = |recorded_ns: i64| ((recorded_ns - first_ns) as f64 / options.rate) as i64;
-    for message in bag.messages() {
+    options.control.begin(from_ns);
+    for message in bag.messages_from(from_ns) {
         let mut message = match message {
             Ok(message) => message,
-            Err(damage) if options.partial && damage.is_partial() => {
-                tracing::warn!(%damage, "playing what is left");
+            Err(damage) if damage.is_end_missing() || (options.partial && damage.is_partial()) => {
+                note(&damage, known, played);
                 continue;
             }
             Err(error) => return Err(error.into()),
@@ -183,13 +202,14 @@ fn round(
         let Some((publisher, header)) = publishers.get(&message.topic) else {
             continue;
         };
-        let due = began + Duration::from_nanos(u64::try_from(moved(message.time_ns)).unwrap_or(0));
-        if stop.wait_until(due) {
+        let Some(late) = options.control.wait_for(message.time_ns, stop) else {
             return Ok(());
-        }
-        played.latest_ms = played.latest_ms.max(due.elapsed().as_secs_f64() * 1e3);
+        };
+        played.latest_ms = played.latest_ms.max(late.as_secs_f64() * 1e3);
         if *header && !options.keep_stamps {
-            restamp(&mut message.data, |stamp_ns| began_ns + moved(stamp_ns));
+            restamp(&mut message.data, |stamp_ns| {
+                options.control.stamp_ns(stamp_ns)
+            });
         }
         match publisher.publish(&message.data) {
             Ok(()) => played.messages += 1,
@@ -202,6 +222,14 @@ fn round(
         }
     }
     Ok(())
+}
+
+/// The definition in the bag, or the one that is known here; empty where there is none.
+fn definition(topic: &TopicInfo, types: &TypeFinder) -> String {
+    match topic.definition.is_empty() {
+        false => topic.definition.clone(),
+        true => types.definition(&topic.type_name).unwrap_or_default(),
+    }
 }
 
 /// Whether the first field of a message is its header.

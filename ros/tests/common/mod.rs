@@ -386,6 +386,19 @@ impl Operator {
         })
     }
 
+    /// Calls a service that may be called several times with the same effect; asks again until the service is found.
+    pub fn ask<Q: Message + Clone + 'static, R: Message + 'static>(
+        &mut self,
+        service: &str,
+        package: &str,
+        ty: &str,
+        request: &Q,
+    ) -> R {
+        let mapping = ServiceMapping::Enhanced;
+        self.call_as(mapping, service, (package, ty), request.clone())
+            .unwrap_or_else(|| panic!("no reply from {service}"))
+    }
+
     /// Calls a service of any type in this mapping; asks again until the service is found. None when it never answers.
     pub fn call_as<Q: Message + Clone + 'static, A: Message + 'static>(
         &mut self,

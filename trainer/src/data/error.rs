@@ -8,7 +8,7 @@ use latco_bag::BagError;
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// Nothing to read.
-    #[error("no bags found: expected bag folders, .mcap files, or folders that hold bags, found {}", list(.given))]
+    #[error("no bags found: expected bag folders, .mcap or .db3 files, or folders that hold bags, found {}", list(.given))]
     NoBags {
         /// Paths given.
         given: Vec<PathBuf>,
