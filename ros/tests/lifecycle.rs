@@ -33,7 +33,7 @@ fn start(config: &std::path::Path, domain: &str, more: &[&str]) -> Latco {
 fn a_deactivated_robot_comes_to_rest_and_moves_again_when_activated() {
     let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();
-    let limits = "[robot]\nmax_acceleration_rad_s2 = [0.5, 0.5, 0.5]\n";
+    let limits = "[robot]\njoint_names = [\"joint_1\", \"joint_2\", \"joint_3\"]\nmax_acceleration_rad_s2 = [0.5, 0.5, 0.5]\n";
     let config = configuration(folder.path(), limits);
     let robot = FakeRobot::new(31);
     let mut controller = start(&config, "31", &["--auto"]);
@@ -93,6 +93,7 @@ fn a_bundle_is_loaded_freed_and_loaded_again_and_sigterm_ends_every_state_in_ord
     let mut operator = Operator::new(32);
     for labels in path {
         let controller = start(&config, "32", &[]);
+        assert_eq!(operator.state(NODE), "unconfigured");
         for label in labels {
             assert!(operator.change(NODE, label), "{label} of {labels:?}");
         }
