@@ -20,7 +20,7 @@ pub mod qos;
 pub mod raw;
 pub mod recorder;
 pub mod robot;
-mod robot_camera;
+pub(crate) mod robot_camera;
 mod services;
 mod signals;
 mod sink;
