@@ -12,6 +12,11 @@ latco bench solver --stoch 16 --deter 64 --hidden 96 --units 96 --action 3 --hor
 # Warm ticks of a controller, cold caches: PlaNet's sizes, then the Reach bundle.
 latco bench tick --json
 latco bench tick --bundle models/bundles/reach --json
+# Image stamp to command through the node and DDS, without planning.
+latco bench loop --json
+latco bench loop --image-size 640x480 --image-transport compressed --json
+# A minute of ticks at 10 Hz: late ones, allocations, jitter, memory.
+latco bench soak --bundle models/bundles/reach --minutes 1 --json
 # Each graph of the bundle on the CPU provider.
 latco model bench models/bundles/reach --json
 # Rendered frames per second of the simulated robot.

@@ -207,3 +207,57 @@ fn wrong_sizes_are_refused_with_the_option_s_name() {
         );
     }
 }
+
+#[test]
+fn loop_figures() {
+    let _turn = common::my_turn();
+    for (domain, size, transport) in [("58", "64x64", "raw"), ("59", "640x480", "compressed")] {
+        let camera = [
+            "--image-size",
+            size,
+            "--image-transport",
+            transport,
+            "--frames",
+            "40",
+        ];
+        let more = ["--domain", domain, "--json"];
+        let figures = json(&[&["bench", "loop"], &SIZES[..], &camera, &more].concat());
+        assert_eq!(number(&figures, "frames"), 40.0);
+        // Best effort, and others use the machine too.
+        assert!(number(&figures, "lost") <= 2.0, "{figures}");
+        let (p50, p99) = (
+            number(&figures, "stamp_to_command_ms_p50"),
+            number(&figures, "stamp_to_command_ms_p99"),
+        );
+        assert!(0.0 < p50 && p50 <= p99, "{figures}");
+        // 2 and 8 ms are reached on a quiet machine; here other tests run beside it.
+        assert!(p50 < 40.0, "{figures}");
+        assert!(number(&figures, "commands_received") > 100.0, "{figures}");
+    }
+}
+
+#[test]
+fn soak_figures() {
+    for rate in ["100", "0"] {
+        let more = [
+            "--minutes",
+            "0.05",
+            "--rate-hz",
+            rate,
+            "--budget-ms",
+            "5",
+            "--json",
+        ];
+        let figures = json(&[&["bench", "soak"], &SIZES[..], &more].concat());
+        assert!(number(&figures, "ticks") > 20.0, "{figures}");
+        assert_eq!(number(&figures, "non_finite"), 0.0, "{figures}");
+        assert_eq!(number(&figures, "allocations"), 0.0, "{figures}");
+        assert!(
+            number(&figures, "late") <= number(&figures, "ticks"),
+            "{figures}"
+        );
+        assert!(number(&figures, "jitter_ms_p999") > 0.0, "{figures}");
+        let growth = number(&figures, "rss_growth_bytes");
+        assert!(growth.abs() < 64e6, "{figures}");
+    }
+}

@@ -1,4 +1,4 @@
-//! The two processes of a demonstration. However the demonstration ends, they end too.
+//! `latco` processes of a `latco` command, such as the two of a demonstration. However the command ends, they end too.
 
 use std::io::Read;
 use std::os::unix::process::CommandExt;
@@ -19,7 +19,7 @@ const LAST_WORDS: usize = 12;
 const GRACE: Duration = Duration::from_secs(3);
 
 /// A `latco` process.
-pub(super) struct Child {
+pub(crate) struct Child {
     name: &'static str,
     process: std::process::Child,
     log: PathBuf,
@@ -30,7 +30,7 @@ impl Child {
     /// Starts this program with other arguments. It has its own process group, so that Ctrl-C reaches only the
     /// demonstration, which then ends it in order; and it ends by itself when the demonstration dies, because its
     /// standard input is then closed.
-    pub(super) fn start(
+    pub(crate) fn start(
         name: &'static str,
         arguments: &[String],
         log: &Path,
@@ -65,14 +65,14 @@ impl Child {
     }
 
     /// Its status, if it has ended.
-    pub(super) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+    pub(crate) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         self.process
             .try_wait()
             .with_context(|| format!("the {}", self.name))
     }
 
     /// SIGTERM.
-    pub(super) fn ask_to_end(&self) {
+    pub(crate) fn ask_to_end(&self) {
         if let Ok(id) = i32::try_from(self.process.id()) {
             // It may have ended already.
             let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
@@ -80,7 +80,7 @@ impl Child {
     }
 
     /// Waits for it to end.
-    pub(super) fn wait(&mut self, limit: Duration) -> Result<ExitStatus, DemoError> {
+    pub(crate) fn wait(&mut self, limit: Duration) -> Result<ExitStatus, DemoError> {
         let deadline = Instant::now() + limit;
         loop {
             if let Some(status) = self.ended()? {
@@ -98,7 +98,7 @@ impl Child {
     }
 
     /// What it printed; call it once, after its end.
-    pub(super) fn printed(&mut self) -> anyhow::Result<String> {
+    pub(crate) fn printed(&mut self) -> anyhow::Result<String> {
         let reader = self.reader.take().context("the output was read before")?;
         match reader.join() {
             Ok(text) => text.with_context(|| format!("the output of the {}", self.name)),
@@ -107,7 +107,7 @@ impl Child {
     }
 
     /// The error of its end.
-    pub(super) fn failure(&self, status: ExitStatus) -> DemoError {
+    pub(crate) fn failure(&self, status: ExitStatus) -> DemoError {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         let last_words = lines[lines.len().saturating_sub(LAST_WORDS)..].join("\n");

@@ -1,7 +1,7 @@
 //! The demonstration: simulated robot and controller as two processes that talk over DDS on the loopback interface,
 //! a recording of everything they say, and what can be seen of it afterwards.
 
-mod children;
+pub(crate) mod children;
 mod pictures;
 mod report;
 

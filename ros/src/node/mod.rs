@@ -26,7 +26,7 @@ pub mod qos;
 pub mod raw;
 pub mod recorder;
 pub mod robot;
-mod robot_camera;
+pub(crate) mod robot_camera;
 pub mod ros_clock;
 mod running;
 mod services;

@@ -231,6 +231,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::disallowed_methods)] // it must still wait after a while
     fn a_paused_player_waits_steps_and_stops() {
         let control = std::sync::Arc::new(Control::new(1.0, true));
         control.begin(0);

@@ -126,7 +126,8 @@ impl RobotCamera {
     }
 }
 
-fn jpeg(image: Image) -> CompressedImage {
+/// As a camera's driver compresses it.
+pub(crate) fn jpeg(image: Image) -> CompressedImage {
     let quality = JPEG_QUALITY;
     compress(image, Compression::Jpeg { quality }).unwrap_or_else(|error| {
         tracing::error!(%error, "an image of the simulated camera is lost");
@@ -135,7 +136,7 @@ fn jpeg(image: Image) -> CompressedImage {
 }
 
 /// A square picture in the middle of an image; its border pixels go on to the sides.
-fn widened(square: &[u8], side: usize, size: ImageSize) -> Vec<u8> {
+pub(crate) fn widened(square: &[u8], side: usize, size: ImageSize) -> Vec<u8> {
     let (left, top) = (
         size.width.saturating_sub(side) / 2,
         size.height.saturating_sub(side) / 2,

@@ -3,16 +3,18 @@
 //! Everything is measured through the parts a robot uses: a bundle that was written, loaded and
 //! verified, ONNX Runtime, the controller's model and the solver. `solver` times iterations
 //! ([`figures`]), their growth with the sizes ([`growth`]) and what the plans are worth
-//! ([`quality`]); `tick` times whole ticks of a controller. How a figure is made stands in the
-//! command's `--help`.
+//! ([`quality`]); `tick` times whole ticks of a controller, `loop` the way through the node, `soak`
+//! looks for what only shows after long. How a figure is made stands in the command's `--help`.
 
 mod arithmetic;
 mod camera;
+mod control_loop;
 mod dense;
 mod dense_run;
 mod figures;
 mod growth;
 mod growth_report;
+mod loop_camera;
 mod machine;
 mod noise;
 mod progress;
@@ -20,6 +22,7 @@ mod quality;
 mod quality_report;
 mod run;
 mod sizes;
+mod soak;
 mod solver;
 mod start_states;
 mod statistics;
@@ -43,6 +46,8 @@ pub(super) struct Bench {
 enum What {
     Solver(Box<solver::SolverBench>),
     Tick(tick::TickBench),
+    Loop(control_loop::LoopBench),
+    Soak(soak::SoakBench),
 }
 
 impl Bench {
@@ -50,6 +55,8 @@ impl Bench {
         match self.what {
             What::Solver(command) => command.run(stop),
             What::Tick(command) => command.run(stop),
+            What::Loop(command) => command.run(stop),
+            What::Soak(command) => command.run(stop),
         }
     }
 }

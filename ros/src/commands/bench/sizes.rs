@@ -1,5 +1,7 @@
 //! Sizes of a random model, and the bundle that is made of them.
 
+use std::path::Path;
+
 use clap::Args;
 use latco_controller::plan::PlanSizes;
 use latco_export::{Family, RandomSpec, write_random_bundle};
@@ -115,6 +117,13 @@ impl Sizes {
         load: &LoadOptions,
     ) -> Result<Bundle, Failure> {
         load_random(&self.spec(), seed, load)
+    }
+
+    /// Writes the bundle of [`Self::bundle_with_camera`] into a folder.
+    pub(super) fn write_with_camera(&self, folder: &Path, seed: u64) -> Result<(), Failure> {
+        write_random_bundle(folder, &self.spec(), seed)
+            .map(|_| ())
+            .map_err(Failure::failed)
     }
 
     fn spec(&self) -> RandomSpec {

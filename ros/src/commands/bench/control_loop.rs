@@ -1,0 +1,279 @@
+//! `latco bench loop`: from an image's stamp to the command, through the node and DDS.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use latco_controller::Config;
+use latco_models::Bundle;
+use serde::Serialize;
+
+use super::loop_camera::LoopCamera;
+use super::sizes::Sizes;
+use super::statistics::{median, percentile};
+use crate::commands::{Failure, NetworkArgs, print_json, print_line};
+use crate::demo::children::Child;
+use crate::node::controller::stamp_to_command_ms;
+use crate::node::robot::{ImageSize, Transport};
+use crate::node::trace::{RunTrace, TickTrace};
+use crate::node::{Network, Stop};
+
+/// Images before any counts: the two processes find each other, caches and branch predictors warm up.
+const WARM_UP: u64 = 20;
+/// Time for the controller to start and to be found.
+const START_LIMIT: Duration = Duration::from_secs(60);
+/// Time for the last command to leave.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// Time from an image's stamp to the command made from it, without planning
+///
+/// Two processes over DDS on the loopback interface: a camera, and the controller node exactly as
+/// `latco run` starts it. The time is from the stamp of an image, taken just before it is published,
+/// to the moment at which the middleware has accepted the first command that follows the plan made
+/// from it: transport, decoding, belief, hand-over to the executor, publishing. The time of planning is
+/// measured by the node and subtracted; the planner is set to one iteration. The executor looks for a
+/// new plan at each of its ticks: at 100 Hz that alone would be up to 10 ms, so the command rate
+/// here is 1000 Hz. Images come at the control period of the bundle.
+#[derive(Debug, Args)]
+pub(super) struct LoopBench {
+    /// Folder of the bundle [default: random weights of the sizes below, with a camera of 64x64]
+    #[arg(long, value_name = "DIR")]
+    bundle: Option<PathBuf>,
+    #[command(flatten)]
+    sizes: Sizes,
+    /// Seed of random weights
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Images to time
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    frames: u64,
+    /// Size of the camera image, such as 640x480
+    #[arg(long, value_name = "PIXELS", default_value = "64x64")]
+    image_size: ImageSize,
+    /// How the camera image is published; jpegs are made before their stamp is taken
+    #[arg(long, value_enum, default_value_t)]
+    image_transport: Transport,
+    /// Rate of the executor, Hz
+    #[arg(long, value_name = "HZ", default_value_t = 1000.0)]
+    command_rate_hz: f64,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    network: NetworkArgs,
+}
+
+/// The figures; the field names are those of `latco bench loop --json`.
+#[derive(Debug, Serialize)]
+struct Figures {
+    bundle: String,
+    image_size: String,
+    image_transport: &'static str,
+    command_rate_hz: f64,
+    period_ms: f64,
+    frames: usize,
+    /// Images from which no command came.
+    lost: usize,
+    stamp_to_command_ms_p50: f64,
+    stamp_to_command_ms_p99: f64,
+    stamp_to_command_ms_max: f64,
+    /// From the stamp to the planner's thread: transport and decoding.
+    stamp_to_planner_ms_p50: f64,
+    belief_ms_p50: f64,
+    /// Subtracted.
+    plan_ms_p50: f64,
+    plan_ms_p99: f64,
+    /// Commands that arrived at the camera's process, in all.
+    commands_received: u64,
+}
+
+impl LoopBench {
+    pub(super) fn run(self, stop: &Stop) -> Result<(), Failure> {
+        self.sizes.check()?;
+        if self.frames == 0 {
+            return Err(Failure::usage(anyhow::anyhow!(
+                "--frames: expected 1 or more, found 0"
+            )));
+        }
+        let folder = tempfile::tempdir().map_err(Failure::failed)?;
+        let bundle = match &self.bundle {
+            Some(bundle) => bundle.clone(),
+            None => {
+                let bundle = folder.path().join("bundle");
+                self.sizes.write_with_camera(&bundle, self.seed)?;
+                bundle
+            }
+        };
+        let figures = self.measure(&bundle, folder.path(), stop)?;
+        if self.json {
+            return print_json(&figures);
+        }
+        figures.print()
+    }
+
+    /// The configuration of the controller's process.
+    fn configure(&self, bundle: &Path) -> Config {
+        let mut config = Config::default();
+        config.bundle.path = bundle.to_string_lossy().into_owned();
+        config.control.command_rate_hz = self.command_rate_hz;
+        config.planner.threads = 1;
+        config.planner.latco.iterations_cold = 1;
+        config.planner.latco.iterations_warm = 1;
+        config.trace.journal = false;
+        config
+    }
+
+    fn measure(&self, bundle: &Path, folder: &Path, stop: &Stop) -> Result<Figures, Failure> {
+        let config = self.configure(bundle);
+        let manifest = Bundle::load(bundle, &config.bundle.load_options())
+            .map_err(Failure::usage)?
+            .manifest()
+            .clone();
+        let network = Network {
+            localhost: true,
+            ..self.network.network()?
+        };
+        let (file, trace) = (folder.join("controller.toml"), folder.join("trace"));
+        let text = toml::to_string(&config).map_err(Failure::failed)?;
+        std::fs::write(&file, text).map_err(Failure::failed)?;
+        let arguments = [
+            "run".to_owned(),
+            "--config".to_owned(),
+            file.to_string_lossy().into_owned(),
+            "--trace".to_owned(),
+            trace.to_string_lossy().into_owned(),
+            "--domain".to_owned(),
+            network.domain.to_string(),
+            "--localhost".to_owned(),
+            "--json".to_owned(),
+            "--until-stdin-closes".to_owned(),
+        ];
+        let camera = LoopCamera::start(network, self.image_size, self.image_transport, &manifest)?;
+        let mut controller = Child::start("controller", &arguments, &folder.join("run.log"))?;
+        let period = Duration::from_secs_f64(manifest.control_period_s);
+        let stamps = self.show(&camera, &mut controller, period, stop)?;
+        controller.ask_to_end();
+        let status = controller.wait(START_LIMIT).map_err(Failure::failed)?;
+        if !status.success() {
+            return Err(Failure::failed(controller.failure(status)));
+        }
+        let trace = RunTrace::read(&trace)?;
+        Ok(self.figures(&stamps, &trace, period, &config, camera.commands()))
+    }
+
+    /// Shows all images: the stamps of those that count.
+    fn show(
+        &self,
+        camera: &LoopCamera,
+        controller: &mut Child,
+        period: Duration,
+        stop: &Stop,
+    ) -> Result<Vec<i64>, Failure> {
+        let started = Instant::now();
+        let mut stamps = Vec::new();
+        let (mut next, mut number, mut met) = (Instant::now(), 0, None);
+        while (stamps.len() as u64) < self.frames {
+            if stop.wait_until(next) {
+                return Err(Failure::failed(anyhow::anyhow!("interrupted")));
+            }
+            if let Some(status) = controller.ended()? {
+                return Err(Failure::failed(controller.failure(status)));
+            }
+            let stamp_ns = camera.show(number);
+            if met.is_none() && camera.commands() > 0 {
+                met = Some(number);
+            }
+            match met {
+                None if started.elapsed() > START_LIMIT => {
+                    return Err(Failure::failed(anyhow::anyhow!(
+                        "expected a command within {} s, found none",
+                        START_LIMIT.as_secs()
+                    )));
+                }
+                Some(met) if number >= met + WARM_UP => stamps.push(stamp_ns),
+                _ => {}
+            }
+            number += 1;
+            next += period;
+        }
+        stop.wait(LINGER);
+        Ok(stamps)
+    }
+
+    fn figures(
+        &self,
+        stamps: &[i64],
+        trace: &RunTrace,
+        period: Duration,
+        config: &Config,
+        commands_received: u64,
+    ) -> Figures {
+        let by_stamp: HashMap<i64, &TickTrace> = trace
+            .plans()
+            .map(|(tick, _)| (tick.stamp_ns, tick))
+            .collect();
+        let ticks: Vec<&TickTrace> = stamps
+            .iter()
+            .filter_map(|stamp| by_stamp.get(stamp).copied())
+            .collect();
+        let plans = || {
+            ticks
+                .iter()
+                .filter_map(|tick| Some((*tick, tick.plan.as_ref()?)))
+        };
+        let times: Vec<f64> = plans()
+            .filter_map(|(tick, plan)| Some(stamp_to_command_ms(tick, plan)? - plan.plan_ms))
+            .collect();
+        let plan_ms: Vec<f64> = plans().map(|(_, plan)| plan.plan_ms).collect();
+        let belief_ms: Vec<f64> = ticks.iter().map(|tick| tick.belief_ms).collect();
+        let reached: Vec<f64> = ticks
+            .iter()
+            .map(|tick| (tick.received_ns - tick.stamp_ns) as f64 * 1e-6)
+            .collect();
+        Figures {
+            bundle: self
+                .bundle
+                .as_ref()
+                .map_or("random".to_owned(), |b| b.display().to_string()),
+            image_size: self.image_size.to_string(),
+            image_transport: match self.image_transport {
+                Transport::Raw => "raw",
+                Transport::Compressed => "compressed",
+                Transport::Both => "both",
+            },
+            command_rate_hz: config.control.command_rate_hz,
+            period_ms: period.as_secs_f64() * 1e3,
+            frames: stamps.len(),
+            lost: stamps.len() - times.len(),
+            stamp_to_command_ms_p50: median(&times),
+            stamp_to_command_ms_p99: percentile(&times, 0.99),
+            stamp_to_command_ms_max: percentile(&times, 1.0),
+            stamp_to_planner_ms_p50: median(&reached),
+            belief_ms_p50: median(&belief_ms),
+            plan_ms_p50: median(&plan_ms),
+            plan_ms_p99: percentile(&plan_ms, 0.99),
+            commands_received,
+        }
+    }
+}
+
+impl Figures {
+    fn print(&self) -> Result<(), Failure> {
+        print_line(&format!(
+            "{} images {} {} at {:.0} ms, {} lost; image stamp to command without planning: median {:.2} ms, p99 {:.2} ms, \
+             max {:.2} ms (to the planner {:.2}, belief {:.2}); planning: median {:.2} ms",
+            self.frames,
+            self.image_size,
+            self.image_transport,
+            self.period_ms,
+            self.lost,
+            self.stamp_to_command_ms_p50,
+            self.stamp_to_command_ms_p99,
+            self.stamp_to_command_ms_max,
+            self.stamp_to_planner_ms_p50,
+            self.belief_ms_p50,
+            self.plan_ms_p50,
+        ))
+    }
+}
