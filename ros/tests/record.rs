@@ -123,8 +123,15 @@ fn a_controller_is_replayed_from_what_a_killed_recorder_left() {
     let robot = FakeRobot::new(25);
     wait(Duration::from_secs(2));
     let config = config.to_str().unwrap();
-    let mut controller =
-        Latco::start(&["run", "--config", config, "--domain", "25", "--localhost"]);
+    let mut controller = Latco::start(&[
+        "run",
+        "--auto",
+        "--config",
+        config,
+        "--domain",
+        "25",
+        "--localhost",
+    ]);
     robot.until_moved(&mut controller);
     for _ in 0..60 {
         robot.period();

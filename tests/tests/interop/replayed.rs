@@ -47,7 +47,7 @@ fn a_played_recording_gets_the_commands_of_its_images() {
         let mut command = latco_command(arguments);
         Program::start(command.args(["--domain", "47", "--localhost", "--json"]))
     };
-    let controller = start(&["run", "--config", "configs/reach.toml"]);
+    let controller = start(&["run", "--auto", "--config", "configs/reach.toml"]);
     let recorder = start(&["record", "--out", &now_text]);
     wait(Duration::from_secs(3));
     let inputs = [

@@ -23,7 +23,7 @@ fn a_robot_of_rclpy_nodes_is_driven_to_its_goals() {
     let mut robot = Program::start(&mut command);
     robot.says("ready", LIMIT);
     let domain = domain.to_string();
-    let mut command = latco_command(&["run", "--config", "configs/reach.toml", "--json"]);
+    let mut command = latco_command(&["run", "--auto", "--config", "configs/reach.toml", "--json"]);
     command.args(["--localhost", "--domain", &domain]);
     command.args(["--ros-args", "-p", "control.output:=joint_trajectory"]);
     let controller = Program::start(&mut command);

@@ -60,7 +60,7 @@ fn the_robot_holds_while_the_cable_is_out_and_goes_on_after() {
     let controller = start(
         &hosts,
         CONTROLLER,
-        &["run", "--config", "configs/reach.toml"],
+        &["run", "--auto", "--config", "configs/reach.toml"],
     );
     wait(Duration::from_secs(12));
     let out_ns = now_ns();

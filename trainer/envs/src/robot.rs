@@ -148,6 +148,11 @@ pub trait Robot: Send {
     /// state, which no planner may use: it is for judging what a model has learned.
     fn objects(&self) -> Vec<Object>;
 
+    /// Puts an object ([`objects`](Robot::objects)) at a place (m), or the arm with its `tip` there, at
+    /// rest: to look at states that no episode begins with. False where nothing of that name can be
+    /// put there.
+    fn put(&mut self, thing: &str, place: [f64; 2]) -> bool;
+
     /// How way-point policies go about the task.
     fn habits(&self) -> Habits;
     /// The scripted expert's way from here. Uses the true state, which no planner may; so do the

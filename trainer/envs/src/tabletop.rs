@@ -12,7 +12,10 @@ use crate::render::Canvas;
 use crate::robot::{Habits, JointLimits, Object, RewardKind, Robot};
 use crate::scene;
 use crate::script::{Stage, View, Way};
+use crate::steer::fastest;
 
+/// What the tip of the arm is called by [`Robot::put`].
+pub const TIP: &str = "tip";
 /// Longest time in which the arm moves without a look at what it touches, s.
 const LONGEST_PIECE_S: f64 = 0.02;
 
@@ -81,6 +84,11 @@ pub trait Task: Clone + Debug + Send + 'static {
     fn way_left(&self, arm: &Arm) -> f64;
     /// What a model has to know the places of.
     fn objects(&self) -> Vec<Object>;
+    /// Puts an object somewhere; false where there is none of that name that can be moved.
+    fn put(&mut self, thing: &str, place: Place) -> bool {
+        let _ = (thing, place);
+        false
+    }
 
     /// The best way to solve the task.
     fn expert(&self, arm: &Arm) -> Vec<Stage>;
@@ -275,6 +283,19 @@ impl<T: Task> Robot for Tabletop<T> {
 
     fn objects(&self) -> Vec<Object> {
         self.task.objects()
+    }
+
+    fn put(&mut self, thing: &str, place: [f64; 2]) -> bool {
+        if thing != TIP {
+            return self.task.put(thing, place);
+        }
+        let Some((posture, _)) = fastest(&self.arm.positions, &T::SHAPE, place) else {
+            return false;
+        };
+        self.arm = Arm::at_rest(T::SHAPE, posture);
+        // It touches what it stands on, and pushes nothing.
+        self.task.moved(&self.arm, &self.arm, 0.0);
+        true
     }
 
     fn habits(&self) -> Habits {

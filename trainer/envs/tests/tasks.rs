@@ -229,3 +229,26 @@ fn every_task_is_drawn_at_20_000_frames_a_second() {
         assert!(best >= 20_000.0, "{task}: {best:.0} frames/s");
     }
 }
+
+#[test]
+fn things_are_put_where_they_are_wanted_and_count_there() {
+    let mut key = latco_envs::make("key", 32).unwrap();
+    key.reset(3);
+    let place = |robot: &dyn Robot, name: &str| {
+        let objects = robot.objects();
+        objects.iter().find(|o| o.name == name).unwrap().place
+    };
+    let (button, goal) = (place(key.as_ref(), "button"), place(key.as_ref(), "goal"));
+    assert!(key.put("tip", goal) && key.reward() == 0.0, "not lit yet");
+    assert!(key.put("tip", button) && key.reward() == 0.0);
+    assert!(key.put("tip", goal) && key.reward() == 1.0);
+    assert!(!key.put("tip", [5.0, 5.0]) && !key.put("lamp", goal));
+
+    for task in ["push", "stick"] {
+        let mut robot = latco_envs::make(task, 32).unwrap();
+        robot.reset(3);
+        let goal = place(robot.as_ref(), "goal");
+        assert!(robot.put("puck", goal) && robot.reward() == 1.0, "{task}");
+        assert!(robot.put("puck", [-goal[0], goal[1] + 0.5]) && robot.reward() == 0.0);
+    }
+}

@@ -22,12 +22,13 @@ mod calibration;
 mod closed_loop;
 mod policy;
 mod statistics;
+mod thread_clock;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use latco_controller::time::MonotonicClock;
-use latco_controller::{Config, SetupError, Time};
+use latco_controller::{Clock, Config, SetupError, Time};
 use latco_envs::{EnvError, PolicyKind, Robot};
 use latco_models::Bundle;
 use serde::Serialize;
@@ -36,6 +37,7 @@ pub use calibration::{Calibration, CalibrationOptions, OpenLoopPlan, calibrate};
 pub use closed_loop::{ClosedLoop, PeriodReport};
 pub use policy::PlannerPolicy;
 pub use statistics::{percentile, wilson_interval};
+pub use thread_clock::ThreadClock;
 
 /// What to evaluate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,17 +158,31 @@ pub fn evaluate(
     bundle: &Bundle,
     config: &Config,
     options: &Options,
+    progress: impl FnMut(&Episode) -> ControlFlow<()>,
+) -> Result<Evaluation, EvaluateError> {
+    let clock = MonotonicClock::starting_at(Time(0));
+    evaluate_by(bundle, config, options, &clock, progress)
+}
+
+/// [`evaluate`] with time budgets and measured times by another clock, e.g. [`ThreadClock`].
+///
+/// # Errors
+/// [`EvaluateError`].
+pub fn evaluate_by(
+    bundle: &Bundle,
+    config: &Config,
+    options: &Options,
+    clock: &dyn Clock,
     mut progress: impl FnMut(&Episode) -> ControlFlow<()>,
 ) -> Result<Evaluation, EvaluateError> {
     let image = &bundle.manifest().image;
     let mut robot = latco_envs::make(&options.task, image.width)?;
     check_fit(bundle, robot.as_ref())?;
     let mut closed_loop = ClosedLoop::new(config, bundle)?;
-    let clock = MonotonicClock::starting_at(Time(0));
     let mut episodes = Vec::new();
     for number in 0..u64::from(options.episodes) {
         let seed = latco_envs::EVALUATION_SEED + options.seed + number;
-        let mut episode = run_episode(&mut closed_loop, robot.as_mut(), seed, &clock);
+        let mut episode = run_episode(&mut closed_loop, robot.as_mut(), seed, clock);
         if options.expert {
             episode.expert_success = Some(expert_solves(robot.as_mut(), seed));
         }
@@ -226,7 +242,7 @@ fn run_episode(
     closed_loop: &mut ClosedLoop,
     robot: &mut dyn Robot,
     seed: u64,
-    clock: &MonotonicClock,
+    clock: &dyn Clock,
 ) -> Episode {
     robot.reset(seed);
     closed_loop.begin(seed);

@@ -1,6 +1,18 @@
-//! Experiments on planners in closed loop: each is a table of cells, a CSV file, a Markdown table
-//! and a plot in one folder. A cell that is done is kept, so that an experiment which was stopped
-//! goes on where it was.
+//! The tables and figures of Rybkin et al. 2021 on the simulated tasks, each with a Markdown file, a
+//! CSV file and a plot in one folder.
+//!
+//! | module | what | in the paper |
+//! |---|---|---|
+//! | [`tables`] | planners on tasks, ablations, success by difficulty, the Lottery | tables 1 and 3, figures 4 and 7 |
+//! | [`offline_online`] | planners on models of offline data, then improved online | table 2 |
+//! | [`learning`] | success by environment steps of online runs | figures 8 to 10 |
+//! | [`figures::optimisation`] | violation, reward and multipliers by iteration | figures 6 and 11 |
+//! | [`figures::film`] | plans along the iterations, and what became of them | figures 1 and 5 |
+//! | [`figures::reward_map`] | predicted and true reward by place | figure 12 |
+//! | [`warm_start`] | what a plan takes over from the one before | |
+//!
+//! Which planners and variants are compared stands in [`rows`], what the paper found in [`paper`],
+//! and how cells are kept, resumed and merged in [`cells`].
 //!
 //! ```no_run
 //! use std::ops::ControlFlow;
@@ -8,19 +20,23 @@
 //!
 //! let bundle = latco_models::Bundle::load("models/bundles/reach", &Default::default())?;
 //! let options = Options::new("reach", "runs/warm-start", true);
-//! let cells = warm_start::run(&bundle, &options, |_| ControlFlow::Continue(()))?;
+//! let cells = warm_start::run(&bundle, &options, &mut |_| ControlFlow::Continue(()))?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-pub mod grid;
-mod store;
+pub mod cells;
+pub mod figures;
+pub mod learning;
+pub mod offline_online;
+pub mod paper;
+pub mod rows;
 pub mod tables;
 pub mod warm_start;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use latco_evaluate::EvaluateError;
-use latco_models::BundleError;
+use latco_models::{BundleError, RunError};
 use latco_pictures::PictureError;
 
 /// Why an experiment has no result.
@@ -32,6 +48,15 @@ pub enum ExperimentError {
     /// The bundle cannot be loaded.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// A graph of the bundle failed.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The image of the simulated robot was refused.
+    #[error("the robot's first image: {0}")]
+    Input(#[from] latco_controller::inputs::InputError),
+    /// A robot configuration.
+    #[error(transparent)]
+    Config(#[from] latco_controller::ConfigError),
     /// A file of the result.
     #[error("{}: {source}", path.display())]
     Io {
@@ -50,18 +75,69 @@ pub enum ExperimentError {
         /// The one in the folder.
         found: String,
     },
+    /// A folder to merge has no cells.
+    #[error("{}: expected a folder with cells*.jsonl of a part of the experiment, found none", .0.display())]
+    NothingToMerge(PathBuf),
+    /// The task has nothing that such a map could be of.
+    #[error("{task}: no map is known for it, expected one of {known}")]
+    NoMap {
+        /// The task.
+        task: String,
+        /// Tasks with a map.
+        known: String,
+    },
+    /// A program that was started for a cell.
+    #[error("{0}")]
+    Program(String),
     /// The plot.
     #[error(transparent)]
     Picture(#[from] PictureError),
 }
 
+impl From<latco_envs::EnvError> for ExperimentError {
+    fn from(error: latco_envs::EnvError) -> Self {
+        Self::Evaluate(error.into())
+    }
+}
+
+impl From<latco_controller::SetupError> for ExperimentError {
+    fn from(error: latco_controller::SetupError) -> Self {
+        Self::Evaluate(error.into())
+    }
+}
+
 /// How far an experiment has come.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
-    /// Episodes that are done, those of earlier runs among them.
+    /// Steps (episodes, plans) that are done, those of earlier runs among them.
     pub done: u64,
     /// All of them.
     pub total: u64,
     /// The cell that runs.
     pub cell: String,
+}
+
+/// Replaces a file as a whole, so that nobody ever reads half of it.
+pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), ExperimentError> {
+    let failed = |source| ExperimentError::Io {
+        path: path.to_path_buf(),
+        source,
+    };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let mut part = path.as_os_str().to_owned();
+    part.push(format!(".{}.part", std::process::id()));
+    std::fs::write(&part, text).map_err(failed)?;
+    std::fs::rename(&part, path).map_err(failed)
+}
+
+/// Column names of a CSV file, then its rows.
+pub(crate) fn csv(head: &str, rows: impl Iterator<Item = String>) -> String {
+    let mut text = format!("{head}\n");
+    for row in rows {
+        text.push_str(&row);
+        text.push('\n');
+    }
+    text
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use latco_controller::Config;
 use latco_controller::config::{Optimiser, PlannerKind};
-use latco_experiments::tables::{Options, Table};
+use latco_experiments::rows::ablations;
+use latco_experiments::tables::{Options, Setting, Table};
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -15,7 +16,7 @@ fn repository() -> PathBuf {
 fn options(bundles: PathBuf) -> Options {
     Options {
         table: Table::Ablations,
-        quick: false,
+        settings: vec![Setting::Paper],
         tasks: vec!["key".to_owned()],
         bundles,
         configs: repository().join("configs"),
@@ -39,6 +40,18 @@ fn every_file_is_that_of_the_key_task_but_for_its_ablation() {
             assert_eq!(config.planner.budget_ms, None, "{path:?}");
             config.planner.budget_ms = key.planner.budget_ms;
         }
+        // What the table takes of it.
+        let row = path
+            .file_stem()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .replace('-', "_");
+        let mut untimed = key.clone();
+        untimed.planner.budget_ms = None;
+        let of_table = ablations(&untimed).into_iter().find(|a| a.row == row);
+        let latco = &of_table.unwrap().config.planner.latco;
+        assert_eq!(config.planner.latco, *latco, "{path:?}");
         config.planner.latco = key.planner.latco.clone();
         assert_eq!(config, key, "{path:?}");
         files += 1;

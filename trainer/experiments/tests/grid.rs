@@ -1,5 +1,5 @@
 //! A grid of cells: parts that ran apart are the whole when they are put together, and what a killed run
-//! left is not run again.
+//! left is not run again. Files are compared byte for byte but for what was measured.
 
 #![allow(clippy::unwrap_used)] // a failed helper fails the test
 
@@ -9,14 +9,17 @@ use std::path::Path;
 use latco_controller::Config;
 use latco_controller::config::PlannerKind;
 use latco_experiments::ExperimentError;
-use latco_experiments::grid::{Cell, Grid, Outcome, Wanted};
+use latco_experiments::tables::grid::{Cell, Grid, Wanted};
 use latco_export::{RandomSpec, write_random_bundle};
 
-/// What does not depend on the machine's speed.
-fn untimed(cells: &[Cell]) -> Vec<(String, f64, Vec<Outcome>)> {
-    (cells.iter())
-        .map(|cell| (cell.row.clone(), cell.mean_return, cell.episodes.clone()))
-        .collect()
+/// The lines of a file of cells without the measured times at their ends.
+fn unmeasured(file: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(file).unwrap();
+    let lines = text.lines().map(|line| match line.find(",\"measured\":") {
+        Some(at) => line[..at].to_owned(),
+        None => line.to_owned(),
+    });
+    lines.collect()
 }
 
 fn grid(bundle: &Path, out: &Path, part: Option<(usize, usize)>) -> Grid {
@@ -36,13 +39,14 @@ fn grid(bundle: &Path, out: &Path, part: Option<(usize, usize)>) -> Grid {
         config.planner.mppi.iterations = 1;
         let gd = &mut config.planner.shooting_gd;
         (gd.iterations_cold, gd.iterations_warm) = (2, 1);
-        Wanted {
-            task: "reach".into(),
-            bundle: bundle.to_path_buf(),
-            row: kind.name().into(),
-            setting: "paper".into(),
+        config.planner.threads = 1;
+        Wanted::new(
+            "reach",
+            bundle.to_path_buf(),
+            (kind.name(), "paper"),
             config,
-        }
+        )
+        .unwrap()
     });
     Grid {
         experiment: "test".into(),
@@ -55,7 +59,8 @@ fn grid(bundle: &Path, out: &Path, part: Option<(usize, usize)>) -> Grid {
 }
 
 fn run(grid: &Grid) -> Vec<Cell> {
-    grid.run(|_| ControlFlow::Continue(()), |_| Ok(())).unwrap()
+    grid.run(&mut |_| ControlFlow::Continue(()), |_| Ok(()))
+        .unwrap()
 }
 
 #[test]
@@ -77,9 +82,28 @@ fn parts_make_the_whole_and_nothing_is_run_twice() {
     let first = grid(&bundle, &at("first"), Some((0, 2)));
     let second = grid(&bundle, &at("second"), Some((1, 2)));
     assert_eq!((run(&first).len(), run(&second).len()), (2, 1));
-    assert_eq!(first.merge(&at("second")).unwrap(), 1);
-    assert_eq!(first.merge(&at("second")).unwrap(), 0, "nothing twice");
-    assert_eq!(untimed(&first.done().unwrap()), untimed(&whole));
+    let merged = grid(&bundle, &at("merged"), None);
+    assert_eq!(merged.merge(&at("second")).unwrap(), 1);
+    assert_eq!(merged.merge(&at("first")).unwrap(), 2);
+    assert_eq!(merged.merge(&at("first")).unwrap(), 0, "nothing twice");
+    let nothing = merged.merge(&at("nowhere")).unwrap_err();
+    assert!(matches!(nothing, ExperimentError::NothingToMerge(_)));
+    let ran = merged
+        .run(
+            &mut |progress| panic!("nothing is left to run, {} was", progress.cell),
+            |cells| {
+                assert_eq!(cells.len(), 3);
+                Ok(())
+            },
+        )
+        .unwrap();
+    assert_eq!(ran.len(), 3);
+    let whole_file = unmeasured(&at("whole").join("cells.jsonl"));
+    assert_eq!(
+        unmeasured(&at("merged").join("cells.jsonl")),
+        whole_file,
+        "in the order of the grid"
+    );
 
     // A run that was killed within a line: that cell is run again, the others are not.
     let file = at("whole").join("cells.jsonl");
@@ -88,9 +112,9 @@ fn parts_make_the_whole_and_nothing_is_run_twice() {
     let resumed = grid(&bundle, &at("whole"), None);
     assert_eq!(resumed.done().unwrap().len(), 2);
     let mut ran = Vec::new();
-    let cells = resumed
+    resumed
         .run(
-            |progress| {
+            &mut |progress| {
                 ran.push(progress.cell.clone());
                 ControlFlow::Continue(())
             },
@@ -101,7 +125,14 @@ fn parts_make_the_whole_and_nothing_is_run_twice() {
         ran.iter().all(|cell| cell.contains("shooting_gd")),
         "{ran:?}"
     );
-    assert_eq!(untimed(&cells), untimed(&whole));
+    assert_eq!(unmeasured(&file), whole_file);
+
+    // Another configuration is another cell, and the old ones stay.
+    let mut changed = grid(&bundle, &at("whole"), None);
+    let mut config = changed.cells[0].config.clone();
+    config.planner.latco.iterations_cold = 1;
+    changed.cells[0] = Wanted::new("reach", bundle.clone(), ("latco", "paper"), config).unwrap();
+    assert_eq!(changed.done().unwrap().len(), 2);
 
     let mut other = grid(&bundle, &at("whole"), None);
     other.episodes = 3;

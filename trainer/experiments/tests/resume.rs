@@ -43,7 +43,7 @@ fn a_stopped_experiment_goes_on_where_it_was() {
         (options.episodes, options.budgets) = (1, vec![1, 2]);
         options
     };
-    let whole = run(&bundle, &options("whole"), |progress| {
+    let whole = run(&bundle, &options("whole"), &mut |progress| {
         assert!(progress.done <= progress.total);
         ControlFlow::Continue(())
     })
@@ -56,7 +56,7 @@ fn a_stopped_experiment_goes_on_where_it_was() {
     );
 
     let parted = options("parted");
-    let first = run(&bundle, &parted, |progress| {
+    let first = run(&bundle, &parted, &mut |progress| {
         if progress.done < 3 {
             ControlFlow::Continue(())
         } else {
@@ -73,7 +73,7 @@ fn a_stopped_experiment_goes_on_where_it_was() {
         .unwrap();
     cells.write_all(b"{\"start\":\"co").unwrap();
     let mut seen = Vec::new();
-    let rest = run(&bundle, &parted, |progress| {
+    let rest = run(&bundle, &parted, &mut |progress| {
         seen.push(progress.done);
         ControlFlow::Continue(())
     })
@@ -89,6 +89,6 @@ fn a_stopped_experiment_goes_on_where_it_was() {
 
     let mut other = parted.clone();
     other.seed = 9;
-    let error = run(&bundle, &other, |_| ControlFlow::Continue(())).unwrap_err();
+    let error = run(&bundle, &other, &mut |_| ControlFlow::Continue(())).unwrap_err();
     assert!(matches!(error, ExperimentError::Another { .. }), "{error}");
 }

@@ -1,4 +1,4 @@
-//! Film strips, curves and histograms as PNG pictures.
+//! Film strips, curves, histograms, intervals and heat maps as PNG pictures.
 //!
 //! ```
 //! # fn main() -> Result<(), latco_pictures::PictureError> {
@@ -34,11 +34,15 @@ mod curves;
 mod error;
 mod film_strip;
 mod frame;
+mod heat_map;
 mod histogram;
+mod intervals;
 mod sheet;
 
 pub use curves::{Curves, Panel};
 pub use error::PictureError;
 pub use film_strip::FilmStrip;
 pub use frame::Frame;
+pub use heat_map::{HeatMaps, Map};
 pub use histogram::Histogram;
+pub use intervals::{Interval, Intervals};

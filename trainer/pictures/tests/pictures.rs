@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use latco_pictures::{Curves, FilmStrip, Frame, Histogram, Panel, PictureError};
+use latco_pictures::{
+    Curves, FilmStrip, Frame, HeatMaps, Histogram, Interval, Intervals, Map, Panel, PictureError,
+};
 
 struct Saved {
     folder: tempfile::TempDir,
@@ -267,4 +269,55 @@ fn the_same_data_give_the_same_bytes() {
         std::fs::read(saved.path()).unwrap()
     };
     assert_eq!(bytes(), bytes());
+}
+
+#[test]
+fn a_heat_map_has_the_colours_of_its_values_and_grey_without_one() {
+    let saved = Saved::new();
+    let values = vec![Some(0.0), Some(1.0), None, Some(1.0)];
+    let map = |title: &str| Map {
+        title: title.into(),
+        columns: 2,
+        values: values.clone(),
+        marks: vec![("goal".into(), (0.5, 0.5))],
+    };
+    HeatMaps::new("rewards", -1.0..1.0, -1.0..1.0, ("x, m", "y, m"))
+        .scale(0.0..1.0)
+        .map(map("predicted"))
+        .map(map("true"))
+        .save(&saved.path())
+        .unwrap();
+    let picture = saved.pixels();
+    let [low, high] = [[24, 28, 66], [250, 231, 60]].map(|colour| count(&picture, colour));
+    assert!(low > 10_000 && high > low * 18 / 10, "{low} {high}");
+    let empty = HeatMaps::new("none", 0.0..1.0, 0.0..1.0, ("x", "y")).save(&saved.path());
+    assert!(matches!(empty, Err(PictureError::NoData { .. })));
+}
+
+#[test]
+fn intervals_are_drawn_as_long_as_they_are() {
+    let saved = Saved::new();
+    let value = |series, value, low, high| Interval {
+        series,
+        value,
+        low,
+        high,
+    };
+    let rows = vec![
+        (
+            "latco".to_owned(),
+            vec![value(0, 0.5, 0.0, 1.0), value(1, 0.5, 0.25, 0.75)],
+        ),
+        ("nothing".to_owned(), vec![value(0, f64::NAN, 0.0, 1.0)]),
+    ];
+    Intervals::new("shares", "share solved", ["first", "second"])
+        .panel("reach", rows)
+        .save(&saved.path())
+        .unwrap();
+    let picture = saved.pixels();
+    let [first, second] = [[0, 114, 178], [213, 94, 0]].map(|colour| count(&picture, colour));
+    // 2 pixels wide, and a dot each; the second is half as long.
+    assert!(second > 300 && first > second + 250, "{first} {second}");
+    let empty = Intervals::new("none", "x", ["a"]).save(&saved.path());
+    assert!(matches!(empty, Err(PictureError::NoData { .. })));
 }

@@ -80,6 +80,23 @@ enum PolicyArg {
     Planner,
 }
 
+/// Arguments that collect offline data: good and bad episodes of the scripted mixture.
+pub(super) fn mixed(task: &str, episodes: u64, image_size: usize, out: PathBuf, seed: u64) -> Args {
+    Args {
+        task: task.to_owned(),
+        reward: RewardKind::default(),
+        policy: PolicyArg::Mixed,
+        bundle: None,
+        config: None,
+        episodes,
+        out,
+        seed,
+        image_size,
+        episodes_per_bag: 100,
+        json: false,
+    }
+}
+
 /// A scripted policy, or the planner on its bundle; and its name.
 fn make_policy(args: &Args, robot: &dyn Robot) -> anyhow::Result<(Box<dyn Policy>, String)> {
     let kind = match args.policy {

@@ -1,11 +1,14 @@
 //! `latco-train online`: collect with the planner, train, repeat.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
 use latco_controller::Config;
-use latco_trainer::online::{self, ExchangeError, OnlineConfig, Options, RunSettings, StateError};
+use latco_trainer::online::{
+    self, ExchangeError, OnlineConfig, Options, RunSettings, StateError, Summary,
+};
 
 use super::{BadInput, print_json};
 
@@ -73,42 +76,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         exchange: args.exchange.clone(),
         seed: args.seed,
     };
-    let exchange = match &args.exchange {
-        Some(location) => location.clone(),
-        None => online::local_exchange(&args.out),
-    };
-    let work = args.out.join("collectors");
-    if work.exists() {
-        // What collectors of a killed run had not finished.
-        std::fs::remove_dir_all(&work).with_context(|| format!("removing {}", work.display()))?;
-    }
-    let mut collectors = Collectors {
-        exchange,
-        work,
-        running: Vec::new(),
-        wanted: args.collectors,
-        restarts: 0,
-    };
-    latco_trainer::memory::keep_freed();
-    let summary = online::run(
-        &settings,
-        Options {
-            out: args.out.clone(),
-            planner,
-            stop: &stop,
-            watch: &mut || collectors.watch(),
-        },
-    )
-    .map_err(|error| {
-        let usage = error.is::<StateError>()
-            || matches!(error.downcast_ref(), Some(ExchangeError::Location { .. }));
-        if usage {
-            BadInput::new(error.to_string())
-        } else {
-            error
-        }
-    })?;
-    collectors.end(summary.ended);
+    let summary = run_here(&settings, &args.out, planner, args.collectors, &stop)?;
     tracing::info!(
         "{} episodes, {} rounds, {:.0} min; {:.2} of the last {} by the planner solved; bundle {}",
         summary.episodes,
@@ -128,6 +96,50 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs with collectors on this machine, to the end or until stopped.
+pub(super) fn run_here(
+    settings: &RunSettings,
+    out: &Path,
+    planner: Option<String>,
+    collectors: u32,
+    stop: &AtomicBool,
+) -> Result<Summary> {
+    let exchange = match &settings.exchange {
+        Some(location) => location.clone(),
+        None => online::local_exchange(out),
+    };
+    let work = out.join("collectors");
+    if work.exists() {
+        // What collectors of a killed run had not finished.
+        std::fs::remove_dir_all(&work).with_context(|| format!("removing {}", work.display()))?;
+    }
+    let mut collectors = Collectors {
+        exchange,
+        work,
+        running: Vec::new(),
+        wanted: collectors,
+        restarts: 0,
+    };
+    latco_trainer::memory::keep_freed();
+    let options = Options {
+        out: out.to_path_buf(),
+        planner,
+        stop,
+        watch: &mut || collectors.watch(),
+    };
+    let summary = online::run(settings, options).map_err(|error| {
+        let usage = error.is::<StateError>()
+            || matches!(error.downcast_ref(), Some(ExchangeError::Location { .. }));
+        if usage {
+            BadInput::new(error.to_string())
+        } else {
+            error
+        }
+    })?;
+    collectors.end(summary.ended);
+    Ok(summary)
 }
 
 /// The collectors of this machine.

@@ -14,11 +14,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::TryStreamExt;
-use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
 use object_store::{ObjectStore, ObjectStoreExt};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+use super::location::Location;
 
 const CONTROL: &str = "control.json";
 const BUNDLES: &str = "bundles";
@@ -143,33 +144,15 @@ impl Exchange {
             .enable_all()
             .build()
             .map_err(|e| refuse(e.to_string()))?;
-        let folder = match location.strip_prefix("file://") {
-            Some(path) => Some(path),
-            None => (!location.contains("://")).then_some(location),
-        };
-        if let Some(folder) = folder {
-            let path = PathBuf::from(folder);
-            let io = |source| ExchangeError::Io {
-                path: path.clone(),
-                source,
-            };
-            std::fs::create_dir_all(path.join(EPISODES)).map_err(io)?;
-            let path = path.canonicalize().map_err(io)?;
-            let store = LocalFileSystem::new_with_prefix(&path)?.with_fsync(true);
-            return Ok(Self {
-                store: Arc::new(store),
-                root: Key::default(),
-                local: Some(path),
-                runtime,
-            });
+        let Location { store, root, local } = Location::open(location)?;
+        if let Some(folder) = &local {
+            let path = folder.join(EPISODES);
+            std::fs::create_dir_all(&path).map_err(|source| ExchangeError::Io { path, source })?;
         }
-        let url = url::Url::parse(location).map_err(|e| refuse(e.to_string()))?;
-        let (store, root) = object_store::parse_url_opts(&url, std::env::vars())
-            .map_err(|e| refuse(e.to_string()))?;
         Ok(Self {
-            store: Arc::from(store),
+            store,
             root,
-            local: None,
+            local,
             runtime,
         })
     }

@@ -12,11 +12,12 @@ mod collector;
 pub mod config;
 mod curve;
 mod exchange;
+mod location;
 mod rounds;
 mod state;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -27,6 +28,7 @@ pub use collector::collect;
 pub use config::OnlineConfig;
 pub use curve::{Curve, CurveRow};
 pub use exchange::{Control, EpisodeFacts, Exchange, ExchangeError, Phase};
+pub(crate) use location::Location;
 pub use state::{Round, RunSettings, State, StateError};
 
 /// Time between two looks at the exchange while nothing is trained.
@@ -119,8 +121,44 @@ pub fn run(settings: &RunSettings, options: Options<'_>) -> Result<Summary> {
     })
 }
 
+/// Makes `folder` a run under `settings` that goes on from the end of the run in `from`: its model is
+/// the first one. Nothing is done if there is a run already.
+///
+/// # Errors
+/// `from` is no run, or files cannot be copied.
+pub fn begin_from(from: &Path, settings: &RunSettings, folder: &Path) -> Result<()> {
+    if folder.exists() {
+        return Ok(());
+    }
+    let part = folder.with_extension("part");
+    if part.exists() {
+        std::fs::remove_dir_all(&part).with_context(|| format!("removing {}", part.display()))?;
+    }
+    copy_folder(from, &part)
+        .with_context(|| format!("copying {} to {}", from.display(), part.display()))?;
+    let mut state = State::read(&part)?;
+    state.settings = settings.clone();
+    (state.ended, state.active_s) = (false, 0.0);
+    state.save(&part).context("writing the state of the run")?;
+    std::fs::rename(&part, folder).with_context(|| format!("making {}", folder.display()))
+}
+
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
 /// The exchange of a run that was given none.
-pub fn local_exchange(out: &std::path::Path) -> String {
+pub fn local_exchange(out: &Path) -> String {
     out.join("exchange").display().to_string()
 }
 

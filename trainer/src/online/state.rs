@@ -89,19 +89,26 @@ pub struct State {
 }
 
 impl State {
+    /// The state of the run in `folder`.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub fn read(folder: &Path) -> Result<Self, StateError> {
+        let path = folder.join(STATE_FILE);
+        serde_json::from_slice(&std::fs::read(&path)?).map_err(|e| StateError::Format {
+            path,
+            reason: e.to_string(),
+        })
+    }
+
     /// The state of a run in `folder`, a new one if there is none.
     ///
     /// # Errors
     /// [`StateError`].
     pub fn open(folder: &Path, settings: &RunSettings) -> Result<Self, StateError> {
         let path = folder.join(STATE_FILE);
-        let state = match std::fs::read(&path) {
-            Ok(bytes) => {
-                serde_json::from_slice::<Self>(&bytes).map_err(|e| StateError::Format {
-                    path: path.clone(),
-                    reason: e.to_string(),
-                })?
-            }
+        let state = match path.metadata() {
+            Ok(_) => Self::read(folder)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let state = Self {
                     settings: settings.clone(),

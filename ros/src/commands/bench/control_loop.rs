@@ -139,6 +139,7 @@ impl LoopBench {
         std::fs::write(&file, text).map_err(Failure::failed)?;
         let arguments = [
             "run".to_owned(),
+            "--auto".to_owned(),
             "--config".to_owned(),
             file.to_string_lossy().into_owned(),
             "--trace".to_owned(),

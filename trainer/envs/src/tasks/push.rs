@@ -131,6 +131,15 @@ impl Task for PuckAndGoal {
         ]
     }
 
+    fn put(&mut self, thing: &str, place: Place) -> bool {
+        match thing {
+            "puck" => self.puck = Puck { place },
+            "goal" => self.goal = place,
+            _ => return false,
+        }
+        true
+    }
+
     fn expert(&self, _: &Arm) -> Vec<Stage> {
         vec![Stage::push(self.goal)]
     }

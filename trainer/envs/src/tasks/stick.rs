@@ -217,6 +217,15 @@ impl Task for ToolAndPuck {
         ]
     }
 
+    fn put(&mut self, thing: &str, place: Place) -> bool {
+        match thing {
+            "puck" => self.puck = Puck { place },
+            "goal" => self.goal = place,
+            _ => return false,
+        }
+        true
+    }
+
     fn expert(&self, arm: &Arm) -> Vec<Stage> {
         let push = Stage::push(self.goal);
         if self.held {

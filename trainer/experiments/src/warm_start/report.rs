@@ -6,16 +6,15 @@ use std::path::Path;
 use latco_pictures::{Curves, Panel};
 
 use super::{Cell, Options, STARTS};
-use crate::ExperimentError;
+use crate::{ExperimentError, write_file};
 
 /// Writes all three into the folder of the results.
 pub(super) fn write(options: &Options, cells: &[Cell]) -> Result<(), ExperimentError> {
-    let save = |name: &str, text: String| {
-        let path = options.out.join(name);
-        std::fs::write(&path, text).map_err(|source| ExperimentError::Io { path, source })
-    };
-    save("warm_start.csv", csv(cells))?;
-    save("warm_start.md", markdown(options, cells))?;
+    write_file(&options.out.join("warm_start.csv"), &csv(cells))?;
+    write_file(
+        &options.out.join("warm_start.md"),
+        &markdown(options, cells),
+    )?;
     plot(&options.out.join("warm_start.png"), options, cells)
 }
 
@@ -40,8 +39,8 @@ fn csv(cells: &[Cell]) -> String {
             c.real_return,
             c.violation_median,
             c.violation_p90,
-            c.plan_ms_p50,
-            c.plan_ms_p99
+            c.measured.plan_ms_p50,
+            c.measured.plan_ms_p99
         );
     }
     text
@@ -50,7 +49,7 @@ fn csv(cells: &[Cell]) -> String {
 fn markdown(options: &Options, cells: &[Cell]) -> String {
     let mut text = format!(
         "# Warm start\n\nTask {}, {} episodes each from seed {}, one Gaussian start, the same iterations for every plan.\n\n\
-         | iterations | start | success (95 %) | at the end | return | predicted | real | violation, median (90 %) | plan ms, median (99 %) |\n\
+         | iterations | start | success (95 %) | at the end | return | predicted | real | violation, median (90 %) | plan CPU ms, median (99 %) |\n\
          |---|---|---|---|---|---|---|---|---|\n",
         options.task, options.episodes, options.seed
     );
@@ -69,8 +68,8 @@ fn markdown(options: &Options, cells: &[Cell]) -> String {
             c.real_return,
             c.violation_median,
             c.violation_p90,
-            c.plan_ms_p50,
-            c.plan_ms_p99
+            c.measured.plan_ms_p50,
+            c.measured.plan_ms_p99
         );
     }
     text.push_str(
@@ -81,13 +80,13 @@ fn markdown(options: &Options, cells: &[Cell]) -> String {
 }
 
 fn plot(file: &Path, options: &Options, cells: &[Cell]) -> Result<(), ExperimentError> {
-    let panel = |title: &str| Panel::new(title, "iterations per plan, log2");
+    let panel = |title: &str| Panel::new(title, "iterations of each plan").log_x();
     let lines = |panel: Panel, value: fn(&Cell) -> f64| {
         STARTS.iter().fold(panel, |panel, start| {
             let name = start.name();
             let of_start = cells.iter().filter(|cell| cell.start == name);
             let points: Vec<(f64, f64)> = of_start
-                .map(|cell| (f64::from(cell.iterations).log2(), value(cell)))
+                .map(|cell| (f64::from(cell.iterations), value(cell)))
                 .collect();
             panel.points(name, &points)
         })

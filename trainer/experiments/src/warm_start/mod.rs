@@ -12,11 +12,14 @@ use std::path::PathBuf;
 
 use latco_controller::Config;
 use latco_controller::config::PlannerKind;
-use latco_evaluate::{Episode, Options as Evaluation, evaluate, percentile, wilson_interval};
+use latco_evaluate::{
+    Episode, Options as Evaluation, ThreadClock, evaluate_by, percentile, wilson_interval,
+};
 use latco_models::Bundle;
 use serde::{Deserialize, Serialize};
 
-use crate::store::Store;
+use crate::cells::{Cells, Step};
+use crate::tables::grid::Measured;
 use crate::{ExperimentError, Progress};
 
 /// How a plan starts.
@@ -72,6 +75,8 @@ pub struct Options {
     pub config: Config,
     /// Folder of the results.
     pub out: PathBuf,
+    /// Only every `n`th cell from the `i`th on, `(i, n)`.
+    pub part: Option<(usize, usize)>,
 }
 
 impl Options {
@@ -89,6 +94,7 @@ impl Options {
             },
             config: Config::default(),
             out: out.into(),
+            part: None,
         }
     }
 }
@@ -120,10 +126,44 @@ pub struct Cell {
     pub violation_median: f64,
     /// Its 90th percentile.
     pub violation_p90: f64,
-    /// Median time of a plan, ms.
-    pub plan_ms_p50: f64,
-    /// 99th percentile, ms.
-    pub plan_ms_p99: f64,
+    /// CPU times of the plans.
+    pub measured: Measured,
+}
+
+impl crate::cells::Cell for Cell {
+    fn key(&self) -> String {
+        format!("{} x {}", self.start, self.iterations)
+    }
+}
+
+/// The cells, as they stand in the folder.
+///
+/// Their experiment is named after task, episodes and bundle: those of others cannot be merged.
+#[must_use]
+pub fn cells(bundle: &Bundle, options: &Options) -> Cells {
+    let model = &bundle.manifest().files;
+    let sums: Vec<&str> = model.values().map(|file| &file.sha256[..8]).collect();
+    Cells {
+        experiment: format!(
+            "warm-start, task {}, {} episodes from seed {}, bundle {}",
+            options.task,
+            options.episodes,
+            options.seed,
+            sums.join("-")
+        ),
+        keys: (wanted(options).iter())
+            .map(|(start, budget)| format!("{} x {budget}", start.name()))
+            .collect(),
+        out: options.out.clone(),
+        part: options.part,
+        steps: u64::from(options.episodes),
+    }
+}
+
+fn wanted(options: &Options) -> Vec<(Start, u32)> {
+    (options.budgets.iter())
+        .flat_map(|&budget| STARTS.map(|start| (start, budget)))
+        .collect()
 }
 
 /// Runs the cells that are missing in the folder and writes table and plot after each. When
@@ -134,76 +174,45 @@ pub struct Cell {
 pub fn run(
     bundle: &Bundle,
     options: &Options,
-    mut progress: impl FnMut(&Progress) -> ControlFlow<()>,
+    progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Vec<Cell>, ExperimentError> {
-    let model = &bundle.manifest().files;
-    let sums: Vec<&str> = model.values().map(|file| &file.sha256[..8]).collect();
-    let name = format!(
-        "warm-start, task {}, {} episodes from seed {}, bundle {}",
-        options.task,
-        options.episodes,
-        options.seed,
-        sums.join("-")
-    );
-    let (store, mut cells) = Store::open::<Cell>(&options.out, &name)?;
-    let wanted: Vec<(Start, u32)> = (options.budgets.iter())
-        .flat_map(|&budget| STARTS.map(|start| (start, budget)))
-        .collect();
-    let of = |cells: &[Cell], (start, budget): (Start, u32)| {
-        let mut same = cells.iter();
-        same.any(|cell| cell.start == start.name() && cell.iterations == budget)
+    let wanted = wanted(options);
+    cells(bundle, options).run(
+        progress,
+        |number, step| one(bundle, options, wanted[number], step),
+        |cells| report::write(options, cells),
+    )
+}
+
+fn one(
+    bundle: &Bundle,
+    options: &Options,
+    (start, budget): (Start, u32),
+    step: &mut Step<'_>,
+) -> Result<Option<Cell>, ExperimentError> {
+    let mut episodes = Vec::new();
+    let evaluation = Evaluation {
+        task: options.task.clone(),
+        episodes: options.episodes,
+        seed: options.seed,
+        expert: false,
     };
-    let episodes = u64::from(options.episodes);
-    let mut state = Progress {
-        done: 0,
-        total: wanted.len() as u64 * episodes,
-        cell: String::new(),
-    };
-    state.done = wanted.iter().filter(|cell| of(&cells, **cell)).count() as u64 * episodes;
-    for (start, budget) in wanted {
-        if of(&cells, (start, budget)) {
-            continue;
-        }
-        state.cell = format!("{} x {budget}", start.name());
-        let mut flow = progress(&state);
-        if flow.is_break() {
-            break;
-        }
-        let mut episodes = Vec::new();
-        let evaluation = Evaluation {
-            task: options.task.clone(),
-            episodes: options.episodes,
-            seed: options.seed,
-            expert: false,
-        };
-        let config = configured(options, start, budget);
-        evaluate(bundle, &config, &evaluation, |episode| {
-            episodes.push(episode.clone());
-            state.done += 1;
-            flow = progress(&state);
-            flow
-        })?;
-        if flow.is_break() && episodes.len() < options.episodes as usize {
-            break;
-        }
-        let horizon = bundle.manifest().dims.horizon;
-        let lead = options.config.control.lead_periods as usize;
-        let cell = summarise(start, budget, &episodes, horizon, lead);
-        store.add(&cell)?;
-        cells.push(cell);
-        report::write(options, &cells)?;
-        if flow.is_break() {
-            break;
-        }
-    }
-    Ok(cells)
+    let config = configured(options, start, budget);
+    evaluate_by(bundle, &config, &evaluation, &ThreadClock, |episode| {
+        episodes.push(episode.clone());
+        step()
+    })?;
+    let horizon = bundle.manifest().dims.horizon;
+    let lead = options.config.control.lead_periods as usize;
+    let is_whole = episodes.len() >= options.episodes as usize;
+    Ok(is_whole.then(|| summarise(start, budget, &episodes, horizon, lead)))
 }
 
 fn configured(options: &Options, start: Start, budget: u32) -> Config {
     let mut config = options.config.clone();
     config.planner.kind = PlannerKind::Latco;
     config.planner.seed = options.seed;
-    config.planner.budget_ms = None;
+    (config.planner.budget_ms, config.planner.threads) = (None, 1);
     let latco = &mut config.planner.latco;
     (latco.starts, latco.sampled_starts) = (1, 0);
     (latco.iterations_cold, latco.iterations_warm) = (budget, budget);
@@ -235,7 +244,7 @@ fn summarise(start: Start, budget: u32, episodes: &[Episode], horizon: usize, le
     }
     let returns: Vec<f64> = episodes.iter().map(|e| e.episode_return).collect();
     let mut violations = all(|e| &e.violations);
-    let mut plan_ms = all(|e| &e.plan_ms);
+    let plan_ms = all(|e| &e.plan_ms);
     Cell {
         start: start.name(),
         iterations: budget,
@@ -249,7 +258,6 @@ fn summarise(start: Start, budget: u32, episodes: &[Episode], horizon: usize, le
         real_return: mean(&real),
         violation_median: percentile(&mut violations, 0.5),
         violation_p90: percentile(&mut violations, 0.9),
-        plan_ms_p50: percentile(&mut plan_ms, 0.5),
-        plan_ms_p99: percentile(&mut plan_ms, 0.99),
+        measured: Measured::of(plan_ms),
     }
 }

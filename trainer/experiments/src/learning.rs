@@ -1,0 +1,349 @@
+//! Learning curves of online runs (figures 8 to 10 of the paper): success and return by environment
+//! steps, for several planners and seeds.
+//!
+//! The runs themselves are made by whoever calls: they need the trainer, which this crate does
+//! without. Two runs of one seed differ, as collecting and training go side by side; what is merged
+//! are the runs that were made.
+
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use latco_controller::config::PlannerKind;
+use latco_evaluate::wilson_interval;
+use latco_pictures::{Curves, Panel};
+use serde::{Deserialize, Serialize};
+
+use crate::cells::{Cells, Step};
+use crate::{ExperimentError, Progress, csv, write_file};
+
+/// Episodes of the planner that a point of the curve is the mean of.
+const WINDOW: usize = 20;
+/// Newest episodes of the planner that the table tells of.
+const LAST: usize = 50;
+/// Points of a mean curve.
+const POINTS: usize = 40;
+
+/// What is run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Tasks.
+    pub tasks: Vec<String>,
+    /// Planners that collect.
+    pub planners: Vec<PlannerKind>,
+    /// Seeds of each: 0, 1, ...
+    pub seeds: u64,
+    /// What the runs have in common, in words; results of others cannot be merged.
+    pub budget: String,
+    /// Folder of the results.
+    pub out: PathBuf,
+    /// Only a part of the cells.
+    pub part: Option<(usize, usize)>,
+}
+
+/// One online run that is wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// Task.
+    pub task: String,
+    /// Planner that collects.
+    pub planner: PlannerKind,
+    /// Seed of the run.
+    pub seed: u64,
+}
+
+/// One episode of a run, in the order in which they were finished.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// Control periods of this and all episodes before it.
+    pub steps: u64,
+    /// Whether the planner moved the robot, and not the policy that begins.
+    pub planned: bool,
+    /// Solved after any step.
+    pub solved: bool,
+    /// Sum of the rewards.
+    pub episode_return: f64,
+    /// Time of the run, s.
+    pub time_s: f64,
+}
+
+/// One run that is done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// Task.
+    pub task: String,
+    /// Planner.
+    pub planner: String,
+    /// Seed.
+    pub seed: u64,
+    /// Its episodes.
+    pub episodes: Vec<Point>,
+}
+
+impl Run {
+    /// The name: also that of its folder.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}-{}-{}", self.task, self.planner.name(), self.seed)
+    }
+}
+
+impl crate::cells::Cell for Cell {
+    fn key(&self) -> String {
+        format!("{}-{}-{}", self.task, self.planner, self.seed)
+    }
+}
+
+impl Cell {
+    /// Solved episodes among the newest of the planner, and how many these are.
+    #[must_use]
+    pub fn last(&self) -> (usize, usize) {
+        let planned = self.episodes.iter().rev().filter(|e| e.planned);
+        let newest: Vec<&Point> = planned.take(LAST).collect();
+        (newest.iter().filter(|e| e.solved).count(), newest.len())
+    }
+
+    /// Means over the newest planned episodes by environment steps: `(steps, mean)`.
+    fn means(&self, value: fn(&Point) -> f64) -> Vec<(f64, f64)> {
+        let planned: Vec<&Point> = self.episodes.iter().filter(|e| e.planned).collect();
+        let mut means = Vec::new();
+        for end in 1..=planned.len() {
+            let window = &planned[end.saturating_sub(WINDOW)..end];
+            // A mean of few would jump about.
+            if window.len() * 2 >= WINDOW || end == planned.len() {
+                let sum: f64 = window.iter().map(|e| value(e)).sum();
+                means.push((
+                    window[window.len() - 1].steps as f64,
+                    sum / window.len() as f64,
+                ));
+            }
+        }
+        means
+    }
+}
+
+impl Options {
+    /// The runs, in their order.
+    #[must_use]
+    pub fn runs(&self) -> Vec<Run> {
+        let mut runs = Vec::new();
+        for task in &self.tasks {
+            for planner in &self.planners {
+                runs.extend((0..self.seeds).map(|seed| Run {
+                    task: task.clone(),
+                    planner: *planner,
+                    seed,
+                }));
+            }
+        }
+        runs
+    }
+
+    /// The cells, to be merged.
+    #[must_use]
+    pub fn cells(&self) -> Cells {
+        Cells {
+            experiment: format!("learning-curves, {}", self.budget),
+            keys: self.runs().iter().map(Run::name).collect(),
+            out: self.out.clone(),
+            part: self.part,
+            steps: 1,
+        }
+    }
+
+    /// Makes the runs that are missing with `make`, which gives the episodes, none if it was stopped;
+    /// writes `learning.csv`, `.md` and `.png` after each.
+    ///
+    /// # Errors
+    /// [`ExperimentError`].
+    pub fn run(
+        &self,
+        progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+        mut make: impl FnMut(&Run) -> Result<Option<Vec<Point>>, ExperimentError>,
+    ) -> Result<Vec<Cell>, ExperimentError> {
+        let runs = self.runs();
+        self.cells().run(
+            progress,
+            |number, _: &mut Step<'_>| {
+                let run = &runs[number];
+                Ok(make(run)?.map(|episodes| Cell {
+                    task: run.task.clone(),
+                    planner: run.planner.name().to_owned(),
+                    seed: run.seed,
+                    episodes,
+                }))
+            },
+            |cells| self.report(cells),
+        )
+    }
+
+    fn report(&self, cells: &[Cell]) -> Result<(), ExperimentError> {
+        write_file(&self.out.join("learning.csv"), &csv_of(cells))?;
+        write_file(&self.out.join("learning.md"), &self.markdown(cells))?;
+        let mut curves = Curves::new(format!(
+            "learning curves: means of {WINDOW} episodes of the planner"
+        ));
+        for task in &self.tasks {
+            let panel = |title: &str, value: fn(&Point) -> f64| {
+                let panel = Panel::new(format!("{task}: {title}"), "environment steps");
+                self.planners.iter().fold(panel, |panel, planner| {
+                    let name = planner.name();
+                    let of = |c: &&Cell| c.task == *task && c.planner == name;
+                    let seeds: Vec<&Cell> = cells.iter().filter(of).collect();
+                    match seeds.len() {
+                        0 => panel,
+                        1 => panel.points(name, &seeds[0].means(value)),
+                        count => {
+                            panel.points(format!("{name}, {count} seeds"), &mean(&seeds, value))
+                        }
+                    }
+                })
+            };
+            curves = curves
+                .panel(panel("share solved", |e| f64::from(u8::from(e.solved))))
+                .panel(panel("return", |e| e.episode_return));
+        }
+        curves.save(&self.out.join("learning.png"))?;
+        Ok(())
+    }
+
+    /// The table as text.
+    #[must_use]
+    pub fn markdown(&self, cells: &[Cell]) -> String {
+        let mut text = format!(
+            "# Learning online (figures 8 to 10 of the paper)\n\nRuns of `latco-train online`: {}. Success of the newest {LAST} \
+             episodes of the planner, with the noise on its actions, and its 95 % Wilson interval; environment steps are control \
+             periods, those of the policy that begins among them. The paper's runs take 500 000 steps on Meta-World (800 000 on \
+             DM Control), a GPU each; its tasks, robots and models are others.\n\n\
+             | task | planner | seed | environment steps | episodes | success at the end | time, min |\n\
+             |---|---|---|---|---|---|---|\n",
+            self.budget
+        );
+        for cell in cells {
+            let (solved, count) = cell.last();
+            let (low, high) = wilson_interval(solved, count);
+            let last = cell.episodes.last();
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {} | {} | {:.2} ({low:.2} to {high:.2}) of {count} | {:.0} |",
+                cell.task,
+                cell.planner,
+                cell.seed,
+                last.map_or(0, |e| e.steps),
+                cell.episodes.len(),
+                solved as f64 / count.max(1) as f64,
+                last.map_or(0.0, |e| e.time_s / 60.0)
+            );
+        }
+        text
+    }
+}
+
+/// Mean over the seeds, where all of them have a value.
+fn mean(seeds: &[&Cell], value: fn(&Point) -> f64) -> Vec<(f64, f64)> {
+    let curves: Vec<Vec<(f64, f64)>> = seeds.iter().map(|cell| cell.means(value)).collect();
+    let (mut first, mut last) = (0.0, f64::INFINITY);
+    for curve in &curves {
+        let (Some((begin, _)), Some((end, _))) = (curve.first(), curve.last()) else {
+            return Vec::new();
+        };
+        (first, last) = (f64::max(first, *begin), f64::min(last, *end));
+    }
+    if first > last || !last.is_finite() {
+        return Vec::new();
+    }
+    let at = |curve: &[(f64, f64)], x: f64| {
+        let before = curve.iter().take_while(|(steps, _)| *steps <= x);
+        before.last().map_or(0.0, |(_, y)| *y)
+    };
+    (0..=POINTS)
+        .map(|k| {
+            let x = first + (last - first) * k as f64 / POINTS as f64;
+            let sum: f64 = curves.iter().map(|curve| at(curve, x)).sum();
+            (x, sum / curves.len() as f64)
+        })
+        .collect()
+}
+
+fn csv_of(cells: &[Cell]) -> String {
+    let lines = cells.iter().flat_map(|cell| {
+        (cell.episodes.iter().enumerate()).map(move |(number, e)| {
+            format!(
+                "{},{},{},{},{},{},{},{},{}",
+                cell.task,
+                cell.planner,
+                cell.seed,
+                number + 1,
+                e.steps,
+                u8::from(e.planned),
+                u8::from(e.solved),
+                e.episode_return,
+                e.time_s
+            )
+        })
+    });
+    csv(
+        "task,planner,seed,episode,environment_steps,planned,solved,return,time_s",
+        lines,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(seed: u64, solved: impl Fn(u64) -> bool) -> Cell {
+        let episode = |k: u64| Point {
+            steps: 50 * (k + 1),
+            planned: k >= 10,
+            solved: solved(k),
+            episode_return: 1.0,
+            time_s: 60.0 * k as f64,
+        };
+        Cell {
+            task: "reach".into(),
+            planner: "latco".into(),
+            seed,
+            episodes: (0..100).map(episode).collect(),
+        }
+    }
+
+    #[test]
+    fn curves_are_of_the_planner_and_means_of_what_all_seeds_have() {
+        let all = cell(0, |_| true);
+        let none = cell(1, |k| k < 10);
+        assert_eq!((all.last(), none.last()), ((50, 50), (0, 50)));
+        let solved = |e: &Point| f64::from(u8::from(e.solved));
+        let curve = none.means(solved);
+        assert!(curve.iter().all(|(steps, y)| *steps > 500.0 && *y == 0.0));
+        let both = mean(&[&all, &none], solved);
+        assert_eq!(both.len(), POINTS + 1);
+        assert!(both.iter().all(|(_, y)| *y == 0.5));
+        assert_eq!(both[POINTS].0, 5000.0);
+    }
+
+    #[test]
+    fn the_report_is_written_of_any_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options {
+            tasks: vec!["reach".into()],
+            planners: vec![PlannerKind::Latco, PlannerKind::Cem],
+            seeds: 2,
+            budget: "of a test".into(),
+            out: folder.path().to_path_buf(),
+            part: None,
+        };
+        let mut made = Vec::new();
+        let cells = options
+            .run(&mut |_| ControlFlow::Continue(()), |run| {
+                made.push(run.name());
+                Ok((made.len() < 4).then(|| cell(run.seed, |k| k % 3 == 0).episodes))
+            })
+            .unwrap();
+        assert_eq!(cells.len(), 3, "the fourth was stopped");
+        assert_eq!(made[3], "reach-cem-1");
+        for name in ["learning.csv", "learning.md", "learning.png"] {
+            assert!(folder.path().join(name).exists(), "{name}");
+        }
+    }
+}

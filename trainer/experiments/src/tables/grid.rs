@@ -1,0 +1,271 @@
+//! Grids of closed-loop cells: one planner with one setting on one task each.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use latco_controller::Config;
+use latco_evaluate::{
+    Episode, Options as Evaluation, ThreadClock, evaluate_by, percentile, wilson_interval,
+};
+use latco_models::verify::sha256;
+use latco_models::{Bundle, LoadOptions, read_manifest};
+use serde::{Deserialize, Serialize};
+
+use crate::cells::{Cells, Step};
+use crate::{ExperimentError, Progress, rows};
+
+/// One cell that is wanted.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Simulated task.
+    pub task: String,
+    /// Folder of the bundle.
+    pub bundle: PathBuf,
+    /// The row of the table: planner or variant.
+    pub row: String,
+    /// What is held equal: `paper` or `equal_time`.
+    pub setting: String,
+    /// Everything the controller is told.
+    pub config: Config,
+    /// Begin of a SHA-256 over configuration and bundle: what the cell was made with.
+    pub made_with: String,
+}
+
+/// What is run.
+#[derive(Clone, Debug)]
+pub struct Grid {
+    /// Name of the experiment, as it stands in the file of the cells.
+    pub experiment: String,
+    /// The cells.
+    pub cells: Vec<Wanted>,
+    /// Episodes of each, the same for all.
+    pub episodes: u32,
+    /// First evaluation episode, and seed of the planners.
+    pub seed: u64,
+    /// Folder of the results.
+    pub out: PathBuf,
+    /// Only every `n`th cell from the `i`th on, `(i, n)`; all without.
+    pub part: Option<(usize, usize)>,
+}
+
+/// One episode of a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// How far from solved it began, m.
+    pub difficulty: f64,
+    /// Solved after any of its steps.
+    pub success: bool,
+    /// Sum of its rewards.
+    pub episode_return: f64,
+    /// The first reward that was not 0; 0 when there was none.
+    pub first_reward: f64,
+}
+
+/// What is another at every run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Median CPU time of a plan, ms.
+    pub plan_ms_p50: f64,
+    /// 99th percentile, ms.
+    pub plan_ms_p99: f64,
+    /// Plans by the CPU time of all.
+    pub plans_per_s: f64,
+}
+
+/// One cell that is done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// Simulated task.
+    pub task: String,
+    /// Row of the table.
+    pub row: String,
+    /// What is held equal.
+    pub setting: String,
+    /// What it was made with: see [`Wanted::made_with`].
+    pub made_with: String,
+    /// What a plan may spend.
+    pub budget: String,
+    /// Share of episodes solved after any step, and its 95 % Wilson interval.
+    pub success: f64,
+    /// Lower end.
+    pub success_low: f64,
+    /// Upper end.
+    pub success_high: f64,
+    /// Mean sum of rewards of an episode.
+    pub mean_return: f64,
+    /// What the plans promised on the mean.
+    pub promised: f64,
+    /// Median iterations of a plan.
+    pub iterations: f64,
+    /// Plans made.
+    pub plans: usize,
+    /// The episodes.
+    pub episodes: Vec<Outcome>,
+    /// Times.
+    pub measured: Measured,
+}
+
+impl Wanted {
+    /// A cell; reads the bundle's manifest.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Bundle`].
+    pub fn new(
+        task: &str,
+        bundle: PathBuf,
+        (row, setting): (&str, &str),
+        mut config: Config,
+    ) -> Result<Self, ExperimentError> {
+        config.bundle.path = String::new();
+        let manifest = read_manifest(&bundle)?;
+        let files = manifest.files.values().map(|file| file.sha256.as_str());
+        let all: Vec<&str> = files.collect();
+        let told = format!("{config:?} {}", all.join(" "));
+        Ok(Self {
+            task: task.to_owned(),
+            bundle,
+            row: row.to_owned(),
+            setting: setting.to_owned(),
+            config,
+            made_with: sha256(told.as_bytes())[..12].to_owned(),
+        })
+    }
+
+    fn key(&self) -> String {
+        key([&self.task, &self.row, &self.setting, &self.made_with])
+    }
+
+    /// Runs it; none if `step` asked for an end before its last episode.
+    ///
+    /// # Errors
+    /// [`ExperimentError`].
+    pub fn run(
+        &self,
+        episodes: u32,
+        seed: u64,
+        step: &mut Step<'_>,
+    ) -> Result<Option<Cell>, ExperimentError> {
+        let bundle = Bundle::load(&self.bundle, &LoadOptions::default())?;
+        let mut config = self.config.clone();
+        config.bundle.path = self.bundle.to_string_lossy().into_owned();
+        config.planner.seed = seed;
+        let evaluation = Evaluation {
+            task: self.task.clone(),
+            episodes,
+            seed,
+            expert: false,
+        };
+        let mut ran = Vec::new();
+        evaluate_by(&bundle, &config, &evaluation, &ThreadClock, |episode| {
+            ran.push(episode.clone());
+            step()
+        })?;
+        Ok((ran.len() >= episodes as usize).then(|| self.summarise(&ran)))
+    }
+
+    fn summarise(&self, episodes: &[Episode]) -> Cell {
+        let count = episodes.len();
+        let mean = |sum: f64, count: usize| sum / count.max(1) as f64;
+        let successes = episodes.iter().filter(|e| e.success).count();
+        let (success_low, success_high) = wilson_interval(successes, count);
+        let plan_ms: Vec<f64> = episodes.iter().flat_map(|e| e.plan_ms.clone()).collect();
+        let mut iterations: Vec<f64> = (episodes.iter())
+            .flat_map(|e| e.iterations.iter().map(|i| f64::from(*i)))
+            .collect();
+        let promised: Vec<f64> = episodes.iter().flat_map(|e| e.promised.clone()).collect();
+        Cell {
+            task: self.task.clone(),
+            row: self.row.clone(),
+            setting: self.setting.clone(),
+            made_with: self.made_with.clone(),
+            budget: rows::budget(&self.config),
+            success: mean(successes as f64, count),
+            success_low,
+            success_high,
+            mean_return: mean(episodes.iter().map(|e| e.episode_return).sum(), count),
+            promised: mean(promised.iter().sum(), promised.len()),
+            iterations: percentile(&mut iterations, 0.5),
+            episodes: (episodes.iter())
+                .map(|e| Outcome {
+                    difficulty: e.difficulty,
+                    success: e.success,
+                    episode_return: e.episode_return,
+                    first_reward: e.rewards.iter().copied().find(|r| *r != 0.0).unwrap_or(0.0),
+                })
+                .collect(),
+            plans: plan_ms.len(),
+            measured: Measured::of(plan_ms),
+        }
+    }
+}
+
+impl Measured {
+    /// Of the times of plans, ms.
+    #[must_use]
+    pub fn of(mut plan_ms: Vec<f64>) -> Self {
+        Self {
+            plans_per_s: plan_ms.len() as f64 / (plan_ms.iter().sum::<f64>() * 1e-3).max(1e-9),
+            plan_ms_p50: percentile(&mut plan_ms, 0.5),
+            plan_ms_p99: percentile(&mut plan_ms, 0.99),
+        }
+    }
+}
+
+fn key(parts: [&str; 4]) -> String {
+    parts.join(" ")
+}
+
+impl crate::cells::Cell for Cell {
+    fn key(&self) -> String {
+        key([&self.task, &self.row, &self.setting, &self.made_with])
+    }
+}
+
+impl Grid {
+    /// The cells, to be merged.
+    #[must_use]
+    pub fn list(&self) -> Cells {
+        Cells {
+            experiment: format!(
+                "{}, {} episodes from seed {}",
+                self.experiment, self.episodes, self.seed
+            ),
+            keys: self.cells.iter().map(Wanted::key).collect(),
+            out: self.out.clone(),
+            part: self.part,
+            steps: u64::from(self.episodes),
+        }
+    }
+
+    /// All cells in the folder, of every file, in the order of the grid.
+    ///
+    /// # Errors
+    /// [`ExperimentError`].
+    pub fn done(&self) -> Result<Vec<Cell>, ExperimentError> {
+        self.list().done()
+    }
+
+    /// Takes over the cells of another folder of the same experiment.
+    ///
+    /// # Errors
+    /// [`ExperimentError`].
+    pub fn merge(&self, other: &Path) -> Result<usize, ExperimentError> {
+        self.list().merge::<Cell>(other)
+    }
+
+    /// Runs the cells of this part that are missing; see [`Cells::run`].
+    ///
+    /// # Errors
+    /// [`ExperimentError`].
+    pub fn run(
+        &self,
+        progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+        report: impl FnMut(&[Cell]) -> Result<(), ExperimentError>,
+    ) -> Result<Vec<Cell>, ExperimentError> {
+        self.list().run(
+            progress,
+            |number, step| self.cells[number].run(self.episodes, self.seed, step),
+            report,
+        )
+    }
+}

@@ -1,0 +1,84 @@
+//! Tables of planners.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use latco_experiments::tables::grid::Cell;
+use latco_experiments::tables::{Options, Setting, Table};
+
+use super::parts::Parts;
+use super::{BadInput, Common, Shown, count_told, told};
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    parts: Parts,
+    /// Tasks [default: those of the table].
+    #[arg(long, value_delimiter = ',')]
+    tasks: Vec<String>,
+    /// What is held equal: equal_time, paper [default: both, quick equal_time].
+    #[arg(long, value_delimiter = ',')]
+    settings: Vec<Setting>,
+    /// Folder with a bundle named after each task.
+    #[arg(long, default_value = "models/bundles")]
+    bundles: PathBuf,
+    /// Folder with a robot configuration named after each task.
+    #[arg(long, default_value = "configs")]
+    configs: PathBuf,
+    /// CPU time of a plan at equal time, ms.
+    #[arg(long, default_value_t = 30.0)]
+    equal_ms: f64,
+    /// Episodes of each cell [default: 100, quick 20].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    episodes: Option<u32>,
+}
+
+pub(super) fn positive(name: &str, value: f64) -> anyhow::Result<()> {
+    if value.is_finite() && value > 0.0 {
+        return Ok(());
+    }
+    Err(BadInput::new(format!(
+        "{name}: expected more than 0, found {value}"
+    )))
+}
+
+pub(super) fn run(table: Table, args: Args) -> anyhow::Result<ExitCode> {
+    positive("--equal-ms", args.equal_ms)?;
+    let common = &args.common;
+    let options = Options {
+        table,
+        settings: match (args.settings.is_empty(), common.quick) {
+            (false, _) => args.settings.clone(),
+            (true, true) => vec![Setting::EqualTime],
+            (true, false) => Setting::ALL.to_vec(),
+        },
+        tasks: args.tasks.clone(),
+        bundles: args.bundles.clone(),
+        configs: args.configs.clone(),
+        equal_ms: args.equal_ms,
+        episodes: args.episodes.unwrap_or(if common.quick { 20 } else { 100 }),
+        seed: common.seed,
+        out: common.out(table.name()),
+        part: args.parts.part()?,
+    };
+    let grid = options.grid().map_err(told)?;
+    let mut left = args.parts.take_over::<Cell>(&grid.list())?;
+    let mut shown = Shown::new("episodes")?;
+    let cells = grid
+        .run(
+            &mut |progress| {
+                left.try_send();
+                shown.show(progress)
+            },
+            |cells| options.report(cells),
+        )
+        .map_err(told)?;
+    shown.finish();
+    left.finish()?;
+    count_told(cells.len(), grid.cells.len());
+    let told = serde_json::to_value(&cells)?;
+    common.tell(&options.out, &format!("{}.md", table.name()), told)?;
+    Ok(ExitCode::SUCCESS)
+}
