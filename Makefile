@@ -24,7 +24,7 @@ demo: onnxruntime ## the main job: simulated robot and controller over DDS, pict
 	$(RUN) -p latco-ros --bin latco -- demo
 
 test: onnxruntime ## every test of every crate
-	$(CARGO) test --release --locked --workspace
+	LATCO_PROGRAM="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/latco" $(CARGO) test --release --locked --workspace
 
 bench: onnxruntime ## figures of solver, model, planner and renderer, one JSON line each
 	@sh tests/bench.sh

@@ -424,14 +424,17 @@ impl Operator {
         } else {
             5
         };
+        // All clients of a service hear all replies, also those to whoever asked before: only replies to these count.
+        let mut asked = Vec::new();
         for _ in 0..tries {
-            client.send_request(request.clone()).expect("a request");
+            asked.push(client.send_request(request.clone()).expect("a request"));
             let mut reply = None;
             eventually(Duration::from_secs(1), || {
                 reply = client
                     .receive_response()
                     .ok()
                     .flatten()
+                    .filter(|(id, _)| asked.contains(id))
                     .map(|(_, reply)| reply);
                 reply.is_some()
             });
@@ -468,10 +471,14 @@ impl Operator {
             .expect("a client");
         // Its ends have to be discovered first.
         wait(Duration::from_millis(700));
-        client.send_request(request).expect("a request");
+        let asked = client.send_request(request).expect("a request");
         let mut reply = None;
         eventually(Duration::from_secs(60), || {
-            reply = client.receive_response().ok().flatten();
+            reply = client
+                .receive_response()
+                .ok()
+                .flatten()
+                .filter(|(id, _)| *id == asked);
             reply.is_some()
         });
         reply.expect("an answer").1.success

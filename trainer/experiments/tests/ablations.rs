@@ -97,9 +97,18 @@ fn a_model_without_a_deterministic_part_is_a_row_where_there_is_one() {
             .filter(|cell| cell.row == "no_deterministic");
         of_it.map(|cell| cell.bundle.clone()).collect::<Vec<_>>()
     };
+    let copy = |name: &str| {
+        let to = folder.path().join(name);
+        std::fs::create_dir(&to).unwrap();
+        for file in std::fs::read_dir(repository().join("models/bundles/key")).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+        }
+        to
+    };
+    copy("key");
     assert!(rows(folder.path()).is_empty());
-    let bundle = folder.path().join("key-no-deterministic");
-    std::fs::create_dir(&bundle).unwrap();
+    let bundle = copy("key-no-deterministic");
     assert_eq!(rows(folder.path()), [bundle]);
     let text = options(folder.path().to_path_buf()).markdown(&[]);
     assert!(text.contains("model.deter = 0"), "{text}");
