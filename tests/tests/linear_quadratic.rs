@@ -298,6 +298,21 @@ fn cases() -> Vec<Case> {
             0.005,
             |config| config.planner.latco.solver = SolverKind::BlockTridiagonal,
         ),
+        // Its expectation is that of 50 samples, and without adaptive damping it comes near slowly.
+        case(
+            "gaussian_latco",
+            PlannerKind::GaussianLatco,
+            true,
+            0.2,
+            0.02,
+            |config| {
+                let gaussian = &mut config.planner.gaussian_latco;
+                gaussian.starts = 1;
+                (gaussian.iterations_cold, gaussian.stall_iterations) = (6000, 6000);
+                (gaussian.tolerance, gaussian.reward_tolerance) = (1e-6, 0.0);
+                (gaussian.damping, gaussian.rollout_every_iterations) = (0.1, 20);
+            },
+        ),
         // Penalties that stay: the dynamics give by slope / (2 lambda), which is the regret. Multipliers
         // that rise by steps of the violation get there far more slowly.
         case(

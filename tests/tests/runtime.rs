@@ -210,8 +210,15 @@ fn an_inactive_runtime_rests_sleeps_and_begins_anew() {
     let points = |bench: &Bench| bench.record.points.lock().unwrap().len();
     let before = points(&bench);
     bench.runtime.set_active(false);
-    bench.drive(2);
+    // Braking from full speed takes 0.35 s here.
+    for _ in 0..20 {
+        if bench.runtime.is_at_rest() {
+            break;
+        }
+        bench.drive(2);
+    }
     assert!(bench.runtime.is_at_rest());
+    bench.drive(2);
     assert_eq!(bench.last_mode(), Some(Mode::Stop(StopReason::Deactivated)));
     {
         let points = bench.record.points.lock().unwrap();
