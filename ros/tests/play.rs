@@ -15,6 +15,7 @@ use latco_bag::messages::Float64;
 use latco_bag::{BagOptions, BagWriter, Compression, Storage};
 use latco_ros::node::player_services::{IsPaused, Nothing, Rate, Success};
 use latco_ros::node::{NodeBuilder, RunningNode, qos};
+use ros2_client::ServiceMapping;
 
 const LONG: Duration = Duration::from_secs(60);
 const PERIOD: Duration = Duration::from_millis(50);
@@ -191,7 +192,13 @@ fn a_player_is_paused_and_resumed_by_its_services() {
     assert!(eventually(LONG, || numbers(&heard).len() > before));
     let before = numbers(&heard).len();
 
-    tell(&mut operator, "resume", "Resume");
+    // The player may be at its end, and gone, before its reply is here.
+    let _: Option<Nothing> = operator.call_as(
+        ServiceMapping::Enhanced,
+        "/player/resume",
+        (package, "Resume"),
+        Nothing::default(),
+    );
     let ended = player.end(LONG);
     assert_eq!(ended.assert_code(0).json()["messages"], 61);
     assert!(eventually(LONG, || numbers(&heard).len() == 61));
