@@ -12,7 +12,8 @@ use std::time::Duration;
 use latco_controller::config::PlannerKind;
 use latco_controller::plan::{self, PlanReport, PlanRequest, PlanSizes, Planner, Solution};
 use latco_controller::trace::PlanTrace;
-use latco_controller::{Clock, Config, Time};
+use latco_controller::{Clock, Config};
+use latco_evaluate::ThreadClock;
 use latco_export::{RandomSpec, write_random_bundle};
 use latco_models::Bundle;
 
@@ -22,23 +23,6 @@ const BUDGETS_MS: [u64; 3] = [5, 20, 50];
 /// Plans of a case, and how many of them are on time.
 const PLANS: usize = 12;
 const ON_TIME: usize = 10;
-
-/// Processor time of this thread.
-struct ThreadClock;
-
-impl Clock for ThreadClock {
-    #[allow(unsafe_code)]
-    fn now(&self) -> Time {
-        let mut time = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        // SAFETY: the call writes the one struct that it is given.
-        let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-        assert_eq!(failed, 0);
-        Time(time.tv_sec * 1_000_000_000 + time.tv_nsec)
-    }
-}
 
 /// A planner that no number of iterations stops.
 fn config(kind: PlannerKind, budget_ms: u64) -> Config {

@@ -93,10 +93,7 @@ impl Engine {
     /// One iteration of all plans from the state `anchor`. A plan that fails is left as it was.
     pub(super) fn step(&mut self, anchor: &[f32], batch: &mut Batch) {
         let stepped = (self.solver).step(&mut self.model, &mut self.crew, anchor, batch);
-        self.failed = stepped.err().map(|error| match error {
-            StepError::Plan(fault) => stop_cause(fault),
-            StepError::Model(_) | StepError::Layout(_) => StopCause::ModelFailed,
-        });
+        self.failed = stepped.err().map(failure);
     }
 
     /// What the last iteration did to a plan.
@@ -120,7 +117,16 @@ impl Engine {
     }
 }
 
-fn stop_cause(fault: PlanFault) -> StopCause {
+/// Why an iteration failed for all plans.
+pub(super) fn failure<E>(error: StepError<E>) -> StopCause {
+    match error {
+        StepError::Plan(fault) => stop_cause(fault),
+        StepError::Model(_) | StepError::Layout(_) => StopCause::ModelFailed,
+    }
+}
+
+/// Why an iteration failed for one plan.
+pub(super) fn stop_cause(fault: PlanFault) -> StopCause {
     match fault {
         PlanFault::NotPositiveDefinite { .. } => StopCause::FactorisationFailed,
         PlanFault::NonFinite(_) => StopCause::NonFinite,

@@ -296,6 +296,7 @@ impl Lane {
     }
 }
 
-fn mean(values: &[f32]) -> f32 {
+/// Of at least one number.
+pub(super) fn mean(values: &[f32]) -> f32 {
     values.iter().sum::<f32>() / values.len() as f32
 }

@@ -12,6 +12,12 @@
 //! Actions and multipliers after the old horizon repeat the last; the states there are the
 //! caller's to fill by prior steps. With `f = 0` nothing is computed: rows are moved bit for bit.
 
+use latco_models::RunError;
+
+use super::PlanSizes;
+use super::batch::IterateMut;
+use super::rollout::PriorSteps;
+
 /// Nearer to a whole number of periods than this is the rounding of stamps.
 const WHOLE: f64 = 1e-3;
 
@@ -65,9 +71,46 @@ impl Shift {
     }
 }
 
+/// What becomes of the multipliers at a warm start.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Relaxation {
+    /// As [`relax`] takes it.
+    pub(super) factor: f32,
+    /// Initial multiplier of the dynamics.
+    pub(super) dynamics: f32,
+    /// Initial multiplier of the action limits.
+    pub(super) action_limits: f32,
+}
+
+/// Makes the previous plan the start of the next one: shifted, anchored at `state` `[n]`, its tail filled by
+/// prior steps, its multipliers relaxed.
+///
+/// # Errors
+/// ONNX Runtime's reason.
+pub(super) fn start_warm(
+    plan: IterateMut<'_>,
+    sizes: &PlanSizes,
+    state: &[f32],
+    shift: Shift,
+    prior: &mut PriorSteps,
+    relaxation: Relaxation,
+) -> Result<(), RunError> {
+    shift.apply(plan.states, sizes.state);
+    shift.apply(plan.actions, sizes.action);
+    shift.apply(plan.dynamics, 1);
+    shift.apply(plan.action_limits, 1);
+    plan.states[..sizes.state].copy_from_slice(state);
+    let last = shift.last_known(sizes.horizon);
+    prior.fill(last, plan.states, plan.actions)?;
+    let factor = relaxation.factor;
+    relax(plan.dynamics, factor, relaxation.dynamics);
+    relax(plan.action_limits, factor, relaxation.action_limits);
+    Ok(())
+}
+
 /// Relaxes multipliers for a warm start: multiplies by `factor`, but takes none that is above the
 /// initial value below it. 1 leaves all as they are, 0 sets all to the initial value.
-pub(super) fn relax(multipliers: &mut [f32], factor: f32, initial: f32) {
+fn relax(multipliers: &mut [f32], factor: f32, initial: f32) {
     if factor == 1.0 {
         return;
     }

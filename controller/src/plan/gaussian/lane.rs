@@ -1,15 +1,13 @@
 //! The anytime part of Gaussian LatCo: iterates plans until a stop, and keeps the best candidate.
 
 use latco_models::{Bundle, RewardHead};
-use latco_solver::{
-    Dims, GruJacobian, GruWeights, PlanFault, Reduced, Settings, Shape, Solver, StepError,
-    StepReport,
-};
+use latco_solver::{Dims, GruJacobian, GruWeights, Reduced, Settings, Shape, Solver, StepReport};
 
 use super::super::batch::Batch;
 use super::super::budget::IterationTimer;
+use super::super::engine::{failure, stop_cause};
 use super::super::model::OnnxModel;
-use super::super::refine::{Best, Solve};
+use super::super::refine::{Best, Solve, mean};
 use super::super::rollout::clip;
 use super::super::starts::StartKind;
 use super::super::threads::{Threads, threads};
@@ -243,7 +241,8 @@ impl Lane {
         self.solver.reset();
         let mut iteration = 0;
         while iteration < limit && running(progress) > 0 {
-            if self.is_out_of_time(solve, iteration) {
+            let reserve_s = self.rollout_timer.estimate_s();
+            if (self.timer).is_out_of_time(solve.request, iteration, solve.clock, reserve_s) {
                 // The budget may end between two evaluations.
                 if !iteration.is_multiple_of(every) {
                     self.consider(solve, batch, progress, iteration);
@@ -280,10 +279,7 @@ impl Lane {
         let (mut plan, mut multipliers) = batch.first(self.plans, anchor);
         let stepped =
             (self.solver).step_all(&mut self.model, &mut self.crew, &mut plan, &mut multipliers);
-        let failed = stepped.err().map(|error| match error {
-            StepError::Plan(fault) => stop_cause(fault),
-            StepError::Model(_) | StepError::Layout(_) => StopCause::ModelFailed,
-        });
+        let failed = stepped.err().map(failure);
         let horizon = self.solver.dims().horizon;
         let violations = self.model.deviations.violations.chunks_exact(horizon);
         for (plan, (progress, violations)) in progress.iter_mut().zip(violations).enumerate() {
@@ -301,17 +297,6 @@ impl Lane {
         }
     }
 
-    fn is_out_of_time(&mut self, solve: &Solve<'_>, iterations: u32) -> bool {
-        match solve.request.replay {
-            Some(decisions) => decisions.out_of_time_after == Some(iterations),
-            None => self.timer.would_overrun_before(
-                solve.request.deadline,
-                solve.clock,
-                self.rollout_timer.estimate_s(),
-            ),
-        }
-    }
-
     fn record(
         &self,
         solve: &mut Solve<'_>,
@@ -320,7 +305,6 @@ impl Lane {
         iteration: u32,
         is_rolled_out: bool,
     ) {
-        let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len() as f32;
         let elapsed_s = solve.clock.now().seconds_since(solve.began);
         for (plan, progress) in progress.iter().enumerate() {
             if !progress.is_sound() {
@@ -347,13 +331,6 @@ impl Lane {
                 },
             });
         }
-    }
-}
-
-fn stop_cause(fault: PlanFault) -> StopCause {
-    match fault {
-        PlanFault::NotPositiveDefinite { .. } => StopCause::FactorisationFailed,
-        PlanFault::NonFinite(_) => StopCause::NonFinite,
     }
 }
 

@@ -21,7 +21,7 @@ use super::noise::Noise;
 use super::refine::{Best, Solve};
 use super::rollout::PriorSteps;
 use super::starts::{StartKind, start_gaussian};
-use super::warm_start::{Shift, relax};
+use super::warm_start::{Relaxation, Shift, start_warm};
 use super::{PlanReport, PlanRequest, PlanSizes, Planner, Solution, StopCause};
 use crate::config::{Config, GaussianLatcoSection, PlannerKind};
 use crate::controller::SetupError;
@@ -81,24 +81,14 @@ impl GaussianPlanner {
 
     /// The previous plan shifted, anchored at the new state, as plan 0.
     fn start_warm(&mut self, state: &[f32], shift: Shift) -> Result<(), RunError> {
-        let (n, na) = (self.sizes.state, self.sizes.action);
-        let plan = self.batch.plan_mut(0);
-        shift.apply(plan.states, n);
-        shift.apply(plan.actions, na);
-        shift.apply(plan.dynamics, 1);
-        shift.apply(plan.action_limits, 1);
-        plan.states[..n].copy_from_slice(state);
-        let last = shift.last_known(self.sizes.horizon);
-        self.prior.fill(last, plan.states, plan.actions)?;
         let settings = &self.settings;
-        let factor = settings.multiplier_relaxation as f32;
-        relax(plan.dynamics, factor, settings.dynamics_multiplier as f32);
-        relax(
-            plan.action_limits,
-            factor,
-            settings.action_multiplier as f32,
-        );
-        Ok(())
+        let relaxation = Relaxation {
+            factor: settings.multiplier_relaxation as f32,
+            dynamics: settings.dynamics_multiplier as f32,
+            action_limits: settings.action_multiplier as f32,
+        };
+        let plan = self.batch.plan_mut(0);
+        start_warm(plan, &self.sizes, state, shift, &mut self.prior, relaxation)
     }
 
     /// Starts and refines; gives the iterations, why there were no more, and how many plans there
