@@ -60,7 +60,9 @@ impl BeliefFilter {
         let n = manifest.dims.state();
         let joints = robot.names().len();
         let window_s = f64::from(config.control.max_skipped_frames + 4) * manifest.control_period_s;
-        let commands = (window_s * config.control.command_rate_hz).ceil() as usize + 16;
+        // One at every tick, one for every plan.
+        let rate_hz = config.control.command_rate_hz + 1.0 / manifest.control_period_s;
+        let commands = (window_s * rate_hz).ceil() as usize + 16;
         Self {
             model,
             robot: robot.clone(),

@@ -1,10 +1,10 @@
-//! The executor thread: a set-point at every tick of the command rate.
+//! The executor thread: a set-point at every tick of the command rate, and at once for a new plan.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam::channel::{self, RecvTimeoutError};
+use crossbeam::channel;
 use crossbeam::queue::ArrayQueue;
 
 use super::ports::JointSample;
@@ -25,7 +25,10 @@ pub(super) struct ExecutorThread {
     pub(super) shared: Arc<Shared>,
     pub(super) executor: Executor,
     pub(super) clock: Arc<dyn Clock + Send + Sync>,
+    /// Disconnected when the runtime stops.
     pub(super) halted: channel::Receiver<()>,
+    /// A new plan was handed over.
+    pub(super) planned: channel::Receiver<()>,
     pub(super) resumed: channel::Receiver<()>,
     pub(super) live: latest::Reader<LiveSettings>,
     pub(super) joints: latest::Reader<JointSample>,
@@ -43,6 +46,8 @@ impl ExecutorThread {
         let mut next = Instant::now();
         let mut stop_by: Option<Instant> = None;
         let mut rest_since: Option<Instant> = None;
+        // Whether this set-point is an additional one, between two ticks.
+        let mut for_plan = false;
         loop {
             let point = self.tick();
             let at_rest = point.velocities.iter().all(|&v| v == 0.0);
@@ -62,20 +67,44 @@ impl ExecutorThread {
                     rest_since = None;
                 }
             }
-            next += period;
-            let now = Instant::now();
-            if now > next + period {
-                // Too late to catch up: the missed ticks are counted and left out.
-                self.shared.late_ticks.fetch_add(1, Ordering::Relaxed);
-                next = now;
+            if !std::mem::take(&mut for_plan) {
+                next += period;
+                let now = Instant::now();
+                if now > next + period {
+                    // Too late to catch up: the missed ticks are counted and left out.
+                    self.shared.late_ticks.fetch_add(1, Ordering::Relaxed);
+                    next = now;
+                }
             }
             if stop_by.is_some() {
                 wait_until(next);
-            } else if self.halted.recv_deadline(next) == Err(RecvTimeoutError::Disconnected) {
-                stop_by = Some(Instant::now() + LONGEST_STOP);
-                self.shared.active.store(false, Ordering::SeqCst);
-                self.executor.hold(StopReason::Deactivated);
+                continue;
             }
+            match self.wait(next) {
+                Waited::Tick => {}
+                Waited::Plan => for_plan = true,
+                Waited::Halt => {
+                    stop_by = Some(Instant::now() + LONGEST_STOP);
+                    self.shared.active.store(false, Ordering::SeqCst);
+                    self.executor.hold(StopReason::Deactivated);
+                }
+            }
+        }
+    }
+
+    /// Until the next tick is due, or what comes before it.
+    fn wait(&self, tick: Instant) -> Waited {
+        channel::select! {
+            recv(self.halted) -> _ => Waited::Halt,
+            recv(self.planned) -> planned => match planned {
+                Ok(()) => Waited::Plan,
+                // The planner is gone for good, and with it this channel.
+                Err(_) => match self.halted.recv_deadline(tick) {
+                    Err(channel::RecvTimeoutError::Disconnected) => Waited::Halt,
+                    _ => Waited::Tick,
+                },
+            },
+            default(tick.saturating_duration_since(Instant::now())) => Waited::Tick,
         }
     }
 
@@ -130,6 +159,13 @@ impl ExecutorThread {
             self.sink.chunk(chunk);
         }
     }
+}
+
+/// What the executor waited for.
+enum Waited {
+    Tick,
+    Plan,
+    Halt,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

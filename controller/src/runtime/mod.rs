@@ -56,7 +56,7 @@ pub use ports::{ImagePort, JointPort, PlanRecord, Ports, TickRecord};
 /// Called on the executor thread: must neither block nor take long. Hand the value to another
 /// thread that publishes it.
 pub trait CommandSink: Send {
-    /// A set-point, at the command rate.
+    /// A set-point, at the command rate and when a new plan is there.
     fn set_point(&mut self, point: &SetPoint);
     /// A chunk, for every new plan and every stop, with `output = "joint_trajectory"`.
     fn chunk(&mut self, chunk: &Chunk);
@@ -127,6 +127,7 @@ impl Runtime {
         let (wake, woken) = channel::bounded(1);
         let (halt, halted) = channel::bounded(0);
         let (resume, resumed) = channel::bounded(1);
+        let (plan_ready, planned) = channel::bounded(1);
         let (to_planner, planner_live) = latest::channel(|| LiveSettings::of(config));
         let (to_executor, executor_live) = latest::channel(|| LiveSettings::of(config));
         let made = ports::make(config, &controller, wake.clone());
@@ -143,6 +144,7 @@ impl Runtime {
             joints: made.planner_joints,
             sent: Arc::clone(&sent),
             plans: plan_writer,
+            plan_ready,
             plan_records: made.plan_records,
             tick_records: made.tick_records,
             dumps,
@@ -153,6 +155,7 @@ impl Runtime {
             executor,
             clock,
             halted,
+            planned,
             resumed,
             live: executor_live,
             joints: made.executor_joints,

@@ -29,6 +29,7 @@ pub(super) struct PlannerThread {
     pub(super) joints: Arc<ArrayQueue<JointSample>>,
     pub(super) sent: Arc<ArrayQueue<(Time, JointVec)>>,
     pub(super) plans: latest::Writer<Plan>,
+    pub(super) plan_ready: channel::Sender<()>,
     pub(super) plan_records: latest::Writer<PlanRecord>,
     pub(super) tick_records: Arc<ArrayQueue<TickRecord>>,
     pub(super) dumps: Option<DumpPort>,
@@ -155,5 +156,7 @@ impl PlannerThread {
     fn hand_over_plan(&mut self) {
         self.plans.value_mut().copy_from(self.controller.plan());
         self.plans.publish();
+        // A full channel means that the executor is about to look.
+        let _ = self.plan_ready.try_send(());
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use latco_bag::messages::Time;
 use latco_bag::types::TypeFinder;
@@ -15,6 +15,9 @@ use super::offered_qos::Offered;
 use super::pace::{Control, RATES};
 use super::raw::RawPublisher;
 use super::{Network, NodeBuilder, NodeError, Stop, player_services};
+
+/// How long the player stays at most for reliable subscriptions to get its last messages.
+const LAST_MESSAGES: Duration = Duration::from_secs(3);
 
 /// How a bag is played.
 #[derive(Clone, Debug)]
@@ -85,6 +88,8 @@ pub struct Played {
     pub latest_ms: f64,
     /// What is missing of the bag.
     pub lost: Vec<String>,
+    /// Topics of which a reliable subscription had not acknowledged the last messages when the player left.
+    pub unacknowledged: Vec<String>,
 }
 
 /// Plays a bag to its end, or until a stop is asked for.
@@ -165,9 +170,24 @@ pub fn play(options: &PlayOptions, stop: &Stop) -> Result<Played, PlayError> {
         )?;
         // A bag of which nothing can be played would be read for ever.
         if !options.repeat || stop.is_requested() || played.messages == messages {
-            return Ok(played);
+            break;
         }
     }
+    hand_over(&publishers, &mut played);
+    Ok(played)
+}
+
+/// Stays until reliable subscriptions have the last messages: what is lost on the way is sent again only from here.
+fn hand_over(publishers: &HashMap<Arc<str>, (RawPublisher, bool)>, played: &mut Played) {
+    let deadline = Instant::now() + LAST_MESSAGES;
+    for (topic, (publisher, _)) in publishers {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if !publisher.wait_for_acknowledgments(left) {
+            tracing::warn!(%topic, "a reliable subscription has not acknowledged the last messages");
+            played.unacknowledged.push(topic.to_string());
+        }
+    }
+    played.unacknowledged.sort_unstable();
 }
 
 /// Tells once of each part that is missing.

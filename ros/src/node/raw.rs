@@ -3,6 +3,7 @@
 //! A payload here is what a bag holds: the 4-byte CDR header (which byte order) and the CDR bytes.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::{FutureExt, StreamExt, pin_mut};
@@ -109,6 +110,12 @@ impl RawPublisher {
                 found: other.iter().take(4).copied().collect(),
             }),
         }
+    }
+
+    /// Waits until every reliable subscription has all that was published, for `limit` at most; says whether they have.
+    /// At once for a best-effort topic.
+    pub fn wait_for_acknowledgments(&self, limit: Duration) -> bool {
+        matches!(self.writer.wait_for_acknowledgments(limit), Ok(true))
     }
 }
 

@@ -79,7 +79,15 @@ impl Heard {
                 sent.len()
             ));
             if count * 1000 < sent.len() * 999 {
-                missing.push(format!("{topic}: {count} of {}", sent.len()));
+                let lost = sent.iter().enumerate();
+                let lost: Vec<usize> = lost
+                    .filter(|(_, message)| !arrived.contains(message))
+                    .map(|(number, _)| number)
+                    .collect();
+                missing.push(format!(
+                    "{topic}: {count} of {}, without number {lost:?}",
+                    sent.len()
+                ));
             }
         }
         assert!(missing.is_empty(), "{way}: expected 99.9 %, {missing:?}");
