@@ -23,7 +23,7 @@ use super::{Failure, ProviderArgs, print_json, print_line};
 
 /// Images that are kept until their step comes.
 const IMAGES: usize = 256;
-/// Steps that may wait for a worker: parts up to this length are repeated side by side.
+/// Steps of a part that may wait for a worker: parts up to this length are repeated side by side.
 const AHEAD: usize = 1024;
 /// Workers at most.
 const MOST_WORKERS: usize = 8;
@@ -254,7 +254,7 @@ impl Journal {
         })
     }
 
-    /// Repeats all parts, one after the other on each of `cores`.
+    /// Repeats all parts; each of `cores` takes the next one when it is done with its last.
     fn replay(
         &self,
         cores: Vec<Core>,
@@ -264,37 +264,39 @@ impl Journal {
             return Ok(ReplayReport::default());
         };
         std::thread::scope(|scope| {
-            let (workers, lanes): (Vec<_>, Vec<_>) = (cores.into_iter())
+            let (queue, parts) = bounded(cores.len());
+            let workers: Vec<_> = (cores.into_iter())
                 .map(|core| {
-                    let (lane, steps) = bounded(AHEAD);
-                    (scope.spawn(move || repeat(core, &steps)), lane)
+                    let parts = parts.clone();
+                    scope.spawn(move || repeat(core, &parts))
                 })
-                .unzip();
-            let fed = self.feed(&lanes, reference, size);
-            drop(lanes);
-            let mut parts = BTreeMap::new();
+                .collect();
+            drop(parts);
+            let fed = self.feed(queue, reference, size);
+            let mut reports = BTreeMap::new();
             for worker in workers {
                 let done = worker.join();
-                parts.extend(done.map_err(|_| anyhow::anyhow!("a replaying thread panicked"))?);
+                reports.extend(done.map_err(|_| anyhow::anyhow!("a replaying thread panicked"))?);
             }
             fed?;
             let mut whole = ReplayReport::default();
-            for part in parts.into_values() {
-                whole.append(part);
+            for report in reports.into_values() {
+                whole.append(report);
             }
             Ok(whole)
         })
     }
 
-    /// Gives every part to the next lane.
+    /// Queues every part, and its steps as they are read.
     fn feed(
         &self,
-        lanes: &[Sender<Fed>],
+        queue: Sender<Part>,
         reference: Option<&BTreeMap<i64, Outcome>>,
         size: (usize, usize),
     ) -> anyhow::Result<()> {
         let mut images = Images::new(size);
-        let mut part = 0;
+        let mut parts = 0;
+        let mut open: Option<Sender<Fed>> = None;
         for message in self.reader.messages() {
             let Some(message) = whole(message)? else {
                 continue;
@@ -309,19 +311,28 @@ impl Journal {
                          record each run into a bag of its own"
                     ),
                     Record::Step(step) => {
-                        part += usize::from(step.has_reset());
                         let stamp = step.image.map(|image| image.stamp.0);
                         let reference = reference
                             .and_then(|outcomes| outcomes.get(&stamp?))
                             .cloned();
                         let fed = Fed {
-                            part,
                             pixels: images.of(&step),
                             step: Box::new(step),
                             reference,
                         };
-                        // A lane whose worker panicked is noticed when that is joined.
-                        let _ = lanes[part % lanes.len()].send(fed);
+                        let steps = match open.take().filter(|_| !fed.step.has_reset()) {
+                            Some(steps) => steps,
+                            None => {
+                                let (sender, steps) = bounded(AHEAD);
+                                let number = parts;
+                                parts += 1;
+                                // That all workers panicked is noticed when they are joined; so for a step.
+                                let _ = queue.send(Part { number, steps });
+                                sender
+                            }
+                        };
+                        let _ = steps.send(fed);
+                        open = Some(steps);
                     }
                 }
             }
@@ -330,32 +341,31 @@ impl Journal {
     }
 }
 
+/// From one reset of the controller to the next: what is repeated without knowing the rest.
+struct Part {
+    number: usize,
+    steps: Receiver<Fed>,
+}
+
 /// A step with its image, on its way to a worker.
 struct Fed {
-    part: usize,
     step: Box<Step>,
     pixels: Result<Vec<u8>, String>,
     /// What it has to lead to, if not what was recorded.
     reference: Option<Outcome>,
 }
 
-/// Repeats the parts of a lane; gives what was found in each.
-fn repeat(mut core: Core, steps: &Receiver<Fed>) -> BTreeMap<usize, ReplayReport> {
-    let mut parts = BTreeMap::new();
-    let mut open = None;
-    for fed in steps {
-        if let Some(done) = open.filter(|part| *part != fed.part) {
-            parts.insert(done, core.end_part());
+/// Repeats parts until there are no more; gives what was found in each.
+fn repeat(mut core: Core, parts: &Receiver<Part>) -> BTreeMap<usize, ReplayReport> {
+    let repeated = parts.iter().map(|part| {
+        for fed in part.steps {
+            let pixels = fed.pixels.as_deref().map_err(String::as_str);
+            let expected = fed.reference.as_ref().unwrap_or(&fed.step.outcome);
+            core.step(&fed.step, pixels, expected);
         }
-        open = Some(fed.part);
-        let pixels = fed.pixels.as_deref().map_err(String::as_str);
-        let expected = fed.reference.as_ref().unwrap_or(&fed.step.outcome);
-        core.step(&fed.step, pixels, expected);
-    }
-    if let Some(done) = open {
-        parts.insert(done, core.end_part());
-    }
-    parts
+        (part.number, core.end_part())
+    });
+    repeated.collect()
 }
 
 /// The newest images of all topics, and how they become pixels.
