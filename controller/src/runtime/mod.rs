@@ -125,7 +125,8 @@ impl Runtime {
         let (plan_writer, plan_reader) = latest::channel(|| controller.empty_plan());
         let sent = Arc::new(ArrayQueue::<(Time, JointVec)>::new(4096));
         let (wake, woken) = channel::bounded(1);
-        let (halt, halted) = channel::bounded(0);
+        // Nothing is ever sent; a channel without room would allocate whenever the executor waits for several.
+        let (halt, halted) = channel::bounded::<()>(1);
         let (resume, resumed) = channel::bounded(1);
         let (plan_ready, planned) = channel::bounded(1);
         let (to_planner, planner_live) = latest::channel(|| LiveSettings::of(config));
