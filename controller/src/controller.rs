@@ -84,6 +84,7 @@ pub struct Controller {
     solution: Solution,
     trace: PlanTrace,
     start_state: Vec<f32>,
+    start_joints: Vec<f32>,
     committed: Vec<f32>,
     /// Start of the planned part of the plan that the planner remembers.
     last_start: Option<Time>,
@@ -143,6 +144,7 @@ impl Controller {
             solution: Solution::new(&sizes),
             trace: PlanTrace::with_capacity(config.trace.iterations as usize),
             start_state: vec![0.0; sizes.state],
+            start_joints: vec![0.0; manifest.joints.names.len()],
             committed: vec![0.0; sizes.action],
             sizes,
             last_start: None,
@@ -349,12 +351,15 @@ impl Controller {
         } else {
             self.start_state.copy_from_slice(self.filter.mean());
         }
+        let after = self.period * self.lead;
+        let joints = (self.filter).predict_joints(&self.committed, after, &mut self.start_joints);
         let start = stamp + self.period * self.lead;
         // In whole nanoseconds, so that whole periods give whole numbers.
         let elapsed = (self.last_start)
             .map(|last| (start.0 - last.0) as f64 / self.period.as_nanos().max(1) as f64);
         let request = PlanRequest {
             state: &self.start_state,
+            joints,
             elapsed_periods: elapsed,
             deadline: limit.deadline,
             replay: limit.replay,

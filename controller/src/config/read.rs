@@ -76,6 +76,7 @@ impl Config {
         let shooting_gd = of_planner("shooting_gd");
         let shooting_gn = of_planner("shooting_gn");
         let ilqr = of_planner("ilqr");
+        let images = of_planner("image_collocation");
         let mut section = |name: &str, errors: &mut _| take_section(&mut root, name, "", errors);
         let mut config = Config {
             bundle: parse(section("bundle", &mut errors), "bundle", &mut errors),
@@ -95,6 +96,7 @@ impl Config {
         config.planner.shooting_gd = parse(shooting_gd, "planner.shooting_gd", &mut errors);
         config.planner.shooting_gn = parse(shooting_gn, "planner.shooting_gn", &mut errors);
         config.planner.ilqr = parse(ilqr, "planner.ilqr", &mut errors);
+        config.planner.image_collocation = parse(images, "planner.image_collocation", &mut errors);
         for (name, value) in root {
             let what = if value.is_table() { "section" } else { "key" };
             errors.push(FieldError {

@@ -113,6 +113,7 @@ impl Bench {
     ) -> PlanReport {
         let request = PlanRequest {
             state: &self.state,
+            joints: None,
             elapsed_periods,
             deadline,
             replay,

@@ -1,6 +1,6 @@
 //! Planners that optimise the actions alone and get the states by rolling them through the model.
 //!
-//! [`ShootingPlanner`] is what they share: warm start, deadline, and the best actions by clipped return,
+//! [`ShootingPlanner`] is what they share, and image collocation with them: warm start, deadline, and the best actions by clipped return,
 //! as the other planners keep them, so that all are compared alike. A [`Method`] makes one iteration;
 //! [`Unrolled`] rolls actions out for it and linearises the model there.
 
@@ -34,11 +34,11 @@ pub(in crate::plan) type IlqrPlanner = ShootingPlanner<Ilqr>;
 /// How often what is done.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::plan) struct Schedule {
-    warm_start: bool,
-    iterations_cold: u32,
-    iterations_warm: u32,
+    pub(in crate::plan) warm_start: bool,
+    pub(in crate::plan) iterations_cold: u32,
+    pub(in crate::plan) iterations_warm: u32,
     /// Iterations between clipped rollouts.
-    rollout_every: u32,
+    pub(in crate::plan) rollout_every: u32,
 }
 
 /// One way to improve an action sequence.
@@ -57,7 +57,7 @@ pub(in crate::plan) trait Method: Send + Sized {
     ) -> Result<(Self, Schedule), SetupError>;
 
     /// Sets the actions to begin with: the last ones shifted, or others.
-    fn start(&mut self, shift: Option<Shift>);
+    fn start(&mut self, request: &PlanRequest<'_>, shift: Option<Shift>);
 
     /// What [`Method::start`] starts from without a shift.
     fn fresh(&self) -> StartKind {
@@ -201,6 +201,7 @@ impl<M: Method> ShootingPlanner<M> {
                 return Ok(());
             }
             report.iterations += 1;
+            report.dynamics_violation = figures.dynamics_violation_max;
             report.action_violation = figures.action_violation_max;
             let is_due = report.iterations.is_multiple_of(every)
                 || report.iterations == limit
@@ -241,7 +242,7 @@ impl<M: Method> Planner for ShootingPlanner<M> {
             .elapsed_periods
             .filter(|_| self.schedule.warm_start && self.has_previous)
             .and_then(|elapsed| Shift::new(elapsed, self.horizon));
-        self.method.start(shift);
+        self.method.start(request, shift);
         let mut report = PlanReport {
             warm: shift.is_some(),
             plans: 1,
