@@ -175,6 +175,7 @@ fn parse<T: DeserializeOwned + Default>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::PlannerKind;
 
     fn errors_of(text: &str) -> Vec<String> {
         match Config::from_toml(text) {
@@ -248,6 +249,39 @@ mod tests {
         );
         let text = format!("[bundle]\npath = 'b'\n[planner.latco]\noptimiser = 'adam'\n{rates}");
         assert!(Config::from_toml(&text).is_ok());
+    }
+
+    #[test]
+    fn the_settings_of_image_collocation_are_checked() {
+        let errors = errors_of(
+            "[bundle]\npath = 'b'\n[planner.image_collocation]\niterations_cold = 0\nlearning_rate = 0.0\n\
+             multiplier_rate = -1.5\nmultiplier_every_iterations = 0\nmultiplier_relaxation = 2.0\ntolerance = -1.0",
+        );
+        let fields: Vec<&str> = errors.iter().filter_map(|e| e.split(':').next()).collect();
+        let expected = [
+            "iterations_cold",
+            "multiplier_every_iterations",
+            "learning_rate",
+            "tolerance",
+            "multiplier_rate",
+            "multiplier_relaxation",
+        ];
+        assert_eq!(
+            fields,
+            expected.map(|key| format!("planner.image_collocation.{key}")),
+            "{errors:#?}"
+        );
+        let errors = errors_of("[bundle]\npath = 'b'\n[planner.image_collocation]\nrate = 1.0");
+        assert!(
+            errors.len() == 1 && errors[0].starts_with("planner.image_collocation.rate: unknown"),
+            "{errors:?}"
+        );
+        let text = "[bundle]\npath = 'b'\n[planner]\nkind = 'image_collocation'\n\
+                    [planner.image_collocation]\nmultiplier_rate = 0.0";
+        let planner = Config::from_toml(text).unwrap().planner;
+        assert_eq!(planner.kind, PlannerKind::ImageCollocation);
+        assert_eq!(planner.image_collocation.multiplier_rate, 0.0);
+        assert_eq!(planner.image_collocation.learning_rate, 0.02);
     }
 
     #[test]
