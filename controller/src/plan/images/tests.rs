@@ -65,7 +65,7 @@ fn slopes(images: &mut Images) -> (Vec<f32>, Vec<f32>) {
 fn check(
     images: &mut Images,
     slopes: (&[f32], &[f32]),
-    step_of_images: f32,
+    (step_of_images, tolerance): (f32, f64),
     value: impl Fn(&mut Images) -> f64,
 ) {
     let mut pairs = Vec::new();
@@ -107,7 +107,7 @@ fn check(
         assert!(largest > 1e-3, "no slope at all");
         for (found, expected) in of {
             let error = (found - expected).abs() / largest;
-            assert!(error < 0.03, "{found} instead of {expected} in {of:?}");
+            assert!(error < tolerance, "{found} instead of {expected} in {of:?}");
         }
     }
 }
@@ -118,14 +118,19 @@ fn rewards_are_pulled_back_through_all_images_and_joints_before() {
     images.dynamics.fill(0.0);
     images.action_limits.fill(0.0);
     let (by_images, by_actions) = slopes(&mut images);
-    // Their slopes by pixels are small.
-    check(&mut images, (&by_images, &by_actions), 3e-3, |images| {
-        images.kinematics.integrate(&images.actions);
-        images.encode(4).unwrap();
-        images.judge().unwrap();
-        let rewards = images.reward.reward().iter();
-        rewards.map(|reward| f64::from(*reward)).sum()
-    });
+    // Their slopes by single images are not much more than what is rounded.
+    check(
+        &mut images,
+        (&by_images, &by_actions),
+        (3e-3, 0.06),
+        |images| {
+            images.kinematics.integrate(&images.actions);
+            images.encode(4).unwrap();
+            images.judge().unwrap();
+            let rewards = images.reward.reward().iter();
+            rewards.map(|reward| f64::from(*reward)).sum()
+        },
+    );
 }
 
 #[test]
@@ -154,7 +159,7 @@ fn constraints_pull_at_neighbours_alone() {
     check(
         &mut images,
         (&by_images, &by_actions),
-        2e-4,
+        (2e-4, 0.02),
         move |images| {
             let n = images.sizes.state;
             let moved = images.actions.clone();
