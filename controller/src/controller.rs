@@ -431,6 +431,7 @@ mod tests {
     #[derive(Default)]
     struct Script {
         asked: Vec<Asked>,
+        joints: Vec<Option<Vec<f32>>>,
         dropped: u32,
         answer: Option<StopCause>,
         poison: bool,
@@ -457,6 +458,7 @@ mod tests {
             for (step, action) in solution.actions.iter_mut().enumerate() {
                 *action = 0.1 * number + 0.01 * step as f32;
             }
+            script.joints.push(request.joints.map(<[f32]>::to_vec));
             if script.poison {
                 solution.actions[1] = f32::NAN;
             }
@@ -509,7 +511,7 @@ mod tests {
                 }),
                 joints: Some(JointInput {
                     stamp: at(ms),
-                    positions: &[0.0],
+                    positions: &[0.3],
                     velocities: &[0.0],
                 }),
             };
@@ -549,6 +551,17 @@ mod tests {
         assert_eq!(bench.asked()[2].1, Some(2.0));
         let committed = bench.controller.plan().action(0)[0];
         assert!((committed - 0.21).abs() < 1e-6, "{committed}");
+    }
+
+    #[test]
+    fn a_planner_is_told_where_the_joints_will_be_at_the_plans_start() {
+        let mut bench = Bench::new(|_| ());
+        bench.image(1000);
+        bench.image(1100);
+        let joints = bench.script.lock().unwrap().joints.clone();
+        // Measured at 0.3 rad; the committed action is 0 first, then 0.1 of 0.5 rad/s for 0.1 s.
+        assert!(close(joints[0].as_ref().unwrap(), &[0.3]), "{joints:?}");
+        assert!(close(joints[1].as_ref().unwrap(), &[0.305]), "{joints:?}");
     }
 
     #[test]

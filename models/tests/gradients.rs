@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use latco_export::{Family, RandomSpec, golden, random_weights, write_bundle_of_kind};
 use latco_models::golden::{GOLDEN_FILE, GoldenData};
 use latco_models::{Bundle, DynamicsKind, FactorRow, Golden, Graph, LoadOptions};
-use latco_models::{ObserveGradient, ObserveInput, PredictionError};
+use latco_models::{ObserveGradient, ObserveInput};
 use support::small;
 
 /// Half the distance of the central differences. The graphs are in f32: their rounding counts for
