@@ -713,3 +713,35 @@ fn image_collocation_names_what_is_not_finite() {
     let next = bench.plan(Some(1.0));
     assert!(!next.warm && next.stop.was_successful(), "{next:?}");
 }
+
+#[test]
+fn image_collocation_that_is_cut_within_an_iteration_goes_on_as_if_it_had_not_begun() {
+    let promised = |bench: &Bench| -> Vec<f32> {
+        let lines = bench.trace.iterations().iter();
+        lines.map(|line| line.planned_reward).collect()
+    };
+    let mut cut = 0;
+    for deadline_ms in 4..24 {
+        // What a plan does is the same whether it was cut or told how many iterations there are, and so is the next.
+        let mut bench = images(|_| ());
+        let clock = TickingClock::new(Duration::from_millis(1));
+        let deadline = Time::from_seconds(1e-3 * f64::from(deadline_ms));
+        let report = bench.plan_until(None, Some(deadline), &clock);
+        assert_eq!(report.stop, StopCause::TimeBudget, "{report:?}");
+        cut += u32::from(report.iterations == 0);
+        let first = bench.solution.clone();
+        bench.plan(Some(1.0));
+        let second = promised(&bench);
+
+        bench.planner.reset(0);
+        let decisions = Decisions {
+            out_of_time_after: Some(report.iterations),
+            ..Decisions::default()
+        };
+        assert_eq!(bench.plan_again(decisions), report);
+        assert_eq!(bench.solution, first, "{deadline_ms} ms");
+        bench.plan(Some(1.0));
+        assert_eq!(promised(&bench), second, "{deadline_ms} ms");
+    }
+    assert!(cut > 1, "{cut} without an iteration");
+}

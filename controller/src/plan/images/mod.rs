@@ -189,8 +189,11 @@ impl Method for Images {
             |images: &mut Self| images.pull_back(),
             |images: &mut Self| images.look_back(),
         ];
+        let known = self.known;
         for part in parts {
             if cut.is_due() {
+                // As if it had not begun, as when the plan is made again.
+                self.known = known;
                 return Err(StopCause::TimeBudget);
             }
             part(self).map_err(|_| StopCause::ModelFailed)?;
