@@ -4,6 +4,7 @@
 
 mod planner_bench;
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use latco_controller::config::{ImageCollocationSection, Optimiser, PlannerKind, SolverKind};
@@ -714,21 +715,46 @@ fn image_collocation_names_what_is_not_finite() {
     assert!(!next.warm && next.stop.was_successful(), "{next:?}");
 }
 
+/// Of 1 ms between looks, and 30 ms after so many of them: iterations are cut that had seemed to fit.
+struct SlowingClock {
+    looks: Cell<u32>,
+    quick: u32,
+}
+
+impl SlowingClock {
+    fn new(quick: u32) -> Self {
+        Self {
+            looks: Cell::new(0),
+            quick,
+        }
+    }
+}
+
+impl Clock for SlowingClock {
+    fn now(&self) -> Time {
+        let looks = self.looks.get() + 1;
+        self.looks.set(looks);
+        let ms = looks + 30 * looks.saturating_sub(self.quick);
+        Time::from_seconds(1e-3 * f64::from(ms))
+    }
+}
+
 #[test]
 fn image_collocation_that_is_cut_within_an_iteration_goes_on_as_if_it_had_not_begun() {
     let promised = |bench: &Bench| -> Vec<f32> {
         let lines = bench.trace.iterations().iter();
         lines.map(|line| line.planned_reward).collect()
     };
-    let mut cut = 0;
-    for deadline_ms in 4..24 {
+    let (mut cut, mut improved) = (0, 0);
+    for looks in (4..60).step_by(2) {
         // What a plan does is the same whether it was cut or told how many iterations there are, and so is the next.
-        let mut bench = images(|_| ());
-        let clock = TickingClock::new(Duration::from_millis(1));
-        let deadline = Time::from_seconds(1e-3 * f64::from(deadline_ms));
+        let mut bench = images(|images| images.learning_rate = 0.3);
+        let clock = SlowingClock::new(looks);
+        let deadline = Time::from_seconds(0.1);
         let report = bench.plan_until(None, Some(deadline), &clock);
         assert_eq!(report.stop, StopCause::TimeBudget, "{report:?}");
         cut += u32::from(report.iterations == 0);
+        improved += u32::from((1..10).contains(&report.best_iteration));
         let first = bench.solution.clone();
         bench.plan(Some(1.0));
         let second = promised(&bench);
@@ -739,9 +765,12 @@ fn image_collocation_that_is_cut_within_an_iteration_goes_on_as_if_it_had_not_be
             ..Decisions::default()
         };
         assert_eq!(bench.plan_again(decisions), report);
-        assert_eq!(bench.solution, first, "{deadline_ms} ms");
+        assert_eq!(bench.solution, first, "{looks} looks");
         bench.plan(Some(1.0));
-        assert_eq!(promised(&bench), second, "{deadline_ms} ms");
+        assert_eq!(promised(&bench), second, "{looks} looks");
     }
-    assert!(cut > 1, "{cut} without an iteration");
+    assert!(
+        cut > 1 && improved > 1,
+        "{cut} without an iteration, {improved} kept one between rollouts"
+    );
 }

@@ -149,6 +149,20 @@ impl<M: Method> ShootingPlanner<M> {
         Ok(value)
     }
 
+    /// Ends a plan for want of time, which may be between two evaluations.
+    fn run_out_of_time(
+        &mut self,
+        shot: &mut Shot<'_>,
+        solution: &mut Solution,
+        report: &mut PlanReport,
+    ) -> Result<(), RunError> {
+        report.stop = StopCause::TimeBudget;
+        if !(report.iterations).is_multiple_of(self.schedule.rollout_every) {
+            self.consider(shot, solution, report)?;
+        }
+        Ok(())
+    }
+
     /// Iterates until there is a reason to stop.
     fn iterate(
         &mut self,
@@ -178,12 +192,7 @@ impl<M: Method> ShootingPlanner<M> {
             }
             let reserve_s = self.rollout_timer.estimate_s() + self.states_timer.estimate_s();
             if (self.timer).is_out_of_time(request, report.iterations, clock, reserve_s) {
-                report.stop = StopCause::TimeBudget;
-                // The budget may end between two evaluations.
-                if !report.iterations.is_multiple_of(every) {
-                    self.consider(&mut shot, solution, report)?;
-                }
-                return Ok(());
+                return self.run_out_of_time(&mut shot, solution, report);
             }
             self.timer.begin_when_asked(clock);
             let mut figures = IterationTrace {
@@ -193,10 +202,10 @@ impl<M: Method> ShootingPlanner<M> {
             };
             let mut cut = Cut::new(request, clock, reserve_s);
             let stop = (self.method.improve(request.state, &mut figures, &mut cut)).err();
-            if matches!(
-                stop,
-                Some(StopCause::ModelFailed | StopCause::NonFinite | StopCause::TimeBudget)
-            ) {
+            if stop == Some(StopCause::TimeBudget) {
+                return self.run_out_of_time(&mut shot, solution, report);
+            }
+            if matches!(stop, Some(StopCause::ModelFailed | StopCause::NonFinite)) {
                 report.stop = stop.unwrap_or_default();
                 return Ok(());
             }
