@@ -56,7 +56,7 @@ impl EngineCache {
     }
 
     /// What the names of the engines of `graph` begin with.
-    pub(crate) fn prefix(graph: Graph, batch: usize) -> String {
+    pub(crate) fn prefix(graph: &str, batch: usize) -> String {
         format!("{graph}_{batch}")
     }
 }

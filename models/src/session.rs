@@ -15,6 +15,25 @@ use crate::manifest::Manifest;
 use crate::options::Execution;
 use crate::runtime;
 
+/// Inputs and outputs of a session.
+pub(crate) struct Ports {
+    /// Name of the dynamic first dimension.
+    pub(crate) batch_name: &'static str,
+    pub(crate) inputs: Vec<Port>,
+    pub(crate) outputs: Vec<Port>,
+}
+
+impl Ports {
+    /// Those of a graph of the bundle.
+    pub(crate) fn of(graph: Graph, manifest: &Manifest) -> Self {
+        Self {
+            batch_name: graph.batch_name(),
+            inputs: graph.inputs(manifest),
+            outputs: graph.outputs(manifest),
+        }
+    }
+}
+
 /// A session of one graph for one batch size.
 ///
 /// # Real-time
@@ -41,15 +60,16 @@ pub(crate) struct Making {
 
 impl Bound {
     /// Makes the session and runs it on zeros, so that later runs find everything allocated, chosen and built.
+    /// `bytes` are those of `graph`, or of what was made of it under another `name`.
     pub(crate) fn new(
-        graph: Graph,
+        (graph, name): (Graph, &str),
         bytes: &[u8],
-        manifest: &Manifest,
+        ports: &Ports,
         batch: usize,
         execution: &Execution,
     ) -> Result<Self, BundleError> {
         let environment = runtime::environment()?;
-        Self::build(graph, bytes, manifest, batch, execution, environment).map_err(|reason| {
+        Self::build((graph, name), bytes, ports, batch, execution, environment).map_err(|reason| {
             BundleError::Session {
                 graph,
                 provider: execution.provider(),
@@ -59,9 +79,9 @@ impl Bound {
     }
 
     fn build(
-        graph: Graph,
+        (graph, name): (Graph, &str),
         bytes: &[u8],
-        manifest: &Manifest,
+        ports: &Ports,
         batch: usize,
         execution: &Execution,
         environment: &ort::environment::Environment,
@@ -72,9 +92,9 @@ impl Bound {
         let began = Instant::now();
         let builder = Session::builder(environment).map_err(|e| e.to_string())?;
         let mut session = execution
-            .configure(builder, &EngineCache::prefix(graph, batch))?
+            .configure(builder, &EngineCache::prefix(name, batch))?
             .with_dimension_override(
-                graph.batch_name(),
+                ports.batch_name,
                 i64::try_from(batch).map_err(|e| e.to_string())?,
             )
             .map_err(|e| e.to_string())?
@@ -82,16 +102,14 @@ impl Bound {
             .map_err(|e| e.to_string())?;
         let load = began.elapsed();
 
-        let expected_inputs = graph.inputs(manifest);
-        let expected_outputs = graph.outputs(manifest);
+        let (expected_inputs, expected_outputs) = (&ports.inputs, &ports.outputs);
         let same = |expected: &[Port], found: &[ort::value::Outlet]| {
             expected
                 .iter()
                 .map(|p| p.name)
                 .eq(found.iter().map(|o| o.name()))
         };
-        if !same(&expected_inputs, session.inputs()) || !same(&expected_outputs, session.outputs())
-        {
+        if !same(expected_inputs, session.inputs()) || !same(expected_outputs, session.outputs()) {
             return Err("inputs or outputs differ from those of the manifest".to_owned());
         }
 
@@ -101,7 +119,7 @@ impl Bound {
             .collect::<Result<Vec<_>, _>>()
             .map_err(|e| e.to_string())?;
         let mut selector = OutputSelector::default();
-        for port in &expected_outputs {
+        for port in expected_outputs {
             selector =
                 selector.preallocate(port.name, zeros(port, batch).map_err(|e| e.to_string())?);
         }

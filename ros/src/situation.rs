@@ -18,6 +18,8 @@ use latco_pictures::Frame;
 pub(crate) struct Situation {
     /// Posterior mean, `[n]`.
     pub(crate) belief: Vec<f32>,
+    /// Joint positions, rad, where the model takes them.
+    pub(crate) joints: Option<Vec<f32>>,
     /// The newest image.
     pub(crate) frame: Frame,
     /// Its stamp.
@@ -60,6 +62,7 @@ pub(crate) fn of_robot(
     filter.observe(&image, stamp)?;
     Ok(Situation {
         belief: filter.mean().to_vec(),
+        joints: filter.joint_positions().map(<[f32]>::to_vec),
         frame: Frame::new(side, side, pixels)?,
         stamp,
         images: 1,
@@ -154,6 +157,7 @@ pub(crate) fn of_bag(
     };
     Ok(Situation {
         belief: filter.mean().to_vec(),
+        joints: filter.joint_positions().map(<[f32]>::to_vec),
         frame: Frame::new(width, height, pixels)?,
         stamp,
         images,

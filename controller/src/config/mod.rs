@@ -18,6 +18,7 @@
 
 mod baselines;
 mod gaussian;
+mod images;
 mod live;
 mod read;
 mod validate;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 
 pub use baselines::{CemSection, IlqrSection, MppiSection, ShootingGdSection, ShootingGnSection};
 pub use gaussian::GaussianLatcoSection;
+pub use images::ImageCollocationSection;
 pub use live::LiveSettings;
 pub use read::{ConfigError, FieldError};
 
@@ -173,11 +175,13 @@ pub enum PlannerKind {
     ShootingGn,
     /// Iterative linear-quadratic regulator.
     Ilqr,
+    /// Collocation of images instead of latent states.
+    ImageCollocation,
 }
 
 impl PlannerKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Latco,
         Self::GaussianLatco,
         Self::Cem,
@@ -185,6 +189,7 @@ impl PlannerKind {
         Self::ShootingGd,
         Self::ShootingGn,
         Self::Ilqr,
+        Self::ImageCollocation,
     ];
 
     /// The name as it stands in configurations and reports.
@@ -198,6 +203,7 @@ impl PlannerKind {
             Self::ShootingGd => "shooting_gd",
             Self::ShootingGn => "shooting_gn",
             Self::Ilqr => "ilqr",
+            Self::ImageCollocation => "image_collocation",
         }
     }
 }
@@ -266,6 +272,8 @@ pub struct PlannerSection {
     pub shooting_gn: ShootingGnSection,
     /// Parameters of `kind = "ilqr"`.
     pub ilqr: IlqrSection,
+    /// Parameters of `kind = "image_collocation"`.
+    pub image_collocation: ImageCollocationSection,
 }
 
 impl Default for PlannerSection {
@@ -287,6 +295,7 @@ impl Default for PlannerSection {
             shooting_gd: ShootingGdSection::default(),
             shooting_gn: ShootingGnSection::default(),
             ilqr: IlqrSection::default(),
+            image_collocation: ImageCollocationSection::default(),
         }
     }
 }

@@ -76,6 +76,7 @@ impl Config {
         let shooting_gd = of_planner("shooting_gd");
         let shooting_gn = of_planner("shooting_gn");
         let ilqr = of_planner("ilqr");
+        let images = of_planner("image_collocation");
         let mut section = |name: &str, errors: &mut _| take_section(&mut root, name, "", errors);
         let mut config = Config {
             bundle: parse(section("bundle", &mut errors), "bundle", &mut errors),
@@ -95,6 +96,7 @@ impl Config {
         config.planner.shooting_gd = parse(shooting_gd, "planner.shooting_gd", &mut errors);
         config.planner.shooting_gn = parse(shooting_gn, "planner.shooting_gn", &mut errors);
         config.planner.ilqr = parse(ilqr, "planner.ilqr", &mut errors);
+        config.planner.image_collocation = parse(images, "planner.image_collocation", &mut errors);
         for (name, value) in root {
             let what = if value.is_table() { "section" } else { "key" };
             errors.push(FieldError {
@@ -173,6 +175,7 @@ fn parse<T: DeserializeOwned + Default>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::PlannerKind;
 
     fn errors_of(text: &str) -> Vec<String> {
         match Config::from_toml(text) {
@@ -246,6 +249,39 @@ mod tests {
         );
         let text = format!("[bundle]\npath = 'b'\n[planner.latco]\noptimiser = 'adam'\n{rates}");
         assert!(Config::from_toml(&text).is_ok());
+    }
+
+    #[test]
+    fn the_settings_of_image_collocation_are_checked() {
+        let errors = errors_of(
+            "[bundle]\npath = 'b'\n[planner.image_collocation]\niterations_cold = 0\nlearning_rate = 0.0\n\
+             multiplier_rate = -1.5\nmultiplier_every_iterations = 0\nmultiplier_relaxation = 2.0\ntolerance = -1.0",
+        );
+        let fields: Vec<&str> = errors.iter().filter_map(|e| e.split(':').next()).collect();
+        let expected = [
+            "iterations_cold",
+            "multiplier_every_iterations",
+            "learning_rate",
+            "tolerance",
+            "multiplier_rate",
+            "multiplier_relaxation",
+        ];
+        assert_eq!(
+            fields,
+            expected.map(|key| format!("planner.image_collocation.{key}")),
+            "{errors:#?}"
+        );
+        let errors = errors_of("[bundle]\npath = 'b'\n[planner.image_collocation]\nrate = 1.0");
+        assert!(
+            errors.len() == 1 && errors[0].starts_with("planner.image_collocation.rate: unknown"),
+            "{errors:?}"
+        );
+        let text = "[bundle]\npath = 'b'\n[planner]\nkind = 'image_collocation'\n\
+                    [planner.image_collocation]\nmultiplier_rate = 0.0";
+        let planner = Config::from_toml(text).unwrap().planner;
+        assert_eq!(planner.kind, PlannerKind::ImageCollocation);
+        assert_eq!(planner.image_collocation.multiplier_rate, 0.0);
+        assert_eq!(planner.image_collocation.learning_rate, 0.02);
     }
 
     #[test]

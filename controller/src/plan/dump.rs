@@ -209,6 +209,7 @@ impl Dump {
         planner.restore(&self.problem);
         let request = PlanRequest {
             state: &self.problem.anchor,
+            joints: None,
             elapsed_periods: self.problem.elapsed_periods,
             deadline: None,
             replay: Some(self.problem.decisions),

@@ -268,7 +268,7 @@ impl FirstOrder {
 }
 
 /// By how much an action is beyond its limit.
-fn excess(action: f32, limit: f32) -> f32 {
+pub(super) fn excess(action: f32, limit: f32) -> f32 {
     (action.abs() - limit).max(0.0)
 }
 

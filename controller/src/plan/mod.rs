@@ -7,6 +7,7 @@ mod dump;
 mod engine;
 mod first_order;
 mod gaussian;
+mod images;
 mod latco;
 mod memory;
 mod model;
@@ -30,6 +31,7 @@ use crate::config::{Config, PlannerKind};
 use crate::controller::SetupError;
 use crate::time::{Clock, MonotonicClock, Time};
 use crate::trace::PlanTrace;
+use images::ImagePlanner;
 use shooting::{DescentPlanner, GaussNewtonPlanner, IlqrPlanner};
 
 pub use batch::Iterate;
@@ -249,6 +251,9 @@ impl Solution {
 pub struct PlanRequest<'a> {
     /// The state at the plan's start, `[n]`.
     pub state: &'a [f32],
+    /// Joint positions at the plan's start in rad, `[nj]`, where they are known: for planners that have to tell a
+    /// filter step what the joints are.
+    pub joints: Option<&'a [f32]>,
     /// Control periods from the start of the previous plan to the start of this one, with their
     /// fraction; none when there is no previous plan to start from.
     pub elapsed_periods: Option<f64>,
@@ -315,6 +320,7 @@ pub fn make(
         PlannerKind::ShootingGd => Box::new(DescentPlanner::new(config, bundle, sizes)?),
         PlannerKind::ShootingGn => Box::new(GaussNewtonPlanner::new(config, bundle, sizes)?),
         PlannerKind::Ilqr => Box::new(IlqrPlanner::new(config, bundle, sizes)?),
+        PlannerKind::ImageCollocation => Box::new(ImagePlanner::new(config, bundle, sizes)?),
     };
     if let Some(budget_ms) = config.planner.budget_ms {
         let budget = Duration::from_secs_f64(budget_ms * 1e-3);
@@ -339,6 +345,7 @@ fn learn_times(planner: &mut dyn Planner, config: &Config, sizes: &PlanSizes, bu
         let began = clock.now();
         let request = PlanRequest {
             state: &state,
+            joints: None,
             elapsed_periods: None,
             deadline: Some(began + allowed),
             replay: (!is_sampling).then_some(Decisions {

@@ -110,7 +110,7 @@ pub(super) fn start_warm(
 
 /// Relaxes multipliers for a warm start: multiplies by `factor`, but takes none that is above the
 /// initial value below it. 1 leaves all as they are, 0 sets all to the initial value.
-fn relax(multipliers: &mut [f32], factor: f32, initial: f32) {
+pub(super) fn relax(multipliers: &mut [f32], factor: f32, initial: f32) {
     if factor == 1.0 {
         return;
     }

@@ -7,7 +7,7 @@ use super::super::adam::Adam;
 use super::super::budget::Cut;
 use super::super::noise::Noise;
 use super::super::warm_start::Shift;
-use super::super::{PlanSizes, StopCause};
+use super::super::{PlanRequest, PlanSizes, StopCause};
 use super::unrolled::Unrolled;
 use super::{Method, Schedule};
 use crate::config::{Config, PlannerKind, ShootingGdSection};
@@ -66,7 +66,7 @@ impl Method for Descent {
         Ok((method, schedule))
     }
 
-    fn start(&mut self, shift: Option<Shift>) {
+    fn start(&mut self, _request: &PlanRequest<'_>, shift: Option<Shift>) {
         self.adam.reset();
         if let Some(shift) = shift {
             shift.apply(&mut self.actions, self.action_size);

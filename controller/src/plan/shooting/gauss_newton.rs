@@ -12,7 +12,7 @@ use super::super::engine::Engine;
 use super::super::noise::Noise;
 use super::super::rollout::PriorSteps;
 use super::super::warm_start::Shift;
-use super::super::{PlanSizes, StopCause};
+use super::super::{PlanRequest, PlanSizes, StopCause};
 use super::{Method, Schedule};
 use crate::config::{Config, Damping, Optimiser, PlannerKind, ShootingGnSection, SolverKind};
 use crate::controller::SetupError;
@@ -67,7 +67,7 @@ impl Method for GaussNewton {
         Ok((method, schedule))
     }
 
-    fn start(&mut self, shift: Option<Shift>) {
+    fn start(&mut self, _request: &PlanRequest<'_>, shift: Option<Shift>) {
         let plan = self.batch.plan_mut(0);
         if let Some(shift) = shift {
             shift.apply(plan.actions, self.action_size);

@@ -9,7 +9,7 @@ use latco_models::Bundle;
 use super::super::budget::Cut;
 use super::super::noise::Noise;
 use super::super::warm_start::Shift;
-use super::super::{PlanSizes, StopCause};
+use super::super::{PlanRequest, PlanSizes, StopCause};
 use super::unrolled::Unrolled;
 use super::{Method, Schedule};
 use crate::config::{Config, IlqrSection, PlannerKind};
@@ -281,7 +281,7 @@ impl Method for Ilqr {
         Ok((method, schedule))
     }
 
-    fn start(&mut self, shift: Option<Shift>) {
+    fn start(&mut self, _request: &PlanRequest<'_>, shift: Option<Shift>) {
         self.cost = None;
         self.regularisation = self.settings.regularisation;
         if let Some(shift) = shift {

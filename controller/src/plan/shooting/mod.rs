@@ -1,6 +1,6 @@
 //! Planners that optimise the actions alone and get the states by rolling them through the model.
 //!
-//! [`ShootingPlanner`] is what they share: warm start, deadline, and the best actions by clipped return,
+//! [`ShootingPlanner`] is what they share, and image collocation with them: warm start, deadline, and the best actions by clipped return,
 //! as the other planners keep them, so that all are compared alike. A [`Method`] makes one iteration;
 //! [`Unrolled`] rolls actions out for it and linearises the model there.
 
@@ -34,11 +34,11 @@ pub(in crate::plan) type IlqrPlanner = ShootingPlanner<Ilqr>;
 /// How often what is done.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::plan) struct Schedule {
-    warm_start: bool,
-    iterations_cold: u32,
-    iterations_warm: u32,
+    pub(in crate::plan) warm_start: bool,
+    pub(in crate::plan) iterations_cold: u32,
+    pub(in crate::plan) iterations_warm: u32,
     /// Iterations between clipped rollouts.
-    rollout_every: u32,
+    pub(in crate::plan) rollout_every: u32,
 }
 
 /// One way to improve an action sequence.
@@ -57,7 +57,7 @@ pub(in crate::plan) trait Method: Send + Sized {
     ) -> Result<(Self, Schedule), SetupError>;
 
     /// Sets the actions to begin with: the last ones shifted, or others.
-    fn start(&mut self, shift: Option<Shift>);
+    fn start(&mut self, request: &PlanRequest<'_>, shift: Option<Shift>);
 
     /// What [`Method::start`] starts from without a shift.
     fn fresh(&self) -> StartKind {
@@ -149,6 +149,20 @@ impl<M: Method> ShootingPlanner<M> {
         Ok(value)
     }
 
+    /// Ends a plan for want of time, which may be between two evaluations.
+    fn run_out_of_time(
+        &mut self,
+        shot: &mut Shot<'_>,
+        solution: &mut Solution,
+        report: &mut PlanReport,
+    ) -> Result<(), RunError> {
+        report.stop = StopCause::TimeBudget;
+        if !(report.iterations).is_multiple_of(self.schedule.rollout_every) {
+            self.consider(shot, solution, report)?;
+        }
+        Ok(())
+    }
+
     /// Iterates until there is a reason to stop.
     fn iterate(
         &mut self,
@@ -178,12 +192,7 @@ impl<M: Method> ShootingPlanner<M> {
             }
             let reserve_s = self.rollout_timer.estimate_s() + self.states_timer.estimate_s();
             if (self.timer).is_out_of_time(request, report.iterations, clock, reserve_s) {
-                report.stop = StopCause::TimeBudget;
-                // The budget may end between two evaluations.
-                if !report.iterations.is_multiple_of(every) {
-                    self.consider(&mut shot, solution, report)?;
-                }
-                return Ok(());
+                return self.run_out_of_time(&mut shot, solution, report);
             }
             self.timer.begin_when_asked(clock);
             let mut figures = IterationTrace {
@@ -193,14 +202,15 @@ impl<M: Method> ShootingPlanner<M> {
             };
             let mut cut = Cut::new(request, clock, reserve_s);
             let stop = (self.method.improve(request.state, &mut figures, &mut cut)).err();
-            if matches!(
-                stop,
-                Some(StopCause::ModelFailed | StopCause::NonFinite | StopCause::TimeBudget)
-            ) {
+            if stop == Some(StopCause::TimeBudget) {
+                return self.run_out_of_time(&mut shot, solution, report);
+            }
+            if matches!(stop, Some(StopCause::ModelFailed | StopCause::NonFinite)) {
                 report.stop = stop.unwrap_or_default();
                 return Ok(());
             }
             report.iterations += 1;
+            report.dynamics_violation = figures.dynamics_violation_max;
             report.action_violation = figures.action_violation_max;
             let is_due = report.iterations.is_multiple_of(every)
                 || report.iterations == limit
@@ -241,7 +251,7 @@ impl<M: Method> Planner for ShootingPlanner<M> {
             .elapsed_periods
             .filter(|_| self.schedule.warm_start && self.has_previous)
             .and_then(|elapsed| Shift::new(elapsed, self.horizon));
-        self.method.start(shift);
+        self.method.start(request, shift);
         let mut report = PlanReport {
             warm: shift.is_some(),
             plans: 1,

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use latco_controller::config::PlannerKind;
 use latco_pictures::{Curves, Interval, Intervals, Panel};
 
 use super::grid::Cell;
@@ -150,9 +151,9 @@ pub(super) fn markdown(options: &Options, cells: &[Cell]) -> String {
         let _ = writeln!(
             text,
             "\n`no_deterministic` is a property of the model: its row is there for tasks with a bundle `TASK{}` (trained with \
-             `model.deter = 0`) beside the task's. Image collocation (the paper's: {}) is not among the planners.",
+             `model.deter = 0`) beside the task's. `image_collocation` is a planner of its own: {}.",
             rows::NO_DETERMINISTIC,
-            paper::ablation("image_collocation").map_or("-", |f| f.value)
+            rows::objective(PlannerKind::ImageCollocation)
         );
     } else {
         text.push_str("\nWhat is optimised:\n");
