@@ -69,6 +69,11 @@ impl Stream {
         }
     }
 
+    /// Commands are reliable, the rest is sensor data.
+    pub fn is_reliable(&self) -> bool {
+        matches!(self.content, Content::Trajectory)
+    }
+
     /// As `latco record` takes it.
     pub fn to_record(self) -> String {
         let package = match self.content {
