@@ -104,6 +104,8 @@ impl<T> Reader<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[test]
@@ -123,8 +125,14 @@ mod tests {
     fn two_threads_never_see_a_torn_or_an_older_value() {
         const COUNT: u64 = 200_000;
         let (mut writer, mut reader) = channel(|| [0u64; 32]);
+        let seen = Arc::new(AtomicBool::new(false));
+        let is_seen = seen.clone();
         let writing = std::thread::spawn(move || {
             for number in 1..=COUNT {
+                // On a busy machine all could be written before the reader's first look.
+                while number == COUNT && !is_seen.load(Ordering::SeqCst) {
+                    std::thread::yield_now();
+                }
                 writer.value_mut().fill(number);
                 writer.publish();
             }
@@ -138,6 +146,7 @@ mod tests {
                 assert!(value[0] > last, "{} after {last}", value[0]);
                 last = value[0];
                 updates += 1;
+                seen.store(true, Ordering::SeqCst);
             } else {
                 std::thread::yield_now();
             }

@@ -24,7 +24,7 @@ const BY_ITERATIONS: [&[&str]; 3] = [
         "--tasks",
         "reach",
         "--episodes",
-        "2",
+        "1",
     ],
     &["warm-start", "--quick", "--episodes", "1"],
     &[
