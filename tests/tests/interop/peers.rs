@@ -24,8 +24,7 @@ struct Peer {
     program: &'static str,
     domain: u16,
     settings: Vec<(&'static str, String)>,
-    /// Whether it may miss the first message of a reliable topic: CycloneDDS drops what comes before a heartbeat, and
-    /// RustDDS 0.15.1 sends none while there is nothing to acknowledge.
+    /// Whether it may miss the first message of a reliable topic, see docs/peers.md.
     may_miss_first: bool,
 }
 
