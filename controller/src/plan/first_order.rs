@@ -18,6 +18,7 @@ use latco_solver::{
 
 use super::adam::Adam;
 use super::batch::Batch;
+use super::limits;
 use super::model::OnnxModel;
 use crate::config::LatcoSection;
 
@@ -206,7 +207,7 @@ impl FirstOrder {
                 let slopes = &mut self.action_slopes[at..][..na];
                 let pulled = &self.pulled[plan * na..][..na];
                 for ((slope, action), pulled) in slopes.iter_mut().zip(actions).zip(pulled) {
-                    *slope = pulled - 2.0 * nu * excess(*action, limit) * action.signum();
+                    *slope = pulled - limits::pull(*action, limit, nu);
                 }
             }
         }
@@ -231,11 +232,8 @@ impl FirstOrder {
         for (violation, defect) in dynamics.iter_mut().zip(defects) {
             *violation = defect.iter().map(|d| d * d).sum();
         }
-        // As the solver measures them, so that figures can be compared.
         for (violation, action) in actions.iter_mut().zip(iterate.actions.chunks_exact(na)) {
-            *violation = (action.iter())
-                .map(|a| (a * a - limit * limit).max(0.0))
-                .sum();
+            *violation = limits::violation(action, limit);
         }
         let mut report = StepReport::default();
         let rewards = &self.rewards[plan * h..][..h];
@@ -245,13 +243,13 @@ impl FirstOrder {
             let rate = self.multiplier_rate;
             let tolerance = self.settings.dynamics_tolerance as f32;
             for (multiplier, violation) in iterate.dynamics.iter_mut().zip(&*dynamics) {
-                *multiplier = (*multiplier + rate * (violation - tolerance)).max(0.0);
+                limits::raise(multiplier, *violation, tolerance, rate);
             }
             let tolerance = self.settings.action_tolerance as f32;
             let steps = iterate.actions.chunks_exact(na);
             for (multiplier, action) in iterate.action_limits.iter_mut().zip(steps) {
-                let violation: f32 = action.iter().map(|a| excess(*a, limit).powi(2)).sum();
-                *multiplier = (*multiplier + rate * (violation - tolerance)).max(0.0);
+                let violation = limits::squared_excess(action, limit);
+                limits::raise(multiplier, violation, tolerance, rate);
             }
         }
         let largest = |multipliers: &[f32]| {
@@ -265,11 +263,6 @@ impl FirstOrder {
         self.action_steps[plan].climb(rate, iterate.actions, action_slopes);
         Ok(report)
     }
-}
-
-/// By how much an action is beyond its limit.
-pub(super) fn excess(action: f32, limit: f32) -> f32 {
-    (action.abs() - limit).max(0.0)
 }
 
 #[cfg(test)]
@@ -346,7 +339,7 @@ mod tests {
                 .map(|t| {
                     let step = plan * h + t;
                     let beyond: Vec<f32> = (self.batch.actions[step * na..][..na].iter())
-                        .map(|a| excess(*a, 1.0))
+                        .map(|a| limits::excess(*a, 1.0))
                         .collect();
                     f64::from(self.optimiser.rewards[step])
                         - f64::from(lambda[t]) * sum(&self.optimiser.defects[step * n..][..n])

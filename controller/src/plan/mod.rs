@@ -9,6 +9,7 @@ mod first_order;
 mod gaussian;
 mod images;
 mod latco;
+mod limits;
 mod memory;
 mod model;
 mod noise;

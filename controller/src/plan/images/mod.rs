@@ -29,7 +29,7 @@ use latco_models::{
 
 use super::adam::Adam;
 use super::budget::Cut;
-use super::first_order::excess;
+use super::limits;
 use super::refine::mean;
 use super::rollout::PriorSteps;
 use super::shooting::{Method, Schedule, ShootingPlanner};
@@ -343,17 +343,16 @@ impl Images {
         for (index, (slope, (action, pulled))) in
             (self.action_slopes.iter_mut().zip(parts)).enumerate()
         {
-            let beyond = excess(*action, self.action_limit) * action.signum();
-            *slope -= pulled + 2.0 * self.action_limits[index / na] * beyond;
+            let nu = self.action_limits[index / na];
+            *slope -= pulled + limits::pull(*action, self.action_limit, nu);
         }
     }
 
-    /// The largest of the steps, as the other planners measure it.
+    /// The largest of the steps.
     fn action_violation(&self) -> f32 {
-        let limit = self.action_limit * self.action_limit;
-        let of_step = |action: &[f32]| action.iter().map(|a| (a * a - limit).max(0.0)).sum();
         let steps = self.actions.chunks_exact(self.sizes.action);
-        steps.map(of_step).fold(0.0, f32::max)
+        let violations = steps.map(|step| limits::violation(step, self.action_limit));
+        violations.fold(0.0, f32::max)
     }
 
     /// Gradient ascent on the multipliers.
@@ -362,16 +361,13 @@ impl Images {
             self.settings.multiplier_rate as f32,
             self.settings.tolerance as f32,
         );
-        let raise = |multiplier: &mut f32, violation: f32| {
-            *multiplier = (*multiplier + rate * (violation - tolerance)).max(0.0);
-        };
         for (lambda, violation) in self.dynamics.iter_mut().zip(self.error.violation()) {
-            raise(lambda, *violation);
+            limits::raise(lambda, *violation, tolerance, rate);
         }
         let steps = self.actions.chunks_exact(self.sizes.action);
         for (nu, action) in self.action_limits.iter_mut().zip(steps) {
-            let limit = self.action_limit;
-            raise(nu, action.iter().map(|a| excess(*a, limit).powi(2)).sum());
+            let violation = limits::squared_excess(action, self.action_limit);
+            limits::raise(nu, violation, tolerance, rate);
         }
     }
 }

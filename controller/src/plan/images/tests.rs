@@ -183,7 +183,10 @@ fn constraints_pull_at_neighbours_alone() {
             let dynamics: f64 = violations.map(|(e, w)| f64::from(*e) * f64::from(*w)).sum();
             let steps = moved.chunks_exact(3).zip(&images.action_limits);
             let limits = steps.map(|(action, nu)| {
-                let beyond = action.iter().map(|a| excess(*a, 1.0).powi(2)).sum::<f32>();
+                let beyond = action
+                    .iter()
+                    .map(|a| limits::excess(*a, 1.0).powi(2))
+                    .sum::<f32>();
                 f64::from(nu * beyond)
             });
             -(dynamics + limits.sum::<f64>())

@@ -5,6 +5,7 @@ use latco_solver::updated_multiplier;
 
 use super::super::adam::Adam;
 use super::super::budget::Cut;
+use super::super::limits;
 use super::super::noise::Noise;
 use super::super::warm_start::Shift;
 use super::super::{PlanRequest, PlanSizes, StopCause};
@@ -116,8 +117,8 @@ impl Descent {
     fn climb(&mut self) {
         for (index, slope) in self.gradient.iter_mut().enumerate() {
             let action = self.actions[index];
-            let excess = (action.abs() - self.action_limit).max(0.0) * action.signum();
-            *slope -= 2.0 * self.multipliers[index / self.action_size] * excess;
+            let nu = self.multipliers[index / self.action_size];
+            *slope -= limits::pull(action, self.action_limit, nu);
         }
         let rate = self.settings.learning_rate as f32;
         (self.adam).climb(rate, &mut self.actions, &self.gradient);
@@ -125,13 +126,12 @@ impl Descent {
 
     /// Largest violation of the limits over the steps; updates the multipliers if asked to.
     fn violation(&mut self, update: bool) -> f32 {
-        let limit = self.action_limit * self.action_limit;
         let tolerance = self.settings.tolerance as f32;
         let rate = self.settings.multiplier_rate as f32;
         let mut largest = 0.0f32;
         let steps = self.actions.chunks_exact(self.action_size);
         for (multiplier, action) in self.multipliers.iter_mut().zip(steps) {
-            let violation: f32 = action.iter().map(|a| (a * a - limit).max(0.0)).sum();
+            let violation = limits::violation(action, self.action_limit);
             largest = largest.max(violation);
             if update {
                 *multiplier =

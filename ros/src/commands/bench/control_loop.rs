@@ -227,21 +227,16 @@ impl LoopBench {
                 .iter()
                 .filter_map(|tick| Some((*tick, tick.plan.as_ref()?)))
         };
-        let times: Vec<f64> = plans()
-            .filter_map(|(tick, plan)| Some(stamp_to_command_ms(tick, plan)? - plan.plan_ms))
-            .collect();
+        // Without planning: the whole, and what follows the plan.
+        let (times, left): (Vec<f64>, Vec<f64>) = plans()
+            .filter_map(|(tick, plan)| {
+                let time = stamp_to_command_ms(tick, plan)? - plan.plan_ms;
+                Some((time, time - reached_ms(tick) - tick.belief_ms))
+            })
+            .unzip();
         let plan_ms: Vec<f64> = plans().map(|(_, plan)| plan.plan_ms).collect();
         let belief_ms: Vec<f64> = ticks.iter().map(|tick| tick.belief_ms).collect();
-        let reached: Vec<f64> = ticks
-            .iter()
-            .map(|tick| (tick.received_ns - tick.stamp_ns) as f64 * 1e-6)
-            .collect();
-        let left: Vec<f64> = plans()
-            .filter_map(|(tick, plan)| {
-                let before = (tick.received_ns - tick.stamp_ns) as f64 * 1e-6 + tick.belief_ms;
-                Some(stamp_to_command_ms(tick, plan)? - plan.plan_ms - before)
-            })
-            .collect();
+        let reached: Vec<f64> = ticks.iter().map(|tick| reached_ms(tick)).collect();
         Figures {
             bundle: self
                 .bundle
@@ -271,6 +266,11 @@ impl LoopBench {
             commands_received,
         }
     }
+}
+
+/// From an image's stamp to the planner's thread.
+fn reached_ms(tick: &TickTrace) -> f64 {
+    (tick.received_ns - tick.stamp_ns) as f64 * 1e-6
 }
 
 impl Figures {
