@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use latco_models::Manifest;
+use latco_models::{Manifest, RunError};
 
 use crate::config::Config;
 use crate::history::{CommandHistory, JointHistory};
@@ -106,6 +106,14 @@ impl BeliefFilter {
     pub fn joint_positions(&self) -> Option<&[f32]> {
         let known = self.observes_joints && self.stamp.is_some();
         known.then(|| &self.joints[..self.joints.len() / 2])
+    }
+
+    /// Brings the model's weights into the processor's caches; the belief stays what it is.
+    ///
+    /// # Errors
+    /// The runtime's reason.
+    pub fn warm(&mut self) -> Result<(), RunError> {
+        self.model.warm()
     }
 
     /// Stamp of the newest image used.
@@ -315,7 +323,6 @@ fn check_finite(state: &[f32]) -> Result<(), InputError> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use latco_models::RunError;
     use std::sync::{Arc, Mutex};
 
     /// Calls of a [`Recorder`]: the filter step or the prior step, with the action it was given.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use latco_models::{Bundle, BundleError, Manifest};
+use latco_models::{Bundle, BundleError, Manifest, RunError};
 
 use crate::belief::{BeliefFilter, Observed};
 use crate::config::Config;
@@ -306,6 +306,18 @@ impl Controller {
     #[must_use]
     pub fn planner_name(&self) -> &'static str {
         self.planner.name()
+    }
+
+    /// Prepares for an image that is about to come: brings the weights of the filter step into the processor's caches.
+    /// Nothing that a later step computes depends on it.
+    ///
+    /// # Errors
+    /// The runtime's reason.
+    ///
+    /// # Real-time
+    /// No allocation. Takes the time of one observation, by which an image that arrives meanwhile waits.
+    pub fn warm(&mut self) -> Result<(), RunError> {
+        self.filter.warm()
     }
 
     /// What the thread that steps this controller shall run while it waits, if anything; given once.

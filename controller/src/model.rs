@@ -21,6 +21,15 @@ pub trait FilterModel: Send {
         mean: &mut [f32],
     ) -> Result<(), RunError>;
 
+    /// The filter step once more on what it was last given, for nothing: afterwards its weights are in the processor's
+    /// caches. Models without weights have nothing to do.
+    ///
+    /// # Errors
+    /// The runtime's reason.
+    fn warm(&mut self) -> Result<(), RunError> {
+        Ok(())
+    }
+
     /// Prior mean of the next state: writes `mu(state, action)`, `[n]`. Eq. 6 of the paper.
     ///
     /// # Errors
@@ -65,6 +74,10 @@ impl FilterModel for OnnxFilter {
         self.observe.run()?;
         mean.copy_from_slice(self.observe.mean());
         Ok(())
+    }
+
+    fn warm(&mut self) -> Result<(), RunError> {
+        self.observe.run()
     }
 
     fn prior(&mut self, state: &[f32], action: &[f32], mean: &mut [f32]) -> Result<(), RunError> {

@@ -55,7 +55,7 @@ pub struct Config {
 }
 
 /// `[bundle]`
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BundleSection {
     /// Folder of the model bundle, relative to the working directory. Required.
@@ -68,6 +68,21 @@ pub struct BundleSection {
     /// Time without an image in ms after which the planner thread runs an inference to keep a GPU awake; 0 switches it
     /// off; by default 20 on a GPU, off on the CPU.
     pub keep_alive_ms: Option<f64>,
+    /// How long before the next image is expected, in ms, the planner thread runs the `observe` graph for nothing, so
+    /// that the belief does not begin with weights that have left the processor's caches meanwhile; 0: never.
+    pub warm_before_image_ms: f64,
+}
+
+impl Default for BundleSection {
+    fn default() -> Self {
+        Self {
+            path: String::new(),
+            providers: Providers::default(),
+            engine_cache: None,
+            keep_alive_ms: None,
+            warm_before_image_ms: 4.0,
+        }
+    }
 }
 
 impl BundleSection {

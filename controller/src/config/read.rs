@@ -193,6 +193,7 @@ mod tests {
             path = "b"
             providers = ["cuda", "gpu"]
             keep_alive_ms = 0.1
+            warm_before_image_ms = -1.0
             [control]
             command_rate_hz = -100
             output = "torques"
@@ -213,6 +214,7 @@ mod tests {
             ("robots", "unknown section"),
             ("bundle.providers", "unknown provider \"gpu\""),
             ("bundle.keep_alive_ms", "expected 1 to 60000, found 0.1"),
+            ("bundle.warm_before_image_ms", "-1"),
             ("control.command_rate_hz", "-100"),
             ("control.output", "torques"),
             ("control.rate", "unknown field"),

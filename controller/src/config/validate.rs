@@ -17,6 +17,12 @@ impl Config {
         {
             check.within("bundle.keep_alive_ms", every, 1.0, 60_000.0);
         }
+        check.within(
+            "bundle.warm_before_image_ms",
+            self.bundle.warm_before_image_ms,
+            0.0,
+            1000.0,
+        );
         check_robot(&self.robot, &mut check);
         let control = &self.control;
         check.within(

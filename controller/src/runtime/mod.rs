@@ -37,6 +37,7 @@ mod ports;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossbeam::channel;
 use crossbeam::queue::ArrayQueue;
@@ -74,6 +75,7 @@ struct Shared {
     episodes: AtomicU64,
     late_ticks: AtomicU64,
     keep_alive_runs: AtomicU64,
+    warm_ups: AtomicU64,
 }
 
 /// The running threads.
@@ -121,6 +123,7 @@ impl Runtime {
             episodes: AtomicU64::new(0),
             late_ticks: AtomicU64::new(0),
             keep_alive_runs: AtomicU64::new(0),
+            warm_ups: AtomicU64::new(0),
         });
         let (plan_writer, plan_reader) = latest::channel(|| controller.empty_plan());
         let sent = Arc::new(ArrayQueue::<(Time, JointVec)>::new(4096));
@@ -150,6 +153,9 @@ impl Runtime {
             tick_records: made.tick_records,
             dumps,
             journal: made.journal,
+            warm_before: (config.bundle.warm_before_image_ms > 0.0)
+                .then(|| Duration::from_secs_f64(config.bundle.warm_before_image_ms * 1e-3)),
+            warm_at: None,
         };
         let executor = executor_thread::ExecutorThread {
             shared: Arc::clone(&shared),
@@ -259,6 +265,12 @@ impl Runtime {
     #[must_use]
     pub fn keep_alive_runs(&self) -> u64 {
         self.shared.keep_alive_runs.load(Ordering::Relaxed)
+    }
+
+    /// Times that the planner thread prepared for an image that was about to come.
+    #[must_use]
+    pub fn warm_ups(&self) -> u64 {
+        self.shared.warm_ups.load(Ordering::Relaxed)
     }
 
     /// Brakes the robot to rest, ends both threads and says what they counted.

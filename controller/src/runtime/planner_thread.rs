@@ -1,8 +1,9 @@
 //! The planner thread: waits for an image, steps the controller, hands the plan over. While it waits, it may keep a GPU
-//! awake.
+//! awake, and it prepares for the next image shortly before that is due.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use crossbeam::channel::{self, RecvTimeoutError};
 use crossbeam::queue::ArrayQueue;
@@ -34,6 +35,10 @@ pub(super) struct PlannerThread {
     pub(super) tick_records: Arc<ArrayQueue<TickRecord>>,
     pub(super) dumps: Option<DumpPort>,
     pub(super) journal: Option<JournalWriter>,
+    /// How long before the next image is expected its belief is prepared; none: never.
+    pub(super) warm_before: Option<Duration>,
+    /// When that is to be done next.
+    pub(super) warm_at: Option<Instant>,
 }
 
 impl PlannerThread {
@@ -63,25 +68,49 @@ impl PlannerThread {
     }
 
     /// Waits until there is something to do; false when there never will be.
-    fn wait(&self, keep_alive: &mut Option<KeepAlive>) -> bool {
-        while let Some(idle) = keep_alive {
-            match self.woken.recv_timeout(idle.every()) {
+    fn wait(&mut self, keep_alive: &mut Option<KeepAlive>) -> bool {
+        loop {
+            let idle_until = keep_alive.as_ref().map(|k| Instant::now() + k.every());
+            let Some(until) = idle_until.into_iter().chain(self.warm_at).min() else {
+                return self.woken.recv().is_ok();
+            };
+            match self.woken.recv_deadline(until) {
                 Ok(()) => return true,
                 Err(RecvTimeoutError::Disconnected) => return false,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            match idle.run() {
-                Ok(()) => {
-                    self.shared.keep_alive_runs.fetch_add(1, Ordering::Relaxed);
-                }
-                Err(error) => {
-                    // The next plan will meet the same failure and is what decides on the robot.
-                    tracing::error!(%error, "keeping the GPU awake failed and is given up");
-                    *keep_alive = None;
-                }
+            if self.warm_at == Some(until) {
+                self.warm();
+                continue;
+            }
+            let Some(Err(error)) = keep_alive.as_mut().map(KeepAlive::run) else {
+                self.shared.keep_alive_runs.fetch_add(1, Ordering::Relaxed);
+                continue;
+            };
+            // The next plan will meet the same failure and is what decides on the robot.
+            tracing::error!(%error, "keeping the GPU awake failed and is given up");
+            *keep_alive = None;
+        }
+    }
+
+    /// Prepares for the image that is expected, if it is not late already.
+    fn warm(&mut self) {
+        let (Some(at), Some(before)) = (self.warm_at.take(), self.warm_before) else {
+            return;
+        };
+        if at.elapsed() > before {
+            return;
+        }
+        match self.controller.warm() {
+            Ok(()) => {
+                self.shared.warm_ups.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(error) => {
+                // The image will meet the same failure.
+                tracing::error!(%error, "preparing for an image failed and is given up");
+                self.warm_before = None;
             }
         }
-        self.woken.recv().is_ok()
     }
 
     /// Also takes the plan away from the executor, so that nothing of the old episode is followed.
@@ -116,6 +145,7 @@ impl PlannerThread {
     }
 
     fn step(&mut self) {
+        let arrived = Instant::now();
         let taken = self.clock.now();
         let image = self.images.value();
         let inputs = Inputs {
@@ -125,6 +155,12 @@ impl PlannerThread {
         let tick = self.controller.step(&inputs, taken, self.clock.as_ref());
         let stamp = image.stamp;
         let new_plan = tick.new_plan;
+        if matches!(tick.image, Some(Ok(_))) {
+            let period = self.controller.period();
+            self.warm_at = self
+                .warm_before
+                .map(|before| arrived + period.saturating_sub(before));
+        }
         if new_plan {
             self.hand_over_plan();
         }

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use futures::{FutureExt, StreamExt, pin_mut};
 use latco_bag::messages::RosMessage;
-use ros2_client::{Context, Message, Node, NodeName, NodeOptions, QosProfile};
+use ros2_client::{Context, Message, Node, NodeName, NodeOptions, Publisher, QosProfile};
 
 use super::{
     Network, NodeError, Outbox, RunningNode, Task, TriggerReply, TriggerRequest, message_type,
@@ -102,16 +102,27 @@ impl NodeBuilder {
         depth: usize,
         convert: fn(T) -> M,
     ) -> Result<Outbox<T>, NodeError> {
+        let publisher = self.direct_publisher::<M>(name, qos)?;
+        Ok(self.outlets.add(name.to_owned(), publisher, depth, convert))
+    }
+
+    /// A topic to publish on from threads without a deadline, without a queue.
+    ///
+    /// # Errors
+    /// [`NodeError`] for a wrong name or type.
+    pub fn direct_publisher<M: RosMessage>(
+        &mut self,
+        name: &str,
+        qos: QosProfile,
+    ) -> Result<Publisher<M>, NodeError> {
         let topic = self.topic(name, M::TYPE, &qos)?;
-        let publisher = self
-            .node
+        self.node
             .create_publisher::<M>(&topic, Some(qos))
             .map_err(|e| NodeError::Middleware {
                 what: "publisher",
                 name: name.into(),
                 reason: e.to_string(),
-            })?;
-        Ok(self.outlets.add(name.to_owned(), publisher, depth, convert))
+            })
     }
 
     /// A topic to listen to. `handler` runs on the reactor thread and must not block; a message that does not decode

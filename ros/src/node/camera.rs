@@ -1,10 +1,11 @@
 //! The camera's end: raw and compressed images of any size become the pixels that the model takes.
 //!
 //! Decoding an image takes milliseconds, so a thread of its own does it: the reactor thread hands the message over and
-//! goes on with the joint states. The newest images win when they come faster than they are converted.
+//! goes on with the joint states. The newest images win when they come faster than they are converted. Raw images of
+//! the model's size are only copied, which the reactor thread does at once: waking another thread takes longer.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Sender, bounded};
@@ -28,6 +29,9 @@ const SWITCH_AFTER: Duration = Duration::from_secs(1);
 pub(super) struct CameraInbox {
     waiting: Arc<ArrayQueue<Received>>,
     wake: Sender<()>,
+    camera: Arc<Mutex<Camera>>,
+    /// Columns and rows of images that are only copied.
+    size: (u32, u32),
     open: Arc<AtomicBool>,
     counters: Arc<Counters>,
 }
@@ -47,18 +51,23 @@ impl CameraInbox {
     ) -> std::io::Result<Self> {
         let waiting = Arc::new(ArrayQueue::new(WAITING));
         let (wake, woken) = bounded::<()>(1);
+        let camera = Camera::new(port, counters.clone());
+        let size = camera.size;
+        let camera = Arc::new(Mutex::new(camera));
         let inbox = Self {
             waiting: waiting.clone(),
             wake,
+            camera: camera.clone(),
+            size,
             open,
-            counters: counters.clone(),
+            counters,
         };
-        let mut camera = Camera::new(port, counters);
         std::thread::Builder::new()
             .name("camera".into())
             .spawn(move || {
                 for () in woken.iter() {
                     while let Some(received) = waiting.pop() {
+                        let mut camera = camera.lock().unwrap_or_else(PoisonError::into_inner);
                         camera.take(received, Instant::now());
                     }
                 }
@@ -100,6 +109,10 @@ impl CameraInbox {
         if !self.open.load(Ordering::SeqCst) {
             return;
         }
+        if let Some(mut camera) = self.at_once(&received) {
+            camera.take(received, Instant::now());
+            return;
+        }
         if self.waiting.force_push(received).is_some() {
             self.counters
                 .images_overtaken
@@ -110,7 +123,25 @@ impl CameraInbox {
     }
 }
 
-/// On the thread.
+impl CameraInbox {
+    /// The camera, for an image that is only copied and that no other is before.
+    fn at_once(&self, received: &Received) -> Option<MutexGuard<'_, Camera>> {
+        let Ok(CameraImage::Raw(image)) = received else {
+            return None;
+        };
+        if (image.width, image.height) != self.size || !self.waiting.is_empty() {
+            return None;
+        }
+        match self.camera.try_lock() {
+            Ok(camera) => Some(camera),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            // The thread is at an earlier image.
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+}
+
+/// What converts images, one at a time.
 struct Camera {
     port: ImagePort,
     converter: Converter,

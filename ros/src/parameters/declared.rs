@@ -128,6 +128,7 @@ pub const DECLARED: &[Declared] = &[
     fixed("bundle.keep_alive_ms", Double, Within(0.0, 60_000.0), "Time without an image after which an inference keeps a GPU awake, ms; 0: never").optional(),
     fixed("bundle.path", Text, Any, "Folder of the model bundle"),
     fixed("bundle.providers", Strings, Any, "Where the model is computed, in order of preference: cpu, cuda, tensorrt"),
+    fixed("bundle.warm_before_image_ms", Double, Within(0.0, 1000.0), "Time before the next image is expected at which the observe graph is run for nothing, so that its weights are in the caches, ms; 0: never"),
     fixed("control.command_rate_hz", Double, Within(1.0, 2000.0), "Rate of the set-points, Hz"),
     fixed("control.lead_periods", Integer, Within(0.0, 1.0), "Control periods from an image's stamp to the first action planned on it"),
     fixed("control.max_skipped_frames", Integer, Within(0.0, 100.0), "Frames that may be missing in a row before the belief starts anew"),

@@ -185,7 +185,7 @@ impl LoopBench {
             if let Some(status) = controller.ended()? {
                 return Err(Failure::failed(controller.failure(status)));
             }
-            let stamp_ns = camera.show(number);
+            let stamp_ns = camera.show(number)?;
             if met.is_none() && camera.commands() > 0 {
                 met = Some(number);
             }

@@ -6,23 +6,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use latco_bag::messages::{CompressedImage, Float64MultiArray, Header, Image, JointState};
 use latco_bag::topics;
 use latco_models::Manifest;
+use ros2_client::Publisher;
 
 use crate::commands::Failure;
 use crate::node::robot::{ImageSize, Transport};
 use crate::node::robot_camera::{jpeg, widened};
-use crate::node::{Network, NodeBuilder, Outbox, RunningNode, qos, stamp};
+use crate::node::{Network, NodeBuilder, RunningNode, qos, stamp};
 
 /// Pictures that are shown in turn.
 const PICTURES: u64 = 16;
 
 /// A running node.
 pub(super) struct LoopCamera {
-    raw: Option<Outbox<Image>>,
-    compressed: Option<Outbox<CompressedImage>>,
+    // Published by the thread that shows them, as a camera's driver does.
+    raw: Option<Publisher<Image>>,
+    compressed: Option<Publisher<CompressedImage>>,
     pictures: Vec<Image>,
     /// Compressed before they are shown: what is measured begins with the image's stamp.
     files: Vec<CompressedImage>,
-    joints: Outbox<JointState>,
+    joints: Publisher<JointState>,
     names: Vec<String>,
     commands: Arc<AtomicU64>,
     _node: RunningNode,
@@ -43,12 +45,12 @@ impl LoopCamera {
         let mut node = NodeBuilder::open(network, "/", "camera").map_err(Failure::failed)?;
         let relative = |topic: &'static str| topic.trim_start_matches('/');
         let raw = (transport != Transport::Compressed)
-            .then(|| node.publisher(relative(topics::CAMERA_IMAGE), qos::images(), 5))
+            .then(|| node.direct_publisher(relative(topics::CAMERA_IMAGE), qos::images()))
             .transpose()
             .map_err(Failure::failed)?;
         let name = relative(topics::CAMERA_IMAGE_COMPRESSED);
         let compressed = (transport != Transport::Raw)
-            .then(|| node.publisher(name, qos::images(), 5))
+            .then(|| node.direct_publisher(name, qos::images()))
             .transpose()
             .map_err(Failure::failed)?;
         let files = compressed
@@ -56,7 +58,7 @@ impl LoopCamera {
             .flat_map(|_| pictures.iter().cloned().map(jpeg));
         let files = files.collect();
         let joints = node
-            .publisher(relative(topics::JOINT_STATES), qos::sensors(10), 20)
+            .direct_publisher(relative(topics::JOINT_STATES), qos::sensors(10))
             .map_err(Failure::failed)?;
         let commands = Arc::new(AtomicU64::new(0));
         let heard = commands.clone();
@@ -86,15 +88,19 @@ impl LoopCamera {
     }
 
     /// Joint states and the picture number `number`, stamped now: its stamp, ns.
-    pub(super) fn show(&self, number: u64) -> i64 {
+    ///
+    /// # Errors
+    /// The middleware does not take a message.
+    pub(super) fn show(&self, number: u64) -> Result<i64, Failure> {
         if !self.names.is_empty() {
-            self.joints.send(JointState {
+            let joints = JointState {
                 header: Header::new(stamp::now_ns(), ""),
                 name: self.names.clone(),
                 position: vec![0.0; self.names.len()],
                 velocity: vec![0.0; self.names.len()],
                 effort: Vec::new(),
-            });
+            };
+            self.joints.publish(joints).map_err(Failure::failed)?;
         }
         let index = (number % PICTURES) as usize;
         let (mut picture, mut file) = (
@@ -103,16 +109,18 @@ impl LoopCamera {
         );
         let now = stamp::now_ns();
         let header = Header::new(now, "camera");
-        if let (Some(outbox), Some(image)) = (&self.raw, picture.take()) {
-            outbox.send(Image {
+        if let (Some(publisher), Some(image)) = (&self.raw, picture.take()) {
+            let image = Image {
                 header: header.clone(),
                 ..image
-            });
+            };
+            publisher.publish(image).map_err(Failure::failed)?;
         }
-        if let (Some(outbox), Some(image)) = (&self.compressed, file.take()) {
-            outbox.send(CompressedImage { header, ..image });
+        if let (Some(publisher), Some(image)) = (&self.compressed, file.take()) {
+            let image = CompressedImage { header, ..image };
+            publisher.publish(image).map_err(Failure::failed)?;
         }
-        now
+        Ok(now)
     }
 }
 
