@@ -37,6 +37,14 @@ pub const ROS_JAZZY: Environment = Environment {
     only: Some(11),
 };
 
+/// The release after it, the same packages.
+pub const ROS_KILTED: Environment = Environment {
+    name: "ros-kilted",
+    requirements: "ros-kilted.txt",
+    variable: "LATCO_PYTHON_ROS_KILTED",
+    only: Some(11),
+};
+
 /// CycloneDDS with its Python API.
 pub const CYCLONEDDS: Environment = Environment {
     name: "cyclonedds",

@@ -1,18 +1,27 @@
-//! The life cycle of the controller node, driven by ROS 2 Jazzy (rclpy over rmw_fastrtps, from PyPI) on the loopback
-//! interface, domain 30.
+//! The life cycle of the controller node, driven by ROS 2 Jazzy and Kilted (rclpy over rmw_fastrtps, from PyPI) on the
+//! loopback interface, domain 30.
 
 #![allow(clippy::unwrap_used)] // a failed helper fails the test
 
 use std::time::Duration;
 
 use latco_tests::program::{Program, latco_command, my_turn, python_command, workspace};
-use latco_tests::python::{ROS_JAZZY, scripts};
+use latco_tests::python::{Environment, ROS_JAZZY, ROS_KILTED, scripts};
 
 const DOMAIN: u16 = 30;
 
 #[test]
 fn rclpy_leads_the_node_through_all_its_states() {
-    let Some(python) = ROS_JAZZY.or_skip() else {
+    leads_through_all_states(ROS_JAZZY);
+}
+
+#[test]
+fn rclpy_of_kilted_leads_the_node_through_all_its_states() {
+    leads_through_all_states(ROS_KILTED);
+}
+
+fn leads_through_all_states(ros: Environment) {
+    let Some(python) = ros.or_skip() else {
         return;
     };
     let _turn = my_turn();

@@ -2,11 +2,10 @@
 
 use std::process::Command;
 
-use latco_tests::python::{CYCLONEDDS, ROS_JAZZY, run};
+use latco_tests::python::{CYCLONEDDS, Environment, ROS_JAZZY, ROS_KILTED, run};
 
-#[test]
-fn ros_2_jazzy_runs_over_fastrtps() {
-    let Some(python) = ROS_JAZZY.or_skip() else {
+fn runs_over_fastrtps(ros: Environment) {
+    let Some(python) = ros.or_skip() else {
         return;
     };
     let script = "import rclpy; from lifecycle_msgs.srv import ChangeState; from trajectory_msgs.msg import JointTrajectory; \
@@ -14,6 +13,16 @@ fn ros_2_jazzy_runs_over_fastrtps() {
                   rclpy.utilities.get_rmw_implementation_identifier())";
     let said = run(Command::new(python).args(["-c", script])).unwrap();
     assert_eq!(said.trim(), "test rmw_fastrtps_cpp");
+}
+
+#[test]
+fn ros_2_jazzy_runs_over_fastrtps() {
+    runs_over_fastrtps(ROS_JAZZY);
+}
+
+#[test]
+fn ros_2_kilted_runs_over_fastrtps() {
+    runs_over_fastrtps(ROS_KILTED);
 }
 
 #[test]

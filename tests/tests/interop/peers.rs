@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use latco_tests::program::{Program, latco_command, my_turn, python_command};
-use latco_tests::python::{CYCLONEDDS, ROS_JAZZY, skip};
+use latco_tests::python::{CYCLONEDDS, Environment, ROS_JAZZY, ROS_KILTED, skip};
 
 use crate::heard::Heard;
 use crate::script;
@@ -29,8 +29,8 @@ struct Peer {
 }
 
 impl Peer {
-    /// ROS 2 Jazzy as it comes, or with the receive buffer that raw images need.
-    fn rclpy(large_buffer: bool) -> Option<Self> {
+    /// A release of ROS 2 as it comes, or with the receive buffer that raw images need.
+    fn rclpy(ros: Environment, large_buffer: bool) -> Option<Self> {
         let settings = if large_buffer {
             // The profile keeps it on the loopback interface; the range would replace the profile's transport.
             let profile = script("fastdds.xml").to_string_lossy().into_owned();
@@ -42,8 +42,8 @@ impl Peer {
             Vec::new()
         };
         Some(Self {
-            name: "rclpy",
-            python: ROS_JAZZY.or_skip()?,
+            name: ros.name,
+            python: ros.or_skip()?,
             program: "rclpy_peer.py",
             domain: 41,
             settings,
@@ -155,14 +155,14 @@ fn large_buffers_are_allowed() -> bool {
 
 #[test]
 fn rclpy_hears_what_is_played() {
-    if let Some(peer) = Peer::rclpy(false) {
+    if let Some(peer) = Peer::rclpy(ROS_JAZZY, false) {
         peer.hears_what_we_play(&SMALL);
     }
 }
 
 #[test]
 fn what_rclpy_sends_is_recorded() {
-    if let Some(peer) = Peer::rclpy(false) {
+    if let Some(peer) = Peer::rclpy(ROS_JAZZY, false) {
         peer.is_recorded(&SMALL);
         peer.is_recorded(&LARGE);
     }
@@ -170,8 +170,17 @@ fn what_rclpy_sends_is_recorded() {
 
 #[test]
 fn rclpy_hears_raw_images_of_640x480_given_a_receive_buffer() {
-    if let Some(peer) = Peer::rclpy(true).filter(|_| large_buffers_are_allowed()) {
+    if let Some(peer) = Peer::rclpy(ROS_JAZZY, true).filter(|_| large_buffers_are_allowed()) {
         peer.hears_what_we_play(&LARGE);
+    }
+}
+
+#[test]
+fn rclpy_of_kilted_hears_what_is_played_and_is_recorded() {
+    if let Some(peer) = Peer::rclpy(ROS_KILTED, false) {
+        peer.hears_what_we_play(&SMALL);
+        peer.is_recorded(&SMALL);
+        peer.is_recorded(&LARGE);
     }
 }
 
