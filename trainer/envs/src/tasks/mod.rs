@@ -15,6 +15,7 @@ pub use stick::Stick;
 use rand::Rng;
 
 use crate::arm::{Arm, Posture, Shape};
+use crate::contact::CONTACT;
 use crate::noise::uniform;
 use crate::plane::{Place, TABLE_HALF_WIDTH, around};
 use crate::script::Stage;
@@ -41,6 +42,21 @@ fn beside(place: Place, distances: [f64; 2], rng: &mut dyn Rng) -> Place {
 fn anywhere(arm: &Arm, hand: &Shape, rng: &mut dyn Rng) -> Stage {
     let x = [-TABLE_HALF_WIDTH, TABLE_HALF_WIDTH];
     decoy(arm, hand, |rng| place_in(x, [-0.6, x[1]], rng), rng)
+}
+
+/// Moves the tip of `hand` somewhere at a puck, from beyond its rim to its middle and from wherever it comes: what touches
+/// hardly, from the side or on the way out is what a model has to tell from a push.
+fn at_puck(arm: &Arm, hand: &Shape, puck: Place, rng: &mut dyn Rng) -> Stage {
+    let x = [-TABLE_HALF_WIDTH, TABLE_HALF_WIDTH];
+    let draw = |rng: &mut dyn Rng| {
+        // A puck may lie where the arm does not reach.
+        if uniform(rng, 0.0, 1.0) < 0.1 {
+            return place_in(x, [-0.6, x[1]], rng);
+        }
+        let angle = uniform(rng, 0.0, std::f64::consts::TAU);
+        around(puck, uniform(rng, 0.0, 1.6) * CONTACT, angle)
+    };
+    decoy(arm, hand, draw, rng)
 }
 
 /// Moves the tip of `hand` to the first place drawn that it reaches.

@@ -5,7 +5,7 @@
 
 use rand::Rng;
 
-use super::{anywhere, beside, place_in, random_arm};
+use super::{anywhere, at_puck, beside, place_in, random_arm};
 use crate::arm::{Arm, Posture, Shape};
 use crate::contact::{CONTACT, PUCK_RADIUS, Puck};
 use crate::noise::uniform;
@@ -29,6 +29,8 @@ pub const START_DISTANCE: [f64; 2] = [0.35, 0.9];
 pub const START_SPREAD_RAD: Posture = [0.9, 1.4, 1.4];
 /// Share of the way-points that are places for the tip; it may run into the puck on the way.
 pub const TIP_ONLY_SHARE: f64 = 0.25;
+/// Share of the way-points that are places at the puck, whichever way the tip touches it then.
+pub const AT_PUCK_SHARE: f64 = 0.25;
 /// Shares of the other way-points: the goal itself, just beside it, and through it; the rest lies
 /// anywhere.
 pub const GOAL_SHARES: [f64; 3] = [0.4, 0.2, 0.15];
@@ -145,8 +147,12 @@ impl Task for PuckAndGoal {
     }
 
     fn waypoint(&self, arm: &Arm, rng: &mut dyn Rng) -> Vec<Stage> {
-        if uniform(rng, 0.0, 1.0) < TIP_ONLY_SHARE {
+        let kind = uniform(rng, 0.0, 1.0);
+        if kind < TIP_ONLY_SHARE {
             return vec![anywhere(arm, &Self::SHAPE, rng)];
+        }
+        if kind < TIP_ONLY_SHARE + AT_PUCK_SHARE {
+            return vec![at_puck(arm, &Self::SHAPE, self.puck.place, rng)];
         }
         let target = puck_target(&Self::SHAPE, self.puck.place, self.goal, BOX, rng);
         vec![target.map_or_else(|| anywhere(arm, &Self::SHAPE, rng), Stage::push)]

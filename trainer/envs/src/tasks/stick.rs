@@ -8,7 +8,7 @@
 use rand::Rng;
 
 use super::push::puck_target;
-use super::{anywhere, beside, decoy, place_in, random_arm};
+use super::{anywhere, at_puck, beside, decoy, place_in, random_arm};
 use crate::arm::{Arm, JOINTS, Posture, Shape};
 use crate::contact::{CONTACT, Puck};
 use crate::noise::uniform;
@@ -53,8 +53,9 @@ pub const HELD_COLOUR: Colour = TOUCHED_COLOUR;
 /// Shares of the way-points before the tool is gripped: push the puck with it; grip it; beside the
 /// handle without touching it. The rest goes anywhere.
 pub const FREE_SHARES: [f64; 3] = [0.6, 0.1, 0.15];
-/// Share of the way-points with the tool in the hand that push the puck; the rest goes anywhere.
-pub const PUSH_SHARE: f64 = 0.8;
+/// Shares of the way-points with the tool in the hand: push the puck; places at the puck, whichever way the tool touches
+/// it then. The rest goes anywhere.
+pub const HELD_SHARES: [f64; 2] = [0.6, 0.25];
 
 /// The short planar arm with a tool, a puck and a goal for it.
 pub type Stick = Tabletop<ToolAndPuck>;
@@ -244,8 +245,11 @@ impl Task for ToolAndPuck {
             target.map_or_else(|| anywhere(arm, &tooled, rng), Stage::push)
         };
         if self.held {
-            return vec![if kind < PUSH_SHARE {
+            let [pushing, at] = HELD_SHARES;
+            return vec![if kind < pushing {
                 push(rng)
+            } else if kind < pushing + at {
+                at_puck(arm, &tooled, self.puck.place, rng)
             } else {
                 anywhere(arm, &tooled, rng)
             }];
