@@ -66,8 +66,10 @@ impl CameraInbox {
             .name("camera".into())
             .spawn(move || {
                 for () in woken.iter() {
-                    while let Some(received) = waiting.pop() {
+                    loop {
+                        // Taken with the camera in hand, so that no newer image is converted before it.
                         let mut camera = camera.lock().unwrap_or_else(PoisonError::into_inner);
+                        let Some(received) = waiting.pop() else { break };
                         camera.take(received, Instant::now());
                     }
                 }
@@ -121,9 +123,7 @@ impl CameraInbox {
         // A full channel means that the thread is awake or about to be.
         let _ = self.wake.try_send(());
     }
-}
 
-impl CameraInbox {
     /// The camera, for an image that is only copied and that no other is before.
     fn at_once(&self, received: &Received) -> Option<MutexGuard<'_, Camera>> {
         let Ok(CameraImage::Raw(image)) = received else {

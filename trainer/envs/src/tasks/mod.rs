@@ -40,18 +40,22 @@ fn beside(place: Place, distances: [f64; 2], rng: &mut dyn Rng) -> Place {
 /// Moves the tip of `hand` to any place that it reaches, but not far below its base, where there is
 /// nothing to learn.
 fn anywhere(arm: &Arm, hand: &Shape, rng: &mut dyn Rng) -> Stage {
+    decoy(arm, hand, any_place, rng)
+}
+
+/// Any place on the table that is not far below the arm's base.
+fn any_place(rng: &mut dyn Rng) -> Place {
     let x = [-TABLE_HALF_WIDTH, TABLE_HALF_WIDTH];
-    decoy(arm, hand, |rng| place_in(x, [-0.6, x[1]], rng), rng)
+    place_in(x, [-0.6, x[1]], rng)
 }
 
 /// Moves the tip of `hand` somewhere at a puck, from beyond its rim to its middle and from wherever it comes: what touches
 /// hardly, from the side or on the way out is what a model has to tell from a push.
 fn at_puck(arm: &Arm, hand: &Shape, puck: Place, rng: &mut dyn Rng) -> Stage {
-    let x = [-TABLE_HALF_WIDTH, TABLE_HALF_WIDTH];
     let draw = |rng: &mut dyn Rng| {
         // A puck may lie where the arm does not reach.
         if uniform(rng, 0.0, 1.0) < 0.1 {
-            return place_in(x, [-0.6, x[1]], rng);
+            return any_place(rng);
         }
         let angle = uniform(rng, 0.0, std::f64::consts::TAU);
         around(puck, uniform(rng, 0.0, 1.6) * CONTACT, angle)
