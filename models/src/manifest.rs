@@ -139,6 +139,10 @@ pub struct RewardHead {
     /// What is taken off in states far from the data; none if nothing is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub penalty: Option<Penalty>,
+    /// Where this is given, the head foresees: in a state without reward it gives the next one of the recorded episodes, times
+    /// this to the power of the steps until it comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discount: Option<f32>,
 }
 
 /// How it is told that a state is far from the data.
@@ -215,6 +219,25 @@ impl RewardHead {
     #[must_use]
     pub fn expected(&self, output: f32) -> f32 {
         self.range.clamp(self.reward(output))
+    }
+
+    /// What of an expected reward is paid in its own step. Of a head that foresees it is what lies above the
+    /// discounted reward, as a share of what is left to the whole one, which takes rewards to be 0 or the largest.
+    #[must_use]
+    pub fn paid(&self, expected: f32) -> f32 {
+        match self.discount {
+            None => expected,
+            Some(discount) => {
+                let whole = self.range.high;
+                (expected - discount * whole).max(0.0) / (1.0 - discount)
+            }
+        }
+    }
+
+    /// What a plan of these expected rewards promises to be paid.
+    #[must_use]
+    pub fn promised(&self, rewards: &[f32]) -> f32 {
+        rewards.iter().map(|reward| self.paid(*reward)).sum()
     }
 }
 
@@ -391,6 +414,13 @@ impl Manifest {
     }
 
     fn check_values(&self, found: &mut Vec<String>) {
+        if let Some(discount) = self.reward.discount
+            && !(0.0..1.0).contains(&discount)
+        {
+            found.push(format!(
+                "reward.discount is {discount}, expected at least 0 and less than 1"
+            ));
+        }
         if let Some(penalty) = &self.reward.penalty {
             if penalty.heads < 2 {
                 found.push(format!(

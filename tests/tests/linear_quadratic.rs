@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)] // a failed helper fails the test
 
 use latco_controller::Time;
-use latco_controller::config::{Config, Damping, Optimiser, PlannerKind, SolverKind};
+use latco_controller::config::{Config, Damping, Objective, Optimiser, PlannerKind, SolverKind};
 use latco_controller::plan::{self, PlanRequest, PlanSizes, Solution};
 use latco_controller::time::FrozenClock;
 use latco_controller::trace::PlanTrace;
@@ -307,7 +307,8 @@ fn cases() -> Vec<Case> {
             0.02,
             |config| {
                 let gaussian = &mut config.planner.gaussian_latco;
-                gaussian.starts = 1;
+                (gaussian.starts, gaussian.sampled_starts) = (1, 0);
+                gaussian.objective = Objective::ExpectedReward;
                 (gaussian.iterations_cold, gaussian.stall_iterations) = (6000, 6000);
                 (gaussian.tolerance, gaussian.reward_tolerance) = (1e-6, 0.0);
                 (gaussian.damping, gaussian.rollout_every_iterations) = (0.1, 20);

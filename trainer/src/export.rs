@@ -323,6 +323,7 @@ fn metadata(model: &Model, gates: &[Gate]) -> Metadata {
             RewardKind::BernoulliLogit => BundleReward::BernoulliLogit,
         },
         reward_range: facts.reward_range,
+        reward_discount: Some(model.config.data.reward_discount as f32).filter(|d| *d > 0.0),
         gates: for_manifest(gates),
     }
 }

@@ -122,7 +122,7 @@ fn read_into(
     }
     let Collected {
         mut train,
-        held_out,
+        mut held_out,
         ..
     } = sink;
     let mut facts = DataFacts {
@@ -151,6 +151,11 @@ fn read_into(
     }
     if config.data.mirror {
         train.mirror();
+    }
+    if config.data.reward_discount > 0.0 {
+        for frames in [&mut train, &mut held_out] {
+            frames.look_ahead(config.data.reward_discount as f32);
+        }
     }
     if config.model.joints && train.joints_width > 0 {
         (facts.joints_mean, facts.joints_std) = train.joints_statistics();

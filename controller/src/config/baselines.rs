@@ -21,6 +21,9 @@ pub struct CemSection {
     pub min_std: f64,
     /// Whether the mean starts from the shifted previous plan (the paper starts at zero).
     pub warm_start: bool,
+    /// Whether sequences are valued by one sampled future each, as in PlaNet, instead of by the mean states. It plans for
+    /// luck: the elites are those whose futures turned out well.
+    pub sampled_states: bool,
 }
 
 impl Default for CemSection {
@@ -32,6 +35,7 @@ impl Default for CemSection {
             initial_std: 1.0,
             min_std: 0.0,
             warm_start: false,
+            sampled_states: false,
         }
     }
 }
@@ -54,6 +58,9 @@ pub struct MppiSection {
     pub min_std: f64,
     /// Whether the mean starts from the shifted previous plan (the paper starts at zero).
     pub warm_start: bool,
+    /// Whether sequences are valued by one sampled future each, as in PlaNet, instead of by the mean states. It plans for
+    /// luck: the elites are those whose futures turned out well.
+    pub sampled_states: bool,
 }
 
 impl Default for MppiSection {
@@ -65,6 +72,7 @@ impl Default for MppiSection {
             initial_std,
             min_std,
             warm_start,
+            sampled_states,
         } = CemSection::default();
         Self {
             iterations,
@@ -74,6 +82,7 @@ impl Default for MppiSection {
             initial_std,
             min_std,
             warm_start,
+            sampled_states,
         }
     }
 }

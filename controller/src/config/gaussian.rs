@@ -4,6 +4,19 @@ use serde::{Deserialize, Serialize};
 
 use super::validate::Check;
 
+/// What counts of a reward that is uncertain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Objective {
+    /// The mean over the samples of the cost that the solver minimises, the squared softplus residual of section 4: the
+    /// reward that is certain and costs as much stands for it. Losses count, large wins hardly do, so that a small
+    /// error in how likely a win is changes little.
+    #[default]
+    ExpectedCost,
+    /// The mean reward.
+    ExpectedReward,
+}
+
 /// `[planner.gaussian_latco]`: as `[planner.latco]`, with a Gaussian for every state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -14,12 +27,25 @@ pub struct GaussianLatcoSection {
     pub warm_start: bool,
     /// Iterations of a plan that starts from the previous one.
     pub iterations_warm: u32,
+    /// What counts of a reward that is uncertain. With a logit as reward head it is the mean probability, whatever this
+    /// says.
+    pub objective: Objective,
     /// Samples of every state, K of Algorithm 3; in pairs that mirror each other.
     pub samples: u32,
-    /// Plans that are started from noise and iterated together when there is no previous plan, or it
+    /// Plans that are started and iterated together when there is no previous plan, or it
     /// promises too little; the best by expected return is kept. With a previous plan one of them is
     /// that plan, shifted.
     pub starts: u32,
+    /// So many of the fresh starts are the best of sampled action sequences by expected return, the others noise.
+    pub sampled_starts: u32,
+    /// Action sequences that are sampled a round.
+    pub sequences: u32,
+    /// Samples of every state of a sampled sequence; in pairs that mirror each other.
+    pub sequence_samples: u32,
+    /// Rounds of sampling, each around the best of the one before, as far as half of the budget allows.
+    pub sampling_rounds: u32,
+    /// How many of the best a round keeps.
+    pub sampling_elites: u32,
     /// While the shifted plan's expected return is below this, fresh starts are made beside it.
     pub starts_below_return: f64,
     /// Standard deviation of every state of a plan that starts from noise.
@@ -54,8 +80,14 @@ impl Default for GaussianLatcoSection {
             iterations_cold: 50,
             warm_start: true,
             iterations_warm: 20,
+            objective: Objective::ExpectedCost,
             samples: 50,
             starts: 2,
+            sampled_starts: 1,
+            sequences: 64,
+            sequence_samples: 10,
+            sampling_rounds: 4,
+            sampling_elites: 12,
             starts_below_return: 1.0,
             initial_std: 1.0,
             std_scale: 1.0,
@@ -85,6 +117,18 @@ pub(super) fn check(section: &GaussianLatcoSection, check: &mut Check<'_>) {
     }
     check.within(&field("samples"), f64::from(section.samples), 2.0, 1000.0);
     check.within(&field("starts"), f64::from(section.starts), 1.0, 64.0);
+    let (sequences, starts) = (
+        f64::from(section.sequences),
+        f64::from(section.sampled_starts),
+    );
+    check.within(&field("sampled_starts"), starts, 0.0, 64.0);
+    check.within(&field("sequences"), sequences, starts.max(1.0), 10_000.0);
+    let samples = f64::from(section.sequence_samples);
+    check.within(&field("sequence_samples"), samples, 2.0, 1000.0);
+    let elites = f64::from(section.sampling_elites);
+    check.within(&field("sampling_elites"), elites, 1.0, sequences);
+    let rounds = f64::from(section.sampling_rounds);
+    check.within(&field("sampling_rounds"), rounds, 1.0, 1000.0);
     check.within(
         &field("starts_below_return"),
         section.starts_below_return,

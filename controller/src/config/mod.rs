@@ -27,7 +27,7 @@ use latco_models::{LoadOptions, Providers};
 use serde::{Deserialize, Serialize};
 
 pub use baselines::{CemSection, IlqrSection, MppiSection, ShootingGdSection, ShootingGnSection};
-pub use gaussian::GaussianLatcoSection;
+pub use gaussian::{GaussianLatcoSection, Objective};
 pub use images::ImageCollocationSection;
 pub use live::LiveSettings;
 pub use read::{ConfigError, FieldError};

@@ -6,24 +6,20 @@
 //! (see [`super::starts`]) and iterated together (see [`super::refine`]). What is executed is the
 //! best candidate by its clipped open-loop return.
 
-use latco_models::{Bundle, RunError};
+use latco_models::{Bundle, RewardHead, RunError};
 
 use super::batch::Batch;
-use super::budget::IterationTimer;
 use super::noise::Noise;
 use super::problem::{Decisions, Problem};
 use super::refine::{Best, Lane, Progress, Solve};
-use super::rollout::PriorSteps;
-use super::starts::{Sampler, StartKind, start_gaussian};
+use super::rollout::{ActionRollout, PriorSteps};
+use super::starts::{Sampler, Sampling, StartKind, start_gaussian};
 use super::warm_start::{Relaxation, Shift, start_warm};
 use super::{PlanReport, PlanRequest, PlanSizes, Planner, Solution, StopCause};
 use crate::config::{Config, LatcoSection};
 use crate::controller::SetupError;
 use crate::time::Clock;
 use crate::trace::PlanTrace;
-
-/// Share of the time to the deadline that rounds of sampling may take.
-const SAMPLING_TIME_SHARE: f64 = 0.5;
 
 /// The planner of `kind = "latco"`.
 pub struct LatcoPlanner {
@@ -33,14 +29,14 @@ pub struct LatcoPlanner {
     alone: Lane,
     /// For all starts at once, if there are several.
     together: Option<Lane>,
-    sampler: Option<Sampler>,
-    sampling_timer: IterationTimer,
+    sampler: Option<Sampler<ActionRollout>>,
     prior: PriorSteps,
     noise: Noise,
     /// The plans that are worked on. Plan 0 is what the next plan starts from.
     batch: Batch,
     progress: Vec<Progress>,
     has_previous: bool,
+    reward: RewardHead,
     problem: Problem,
 }
 
@@ -57,14 +53,14 @@ impl LatcoPlanner {
             alone: lane(1)?,
             together: (starts > 1).then(|| lane(starts)).transpose()?,
             sampler: (settings.sampled_starts > 0)
-                .then(|| Sampler::new(bundle, sizes, &settings))
+                .then(|| sampler(bundle, sizes, &settings))
                 .transpose()?,
-            sampling_timer: IterationTimer::default(),
             prior: PriorSteps::new(bundle, sizes)?,
             noise: Noise::new(config.planner.seed),
             batch: Batch::new(sizes, starts),
             progress: vec![Progress::new(StartKind::Gaussian); starts],
             has_previous: false,
+            reward: bundle.manifest().reward,
             problem: Problem::new(sizes, config.trace.iterations as usize),
             sizes: *sizes,
             settings,
@@ -132,30 +128,8 @@ impl LatcoPlanner {
         let Some(sampler) = &mut self.sampler else {
             return Ok(false);
         };
-        let state = solve.request.state;
-        let end = solve.request.deadline.map(|deadline| {
-            let time = deadline.saturating_since(solve.began);
-            solve.began + time.mul_f64(SAMPLING_TIME_SHARE)
-        });
-        let mut rounds = 0;
-        while rounds < self.settings.sampling_rounds {
-            let is_last = match solve.request.replay {
-                Some(decisions) => rounds == decisions.sampling_rounds,
-                None => (self.sampling_timer).would_overrun(end, solve.clock),
-            };
-            if is_last {
-                break;
-            }
-            self.sampling_timer.begin(solve.clock);
-            if rounds == 0 {
-                let shifted = is_warm.then_some(&*self.batch.plan_mut(0).actions);
-                sampler.draw(state, shifted, &mut self.noise)?;
-            } else {
-                sampler.draw_around_best(state, &mut self.noise)?;
-            }
-            self.sampling_timer.end(solve.clock);
-            rounds += 1;
-        }
+        let shifted = is_warm.then_some(&*self.batch.plan_mut(0).actions);
+        let rounds = sampler.sample(solve, shifted, &mut self.noise)?;
         self.problem.decisions.sampling_rounds = rounds;
         Ok(rounds > 0)
     }
@@ -172,7 +146,7 @@ impl LatcoPlanner {
             }
             (self.alone).consider(solve, &self.batch, &mut self.progress[..1], 0);
         }
-        let promised = f64::from(solve.best.predicted_return);
+        let promised = solve.promised(&self.reward);
         if shift.is_some() && promised >= self.settings.starts_below_return {
             if let Some(together) = &self.together {
                 self.alone.expect_as(together);
@@ -200,6 +174,22 @@ impl LatcoPlanner {
         let (iterations, stop) = lane.refine(solve, &mut self.batch, &mut self.progress, limit);
         (iterations, stop, self.progress.len())
     }
+}
+
+/// Sequences that are ranked by the return of their rollout through mean states.
+fn sampler(
+    bundle: &Bundle,
+    sizes: &PlanSizes,
+    settings: &LatcoSection,
+) -> Result<Sampler<ActionRollout>, SetupError> {
+    let sampling = Sampling {
+        samples: settings.samples,
+        elites: settings.sampling_elites,
+        rounds: settings.sampling_rounds,
+    };
+    let rollout = ActionRollout::new(bundle, sizes, settings.samples as usize)?;
+    let limit = bundle.manifest().action.limit;
+    Ok(Sampler::new(rollout, sizes, limit, sampling))
 }
 
 impl Planner for LatcoPlanner {

@@ -13,6 +13,7 @@ mod limits;
 mod memory;
 mod model;
 mod noise;
+mod particles;
 mod problem;
 mod refine;
 mod report;

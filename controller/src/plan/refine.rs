@@ -29,10 +29,21 @@ pub(super) struct Solve<'a> {
     pub(super) best: Best,
 }
 
+impl Solve<'_> {
+    /// What the best candidate promises to be paid; the lowest number if there is none.
+    pub(super) fn promised(&self, head: &RewardHead) -> f64 {
+        if self.best.worth == f32::NEG_INFINITY {
+            return f64::NEG_INFINITY;
+        }
+        f64::from(head.promised(&self.solution.rewards))
+    }
+}
+
 /// The best candidate so far; the candidate itself is in the solution.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Best {
-    pub(super) predicted_return: f32,
+    /// What candidates are compared by: the return that is predicted, or what a planner makes of it.
+    pub(super) worth: f32,
     pub(super) iteration: u32,
     pub(super) plan: u32,
     pub(super) kind: StartKind,
@@ -41,7 +52,7 @@ pub(super) struct Best {
 impl Best {
     /// Nothing yet.
     pub(super) const NONE: Self = Self {
-        predicted_return: f32::NEG_INFINITY,
+        worth: f32::NEG_INFINITY,
         iteration: 0,
         plan: 0,
         kind: StartKind::StandingStill,
@@ -189,9 +200,9 @@ impl Lane {
             }
             let value = self.rollout.returns()[plan];
             progress.final_return = value;
-            if value > solve.best.predicted_return {
+            if value > solve.best.worth {
                 solve.best = Best {
-                    predicted_return: value,
+                    worth: value,
                     iteration,
                     plan: plan as u32,
                     kind: progress.kind,

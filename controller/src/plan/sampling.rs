@@ -1,10 +1,11 @@
 //! CEM and MPPI: a Gaussian over action sequences, refitted to the best of its samples (Rybkin et al.
 //! 2021, appendix D).
 
-use latco_models::{Bundle, RewardHead, Rollout, RunError};
+use latco_models::{Bundle, RewardHead, RunError};
 
 use super::budget::IterationTimer;
 use super::noise::Noise;
+use super::particles::Futures;
 use super::rollout::{ActionRollout, PriorSteps, clip};
 use super::{
     Decisions, PlanReport, PlanRequest, PlanSizes, Planner, Solution, StartKind, StopCause,
@@ -37,20 +38,22 @@ struct Settings {
     initial_std: f32,
     min_std: f32,
     warm_start: bool,
+    sampled_states: bool,
 }
 
 /// The planner of `kind = "cem"` and `kind = "mppi"`.
 ///
 /// Each iteration samples action sequences from a diagonal Gaussian, clips them to the limits,
 /// rolls them out through the prior and refits the Gaussian to the best. Executed is the better of
-/// the last mean and the best sample by clipped return.
+/// the last mean and the best sample by clipped return; where states are sampled, the last mean as in PlaNet,
+/// as the best sample is one that was lucky.
 pub struct SamplingPlanner {
     name: &'static str,
     settings: Settings,
     sizes: PlanSizes,
     action_limit: f32,
     /// Rolls out a part of the samples at a time.
-    part: Rollout,
+    part: Futures,
     rollout: ActionRollout,
     prior: PriorSteps,
     noise: Noise,
@@ -92,6 +95,7 @@ impl SamplingPlanner {
             initial_std: cem.initial_std as f32,
             min_std: cem.min_std as f32,
             warm_start: cem.warm_start,
+            sampled_states: cem.sampled_states,
         };
         Self::new(PlannerKind::Cem, settings, config, bundle, sizes)
     }
@@ -110,6 +114,7 @@ impl SamplingPlanner {
             initial_std: mppi.initial_std as f32,
             min_std: mppi.min_std as f32,
             warm_start: mppi.warm_start,
+            sampled_states: mppi.sampled_states,
         };
         Self::new(PlannerKind::Mppi, settings, config, bundle, sizes)
     }
@@ -126,7 +131,12 @@ impl SamplingPlanner {
         Ok(Self {
             name: kind.name(),
             action_limit: bundle.manifest().action.limit,
-            part: bundle.rollout(settings.samples.min(PART))?,
+            part: Futures::new(
+                bundle,
+                sizes,
+                settings.samples.min(PART),
+                settings.sampled_states,
+            )?,
             rollout: ActionRollout::new(bundle, sizes, 1)?,
             prior: PriorSteps::new(bundle, sizes)?,
             noise: Noise::new(config.planner.seed),
@@ -177,9 +187,7 @@ impl SamplingPlanner {
         let mut done = 0;
         let (len, horizon) = (self.mean.len(), self.sizes.horizon);
         let (limit, head) = (self.action_limit, self.reward);
-        for row in (self.part.state_mut()).chunks_exact_mut(request.state.len()) {
-            row.copy_from_slice(request.state);
-        }
+        self.part.start(request.state);
         let parts = (self.actions.chunks_mut(PART * len))
             .zip(self.rewards.chunks_mut(PART * horizon))
             .zip(self.returns.chunks_mut(PART));
@@ -201,7 +209,7 @@ impl SamplingPlanner {
             }
             // The last part may be smaller: the rows behind it hold samples of the one before.
             self.part.action_mut()[..actions.len()].copy_from_slice(actions);
-            self.part.run()?;
+            self.part.run(&mut self.noise)?;
             let outputs = &self.part.rewards()[..rewards.len()];
             for (reward, output) in rewards.iter_mut().zip(outputs) {
                 *reward = head.expected(*output);
@@ -349,7 +357,11 @@ impl Planner for SamplingPlanner {
                 report.stop = StopCause::TimeBudget;
                 drawn_last = parts;
                 // What was drawn of them counts, but the Gaussian is not refitted to it.
-                let drawn = (parts as usize * PART).min(self.settings.samples);
+                let counts = !self.settings.sampled_states || report.iterations == 0;
+                let drawn = match counts {
+                    true => (parts as usize * PART).min(self.settings.samples),
+                    false => 0,
+                };
                 for sample in 0..drawn {
                     let iteration = report.iterations + 1;
                     self.consider(sample, iteration, &mut best, solution, &mut report);
@@ -364,7 +376,9 @@ impl Planner for SamplingPlanner {
             let first = self.order[0] as usize;
             let value = self.returns[first];
             let iteration = report.iterations;
-            self.consider(first, iteration, &mut best, solution, &mut report);
+            if !self.settings.sampled_states {
+                self.consider(first, iteration, &mut best, solution, &mut report);
+            }
             let mean_return = self.refit();
             trace.push(IterationTrace {
                 iteration: report.iterations,

@@ -7,15 +7,15 @@
 //! The sampled sequences can be drawn in rounds: each round draws around the best of those before
 //! it, which are kept, as the cross-entropy method does.
 
-use latco_models::{Bundle, RunError};
+use latco_models::RunError;
 use serde::{Deserialize, Serialize};
 
 use super::PlanSizes;
 use super::batch::IterateMut;
+use super::budget::IterationTimer;
 use super::noise::{Noise, correlate};
+use super::refine::Solve;
 use super::rollout::{ActionRollout, PriorSteps};
-use crate::config::LatcoSection;
-use crate::controller::SetupError;
 
 /// What a plan was started from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,9 +58,54 @@ const AROUND_PREVIOUS: f32 = 0.5;
 /// Least deviation of the later rounds, in units of the limit.
 const LEAST_DEVIATION: f32 = 0.1;
 
-/// Draws action sequences and ranks them by their clipped rollout return.
-pub(super) struct Sampler {
-    rollout: ActionRollout,
+/// Share of the time to the deadline that rounds of sampling may take.
+const TIME_SHARE: f64 = 0.5;
+
+/// What a number of action sequences is worth.
+pub(super) trait Valuation {
+    /// Where the sequences are written, `[N, H, na]`; holds the last ones.
+    fn actions_mut(&mut self) -> &mut [f32];
+
+    /// Values the sequences from `state` `[n]`.
+    ///
+    /// # Errors
+    /// ONNX Runtime's reason.
+    fn run(&mut self, state: &[f32]) -> Result<(), RunError>;
+
+    /// Of the last run, `[N]`; the lowest number where there is none.
+    fn returns(&self) -> &[f32];
+}
+
+impl Valuation for ActionRollout {
+    fn actions_mut(&mut self) -> &mut [f32] {
+        self.actions_mut()
+    }
+
+    fn run(&mut self, state: &[f32]) -> Result<(), RunError> {
+        self.run(state)
+    }
+
+    fn returns(&self) -> &[f32] {
+        self.returns()
+    }
+}
+
+/// How many sequences are sampled.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sampling {
+    /// In a round.
+    pub(super) samples: u32,
+    /// Of them, how many of the best a round keeps.
+    pub(super) elites: u32,
+    /// At most.
+    pub(super) rounds: u32,
+}
+
+/// Draws action sequences and ranks them by what they are worth.
+pub(super) struct Sampler<V> {
+    valuation: V,
+    rounds: u32,
+    timer: IterationTimer,
     limit: f32,
     action_size: usize,
     sequence_len: usize,
@@ -74,34 +119,68 @@ pub(super) struct Sampler {
     deviation: Vec<f32>,
 }
 
-impl Sampler {
-    /// A sampler of `settings.samples` sequences, all memory allocated.
-    ///
-    /// # Errors
-    /// ONNX Runtime's reason.
-    pub(super) fn new(
-        bundle: &Bundle,
-        sizes: &PlanSizes,
-        settings: &LatcoSection,
-    ) -> Result<Self, SetupError> {
-        let samples = settings.samples as usize;
+impl<V: Valuation> Sampler<V> {
+    /// All memory allocated; `valuation` is for as many sequences as a round has, `limit` that of the actions.
+    pub(super) fn new(valuation: V, sizes: &PlanSizes, limit: f32, sampling: Sampling) -> Self {
+        let samples = sampling.samples as usize;
         let sequence_len = sizes.horizon * sizes.action;
-        let elites = (settings.sampling_elites as usize).min(samples);
-        Ok(Self {
-            rollout: ActionRollout::new(bundle, sizes, samples)?,
-            limit: bundle.manifest().action.limit,
+        let elites = (sampling.elites as usize).min(samples);
+        Self {
+            valuation,
+            rounds: sampling.rounds,
+            timer: IterationTimer::default(),
+            limit,
             action_size: sizes.action,
             sequence_len,
             order: vec![0; samples],
             elites: vec![0.0; elites * sequence_len],
             mean: vec![0.0; sequence_len],
             deviation: vec![0.0; sequence_len],
-        })
+        }
     }
 
-    /// The first round: draws new sequences and rolls them out from `state`, every other one around
+    /// What values the sequences.
+    pub(super) fn valuation_mut(&mut self) -> &mut V {
+        &mut self.valuation
+    }
+
+    /// Samples and ranks sequences, some of them around the actions `previous` `[H, na]`, if there are any; gives the number
+    /// of rounds that there was time for.
+    pub(super) fn sample(
+        &mut self,
+        solve: &Solve<'_>,
+        previous: Option<&[f32]>,
+        noise: &mut Noise,
+    ) -> Result<u32, RunError> {
+        let state = solve.request.state;
+        let end = solve.request.deadline.map(|deadline| {
+            let time = deadline.saturating_since(solve.began);
+            solve.began + time.mul_f64(TIME_SHARE)
+        });
+        let mut rounds = 0;
+        while rounds < self.rounds {
+            let is_last = match solve.request.replay {
+                Some(decisions) => rounds == decisions.sampling_rounds,
+                None => self.timer.would_overrun(end, solve.clock),
+            };
+            if is_last {
+                break;
+            }
+            self.timer.begin(solve.clock);
+            if rounds == 0 {
+                self.draw(state, previous, noise)?;
+            } else {
+                self.draw_around_best(state, noise)?;
+            }
+            self.timer.end(solve.clock);
+            rounds += 1;
+        }
+        Ok(rounds)
+    }
+
+    /// The first round: draws new sequences and values them from `state`, every other one around
     /// the actions `previous` `[H, na]`, if there are any.
-    pub(super) fn draw(
+    fn draw(
         &mut self,
         state: &[f32],
         previous: Option<&[f32]>,
@@ -109,7 +188,7 @@ impl Sampler {
     ) -> Result<(), RunError> {
         let (len, limit) = (self.sequence_len, self.limit);
         self.draw_noise(0, noise);
-        let sequences = self.rollout.actions_mut().chunks_exact_mut(len);
+        let sequences = self.valuation.actions_mut().chunks_exact_mut(len);
         for (number, sequence) in sequences.enumerate() {
             match previous {
                 Some(previous) if number % 2 == 0 => {
@@ -122,19 +201,15 @@ impl Sampler {
                 _ => sequence.iter_mut().for_each(|action| *action *= limit),
             }
         }
-        self.roll(state)
+        self.rank(state)
     }
 
     /// A later round: keeps the best of the last round and draws the others around them.
-    pub(super) fn draw_around_best(
-        &mut self,
-        state: &[f32],
-        noise: &mut Noise,
-    ) -> Result<(), RunError> {
+    fn draw_around_best(&mut self, state: &[f32], noise: &mut Noise) -> Result<(), RunError> {
         let len = self.sequence_len;
         self.keep_elites();
         self.draw_noise(self.elites.len() / len, noise);
-        let (kept, drawn) = (self.rollout.actions_mut()).split_at_mut(self.elites.len());
+        let (kept, drawn) = (self.valuation.actions_mut()).split_at_mut(self.elites.len());
         kept.copy_from_slice(&self.elites);
         for sequence in drawn.chunks_exact_mut(len) {
             let around = self.mean.iter().zip(&self.deviation);
@@ -142,14 +217,14 @@ impl Sampler {
                 *action = mean + deviation * *action;
             }
         }
-        self.roll(state)
+        self.rank(state)
     }
 
     /// Noise of deviation 1, differently correlated in time, for the sequences from number `first`
     /// on.
     fn draw_noise(&mut self, first: usize, noise: &mut Noise) {
         let na = self.action_size;
-        let actions = &mut self.rollout.actions_mut()[first * self.sequence_len..];
+        let actions = &mut self.valuation.actions_mut()[first * self.sequence_len..];
         noise.fill(actions);
         for (number, sequence) in actions.chunks_exact_mut(self.sequence_len).enumerate() {
             let correlation = CORRELATIONS[(first + number) / 2 % CORRELATIONS.len()];
@@ -160,7 +235,7 @@ impl Sampler {
     /// Takes the best sequences, their mean and their deviation.
     fn keep_elites(&mut self) {
         let len = self.sequence_len;
-        let actions = self.rollout.actions_mut();
+        let actions = self.valuation.actions_mut();
         for (elite, &number) in self.elites.chunks_exact_mut(len).zip(&self.order) {
             elite.copy_from_slice(&actions[number as usize * len..][..len]);
         }
@@ -184,21 +259,21 @@ impl Sampler {
         }
     }
 
-    /// Clips the sequences to the limits, rolls them out and ranks them.
-    fn roll(&mut self, state: &[f32]) -> Result<(), RunError> {
+    /// Clips the sequences to the limits, values and ranks them.
+    fn rank(&mut self, state: &[f32]) -> Result<(), RunError> {
         let limit = self.limit;
-        for action in self.rollout.actions_mut() {
+        for action in self.valuation.actions_mut() {
             *action = if action.is_finite() {
                 action.clamp(-limit, limit)
             } else {
                 0.0
             };
         }
-        self.rollout.run(state)?;
+        self.valuation.run(state)?;
         for (number, place) in self.order.iter_mut().enumerate() {
             *place = number as u32;
         }
-        let returns = self.rollout.returns();
+        let returns = self.valuation.returns();
         // By return, then by number, so that the order does not depend on the sort.
         let value = |number: u32| returns[number as usize];
         self.order
@@ -215,7 +290,7 @@ impl Sampler {
         plan: &mut IterateMut<'_>,
     ) -> Result<(), RunError> {
         let number = self.order[rank % self.order.len()] as usize;
-        let sequence = &self.rollout.actions_mut()[number * self.sequence_len..];
+        let sequence = &self.valuation.actions_mut()[number * self.sequence_len..];
         (plan.actions).copy_from_slice(&sequence[..self.sequence_len]);
         plan.states[..state.len()].copy_from_slice(state);
         prior.fill(0, plan.states, plan.actions)

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use latco_controller::time::MonotonicClock;
 use latco_controller::{Config, Time};
 use latco_envs::Robot;
-use latco_models::{Bundle, RewardRange};
+use latco_models::{Bundle, RewardHead};
 use serde::Serialize;
 
 use crate::{ClosedLoop, EvaluateError, check_fit};
@@ -31,7 +31,7 @@ pub struct CalibrationOptions {
 pub struct OpenLoopPlan {
     /// Seed of the robot.
     pub seed: u64,
-    /// Sum of the predicted rewards, each within the range of the bundle's rewards.
+    /// Sum of the rewards that are promised to be paid, each within the range of the bundle's rewards.
     pub predicted_return: f64,
     /// Sum of the true rewards after the same steps, each within the range of the bundle's rewards.
     pub true_return: f64,
@@ -104,7 +104,7 @@ pub fn calibrate(
     config.control.plan_validity_ms = None;
     let mut closed_loop = ClosedLoop::new(&config, bundle)?;
     let clock = MonotonicClock::starting_at(Time(0));
-    let range = bundle.manifest().reward.range;
+    let reward = bundle.manifest().reward;
     let mut plans = Vec::new();
     for number in 0..u64::from(options.plans) {
         let seed = latco_envs::EVALUATION_SEED + options.seed + number;
@@ -113,7 +113,7 @@ pub fn calibrate(
         for _ in 0..options.warm_up {
             closed_loop.period(robot.as_mut(), &clock);
         }
-        let plan = one_plan(&mut closed_loop, robot.as_mut(), seed, range, &clock);
+        let plan = one_plan(&mut closed_loop, robot.as_mut(), seed, reward, &clock);
         let flow = progress(&plan);
         plans.push(plan);
         if flow.is_break() {
@@ -130,7 +130,7 @@ fn one_plan(
     closed_loop: &mut ClosedLoop,
     robot: &mut dyn Robot,
     seed: u64,
-    range: RewardRange,
+    head: RewardHead,
     clock: &MonotonicClock,
 ) -> OpenLoopPlan {
     closed_loop.period(robot, clock);
@@ -144,12 +144,12 @@ fn one_plan(
     let truth = &truth[plan.lead()..];
     OpenLoopPlan {
         seed,
-        predicted_return: f64::from(plan.predicted_return),
+        predicted_return: f64::from(head.promised(&plan.rewards)),
         true_return: truth
             .iter()
-            .map(|r| f64::from(range.clamp(*r as f32)))
+            .map(|r| f64::from(head.range.clamp(*r as f32)))
             .sum(),
-        promised: plan.rewards.iter().any(|reward| *reward >= PROMISED),
+        promised: (plan.rewards.iter()).any(|reward| head.paid(*reward) >= PROMISED),
         rewarded: truth.iter().any(|reward| *reward > 0.5),
     }
 }

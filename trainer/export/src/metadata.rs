@@ -43,6 +43,8 @@ pub struct Metadata {
     pub reward_kind: RewardKind,
     /// Rewards that plans may be promised.
     pub reward_range: RewardRange,
+    /// What foreseen rewards are discounted by in every step; none if the head foresees none.
+    pub reward_discount: Option<f32>,
     /// Measurements made after training.
     pub gates: BTreeMap<String, Gate>,
 }
@@ -97,6 +99,7 @@ impl Metadata {
                     weight: penalty.weight,
                     reference: penalty.reference,
                 }),
+                discount: self.reward_discount,
             },
             dynamics: Dynamics {
                 kind,

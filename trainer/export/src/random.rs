@@ -140,6 +140,7 @@ pub fn random_weights(spec: &RandomSpec, seed: u64) -> (RssmWeights, Metadata) {
         velocity_limit_rad_s: vec![1.0; spec.joints],
         reward_kind: RewardKind::Regression,
         reward_range: RewardRange::default(),
+        reward_discount: None,
         gates: BTreeMap::new(),
     };
     (weights, metadata)

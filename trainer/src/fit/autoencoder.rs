@@ -94,7 +94,8 @@ impl<'a> Autoencoder<'a> {
             .repeat_dim(1, PARTNERS)
             .reshape([batch * PARTNERS, width]);
         let joints = (self.joints_width() > 0).then(|| self.joints_of(partners));
-        let mut truth: Vec<f32> = partners.iter().map(|f| self.frames.rewards[*f]).collect();
+        let targets = self.frames.reward_targets();
+        let mut truth: Vec<f32> = partners.iter().map(|f| targets[*f]).collect();
         rewards.apply(&mut truth);
         let predicted = FrameReward::new(leaves).forward(code, joints);
         (predicted - tensor::<2>(truth, [rows, 1])).square().mean()

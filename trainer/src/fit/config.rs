@@ -81,6 +81,10 @@ pub struct DataConfig {
     /// actions negated. Only for planar arms whose base is on the picture's middle column, as
     /// those of the simulated robots.
     pub mirror: bool,
+    /// What the reward head learns in frames without reward: the next reward of the episode, times this to the power of the
+    /// steps until it comes; 0 for the reward itself. Where rewards are rare, plans that do not reach one are told
+    /// apart by it: it is the value of what the recorded policies did.
+    pub reward_discount: f64,
 }
 
 /// Settings of the keypoint autoencoder.
@@ -301,6 +305,7 @@ impl FitConfig {
             action_scale: s.numbers("action_scale", 1e-6..=1e6),
             memory_mb: s.count("memory_mb", 4096, 0..=1_000_000_000),
             mirror: s.flag("mirror", false),
+            reward_discount: s.number("reward_discount", 0.0, 0.0..=0.9999),
         };
         s.finish(&[]);
 

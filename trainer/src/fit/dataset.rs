@@ -40,6 +40,8 @@ pub struct Frames {
     pub actions: Vec<f32>,
     /// `[frames]`.
     pub rewards: Vec<f32>,
+    /// What a reward head learns, if it is not the rewards, `[frames]`.
+    discounted: Vec<f32>,
 }
 
 impl Frames {
@@ -209,7 +211,10 @@ impl Frames {
 
     /// Bytes of memory that the frames take.
     pub fn memory(&self) -> usize {
-        let numbers = self.joints.capacity() + self.actions.capacity() + self.rewards.capacity();
+        let numbers = self.joints.capacity()
+            + self.actions.capacity()
+            + self.rewards.capacity()
+            + self.discounted.capacity();
         self.images.capacity()
             + numbers * size_of::<f32>()
             + self.starts.capacity() * size_of::<usize>()
@@ -234,6 +239,33 @@ impl Frames {
         self.rewards.extend_from_within(..);
         let ends: Vec<usize> = self.starts[1..].iter().map(|end| recorded + end).collect();
         self.starts.extend(ends);
+    }
+
+    /// From now on, what a reward head learns in frames without reward is the next one of the episode,
+    /// times `discount` to the power of the steps until it comes; later episodes are not added.
+    pub fn look_ahead(&mut self, discount: f32) {
+        self.discounted = self.rewards.clone();
+        for episode in 0..self.episodes() {
+            let mut next = 0.0;
+            for target in self.discounted[self.starts[episode]..self.starts[episode + 1]]
+                .iter_mut()
+                .rev()
+            {
+                if *target == 0.0 {
+                    *target = discount * next;
+                }
+                next = *target;
+            }
+        }
+    }
+
+    /// What a reward head learns, `[frames]`.
+    pub fn reward_targets(&self) -> &[f32] {
+        if self.discounted.is_empty() {
+            &self.rewards
+        } else {
+            &self.discounted
+        }
     }
 
     /// Bytes of one image.
@@ -510,6 +542,20 @@ mod tests {
         assert_eq!(recent, [false, true, false, true]);
         let (mean, _) = both.joints_statistics();
         assert!(mean.iter().all(|m| m.abs() < 1e-6), "{mean:?}");
+    }
+
+    #[test]
+    fn a_reward_is_seen_from_before_it_in_its_episode_alone() {
+        let mut frames = Frames::new(1, 1, 0, 1);
+        frames.push(&[0; 15], &[], &[0.0; 5], &[0.0, 0.0, 1.0, 0.0, -4.0]);
+        frames.push(&[0; 6], &[], &[0.0; 2], &[0.0, 0.0]);
+        assert_eq!(frames.reward_targets(), frames.rewards);
+        frames.look_ahead(0.5);
+        assert_eq!(
+            frames.reward_targets(),
+            [0.25, 0.5, 1.0, -2.0, -4.0, 0.0, 0.0]
+        );
+        assert_eq!(frames.rewards[..3], [0.0, 0.0, 1.0]);
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl JointWorld<'_> {
             .iter()
             .flat_map(|f| &frames.actions[f * na..][..na])
             .copied();
-        let mut rewards: Vec<f32> = order.iter().map(|f| frames.rewards[*f]).collect();
+        let mut rewards: Vec<f32> = order.iter().map(|f| frames.reward_targets()[*f]).collect();
         scale.apply(&mut rewards);
         let stoch = sizes.core.stoch;
         Ok(ImageBatch {

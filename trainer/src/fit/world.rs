@@ -149,7 +149,7 @@ impl CodeWorld<'_> {
                     _ => before.extend_from_slice(&frames.actions[(frame - 1) * na..][..na]),
                 }
                 after.extend_from_slice(&frames.actions[frame * na..][..na]);
-                rewards.push(frames.rewards[frame]);
+                rewards.push(frames.reward_targets()[frame]);
             }
         }
         scale.apply(&mut rewards);

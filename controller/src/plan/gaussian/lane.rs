@@ -28,7 +28,7 @@ pub(super) struct Progress {
     pub(super) last: StepReport,
     /// Largest squared violation of the deviations over the steps, of the last iterate.
     deviation_violation: f32,
-    /// Expected return of its last rolled out iterate.
+    /// What its last rolled out iterate is worth.
     pub(super) final_return: f32,
     best_merit: f64,
     best_merit_at: u32,
@@ -147,13 +147,13 @@ impl Lane {
                 samples,
                 scale,
                 steps,
-                manifest.reward,
+                (manifest.reward, settings.objective),
                 kernels(bundle, shape)?,
             ),
             solver: Solver::new_in(shape, solver_settings, arena)?,
             crew: Threads::new(threads(planner.threads, sizes.state))
                 .map_err(SetupError::Threads)?,
-            rollout: MomentRollout::new(bundle, sizes, plans, samples, scale)?,
+            rollout: MomentRollout::new(bundle, sizes, plans, samples, &settings)?,
             timer: IterationTimer::default(),
             rollout_timer: IterationTimer::default(),
             settings,
@@ -210,9 +210,9 @@ impl Lane {
             }
             let value = self.rollout.returns()[plan];
             progress.final_return = value;
-            if value > solve.best.predicted_return {
+            if value > solve.best.worth {
                 solve.best = Best {
-                    predicted_return: value,
+                    worth: value,
                     iteration,
                     plan: plan as u32,
                     kind: progress.kind,
@@ -221,7 +221,7 @@ impl Lane {
                 (solution.actions).copy_from_slice(self.rollout.actions(plan));
                 (solution.states).copy_from_slice(self.rollout.means(plan));
                 (solution.rewards).copy_from_slice(self.rollout.rewards(plan));
-                solution.predicted_return = value;
+                solution.predicted_return = solution.rewards.iter().sum();
             }
         }
         self.rollout_timer.end(solve.clock);

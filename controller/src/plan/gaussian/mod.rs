@@ -14,21 +14,22 @@ mod moments;
 mod rollout;
 mod steps;
 
-use latco_models::{Bundle, RunError};
+use latco_models::{Bundle, RewardHead, RunError};
 
 use super::batch::Batch;
 use super::noise::Noise;
 use super::refine::{Best, Solve};
 use super::rollout::PriorSteps;
-use super::starts::{StartKind, start_gaussian};
+use super::starts::{Sampler, Sampling, StartKind, start_gaussian};
 use super::warm_start::{Relaxation, Shift, start_warm};
-use super::{PlanReport, PlanRequest, PlanSizes, Planner, Solution, StopCause};
+use super::{Decisions, PlanReport, PlanRequest, PlanSizes, Planner, Solution, StopCause};
 use crate::config::{Config, GaussianLatcoSection, PlannerKind};
 use crate::controller::SetupError;
 use crate::time::Clock;
 use crate::trace::PlanTrace;
 
 use lane::{Lane, Progress};
+use rollout::ExpectedReturns;
 
 /// The planner of `kind = "gaussian_latco"`.
 pub struct GaussianPlanner {
@@ -38,12 +39,16 @@ pub struct GaussianPlanner {
     alone: Lane,
     /// For all starts at once, if there are several.
     together: Option<Lane>,
+    sampler: Option<Sampler<ExpectedReturns>>,
     prior: PriorSteps,
     noise: Noise,
+    /// What the clock decided in the last plan.
+    decisions: Decisions,
     /// The plans that are worked on. Plan 0 is what the next plan starts from.
     batch: Batch,
     progress: Vec<Progress>,
     has_previous: bool,
+    reward: RewardHead,
 }
 
 impl GaussianPlanner {
@@ -58,11 +63,16 @@ impl GaussianPlanner {
         Ok(Self {
             alone: lane(1)?,
             together: (starts > 1).then(|| lane(starts)).transpose()?,
+            sampler: (settings.sampled_starts > 0)
+                .then(|| sampler(bundle, sizes, &settings))
+                .transpose()?,
             prior: PriorSteps::new(bundle, sizes)?,
             noise: Noise::new(config.planner.seed),
+            decisions: Decisions::default(),
             batch: Batch::new(sizes, starts),
             progress: vec![Progress::new(StartKind::Gaussian); starts],
             has_previous: false,
+            reward: bundle.manifest().reward,
             sizes: *sizes,
             settings,
         })
@@ -91,10 +101,44 @@ impl GaussianPlanner {
         start_warm(plan, &self.sizes, state, shift, &mut self.prior, relaxation)
     }
 
+    /// Starts from nothing as plans `first..`: noise, and the best sampled sequences at the end.
+    fn start_fresh(&mut self, solve: &Solve<'_>, first: usize) -> Result<(), RunError> {
+        let starts = self.progress.len();
+        let state = solve.request.state;
+        let mut sampled = 0;
+        if let Some(sampler) = &mut self.sampler {
+            sampler.valuation_mut().draw(&mut self.noise);
+            let shifted = (first > 0).then_some(&*self.batch.plan_mut(0).actions);
+            let rounds = sampler.sample(solve, shifted, &mut self.noise)?;
+            self.decisions.sampling_rounds = rounds;
+            if rounds > 0 {
+                sampled = (self.settings.sampled_starts as usize).min(starts - first);
+            }
+        }
+        for number in first..starts {
+            let mut plan = self.batch.plan_mut(number);
+            plan.dynamics.fill(self.settings.dynamics_multiplier as f32);
+            (plan.action_limits).fill(self.settings.action_multiplier as f32);
+            let rank = (number + sampled).checked_sub(starts);
+            self.progress[number] = match (rank, &mut self.sampler) {
+                (Some(rank), Some(sampler)) => {
+                    sampler.start(rank, state, &mut self.prior, &mut plan)?;
+                    Progress::new(StartKind::Sampled)
+                }
+                _ => {
+                    start_gaussian(state, &mut self.noise, &mut plan);
+                    Progress::new(StartKind::Gaussian)
+                }
+            };
+        }
+        Ok(())
+    }
+
     /// Starts and refines; gives the iterations, why there were no more, and how many plans there
     /// were.
     fn solve(&mut self, solve: &mut Solve<'_>, shift: Option<Shift>) -> (u32, StopCause, usize) {
         let state = solve.request.state;
+        self.decisions = Decisions::default();
         self.draw();
         self.progress[0] = Progress::new(StartKind::Shifted);
         if let Some(shift) = shift {
@@ -103,7 +147,7 @@ impl GaussianPlanner {
                 return (0, StopCause::ModelFailed, 1);
             }
             (self.alone).consider(solve, &self.batch, &mut self.progress[..1], 0);
-            let promised = f64::from(solve.best.predicted_return);
+            let promised = solve.promised(&self.reward);
             if promised >= self.settings.starts_below_return {
                 self.alone.start_deviations(0, true);
                 let progress = &mut self.progress[..1];
@@ -113,19 +157,20 @@ impl GaussianPlanner {
                 return (iterations, stop, 1);
             }
         }
-        for number in usize::from(shift.is_some())..self.progress.len() {
-            let mut plan = self.batch.plan_mut(number);
-            plan.dynamics.fill(self.settings.dynamics_multiplier as f32);
-            (plan.action_limits).fill(self.settings.action_multiplier as f32);
-            start_gaussian(state, &mut self.noise, &mut plan);
-            self.progress[number] = Progress::new(StartKind::Gaussian);
+        if self
+            .start_fresh(solve, usize::from(shift.is_some()))
+            .is_err()
+        {
+            self.progress[0].ended = Some(StopCause::ModelFailed);
+            return (0, StopCause::ModelFailed, 1);
         }
         let lane = self.together.as_mut().unwrap_or(&mut self.alone);
-        if shift.is_some() {
+        let has_actions = |progress: &Progress| progress.kind != StartKind::Gaussian;
+        if self.progress.iter().any(has_actions) {
             lane.consider(solve, &self.batch, &mut self.progress, 0);
         }
         for (plan, progress) in self.progress.iter().enumerate() {
-            lane.start_deviations(plan, progress.kind == StartKind::Shifted);
+            lane.start_deviations(plan, has_actions(progress));
         }
         let limit = match (shift, self.progress.len()) {
             (Some(_), 1) => self.settings.iterations_warm,
@@ -134,6 +179,28 @@ impl GaussianPlanner {
         let (iterations, stop) = lane.refine(solve, &mut self.batch, &mut self.progress, limit);
         (iterations, stop, self.progress.len())
     }
+}
+
+/// Sequences that are ranked by their expected return.
+fn sampler(
+    bundle: &Bundle,
+    sizes: &PlanSizes,
+    settings: &GaussianLatcoSection,
+) -> Result<Sampler<ExpectedReturns>, SetupError> {
+    let sampling = Sampling {
+        samples: settings.sequences,
+        elites: settings.sampling_elites,
+        rounds: settings.sampling_rounds,
+    };
+    let valuation = ExpectedReturns::new(
+        bundle,
+        sizes,
+        settings.sequences as usize,
+        settings.sequence_samples as usize,
+        settings,
+    )?;
+    let limit = bundle.manifest().action.limit;
+    Ok(Sampler::new(valuation, sizes, limit, sampling))
 }
 
 impl Planner for GaussianPlanner {
@@ -158,6 +225,9 @@ impl Planner for GaussianPlanner {
             .and_then(|elapsed| Shift::new(elapsed, self.sizes.horizon));
         let (iterations, stop, plans) = self.solve(&mut solve, shift);
         let best = solve.best;
+        if stop == StopCause::TimeBudget {
+            self.decisions.out_of_time_after = Some(iterations);
+        }
 
         // The next plan goes on from the best of those that did not fail; of equals the first.
         let progress = &self.progress[..plans];
@@ -172,12 +242,7 @@ impl Planner for GaussianPlanner {
         let chosen_progress = progress[chosen];
         self.batch.copy_to_front(chosen);
         let report = PlanReport {
-            // out of time is said also where the chosen plan had ended before the others: it is what a
-            // repetition has to know
-            stop: match stop {
-                StopCause::TimeBudget => stop,
-                _ => chosen_progress.ended.unwrap_or(stop),
-            },
+            stop: chosen_progress.ended.unwrap_or(stop),
             warm: shift.is_some(),
             plans: plans as u32,
             iterations,
@@ -199,6 +264,10 @@ impl Planner for GaussianPlanner {
 
     fn drop_warm_start(&mut self) {
         self.has_previous = false;
+    }
+
+    fn decisions(&self) -> Option<Decisions> {
+        Some(self.decisions)
     }
 
     fn name(&self) -> &'static str {

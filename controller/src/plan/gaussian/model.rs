@@ -9,7 +9,7 @@
 //! z_t^k = mu_t + sigma_t e_t^k                       k = 1..K
 //! mean[p(z_{t+1})] = mean_k m(z_t^k, a_t)            what mu_{t+1} is held to
 //! var[p(z_{t+1})]  = var_k m(z_t^k, a_t) + mean_k s(z_t^k, a_t)^2
-//! E[r(z_t)]        = mean_k r(z_t^k)
+//! E[r(z_t)]        = mean_k r(z_t^k), or the reward of mean_k cost(r(z_t^k)): see [`moments::equivalent`]
 //! ```
 //!
 //! with the prior's mean `m` and deviation `s`. No gradient goes through `sigma` (appendix C): it is
@@ -29,6 +29,7 @@ use latco_solver::{
 
 use super::moments;
 use super::steps::{Linearisation, Steps};
+use crate::config::Objective;
 
 /// Deviations of `N` plans and how far they are from what the model says of them.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +48,7 @@ pub(super) struct GaussianModel<M> {
     scale: f32,
     steps: M,
     head: RewardHead,
+    objective: Objective,
     kernels: Option<GruJacobian<f32, Vec<f32>>>,
     /// Averages over the samples: gate factors `[N, H, factors]`, or Jacobians `[N, H, n, n]` and
     /// `[N, H, n, na]`; empty where the model gives the others.
@@ -70,7 +72,7 @@ impl<M: Steps> GaussianModel<M> {
         samples: usize,
         scale: f32,
         steps: M,
-        head: RewardHead,
+        (head, objective): (RewardHead, Objective),
         kernels: Option<GruJacobian<f32, Vec<f32>>>,
     ) -> Self {
         let dims = shape.dims;
@@ -85,6 +87,7 @@ impl<M: Steps> GaussianModel<M> {
             scale,
             steps,
             head,
+            objective,
             kernels,
             factors: vec![0.0; factors],
             jacobian_state: vec![0.0; state / samples],
@@ -233,7 +236,7 @@ impl<M: Steps> Model<f32> for GaussianModel<M> {
 
             let outputs = &self.steps.reward()[index * self.samples..][..self.samples];
             predictions.rewards[index] =
-                moments::equivalent(&self.head, outputs, &mut self.weights);
+                moments::equivalent(&self.head, self.objective, outputs, &mut self.weights);
             let gradient = &mut predictions.gradients[index * n..][..n];
             gradient.fill(0.0);
             let gradients = &self.steps.gradient()[index * block..][..block];
@@ -371,7 +374,7 @@ mod tests {
     fn gaussian(bundle: &Bundle, shape: Shape, scale: f32) -> GaussianModel<OnnxSteps> {
         let steps = OnnxSteps::new(bundle, shape.dims.horizon * SAMPLES).unwrap();
         let kernels = kernels(bundle, shape).unwrap();
-        let head = bundle.manifest().reward;
+        let head = (bundle.manifest().reward, Objective::ExpectedCost);
         let mut model = GaussianModel::new(shape, SAMPLES, scale, steps, head, kernels);
         let noise = model.noise_mut();
         moments::draw(&mut Noise::new(2), SAMPLES, shape.dims.state(), noise);

@@ -3,6 +3,7 @@
 use latco_models::{RewardHead, RewardKind};
 
 use super::super::noise::Noise;
+use crate::config::Objective;
 
 /// Fills unit Gaussian samples `[.., samples, width]`, given as blocks of `samples * width`: the second half of a
 /// block is the negative of the first, so that every mean is exactly 0, and each column has the
@@ -84,25 +85,67 @@ pub(super) fn deviation(
     out.iter_mut().for_each(|out| *out = (*out * share).sqrt());
 }
 
-/// The reward to expect of samples with these outputs of the reward head, each within its range.
-pub(super) fn expected_reward(head: &RewardHead, outputs: &[f32]) -> f32 {
-    let sum: f32 = outputs.iter().map(|output| head.expected(*output)).sum();
-    sum / outputs.len() as f32
+/// The reward that samples with these outputs of the reward head are worth, each within its range.
+pub(super) fn worth(head: &RewardHead, objective: Objective, outputs: &[f32]) -> f32 {
+    let share = 1.0 / outputs.len() as f32;
+    let rewards = outputs.iter().map(|output| head.expected(*output));
+    match (objective, head.kind) {
+        (Objective::ExpectedCost, RewardKind::Regression) => {
+            of_cost(share * rewards.map(cost).sum::<f32>())
+        }
+        _ => share * rewards.sum::<f32>(),
+    }
 }
 
-/// The output of the reward head that stands for the reward to expect of samples with these
-/// `outputs`, and its derivative with respect to each of them, into `weights`.
+/// What a step of this [`worth`] adds to that of a plan: the reward, or what is spared of the cost of a step without
+/// reward. Costs are added as the solver adds them: a loss outweighs any number of wins after it.
+pub(super) fn counted(head: &RewardHead, objective: Objective, worth: f32) -> f32 {
+    match (objective, head.kind) {
+        (Objective::ExpectedCost, RewardKind::Regression) => cost(0.0) - cost(worth),
+        _ => worth,
+    }
+}
+
+/// The squared residual of a reward, ln(1 + exp(-r))^2.
+fn cost(reward: f32) -> f32 {
+    log_sigmoid(reward) * log_sigmoid(reward)
+}
+
+/// The reward of a cost.
+fn of_cost(cost: f32) -> f32 {
+    let residual = cost.sqrt().max(f32::MIN_POSITIVE);
+    -(residual + (-(-residual).exp_m1()).ln())
+}
+
+/// The output of the reward head that stands for what samples with these `outputs` are worth, and its
+/// derivative with respect to each of them, into `weights`.
 ///
-/// A regressed reward has the mean of its samples; as in LatCo, its range counts only where plans are
-/// valued. A logit has the logit of the mean probability, computed without leaving the logarithms.
-pub(super) fn equivalent(head: &RewardHead, outputs: &[f32], weights: &mut [f32]) -> f32 {
+/// A regressed reward has the mean of its samples, or the reward that costs as much as they do on the
+/// mean; as in LatCo, its range counts only where plans are valued. A logit has the logit of the mean
+/// probability, computed without leaving the logarithms.
+pub(super) fn equivalent(
+    head: &RewardHead,
+    objective: Objective,
+    outputs: &[f32],
+    weights: &mut [f32],
+) -> f32 {
     let share = 1.0 / outputs.len() as f32;
-    match head.kind {
-        RewardKind::Regression => {
+    match (head.kind, objective) {
+        (RewardKind::Regression, Objective::ExpectedReward) => {
             weights.fill(share);
             outputs.iter().sum::<f32>() * share
         }
-        RewardKind::BernoulliLogit => {
+        (RewardKind::Regression, Objective::ExpectedCost) => {
+            let sum: f32 = outputs.iter().map(|output| cost(*output)).sum();
+            let residual = (share * sum).sqrt().max(f32::MIN_POSITIVE);
+            for (weight, output) in weights.iter_mut().zip(outputs) {
+                let slope = log_sigmoid(-output).exp();
+                *weight =
+                    share * slope * (-log_sigmoid(*output) / residual) / -(-residual).exp_m1();
+            }
+            of_cost(share * sum)
+        }
+        (RewardKind::BernoulliLogit, _) => {
             let log_mean = |sign: f32| {
                 let logs = || outputs.iter().map(|output| log_sigmoid(sign * output));
                 let largest = logs().fold(f32::NEG_INFINITY, f32::max);
@@ -198,26 +241,33 @@ mod tests {
             low: -40.0,
             high: 20.0,
         };
-        for kind in [RewardKind::Regression, RewardKind::BernoulliLogit] {
+        use Objective::{ExpectedCost, ExpectedReward};
+        use RewardKind::{BernoulliLogit, Regression};
+        for (kind, objective) in [
+            (Regression, ExpectedReward),
+            (Regression, ExpectedCost),
+            (BernoulliLogit, ExpectedCost),
+        ] {
             let head = RewardHead {
                 kind,
                 range,
                 penalty: None,
+                discount: None,
             };
             let outputs = [-3.0, 0.5, 2.0, 18.0, -0.1];
             let mut weights = [0.0; 5];
-            let value = equivalent(&head, &outputs, &mut weights);
-            let expected = expected_reward(&head, &outputs);
+            let value = equivalent(&head, objective, &outputs, &mut weights);
+            let expected = worth(&head, objective, &outputs);
             assert!((head.expected(value) - expected).abs() < 1e-5, "{kind:?}");
             for index in 0..5 {
                 let mut moved = outputs;
                 moved[index] += 1e-2;
-                let above = equivalent(&head, &moved, &mut [0.0; 5]);
+                let above = equivalent(&head, objective, &moved, &mut [0.0; 5]);
                 let slope = (above - value) / 1e-2;
                 assert!((slope - weights[index]).abs() < 2e-3, "{kind:?} {index}");
             }
             // one outcome alone is itself
-            assert!((equivalent(&head, &[2.5; 5], &mut weights) - 2.5).abs() < 1e-5);
+            assert!((equivalent(&head, objective, &[2.5; 5], &mut weights) - 2.5).abs() < 1e-5);
             assert!((weights.iter().sum::<f32>() - 1.0).abs() < 1e-5);
         }
         // far out nothing overflows
@@ -225,10 +275,11 @@ mod tests {
             kind: RewardKind::BernoulliLogit,
             range: RewardRange::default(),
             penalty: None,
+            discount: None,
         };
         let mut weights = [0.0; 2];
         for outputs in [[-300.0, -290.0], [300.0, 290.0]] {
-            let value = equivalent(&head, &outputs, &mut weights);
+            let value = equivalent(&head, ExpectedCost, &outputs, &mut weights);
             assert!(value.is_finite() && weights.iter().all(|w| w.is_finite()));
         }
     }
@@ -242,7 +293,11 @@ mod tests {
                 high: 20.0,
             },
             penalty: None,
+            discount: None,
         };
-        assert_eq!(expected_reward(&head, &[60.0, -80.0]), -10.0);
+        let worth = |objective| worth(&head, objective, &[60.0, -80.0]);
+        assert_eq!(worth(Objective::ExpectedReward), -10.0);
+        // The root of half of 40 squared.
+        assert!((worth(Objective::ExpectedCost) + 800.0_f32.sqrt()).abs() < 1e-3);
     }
 }

@@ -4,7 +4,10 @@
 use latco_models::{Bundle, BundleError, Dynamics, Reward, RewardHead, RunError};
 
 use super::super::PlanSizes;
+use super::super::noise::Noise;
+use super::super::starts::Valuation;
 use super::moments;
+use crate::config::{GaussianLatcoSection, Objective};
 
 /// Carries the Gaussians of `N` action sequences forward, `K` samples a step.
 ///
@@ -14,8 +17,10 @@ pub(super) struct MomentRollout {
     dynamics: Dynamics,
     reward: Reward,
     head: RewardHead,
+    objective: Objective,
     samples: usize,
     sizes: PlanSizes,
+    /// Factor on the model's own deviations.
     scale: f32,
     /// `[N, H, na]`
     actions: Vec<f32>,
@@ -30,7 +35,7 @@ pub(super) struct MomentRollout {
 }
 
 impl MomentRollout {
-    /// For `sequences` sequences and `samples` samples; `scale` is a factor on the model's own deviations.
+    /// For `sequences` sequences and `samples` samples.
     ///
     /// # Errors
     /// ONNX Runtime's reason.
@@ -39,16 +44,17 @@ impl MomentRollout {
         sizes: &PlanSizes,
         sequences: usize,
         samples: usize,
-        scale: f32,
+        settings: &GaussianLatcoSection,
     ) -> Result<Self, BundleError> {
         let states = sequences * (sizes.horizon + 1) * sizes.state;
         Ok(Self {
             dynamics: bundle.dynamics(sequences * samples)?,
             reward: bundle.reward(sequences * samples)?,
             head: bundle.manifest().reward,
+            objective: settings.objective,
             samples,
             sizes: *sizes,
-            scale,
+            scale: settings.std_scale as f32,
             actions: vec![0.0; sequences * sizes.horizon * sizes.action],
             means: vec![0.0; states],
             deviations: vec![0.0; states],
@@ -108,11 +114,12 @@ impl MomentRollout {
             self.dynamics.state_mut().copy_from_slice(samples);
             self.reward.run()?;
             for (b, outputs) in self.reward.reward().chunks_exact(k).enumerate() {
-                self.rewards[b * h + t] = moments::expected_reward(&self.head, outputs);
+                self.rewards[b * h + t] = moments::worth(&self.head, self.objective, outputs);
             }
         }
         for (value, rewards) in self.returns.iter_mut().zip(self.rewards.chunks_exact(h)) {
-            let sum: f32 = rewards.iter().sum();
+            let counted = |reward: &f32| moments::counted(&self.head, self.objective, *reward);
+            let sum: f32 = rewards.iter().map(counted).sum();
             *value = if sum.is_finite() {
                 sum
             } else {
@@ -122,12 +129,12 @@ impl MomentRollout {
         Ok(())
     }
 
-    /// Expected returns of the last run, `[N]`.
+    /// What the sequences of the last run are worth, `[N]`: their expected returns, or what they spare of the expected cost.
     pub(super) fn returns(&self) -> &[f32] {
         &self.returns
     }
 
-    /// Expected rewards of sequence `b`, `[H]`.
+    /// Expected rewards, or what stands for them, of sequence `b`, `[H]`.
     pub(super) fn rewards(&self, b: usize) -> &[f32] {
         &self.rewards[b * self.sizes.horizon..][..self.sizes.horizon]
     }
@@ -142,5 +149,51 @@ impl MomentRollout {
     pub(super) fn deviations(&self, b: usize) -> &[f32] {
         let len = (self.sizes.horizon + 1) * self.sizes.state;
         &self.deviations[b * len..][..len]
+    }
+}
+
+/// Ranks sampled action sequences by their expected return.
+pub(super) struct ExpectedReturns {
+    rollout: MomentRollout,
+    /// `[H, K, n]`, the same for all sequences.
+    noise: Vec<f32>,
+}
+
+impl ExpectedReturns {
+    /// As [`MomentRollout::new`].
+    ///
+    /// # Errors
+    /// ONNX Runtime's reason.
+    pub(super) fn new(
+        bundle: &Bundle,
+        sizes: &PlanSizes,
+        sequences: usize,
+        samples: usize,
+        settings: &GaussianLatcoSection,
+    ) -> Result<Self, BundleError> {
+        Ok(Self {
+            rollout: MomentRollout::new(bundle, sizes, sequences, samples, settings)?,
+            noise: vec![0.0; sizes.horizon * samples * sizes.state],
+        })
+    }
+
+    /// Draws the samples of the states of a new plan.
+    pub(super) fn draw(&mut self, noise: &mut Noise) {
+        let (samples, n) = (self.rollout.samples, self.rollout.sizes.state);
+        moments::draw(noise, samples, n, &mut self.noise);
+    }
+}
+
+impl Valuation for ExpectedReturns {
+    fn actions_mut(&mut self) -> &mut [f32] {
+        self.rollout.actions_mut()
+    }
+
+    fn run(&mut self, state: &[f32]) -> Result<(), RunError> {
+        self.rollout.run(state, &self.noise)
+    }
+
+    fn returns(&self) -> &[f32] {
+        self.rollout.returns()
     }
 }
