@@ -5,8 +5,8 @@ mod common;
 use common::{picture, pixels_of, posture_for};
 use latco_envs::tasks::Lottery;
 use latco_envs::tasks::lottery::{
-    BOTTOM_COLOUR, Choice, LEAVING, LOSS_COLOUR, LOSS_REWARD, PAID_COLOUR, SPENT_COLOUR,
-    TOP_COLOUR, TOP_REWARD, WIN_COLOUR, WIN_REWARD,
+    BOTTOM, BOTTOM_COLOUR, Choice, LEAVING, LOSS_COLOUR, LOSS_REWARD, PAID_COLOUR, SPENT_COLOUR,
+    TOP, TOP_COLOUR, TOP_REWARD, WIN_COLOUR, WIN_REWARD,
 };
 use latco_envs::{PolicyKind, Robot};
 
@@ -23,9 +23,8 @@ fn step_to(robot: &mut Lottery, place: [f64; 2]) {
 /// Goes to Bottom; the rewards of all steps, unless Top lies on the way.
 fn bottom_rewards(robot: &mut Lottery, seed: u64) -> Option<Vec<f64>> {
     robot.reset(seed);
-    let bottom = robot.bottom();
     let rewards = (0..robot.episode_steps()).map(|_| {
-        step_to(robot, bottom);
+        step_to(robot, BOTTOM);
         robot.reward()
     });
     let rewards = rewards.collect();
@@ -83,17 +82,16 @@ fn top_pays_one_until_it_is_left_and_then_nothing_can_be_chosen() {
             expert.act(&robot, &mut action);
             robot.step(&action);
         }
-        let (top, bottom) = (robot.top(), robot.bottom());
         let mut left = false;
         for _ in 0..robot.episode_steps() {
-            step_to(&mut robot, bottom);
+            step_to(&mut robot, BOTTOM);
             let tip = robot.arm().tip();
-            left |= (tip[0] - top[0]).hypot(tip[1] - top[1]) > LEAVING;
+            left |= (tip[0] - TOP[0]).hypot(tip[1] - TOP[1]) > LEAVING;
             assert_eq!(robot.reward(), if left { 0.0 } else { TOP_REWARD });
         }
         assert!(left);
         for _ in 0..robot.episode_steps() {
-            step_to(&mut robot, top);
+            step_to(&mut robot, TOP);
             assert_eq!(robot.reward(), 0.0, "coming back pays nothing");
         }
         assert_eq!(robot.chosen(), Some(Choice::Top));
@@ -110,11 +108,7 @@ fn the_picture_shows_what_is_paid() {
         let open = picture(&robot);
         assert!(pixels_of(&open, TOP_COLOUR) >= 8, "seed {seed}");
         assert!(pixels_of(&open, BOTTOM_COLOUR) >= 8, "seed {seed}");
-        let target = if seed % 3 == 0 {
-            robot.top()
-        } else {
-            robot.bottom()
-        };
+        let target = if seed % 3 == 0 { TOP } else { BOTTOM };
         for _ in 0..robot.episode_steps() {
             step_to(&mut robot, target);
             let rgb = picture(&robot);
@@ -128,11 +122,7 @@ fn the_picture_shows_what_is_paid() {
             assert!(pixels_of(&rgb, colour) >= 20, "seed {seed}");
         }
         if robot.chosen().is_some() {
-            let away = if seed % 3 == 0 {
-                robot.bottom()
-            } else {
-                robot.top()
-            };
+            let away = if seed % 3 == 0 { BOTTOM } else { TOP };
             for _ in 0..robot.episode_steps() {
                 step_to(&mut robot, away);
             }
@@ -151,10 +141,9 @@ fn payment_begins_at_arrival_however_time_is_cut() {
     for ticks in [1, 7, 20] {
         for seed in 0..50 {
             robot.reset(seed);
-            let bottom = robot.bottom();
             let mut rewards = Vec::new();
             for _ in 0..robot.episode_steps() {
-                let posture = posture_for(robot.arm(), &robot.arm().shape, bottom);
+                let posture = posture_for(robot.arm(), &robot.arm().shape, BOTTOM);
                 let wanted: Vec<f64> = (robot.positions().iter().zip(posture))
                     .map(|(q, wanted)| (wanted - q) / 0.4)
                     .collect();

@@ -48,6 +48,7 @@ fn alone(config: &Config, kind: PlannerKind) -> Config {
 #[must_use]
 pub fn at_the_papers(config: &Config, kind: PlannerKind) -> Config {
     let mut config = alone(config, kind);
+    sample_futures(&mut config);
     // Longer than any plan: the next one is made when it is at its end.
     config.control.replan_every_periods = MANY;
     let planner = &mut config.planner;
@@ -57,7 +58,8 @@ pub fn at_the_papers(config: &Config, kind: PlannerKind) -> Config {
     (latco.damping, latco.tolerance) = (1e-3, 1e-4);
     let gaussian = &mut planner.gaussian_latco;
     (gaussian.iterations_cold, gaussian.samples) = (50, 50);
-    (gaussian.starts, gaussian.warm_start) = (1, false);
+    (gaussian.starts, gaussian.sampled_starts) = (1, 0);
+    gaussian.warm_start = false;
     let cem = &mut planner.cem;
     (cem.iterations, cem.samples, cem.elites) = (100, 10_000, 100);
     cem.warm_start = false;
@@ -77,6 +79,13 @@ pub fn at_the_papers(config: &Config, kind: PlannerKind) -> Config {
     (images.learning_rate, images.multiplier_rate) = (0.02, 1.5);
     (images.multiplier_every_iterations, images.tolerance) = (5, 1e-4);
     config
+}
+
+/// CEM and MPPI value sequences by sampled futures, as the paper's do: what the Lottery tells apart. Elsewhere mean states
+/// are as good and cheaper.
+pub fn sample_futures(config: &mut Config) {
+    let planner = &mut config.planner;
+    (planner.cem.sampled_states, planner.mppi.sampled_states) = (true, true);
 }
 
 /// As many iterations as fit into `ms` of CPU time, a new plan at every step from the one before it.
@@ -231,19 +240,25 @@ pub fn budget(config: &Config) -> String {
             format!("{cold} iterations")
         }
     };
-    let samples = |iterations: u32, samples: u32, elites: u32| {
-        format!("{iterations} iterations of {samples} samples, {elites} elites")
+    let samples = |iterations: u32, samples: u32, elites: u32, sampled: bool| {
+        let futures = if sampled { " with sampled states" } else { "" };
+        format!("{iterations} iterations of {samples} samples{futures}, {elites} elites")
     };
     let latco = &planner.latco;
     let (gd, gn, ilqr) = (&planner.shooting_gd, &planner.shooting_gn, &planner.ilqr);
     let text = most(match planner.kind {
         PlannerKind::Cem => {
             let cem = &planner.cem;
-            samples(cem.iterations, cem.samples, cem.elites)
+            samples(cem.iterations, cem.samples, cem.elites, cem.sampled_states)
         }
         PlannerKind::Mppi => {
             let mppi = &planner.mppi;
-            samples(mppi.iterations, mppi.samples, mppi.elites)
+            samples(
+                mppi.iterations,
+                mppi.samples,
+                mppi.elites,
+                mppi.sampled_states,
+            )
         }
         PlannerKind::ShootingGd => {
             cold_and_warm(gd.iterations_cold, gd.iterations_warm, gd.warm_start)
@@ -305,7 +320,7 @@ mod tests {
         assert_eq!(told(PlannerKind::Latco, false), "200 iterations");
         assert_eq!(
             told(PlannerKind::Cem, false),
-            "100 iterations of 10000 samples, 100 elites"
+            "100 iterations of 10000 samples with sampled states, 100 elites"
         );
         assert_eq!(
             told(PlannerKind::ShootingGd, true),

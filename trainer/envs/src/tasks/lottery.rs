@@ -8,7 +8,7 @@
 
 use rand::Rng;
 
-use super::{anywhere, beside, decoy, place_in, random_arm};
+use super::{anywhere, beside, decoy, random_arm};
 use crate::arm::{Arm, Posture, Shape};
 use crate::noise::uniform;
 use crate::plane::{Place, distance, on_table};
@@ -28,15 +28,15 @@ pub const LOSS_REWARD: f64 = -40.0;
 /// The chance that Bottom wins.
 pub const WIN_CHANCE: f64 = 0.65;
 /// Distance of the tip at which a goal is chosen, m.
-pub const TOLERANCE: f64 = 0.12;
+pub const TOLERANCE: f64 = 0.15;
 /// Distance of the tip at which the chosen goal is left, m.
-pub const LEAVING: f64 = 0.16;
+pub const LEAVING: f64 = 0.2;
 /// Radius with which the goals are drawn, m.
 pub const GOAL_RADIUS: f64 = 0.2;
-/// Top is drawn from this box, x and y, m.
-pub const TOP_BOX: [[f64; 2]; 2] = [[-0.6, 0.6], [0.1, 0.4]];
-/// Bottom is drawn from this box, x and y, m.
-pub const BOTTOM_BOX: [[f64; 2]; 2] = [[-0.7, 0.7], [-0.6, -0.3]];
+/// Where Top always is, m: what is uncertain is what Bottom pays, not where the goals are.
+pub const TOP: Place = [0.0, 0.25];
+/// Where Bottom always is, m.
+pub const BOTTOM: Place = [0.0, -0.35];
 /// Least distance of the tip from both goals at the start, m.
 pub const LEAST_DISTANCE: f64 = 0.35;
 /// Both goals are reached in about the same time: neither takes longer than the other by more than
@@ -74,11 +74,19 @@ pub enum Choice {
     Bottom,
 }
 
+impl Choice {
+    /// Where it is, m.
+    pub const fn place(self) -> Place {
+        match self {
+            Self::Top => TOP,
+            Self::Bottom => BOTTOM,
+        }
+    }
+}
+
 /// What is on the table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TopAndBottom {
-    top: Place,
-    bottom: Place,
     /// Whether Bottom would win.
     wins: bool,
     chosen: Option<Choice>,
@@ -87,16 +95,6 @@ pub struct TopAndBottom {
 }
 
 impl Lottery {
-    /// Where Top is, m. Not for planners.
-    pub fn top(&self) -> Place {
-        self.task.top
-    }
-
-    /// Where Bottom is, m. Not for planners.
-    pub fn bottom(&self) -> Place {
-        self.task.bottom
-    }
-
     /// Which goal was chosen, if any.
     pub fn chosen(&self) -> Option<Choice> {
         self.task.chosen
@@ -108,19 +106,12 @@ impl TopAndBottom {
     fn pays(&self) -> bool {
         self.chosen.is_some() && self.stays
     }
+}
 
-    fn place(&self, choice: Choice) -> Place {
-        match choice {
-            Choice::Top => self.top,
-            Choice::Bottom => self.bottom,
-        }
-    }
-
-    fn quick(&self, arm: &Arm, choice: Choice, rng: &mut dyn Rng) -> Stage {
-        let place = self.place(choice);
-        let found = any_quick(&arm.positions, &Self::SHAPE, place, rng);
-        Stage::Move(found.expect("goals are drawn within reach"))
-    }
+/// Moves the tip to a goal on a way that takes hardly longer than the fastest.
+fn quick(arm: &Arm, choice: Choice, rng: &mut dyn Rng) -> Stage {
+    let found = any_quick(&arm.positions, &TopAndBottom::SHAPE, choice.place(), rng);
+    Stage::Move(found.expect("goals are within reach"))
 }
 
 impl Task for TopAndBottom {
@@ -136,25 +127,20 @@ impl Task for TopAndBottom {
 
     fn start(rng: &mut dyn Rng) -> Option<(Arm, Self)> {
         let arm = random_arm(Self::SHAPE, START_SPREAD_RAD, rng);
-        let top = place_in(TOP_BOX[0], TOP_BOX[1], rng);
-        let bottom = place_in(BOTTOM_BOX[0], BOTTOM_BOX[1], rng);
         let wins = uniform(rng, 0.0, 1.0) < WIN_CHANCE;
-        let (_, to_top_s) = fastest(&arm.positions, &Self::SHAPE, top)?;
-        let (_, to_bottom_s) = fastest(&arm.positions, &Self::SHAPE, bottom)?;
+        let (_, to_top_s) = fastest(&arm.positions, &Self::SHAPE, TOP)?;
+        let (_, to_bottom_s) = fastest(&arm.positions, &Self::SHAPE, BOTTOM)?;
         let tip = arm.tip();
         let fits = to_top_s <= LARGEST_TIME_RATIO * to_bottom_s
             && to_bottom_s <= LARGEST_TIME_RATIO * to_top_s
-            && distance(tip, top) >= LEAST_DISTANCE
-            && distance(tip, bottom) >= LEAST_DISTANCE
-            && distance(bottom, Self::SHAPE.base) >= GOAL_RADIUS + 0.2
-            && shows(&arm, top)
-            && shows(&arm, bottom)
+            && distance(tip, TOP) >= LEAST_DISTANCE
+            && distance(tip, BOTTOM) >= LEAST_DISTANCE
+            && shows(&arm, TOP)
+            && shows(&arm, BOTTOM)
             && on_table(tip, 0.0);
         fits.then_some((
             arm,
             Self {
-                top,
-                bottom,
                 wins,
                 chosen: None,
                 stays: true,
@@ -165,10 +151,10 @@ impl Task for TopAndBottom {
     fn moved(&mut self, _: &Arm, now: &Arm, _: f64) {
         let away = |place| distance(now.tip(), place);
         if let Some(choice) = self.chosen {
-            self.stays &= away(self.place(choice)) <= LEAVING;
-        } else if away(self.top) <= TOLERANCE {
+            self.stays &= away(choice.place()) <= LEAVING;
+        } else if away(TOP) <= TOLERANCE {
             self.chosen = Some(Choice::Top);
-        } else if away(self.bottom) <= TOLERANCE {
+        } else if away(BOTTOM) <= TOLERANCE {
             self.chosen = Some(Choice::Bottom);
         }
     }
@@ -186,8 +172,8 @@ impl Task for TopAndBottom {
                 None => {}
             }
         }
-        canvas.disc(self.top, top.1, top.0);
-        canvas.disc(self.bottom, bottom.1, bottom.0);
+        canvas.disc(TOP, top.1, top.0);
+        canvas.disc(BOTTOM, bottom.1, bottom.0);
     }
 
     fn sparse_reward(&self, _: &Arm) -> f64 {
@@ -212,7 +198,7 @@ impl Task for TopAndBottom {
     /// To Top while a choice is left.
     fn way_left(&self, arm: &Arm) -> f64 {
         if self.chosen.is_none() {
-            distance(arm.tip(), self.top)
+            distance(arm.tip(), TOP)
         } else {
             0.0
         }
@@ -222,32 +208,32 @@ impl Task for TopAndBottom {
         vec![
             Object {
                 name: "top",
-                place: self.top,
+                place: TOP,
             },
             Object {
                 name: "bottom",
-                place: self.bottom,
+                place: BOTTOM,
             },
         ]
     }
 
     fn expert(&self, arm: &Arm) -> Vec<Stage> {
-        let found = fastest(&arm.positions, &Self::SHAPE, self.top);
-        vec![Stage::Move(found.expect("goals are drawn within reach").0)]
+        let found = fastest(&arm.positions, &Self::SHAPE, TOP);
+        vec![Stage::Move(found.expect("goals are within reach").0)]
     }
 
     fn waypoint(&self, arm: &Arm, rng: &mut dyn Rng) -> Vec<Stage> {
         let [top, bottom, near] = SHARES;
         let kind = uniform(rng, 0.0, 1.0);
         let stage = if kind < top {
-            self.quick(arm, Choice::Top, rng)
+            quick(arm, Choice::Top, rng)
         } else if kind < top + bottom {
-            self.quick(arm, Choice::Bottom, rng)
+            quick(arm, Choice::Bottom, rng)
         } else if kind < top + bottom + near {
             let goal = if kind < top + bottom + 0.5 * near {
-                self.top
+                TOP
             } else {
-                self.bottom
+                BOTTOM
             };
             let near = |rng: &mut dyn Rng| beside(goal, [TOLERANCE + 0.04, 0.4], rng);
             decoy(arm, &Self::SHAPE, near, rng)
@@ -267,8 +253,6 @@ mod tests {
         let arm = Arm::at_rest(Shape::LONG, [1.0, 0.5, 0.0]);
         let picture = |wins, chosen, stays| {
             let task = TopAndBottom {
-                top: [0.3, 0.3],
-                bottom: [0.3, -0.4],
                 wins,
                 chosen,
                 stays,

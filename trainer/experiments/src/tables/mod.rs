@@ -154,10 +154,16 @@ impl Options {
         match self.table {
             Table::Ablations => rows::ablations(&of(PlannerKind::Latco)),
             _ => (rows::PLANNERS.iter())
-                .map(|kind| Row {
-                    row: kind.name(),
-                    config: of(*kind),
-                    bundle: "",
+                .map(|kind| {
+                    let mut config = of(*kind);
+                    if self.table == Table::Lottery {
+                        rows::sample_futures(&mut config);
+                    }
+                    Row {
+                        row: kind.name(),
+                        config,
+                        bundle: "",
+                    }
                 })
                 .collect(),
         }
