@@ -7,7 +7,9 @@ mod planner_bench;
 use std::cell::Cell;
 use std::time::Duration;
 
-use latco_controller::config::{ImageCollocationSection, Optimiser, PlannerKind, SolverKind};
+use latco_controller::config::{
+    ImageCollocationSection, Objective, Optimiser, PlannerKind, SolverKind,
+};
 use latco_controller::plan::{Decisions, StartKind, StopCause};
 use latco_controller::{Clock, Config, Time};
 use latco_models::RewardKind;
@@ -476,6 +478,51 @@ fn sampling_beats_standing_still_and_improves() {
         assert!(means[9] >= means[0], "{means:?}");
         assert!(report.predicted_return >= means[9] - 1e-3);
     }
+}
+
+#[test]
+fn elites_by_sampled_futures_were_lucky_and_the_mean_is_executed() {
+    for kind in [PlannerKind::Cem, PlannerKind::Mppi] {
+        let mut bench = Bench::new(|config| {
+            config.planner.kind = kind;
+            config.planner.cem.sampled_states = true;
+            config.planner.mppi.sampled_states = true;
+        });
+        bench.planner.reset(7);
+        let report = bench.plan(None);
+        let first = bench.solution.clone();
+        let last = *bench.trace.iterations().last().unwrap();
+        assert_eq!((report.iterations, report.best_iteration), (10, 10));
+        // What the elites were paid in their futures, and what the mean state promises.
+        assert!(
+            last.planned_reward > report.predicted_return,
+            "{kind}: {last:?} {report:?}"
+        );
+        bench.planner.reset(7);
+        bench.plan(None);
+        assert_eq!(first.actions, bench.solution.actions, "{kind}");
+    }
+}
+
+#[test]
+fn gaussian_latco_starts_from_the_best_of_sampled_sequences() {
+    let worth = |sampled| {
+        let mut bench = Bench::new(|config| {
+            config.planner.kind = PlannerKind::GaussianLatco;
+            let gaussian = &mut config.planner.gaussian_latco;
+            gaussian.objective = Objective::ExpectedReward;
+            (gaussian.starts, gaussian.sampled_starts) = (1, sampled);
+            gaussian.iterations_cold = 1;
+        });
+        let report = bench.plan(None);
+        let kind = bench.planner.decisions().map(|d| d.sampling_rounds);
+        (report.best_start, kind, report.predicted_return)
+    };
+    let (start, rounds, sampled) = worth(1);
+    assert_eq!((start, rounds), (StartKind::Sampled, Some(4)));
+    let (start, rounds, noise) = worth(0);
+    assert_eq!((start, rounds), (StartKind::Gaussian, Some(0)));
+    assert!(sampled > noise, "{sampled} {noise}");
 }
 
 #[test]
