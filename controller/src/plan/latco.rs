@@ -13,7 +13,7 @@ use super::noise::Noise;
 use super::problem::{Decisions, Problem};
 use super::refine::{Best, Lane, Progress, Solve};
 use super::rollout::{ActionRollout, PriorSteps};
-use super::starts::{Sampler, Sampling, StartKind, start_gaussian};
+use super::starts::{Sampler, Sampling, StartKind, start_fresh};
 use super::warm_start::{Relaxation, Shift, start_warm};
 use super::{PlanReport, PlanRequest, PlanSizes, Planner, Solution, StopCause};
 use crate::config::{Config, LatcoSection};
@@ -108,16 +108,10 @@ impl LatcoPlanner {
             plan.dynamics.fill(self.settings.dynamics_multiplier as f32);
             (plan.action_limits).fill(self.settings.action_multiplier as f32);
             let rank = (number + sampled).checked_sub(starts);
-            self.progress[number] = match (rank, &mut self.sampler) {
-                (Some(rank), Some(sampler)) => {
-                    sampler.start(rank, solve.request.state, &mut self.prior, &mut plan)?;
-                    Progress::new(StartKind::Sampled)
-                }
-                _ => {
-                    start_gaussian(solve.request.state, &mut self.noise, &mut plan);
-                    Progress::new(StartKind::Gaussian)
-                }
-            };
+            let sampled = rank.zip(self.sampler.as_mut());
+            let (prior, noise) = (&mut self.prior, &mut self.noise);
+            let kind = start_fresh(sampled, solve.request.state, prior, noise, &mut plan)?;
+            self.progress[number] = Progress::new(kind);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use latco_models::{Bundle, BundleError, Dynamics, Reward, Rollout, RunError};
 
 use super::PlanSizes;
 use super::noise::Noise;
+use super::rollout::repeat;
 
 /// How the samples of a sampling planner are rolled out: `N` sequences at a time from one state.
 pub(super) enum Futures {
@@ -127,10 +128,4 @@ impl Particles {
         }
         Ok(())
     }
-}
-
-/// Fills rows with copies of one.
-fn repeat(row: &[f32], rows: &mut [f32]) {
-    rows.chunks_exact_mut(row.len())
-        .for_each(|copy| copy.copy_from_slice(row));
 }

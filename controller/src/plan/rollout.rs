@@ -42,9 +42,7 @@ impl ActionRollout {
 
     /// Rolls the sequences from `state` `[n]`. Returns that are not finite become the lowest.
     pub(super) fn run(&mut self, state: &[f32]) -> Result<(), RunError> {
-        for row in self.rollout.state_mut().chunks_exact_mut(state.len()) {
-            row.copy_from_slice(state);
-        }
+        repeat(state, self.rollout.state_mut());
         self.rollout.run()?;
         for (reward, output) in self.rewards.iter_mut().zip(self.rollout.rewards()) {
             *reward = self.head.expected(*output);
@@ -110,6 +108,12 @@ impl PriorSteps {
         }
         Ok(())
     }
+}
+
+/// Fills rows with copies of one.
+pub(super) fn repeat(row: &[f32], rows: &mut [f32]) {
+    rows.chunks_exact_mut(row.len())
+        .for_each(|copy| copy.copy_from_slice(row));
 }
 
 /// Copies actions into their limits; a number that is not finite becomes 0.

@@ -282,7 +282,7 @@ impl<V: Valuation> Sampler<V> {
     }
 
     /// Starts a plan from the sequence of rank `rank` (0: the best) and the states it leads to.
-    pub(super) fn start(
+    fn start(
         &mut self,
         rank: usize,
         state: &[f32],
@@ -297,8 +297,28 @@ impl<V: Valuation> Sampler<V> {
     }
 }
 
+/// Starts a plan from the sampled sequence of a rank, or from a unit Gaussian where there is none.
+pub(super) fn start_fresh<V: Valuation>(
+    sampled: Option<(usize, &mut Sampler<V>)>,
+    state: &[f32],
+    prior: &mut PriorSteps,
+    noise: &mut Noise,
+    plan: &mut IterateMut<'_>,
+) -> Result<StartKind, RunError> {
+    match sampled {
+        Some((rank, sampler)) => {
+            sampler.start(rank, state, prior, plan)?;
+            Ok(StartKind::Sampled)
+        }
+        None => {
+            start_gaussian(state, noise, plan);
+            Ok(StartKind::Gaussian)
+        }
+    }
+}
+
 /// Starts a plan from a unit Gaussian.
-pub(super) fn start_gaussian(state: &[f32], noise: &mut Noise, plan: &mut IterateMut<'_>) {
+fn start_gaussian(state: &[f32], noise: &mut Noise, plan: &mut IterateMut<'_>) {
     noise.fill(plan.states);
     noise.fill(plan.actions);
     plan.states[..state.len()].copy_from_slice(state);

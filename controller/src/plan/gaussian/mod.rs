@@ -20,7 +20,7 @@ use super::batch::Batch;
 use super::noise::Noise;
 use super::refine::{Best, Solve};
 use super::rollout::PriorSteps;
-use super::starts::{Sampler, Sampling, StartKind, start_gaussian};
+use super::starts::{Sampler, Sampling, StartKind, start_fresh};
 use super::warm_start::{Relaxation, Shift, start_warm};
 use super::{Decisions, PlanReport, PlanRequest, PlanSizes, Planner, Solution, StopCause};
 use crate::config::{Config, GaussianLatcoSection, PlannerKind};
@@ -105,31 +105,24 @@ impl GaussianPlanner {
     fn start_fresh(&mut self, solve: &Solve<'_>, first: usize) -> Result<(), RunError> {
         let starts = self.progress.len();
         let state = solve.request.state;
+        let wanted = (self.settings.sampled_starts as usize).min(starts - first);
         let mut sampled = 0;
-        if let Some(sampler) = &mut self.sampler {
+        if let Some(sampler) = self.sampler.as_mut().filter(|_| wanted > 0) {
             sampler.valuation_mut().draw(&mut self.noise);
             let shifted = (first > 0).then_some(&*self.batch.plan_mut(0).actions);
             let rounds = sampler.sample(solve, shifted, &mut self.noise)?;
             self.decisions.sampling_rounds = rounds;
-            if rounds > 0 {
-                sampled = (self.settings.sampled_starts as usize).min(starts - first);
-            }
+            sampled = if rounds > 0 { wanted } else { 0 };
         }
         for number in first..starts {
             let mut plan = self.batch.plan_mut(number);
             plan.dynamics.fill(self.settings.dynamics_multiplier as f32);
             (plan.action_limits).fill(self.settings.action_multiplier as f32);
             let rank = (number + sampled).checked_sub(starts);
-            self.progress[number] = match (rank, &mut self.sampler) {
-                (Some(rank), Some(sampler)) => {
-                    sampler.start(rank, state, &mut self.prior, &mut plan)?;
-                    Progress::new(StartKind::Sampled)
-                }
-                _ => {
-                    start_gaussian(state, &mut self.noise, &mut plan);
-                    Progress::new(StartKind::Gaussian)
-                }
-            };
+            let sampled = rank.zip(self.sampler.as_mut());
+            let (prior, noise) = (&mut self.prior, &mut self.noise);
+            let kind = start_fresh(sampled, state, prior, noise, &mut plan)?;
+            self.progress[number] = Progress::new(kind);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use latco_models::{Bundle, BundleError, Dynamics, Reward, RewardHead, RunError};
 
 use super::super::PlanSizes;
 use super::super::noise::Noise;
+use super::super::rollout::repeat;
 use super::super::starts::Valuation;
 use super::moments;
 use crate::config::{GaussianLatcoSection, Objective};
@@ -87,9 +88,7 @@ impl MomentRollout {
         for rows in self.means.chunks_exact_mut((h + 1) * n) {
             rows[..n].copy_from_slice(state);
         }
-        for rows in self.dynamics.state_mut().chunks_exact_mut(n) {
-            rows.copy_from_slice(state);
-        }
+        repeat(state, self.dynamics.state_mut());
         for t in 0..h {
             let rows = self.dynamics.action_mut().chunks_exact_mut(k * na);
             for (rows, actions) in rows.zip(self.actions.chunks_exact(h * na)) {
