@@ -44,6 +44,7 @@ mod keep_alive;
 pub mod latest;
 pub mod model;
 pub mod plan;
+pub mod priority;
 mod rehearsal;
 pub mod robot;
 pub mod runtime;

@@ -13,6 +13,7 @@ use crate::config::{LiveSettings, OutputKind};
 use crate::execute::{Chunk, Executor, ExecutorCounts, Mode, SetPoint, StopReason};
 use crate::inputs::JointVec;
 use crate::latest;
+use crate::priority;
 use crate::time::{Clock, Time};
 
 /// An inactive executor sleeps when the robot has been at rest for so long: whoever is told set-points has then been told
@@ -40,6 +41,7 @@ pub(super) struct ExecutorThread {
 
 impl ExecutorThread {
     pub(super) fn run(mut self) -> ExecutorCounts {
+        priority::raise();
         let period = Duration::from_secs_f64(1.0 / self.rate_hz);
         let mut chunk = Chunk::with_steps(self.executor.plan().steps());
         let mut last = None;

@@ -18,6 +18,7 @@ use crate::journal::{Event, JournalWriter};
 use crate::keep_alive::KeepAlive;
 use crate::latest;
 use crate::plan::Plan;
+use crate::priority;
 use crate::time::{Clock, Time};
 
 pub(super) struct PlannerThread {
@@ -43,6 +44,7 @@ pub(super) struct PlannerThread {
 
 impl PlannerThread {
     pub(super) fn run(mut self) -> InputCounts {
+        priority::raise();
         let mut episode = 0;
         self.note(|| Event::Reset { episode });
         let mut keep_alive = self.controller.take_keep_alive();

@@ -1,8 +1,10 @@
 //! `latco run`: the controller as a managed node.
 
+use std::num::NonZeroU8;
 use std::path::PathBuf;
 
 use clap::Args;
+use latco_controller::priority;
 use latco_models::BundleError;
 
 use super::ros;
@@ -30,6 +32,10 @@ pub(super) struct Run {
     /// Keep what was decided in this file
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// Real-time priority (SCHED_FIFO) of the threads between an image and its command, where the system permits it; 0: the
+    /// usual one [default: 50]
+    #[arg(long, value_name = "1..99", value_parser = clap::value_parser!(u8).range(0..=i64::from(priority::HIGHEST)))]
+    realtime_priority: Option<u8>,
     /// Publish the plan as the model imagines it on ~/imagined/image, about once a second
     #[arg(long)]
     imagined: bool,
@@ -43,12 +49,25 @@ pub(super) struct Run {
     network: NetworkArgs,
 }
 
+/// Takes a priority if it can be had; that it cannot is worth a warning only where it was asked for.
+fn take_priority(asked: Option<u8>) {
+    let Some(wanted) = NonZeroU8::new(asked.unwrap_or(priority::USUAL)) else {
+        return;
+    };
+    match (priority::permit(wanted), asked) {
+        (Ok(()), _) => tracing::info!(priority = wanted, "real-time threads"),
+        (Err(reason), None) => tracing::info!(%reason, "threads of the usual priority"),
+        (Err(reason), Some(_)) => tracing::warn!(%reason, "threads of the usual priority"),
+    }
+}
+
 impl Run {
     pub(super) fn run(self, arguments: &RosArguments, stop: &Stop) -> Result<(), Failure> {
         if self.until_stdin_closes {
             stop.when_stdin_closes().map_err(Failure::failed)?;
         }
         let config = super::config::load(&self.config)?;
+        take_priority(self.realtime_priority);
         let place = arguments.place(&config.node.namespace, &config.node.name);
         let parameters = ros::configured(&config, arguments, &place)?;
         let (mut config, use_sim_time) = (parameters.config().clone(), parameters.use_sim_time());

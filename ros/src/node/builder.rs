@@ -4,6 +4,7 @@ use std::future::Future;
 
 use futures::{FutureExt, StreamExt, pin_mut};
 use latco_bag::messages::RosMessage;
+use latco_controller::priority;
 use ros2_client::{Context, Message, Node, NodeName, NodeOptions, Publisher, QosProfile};
 
 use super::{
@@ -42,7 +43,8 @@ impl NodeBuilder {
                 name: place.full_name(),
                 reason: e.to_string(),
             })?;
-        let context = network.open()?;
+        // Its threads carry images and commands.
+        let context = priority::starting_raised(|| network.open())?;
         // Parameters, and with them the parameter services, belong to the node's life cycle.
         let options = NodeOptions::new().start_parameter_services(false);
         let node = context

@@ -14,6 +14,7 @@ use latco_bag::image::{CameraImage, Converter};
 use latco_bag::messages::{CompressedImage, Image};
 use latco_controller::Time;
 use latco_controller::config::{ImageTransport, TopicsSection};
+use latco_controller::priority;
 use latco_controller::runtime::ImagePort;
 
 use super::intake::{Complaints, Counters};
@@ -65,6 +66,7 @@ impl CameraInbox {
         std::thread::Builder::new()
             .name("camera".into())
             .spawn(move || {
+                priority::raise();
                 for () in woken.iter() {
                     loop {
                         // Taken with the camera in hand, so that no newer image is converted before it.

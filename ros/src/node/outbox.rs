@@ -3,6 +3,7 @@
 //! `publish` of the middleware allocates and may take milliseconds, and a reliable writer may refuse. A thread with a
 //! deadline therefore hands its message to an [`Outbox`], a bounded queue, and the node's one publisher thread sends it.
 
+use latco_controller::priority;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -221,6 +222,7 @@ impl Outlets {
         std::thread::Builder::new()
             .name("publisher".into())
             .spawn(move || {
+                priority::raise();
                 loop {
                     crossbeam::select! {
                         recv(wake) -> index => if let Ok(index) = index {

@@ -1,5 +1,6 @@
 //! A node with its threads; ends may be added and removed while it runs.
 
+use latco_controller::priority;
 use std::collections::HashMap;
 use std::thread::JoinHandle;
 
@@ -48,6 +49,7 @@ impl RunningNode {
         let reactor = std::thread::Builder::new()
             .name("reactor".into())
             .spawn(move || {
+                priority::raise();
                 let mut pool = LocalPool::new();
                 let spawner = pool.spawner();
                 let spin = async move {
