@@ -5,6 +5,7 @@
 
 use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
+use crate::motion::{self, Joint};
 use crate::robot::JointLimits;
 
 /// Number of joints.
@@ -13,8 +14,7 @@ pub const JOINTS: usize = 3;
 pub const MAX_VELOCITY_RAD_S: [f64; JOINTS] = [0.35, 0.45, 0.70];
 /// Largest joint angles in either direction, rad. Narrower ones trap a scripted expert.
 pub const MAX_ANGLE_RAD: [f64; JOINTS] = [2.1, 2.8, 2.4];
-/// Time constant with which velocities follow their set-points, s.
-pub const LAG_S: f64 = 0.08;
+pub use crate::motion::LAG_S;
 /// Names of the joints, from the base to the tip.
 pub const JOINT_NAMES: [&str; JOINTS] = ["joint_1", "joint_2", "joint_3"];
 
@@ -161,31 +161,14 @@ impl Arm {
     }
 
     /// Holds velocity set-points (rad/s) for `dt_s` seconds. Velocities approach them
-    /// exponentially; the motion is integrated exactly, so two halves equal a whole unless a
-    /// limit stops a joint. A joint that runs into its limit stops there.
+    /// exponentially, with the time constant [`LAG_S`]; the motion is integrated exactly, so two halves equal a
+    /// whole unless a limit stops a joint. A joint that runs into its limit stops there.
     ///
     /// Set-points beyond the velocity limits are clipped, those not finite count as 0.
     pub fn advance(&mut self, set_points: &[f64; JOINTS], dt_s: f64) {
-        if !(dt_s > 0.0 && dt_s.is_finite()) {
-            return;
-        }
-        let reached = -(-dt_s / LAG_S).exp_m1();
-        for j in 0..JOINTS {
-            let limit = &LIMITS[j];
-            let wanted = if set_points[j].is_finite() {
-                set_points[j]
-            } else {
-                0.0
-            };
-            let wanted = wanted.clamp(-limit.velocity_rad_s, limit.velocity_rad_s);
-            let gap = wanted - self.velocities[j];
-            let moved = self.positions[j] + wanted * dt_s - gap * LAG_S * reached;
-            self.velocities[j] += gap * reached;
-            self.positions[j] = moved.clamp(limit.lower_rad, limit.upper_rad);
-            if self.positions[j] != moved {
-                self.velocities[j] = 0.0;
-            }
-        }
+        let state = self.positions.iter_mut().zip(&mut self.velocities);
+        let joints = state.map(|(position, velocity)| Joint { position, velocity });
+        motion::advance(joints, &LIMITS, set_points, dt_s);
     }
 
     /// Base, the joints after it, and the tip, m, shape `[JOINTS + 1, 2]`.

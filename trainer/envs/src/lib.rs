@@ -31,17 +31,19 @@
 //! | [`push`](tasks::push) | push the puck to the goal | get behind it first |
 //! | [`key`](tasks::key) | touch the button, then tip to the goal | the goal does not count before |
 //! | [`stick`](tasks::stick) | grip the tool, push the puck with it | two stages, out of the arm's own reach |
-//! | [`lottery`](tasks::lottery) | choose one of two goals | one of them may pay 20 or cost 40 |
+//! | [`lottery`](tasks::lottery) | bring the head of a gantry to one of two goals | one of them may pay 20 or cost 40 |
 //!
-//! Layers, from the bottom: [`arm`] (kinematics and motion of the planar arm), [`contact`] (what it
+//! Layers, from the bottom: [`arm`] and [`gantry`] (kinematics and motion of the two robots), [`contact`] (what the arm
 //! pushes), [`render`] and [`scene`] (its camera and what that sees), [`tabletop`] (all that tasks
-//! have in common), [`tasks`] (starts, rewards, and what an expert does), [`policy`] (who moves it). Everything is
+//! of the arm have in common), [`tasks`] (starts, rewards, and what an expert does), [`policy`] (who moves it). Everything is
 //! deterministic: the same seed and actions give the same states and the same frames, bit for bit
 //! on one machine.
 
 pub mod arm;
 pub mod contact;
 mod error;
+pub mod gantry;
+mod motion;
 mod noise;
 pub mod plane;
 pub mod policy;

@@ -81,7 +81,7 @@ pub struct Habits {
     pub patience_steps: u64,
 }
 
-/// A robot with joints moved by velocity, a camera, and a task.
+/// A robot with joints moved by velocity, a camera, and a task. Of a prismatic joint, all that is told in rad is in m.
 ///
 /// Time passes in control periods ([`step`](Robot::step), for data and evaluation) or in smaller
 /// pieces ([`advance`](Robot::advance), for a simulator that runs in real time). `nj` is
@@ -148,8 +148,8 @@ pub trait Robot: Send {
     /// state, which no planner may use: it is for judging what a model has learned.
     fn objects(&self) -> Vec<Object>;
 
-    /// Puts an object ([`objects`](Robot::objects)) at a place (m), or the arm with its `tip` there, at
-    /// rest: to look at states that no episode begins with. False where nothing of that name can be
+    /// Puts an object ([`objects`](Robot::objects)) at a place (m), or the arm with its `tip` there (a gantry
+    /// with its `head`), at rest: to look at states that no episode begins with. False where nothing of that name can be
     /// put there.
     fn put(&mut self, thing: &str, place: [f64; 2]) -> bool;
 

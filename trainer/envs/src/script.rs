@@ -15,9 +15,18 @@ const ARRIVED_M: f64 = 0.05;
 /// A way around the puck is made anew when the puck has moved this far, m.
 const MOVED_M: f64 = 0.03;
 
+/// What to do next.
+#[derive(Debug, Clone)]
+pub enum Way {
+    /// Of an arm.
+    Arm(Stages),
+    /// Of the head of a gantry: to a place, m, and stay there.
+    Head(Place),
+}
+
 /// Stages to go through.
 #[derive(Debug, Clone)]
-pub struct Way {
+pub struct Stages {
     stages: Vec<Stage>,
     at: usize,
 }
@@ -82,7 +91,7 @@ impl Stage {
     }
 }
 
-impl Way {
+impl Stages {
     /// # Panics
     /// Without a stage.
     pub(crate) fn new(stages: Vec<Stage>) -> Self {

@@ -6,18 +6,17 @@ use rand::Rng;
 
 use crate::arm::{Arm, JOINT_NAMES, JOINTS, LIMITS, MAX_VELOCITY_RAD_S, Shape};
 use crate::contact::Puck;
+use crate::motion;
 use crate::noise::{Stream, generator};
 use crate::plane::Place;
 use crate::render::Canvas;
 use crate::robot::{Habits, JointLimits, Object, RewardKind, Robot};
 use crate::scene;
-use crate::script::{Stage, View, Way};
+use crate::script::{Stage, Stages, View, Way};
 use crate::steer::fastest;
 
 /// What the tip of the arm is called by [`Robot::put`].
 pub const TIP: &str = "tip";
-/// Longest time in which the arm moves without a look at what it touches, s.
-const LONGEST_PIECE_S: f64 = 0.02;
 
 /// How time is cut.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -151,7 +150,7 @@ impl<T: Task> Tabletop<T> {
     /// Whether the scripted expert solves it from here within so many steps, for good.
     fn expert_solves(&self, steps: usize) -> bool {
         let mut robot = self.clone();
-        let mut way = Way::new(robot.task.expert(&robot.arm));
+        let mut way = robot.expert();
         let mut action = [0.0; JOINTS];
         let mut solved = false;
         for step in 1..=T::TIMING.episode_steps {
@@ -212,12 +211,7 @@ impl<T: Task> Robot for Tabletop<T> {
 
     fn advance(&mut self, velocity_rad_s: &[f64], dt_s: f64) {
         let set_points = velocity_rad_s.try_into().expect("one set-point per joint");
-        if !(dt_s > 0.0 && dt_s.is_finite()) {
-            return;
-        }
-        let pieces = (dt_s / LONGEST_PIECE_S - 1e-9).ceil().max(1.0);
-        let piece_s = dt_s / pieces;
-        for _ in 0..pieces as u64 {
+        for piece_s in motion::pieces(dt_s) {
             let before = self.arm;
             self.arm.advance(set_points, piece_s);
             self.task.moved(&before, &self.arm, piece_s);
@@ -226,14 +220,7 @@ impl<T: Task> Robot for Tabletop<T> {
 
     fn step(&mut self, action: &[f32]) {
         let action: &[f32; JOINTS] = action.try_into().expect("one action per joint");
-        let mut set_points = MAX_VELOCITY_RAD_S;
-        for (set_point, &a) in set_points.iter_mut().zip(action) {
-            *set_point *= if a.is_finite() {
-                f64::from(a).clamp(-1.0, 1.0)
-            } else {
-                0.0
-            };
-        }
+        let set_points = motion::set_points(action, &MAX_VELOCITY_RAD_S);
         let Timing {
             control_period_s,
             substeps,
@@ -303,18 +290,21 @@ impl<T: Task> Robot for Tabletop<T> {
     }
 
     fn expert(&self) -> Way {
-        Way::new(self.task.expert(&self.arm))
+        Way::Arm(Stages::new(self.task.expert(&self.arm)))
     }
 
     fn waypoint(&self, rng: &mut dyn Rng) -> Way {
-        Way::new(self.task.waypoint(&self.arm, rng))
+        Way::Arm(Stages::new(self.task.waypoint(&self.arm, rng)))
     }
 
     fn arrived(&self, way: &Way) -> bool {
-        way.arrived(&self.view())
+        matches!(way, Way::Arm(stages) if stages.arrived(&self.view()))
     }
 
     fn follow(&self, way: &mut Way, action: &mut [f32]) {
-        way.follow(&self.view(), action);
+        match way {
+            Way::Arm(stages) => stages.follow(&self.view(), action),
+            Way::Head(_) => action.fill(0.0),
+        }
     }
 }

@@ -4,7 +4,8 @@
 //! Scripted episodes are cut so many periods before the first reward. From the belief there the actions
 //! that were really done are valued three ways: rolled through the prior's mean; through samples of the
 //! prior (particles); and through diagonal Gaussians whose moments are matched from step to step, as
-//! Gaussian LatCo plans. The table groups episodes by the first reward: on the lottery task 1 is Top,
+//! Gaussian LatCo plans. The luckiest tenth of the particles is what a planner sees that keeps the best of
+//! sampled futures. The table groups episodes by the first reward: on the lottery task 1 is Top,
 //! 20 and -40 are Bottom, which pays -1 on the mean.
 
 use latco_envs::PolicyKind;
@@ -38,18 +39,18 @@ enum Way {
 }
 
 impl Model {
-    /// Expected reward after each step of `actions`.
+    /// Expected return of `actions`, and the mean of the luckiest tenth of the samples.
     fn roll(
         &mut self,
         way: Way,
         state: &[f32],
         actions: &[Vec<f32>],
         rng: &mut ChaCha8Rng,
-    ) -> Vec<f32> {
+    ) -> (f64, f64) {
         let (n, ns) = (self.n, self.stoch);
         let head = self.bundle.manifest().reward;
         let mut states = state.repeat(SAMPLES);
-        let mut rewards = Vec::new();
+        let mut returns = vec![0.0_f32; SAMPLES];
         for action in actions {
             self.dynamics.state_mut().copy_from_slice(&states);
             self.dynamics
@@ -79,10 +80,13 @@ impl Model {
             }
             self.reward.state_mut().copy_from_slice(&states);
             self.reward.run().expect("runs");
-            let sum: f32 = self.reward.reward().iter().map(|r| head.expected(*r)).sum();
-            rewards.push(sum / SAMPLES as f32);
+            for (sum, output) in returns.iter_mut().zip(self.reward.reward()) {
+                *sum += head.expected(*output);
+            }
         }
-        rewards
+        returns.sort_by(|a, b| b.total_cmp(a));
+        let mean = |returns: &[f32]| f64::from(returns.iter().sum::<f32>()) / returns.len() as f64;
+        (mean(&returns), mean(&returns[..SAMPLES / 10]))
     }
 }
 
@@ -106,8 +110,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut robot = latco_envs::make(task, manifest.image.width)?;
     let mut policy = PolicyKind::Waypoints.make();
     let mut rng = ChaCha8Rng::seed_from_u64(0);
-    // lead, group (first reward), paid periods, true return, by mean, particles, moments
-    let mut lines: Vec<(usize, f64, [f64; 5])> = Vec::new();
+    // lead, group (first reward), paid periods, true return, by mean, particles, moments, luckiest particles
+    let mut lines: Vec<(usize, f64, [f64; 6])> = Vec::new();
     for episode in 0..episodes.parse::<u64>()? {
         let seed = latco_envs::EVALUATION_SEED + episode;
         robot.reset(seed);
@@ -139,22 +143,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             };
             let to = (from + horizon).min(steps);
             let paid = rewards[from..to].iter().filter(|r| **r != 0.0).count() as f64;
-            let mut of = |way| -> f64 {
-                let expected = model.roll(way, &beliefs[from], &actions[from..to], &mut rng);
-                f64::from(expected.iter().sum::<f32>())
-            };
+            let mut of = |way| model.roll(way, &beliefs[from], &actions[from..to], &mut rng);
+            let (particles, luckiest) = of(Way::Particles);
             let figures = [
                 paid,
                 rewards[from..to].iter().sum(),
-                of(Way::Mean),
-                of(Way::Particles),
-                of(Way::Moments),
+                of(Way::Mean).0,
+                particles,
+                of(Way::Moments).0,
+                luckiest,
             ];
             lines.push((lead, rewards[first], figures));
         }
     }
     println!(
-        "lead  group         episodes  paid periods  true  mean  particles  moments   per paid period: mean  particles  moments"
+        "lead  group         episodes  paid periods  true  mean  particles  moments   per paid period: mean  particles  moments  luckiest"
     );
     for lead in LEADS {
         for (name, is) in [
@@ -168,7 +171,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let mean = |i: usize| of_group.iter().map(|l| l.2[i]).sum::<f64>() / count;
             let paid = mean(0);
             println!(
-                "{lead:4}  {name:12} {:9} {paid:13.2} {:7.2} {:7.2} {:7.2} {:7.2}   {:7.2} {:7.2} {:7.2}",
+                "{lead:4}  {name:12} {:9} {paid:13.2} {:7.2} {:7.2} {:7.2} {:7.2}   {:7.2} {:7.2} {:7.2} {:7.2}",
                 of_group.len(),
                 mean(1),
                 mean(2),
@@ -176,7 +179,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 mean(4),
                 mean(2) / paid,
                 mean(3) / paid,
-                mean(4) / paid
+                mean(4) / paid,
+                mean(5) / paid
             );
         }
     }

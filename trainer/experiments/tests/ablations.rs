@@ -87,7 +87,7 @@ fn the_table_has_a_row_for_each_of_them() {
     let images = &planner.image_collocation;
     assert_eq!((images.iterations_cold, images.learning_rate), (5000, 0.02));
     let kinds = grid.cells.iter().map(|cell| cell.config.planner.kind);
-    assert_eq!(kinds.filter(|kind| *kind == PlannerKind::Latco).count(), 5);
+    assert_eq!(kinds.filter(|kind| *kind == PlannerKind::Latco).count(), 6);
 }
 
 /// The model without a deterministic part is another bundle: its row is there if the bundle is.

@@ -1,24 +1,26 @@
-//! Lottery: two goals of which one can be chosen, by bringing the tip to it. Top pays 1. Bottom pays 20
-//! with a chance of 65 % and -40 otherwise, which is -1 on the mean (figure 7 of Rybkin et al. 2021): a
-//! planner that hopes, or plans for the mean state, prefers it wrongly.
+//! Lottery: two goals of which one can be chosen, by bringing the head of a gantry to it with continuous x-y actions. Top
+//! pays 1. Bottom pays 20 with a chance of 65 % and -40 otherwise, which is -1 on the mean (figure 7 of Rybkin et al.
+//! 2021): a planner that hopes, or plans for the mean state, prefers it wrongly.
 //!
-//! The reward is paid in every control period from the tip's arrival until it leaves the goal; the
+//! The reward is paid in every control period from the head's arrival until it leaves the goal; the
 //! picture shows which goal pays and how much. Then both goals are dark and nothing is paid any more.
 //! What Bottom will pay is decided by the seed of the episode and shown nowhere before.
 
 use rand::Rng;
 
-use super::{anywhere, beside, decoy, random_arm};
-use crate::arm::{Arm, Posture, Shape};
-use crate::noise::uniform;
-use crate::plane::{Place, distance, on_table};
+use super::beside;
+use crate::gantry::{Gantry, JOINT_NAMES, JOINTS, LIMITS, MAX_VELOCITY};
+use crate::motion;
+use crate::noise::{Stream, generator, uniform};
+use crate::plane::{Place, distance};
 use crate::render::{Canvas, Colour};
-use crate::robot::{Habits, Object};
-use crate::scene::{UNTOUCHED_COLOUR, shows};
-use crate::script::Stage;
-use crate::steer::{any_quick, fastest};
-use crate::tabletop::{SLOW, Tabletop, Task, Timing};
+use crate::robot::{Habits, JointLimits, Object, RewardKind, Robot};
+use crate::scene::{BACKGROUND, UNTOUCHED_COLOUR};
+use crate::script::Way;
+use crate::tabletop::{SLOW, Timing};
 
+/// What the head is called by [`Robot::put`].
+pub const HEAD: &str = "head";
 /// What Top pays.
 pub const TOP_REWARD: f64 = 1.0;
 /// What Bottom pays when it wins.
@@ -27,23 +29,18 @@ pub const WIN_REWARD: f64 = 20.0;
 pub const LOSS_REWARD: f64 = -40.0;
 /// The chance that Bottom wins.
 pub const WIN_CHANCE: f64 = 0.65;
-/// Distance of the tip at which a goal is chosen, m.
+/// Distance of the head at which a goal is chosen, m.
 pub const TOLERANCE: f64 = 0.15;
-/// Distance of the tip at which the chosen goal is left, m.
+/// Distance of the head at which the chosen goal is left, m.
 pub const LEAVING: f64 = 0.2;
 /// Radius with which the goals are drawn, m.
 pub const GOAL_RADIUS: f64 = 0.2;
 /// Where Top always is, m: what is uncertain is what Bottom pays, not where the goals are.
-pub const TOP: Place = [0.0, 0.25];
+pub const TOP: Place = [0.0, 0.45];
 /// Where Bottom always is, m.
-pub const BOTTOM: Place = [0.0, -0.35];
-/// Least distance of the tip from both goals at the start, m.
-pub const LEAST_DISTANCE: f64 = 0.35;
-/// Both goals are reached in about the same time: neither takes longer than the other by more than
-/// this factor.
-pub const LARGEST_TIME_RATIO: f64 = 1.6;
-/// Start angles are drawn uniformly up to this far from straight up, rad.
-pub const START_SPREAD_RAD: Posture = [1.2, 1.8, 1.8];
+pub const BOTTOM: Place = [0.0, -0.45];
+/// Where the head starts: uniformly up to this far from the middle of the table along each axis, m.
+pub const START_SPREAD: Place = [0.7, 0.1];
 /// Colour of Top while a choice is left.
 pub const TOP_COLOUR: Colour = [40, 225, 235];
 /// Colour of Bottom while a choice is left.
@@ -61,9 +58,14 @@ pub const PAYING_RADIUS: f64 = 0.3;
 /// Shares of the way-points: Top and Bottom, equally often; beside one of them. The rest goes
 /// anywhere.
 pub const SHARES: [f64; 3] = [0.3, 0.3, 0.2];
-
-/// The planar arm with two goals.
-pub type Lottery = Tabletop<TopAndBottom>;
+/// How data is collected.
+const HABITS: Habits = Habits {
+    waypoint_share: 0.85,
+    dwell_steps: [1, 8],
+    patience_steps: 25,
+};
+/// A way-point counts as arrived at within this distance, m.
+const ARRIVED_M: f64 = 0.04;
 
 /// One of the goals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,72 +86,72 @@ impl Choice {
     }
 }
 
-/// What is on the table.
+/// A gantry over a table with two goals.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TopAndBottom {
+pub struct Lottery {
+    gantry: Gantry,
+    goals: TopAndBottom,
+    difficulty: f64,
+    reward: RewardKind,
+    image_size: usize,
+}
+
+/// What is on the table.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct TopAndBottom {
     /// Whether Bottom would win.
     wins: bool,
     chosen: Option<Choice>,
-    /// Whether the tip has not left it since.
+    /// Whether the head has not left it since.
     stays: bool,
 }
 
 impl Lottery {
+    /// With a camera of `image_size x image_size` pixels, reset with seed 0.
+    pub fn new(image_size: usize) -> Self {
+        let mut lottery = Self {
+            gantry: Gantry::at_rest([0.0; JOINTS]),
+            goals: TopAndBottom {
+                wins: false,
+                chosen: None,
+                stays: true,
+            },
+            difficulty: 0.0,
+            reward: RewardKind::Sparse,
+            image_size,
+        };
+        lottery.reset(0);
+        lottery
+    }
+
     /// Which goal was chosen, if any.
     pub fn chosen(&self) -> Option<Choice> {
-        self.task.chosen
+        self.goals.chosen
+    }
+
+    /// The gantry.
+    pub fn gantry(&self) -> &Gantry {
+        &self.gantry
+    }
+
+    /// To Top while a choice is left, m.
+    fn way_left(&self) -> f64 {
+        match self.goals.chosen {
+            None => self.gantry.distance(TOP),
+            Some(_) => 0.0,
+        }
     }
 }
 
 impl TopAndBottom {
-    /// Whether the tip is still at the goal that was chosen.
+    /// Whether the head is still at the goal that was chosen.
     fn pays(&self) -> bool {
         self.chosen.is_some() && self.stays
     }
-}
 
-/// Moves the tip to a goal on a way that takes hardly longer than the fastest.
-fn quick(arm: &Arm, choice: Choice, rng: &mut dyn Rng) -> Stage {
-    let found = any_quick(&arm.positions, &TopAndBottom::SHAPE, choice.place(), rng);
-    Stage::Move(found.expect("goals are within reach"))
-}
-
-impl Task for TopAndBottom {
-    const NAME: &'static str = "lottery";
-    const SHAPE: Shape = Shape::LONG;
-    const TIMING: Timing = SLOW;
-    const HABITS: Habits = Habits {
-        waypoint_share: 0.85,
-        dwell_steps: [1, 8],
-        patience_steps: 25,
-    };
-    const EXPERT_STEPS: Option<usize> = Some(20);
-
-    fn start(rng: &mut dyn Rng) -> Option<(Arm, Self)> {
-        let arm = random_arm(Self::SHAPE, START_SPREAD_RAD, rng);
-        let wins = uniform(rng, 0.0, 1.0) < WIN_CHANCE;
-        let (_, to_top_s) = fastest(&arm.positions, &Self::SHAPE, TOP)?;
-        let (_, to_bottom_s) = fastest(&arm.positions, &Self::SHAPE, BOTTOM)?;
-        let tip = arm.tip();
-        let fits = to_top_s <= LARGEST_TIME_RATIO * to_bottom_s
-            && to_bottom_s <= LARGEST_TIME_RATIO * to_top_s
-            && distance(tip, TOP) >= LEAST_DISTANCE
-            && distance(tip, BOTTOM) >= LEAST_DISTANCE
-            && shows(&arm, TOP)
-            && shows(&arm, BOTTOM)
-            && on_table(tip, 0.0);
-        fits.then_some((
-            arm,
-            Self {
-                wins,
-                chosen: None,
-                stays: true,
-            },
-        ))
-    }
-
-    fn moved(&mut self, _: &Arm, now: &Arm, _: f64) {
-        let away = |place| distance(now.tip(), place);
+    /// The head moved to a place.
+    fn moved(&mut self, head: Place) {
+        let away = |place| distance(head, place);
         if let Some(choice) = self.chosen {
             self.stays &= away(choice.place()) <= LEAVING;
         } else if away(TOP) <= TOLERANCE {
@@ -159,7 +161,16 @@ impl Task for TopAndBottom {
         }
     }
 
-    fn draw(&self, _: &Arm, canvas: &mut Canvas<'_>) {
+    fn reward(&self) -> f64 {
+        match self.chosen.filter(|_| self.pays()) {
+            None => 0.0,
+            Some(Choice::Top) => TOP_REWARD,
+            Some(Choice::Bottom) if self.wins => WIN_REWARD,
+            Some(Choice::Bottom) => LOSS_REWARD,
+        }
+    }
+
+    fn draw(&self, canvas: &mut Canvas<'_>) {
         let (mut top, mut bottom) = match self.chosen {
             None => ((TOP_COLOUR, GOAL_RADIUS), (BOTTOM_COLOUR, GOAL_RADIUS)),
             Some(_) => ((SPENT_COLOUR, GOAL_RADIUS), (SPENT_COLOUR, GOAL_RADIUS)),
@@ -175,72 +186,164 @@ impl Task for TopAndBottom {
         canvas.disc(TOP, top.1, top.0);
         canvas.disc(BOTTOM, bottom.1, bottom.0);
     }
+}
 
-    fn sparse_reward(&self, _: &Arm) -> f64 {
-        match self.chosen.filter(|_| self.pays()) {
-            None => 0.0,
-            Some(Choice::Top) => TOP_REWARD,
-            Some(Choice::Bottom) if self.wins => WIN_REWARD,
-            Some(Choice::Bottom) => LOSS_REWARD,
+impl Robot for Lottery {
+    fn task(&self) -> &str {
+        "lottery"
+    }
+
+    fn joint_names(&self) -> &[&str] {
+        &JOINT_NAMES
+    }
+
+    fn limits(&self) -> &[JointLimits] {
+        &LIMITS
+    }
+
+    fn action_scale(&self) -> &[f64] {
+        &MAX_VELOCITY
+    }
+
+    fn control_period_s(&self) -> f64 {
+        SLOW.control_period_s
+    }
+
+    fn substeps(&self) -> usize {
+        SLOW.substeps
+    }
+
+    fn episode_steps(&self) -> usize {
+        SLOW.episode_steps
+    }
+
+    fn image_size(&self) -> usize {
+        self.image_size
+    }
+
+    fn reset(&mut self, seed: u64) {
+        let rng = &mut generator(seed, Stream::Episode);
+        self.gantry = Gantry::at_rest(START_SPREAD.map(|spread| uniform(rng, -spread, spread)));
+        self.goals = TopAndBottom {
+            wins: uniform(rng, 0.0, 1.0) < WIN_CHANCE,
+            chosen: None,
+            stays: true,
+        };
+        self.difficulty = self.way_left();
+    }
+
+    fn advance(&mut self, velocity: &[f64], dt_s: f64) {
+        let set_points = velocity.try_into().expect("one set-point per joint");
+        for piece_s in motion::pieces(dt_s) {
+            self.gantry.advance(set_points, piece_s);
+            self.goals.moved(self.gantry.positions);
         }
     }
 
-    /// What is paid, less the way to Top while a choice is left.
-    fn dense_reward(&self, arm: &Arm) -> f64 {
-        self.sparse_reward(arm) - self.way_left(arm)
+    fn step(&mut self, action: &[f32]) {
+        let action = action.try_into().expect("one action per joint");
+        let set_points = motion::set_points(action, &MAX_VELOCITY);
+        let Timing {
+            control_period_s,
+            substeps,
+            ..
+        } = SLOW;
+        for _ in 0..substeps {
+            self.advance(&set_points, control_period_s / substeps as f64);
+        }
+    }
+
+    fn render(&self, rgb: &mut [u8]) {
+        let mut canvas = Canvas::new(rgb, self.image_size, BACKGROUND);
+        self.goals.draw(&mut canvas);
+        self.gantry.draw(&mut canvas);
+    }
+
+    fn positions(&self) -> &[f64] {
+        &self.gantry.positions
+    }
+
+    fn velocities(&self) -> &[f64] {
+        &self.gantry.velocities
+    }
+
+    /// Sparse: what is paid. Dense: the same, less the way to Top while a choice is left.
+    fn reward(&self) -> f64 {
+        match self.reward {
+            RewardKind::Sparse => self.goals.reward(),
+            RewardKind::Dense => self.goals.reward() - self.way_left(),
+        }
+    }
+
+    fn reward_kind(&self) -> RewardKind {
+        self.reward
+    }
+
+    fn set_reward_kind(&mut self, kind: RewardKind) {
+        self.reward = kind;
     }
 
     /// Whether Top was chosen: what is best on the mean.
-    fn solved(&self, _: &Arm) -> bool {
-        self.chosen == Some(Choice::Top)
+    fn success(&self) -> bool {
+        self.goals.chosen == Some(Choice::Top)
     }
 
-    /// To Top while a choice is left.
-    fn way_left(&self, arm: &Arm) -> f64 {
-        if self.chosen.is_none() {
-            distance(arm.tip(), TOP)
-        } else {
-            0.0
-        }
+    fn difficulty(&self) -> f64 {
+        self.difficulty
     }
 
     fn objects(&self) -> Vec<Object> {
-        vec![
-            Object {
-                name: "top",
-                place: TOP,
-            },
-            Object {
-                name: "bottom",
-                place: BOTTOM,
-            },
-        ]
+        [("top", TOP), ("bottom", BOTTOM)]
+            .map(|(name, place)| Object { name, place })
+            .to_vec()
     }
 
-    fn expert(&self, arm: &Arm) -> Vec<Stage> {
-        let found = fastest(&arm.positions, &Self::SHAPE, TOP);
-        vec![Stage::Move(found.expect("goals are within reach").0)]
+    fn put(&mut self, thing: &str, place: Place) -> bool {
+        let gantry = Gantry::at_rest(place);
+        if thing != HEAD || gantry.positions != place {
+            return false;
+        }
+        self.gantry = gantry;
+        self.goals.moved(place);
+        true
     }
 
-    fn waypoint(&self, arm: &Arm, rng: &mut dyn Rng) -> Vec<Stage> {
+    fn habits(&self) -> Habits {
+        HABITS
+    }
+
+    fn expert(&self) -> Way {
+        Way::Head(TOP)
+    }
+
+    fn waypoint(&self, rng: &mut dyn Rng) -> Way {
         let [top, bottom, near] = SHARES;
         let kind = uniform(rng, 0.0, 1.0);
-        let stage = if kind < top {
-            quick(arm, Choice::Top, rng)
+        Way::Head(if kind < top {
+            TOP
         } else if kind < top + bottom {
-            quick(arm, Choice::Bottom, rng)
+            BOTTOM
         } else if kind < top + bottom + near {
             let goal = if kind < top + bottom + 0.5 * near {
                 TOP
             } else {
                 BOTTOM
             };
-            let near = |rng: &mut dyn Rng| beside(goal, [TOLERANCE + 0.04, 0.4], rng);
-            decoy(arm, &Self::SHAPE, near, rng)
+            beside(goal, [TOLERANCE + 0.04, 0.4], rng)
         } else {
-            anywhere(arm, &Self::SHAPE, rng)
-        };
-        vec![stage]
+            LIMITS.map(|limit| uniform(rng, limit.lower_rad, limit.upper_rad))
+        })
+    }
+
+    fn arrived(&self, way: &Way) -> bool {
+        matches!(way, Way::Head(place) if self.gantry.distance(*place) < ARRIVED_M)
+    }
+
+    fn follow(&self, way: &mut Way, action: &mut [f32]) {
+        match way {
+            Way::Head(place) => self.gantry.approach(*place, action),
+            Way::Arm(_) => action.fill(0.0),
+        }
     }
 }
 
@@ -250,15 +353,15 @@ mod tests {
 
     #[test]
     fn what_bottom_will_pay_is_shown_only_while_it_pays() {
-        let arm = Arm::at_rest(Shape::LONG, [1.0, 0.5, 0.0]);
         let picture = |wins, chosen, stays| {
-            let task = TopAndBottom {
+            let mut lottery = Lottery::new(32);
+            lottery.goals = TopAndBottom {
                 wins,
                 chosen,
                 stays,
             };
             let mut rgb = vec![0; 32 * 32 * 3];
-            task.draw(&arm, &mut Canvas::new(&mut rgb, 32, [0; 3]));
+            lottery.render(&mut rgb);
             rgb
         };
         let bottom = Some(Choice::Bottom);

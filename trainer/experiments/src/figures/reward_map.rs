@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use latco_envs::tabletop::TIP;
+use latco_envs::tasks::lottery::HEAD;
 use latco_envs::{EVALUATION_SEED, Robot};
 use latco_evaluate::check_fit;
 use latco_models::Bundle;
@@ -19,7 +20,7 @@ const THINGS: [(&str, &str, Option<&str>); 5] = [
     ("key", TIP, Some("button")),
     ("push", "puck", None),
     ("stick", "puck", None),
-    ("lottery", TIP, None),
+    ("lottery", HEAD, None),
 ];
 /// The table is seen from -1 to 1 in both directions, m.
 const TABLE: std::ops::Range<f64> = -1.0..1.0;

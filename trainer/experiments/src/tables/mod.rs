@@ -95,6 +95,15 @@ impl Table {
         }
     }
 
+    /// CPU time of a plan at equal time if none is given, ms. Expectations over samples take their time.
+    #[must_use]
+    pub fn equal_ms(self) -> f64 {
+        match self {
+            Self::Lottery => 100.0,
+            Self::Planners | Self::Ablations | Self::Difficulty => 30.0,
+        }
+    }
+
     /// The tasks if none are named.
     #[must_use]
     pub fn tasks(self) -> &'static [&'static str] {
@@ -157,7 +166,7 @@ impl Options {
                 .map(|kind| {
                     let mut config = of(*kind);
                     if self.table == Table::Lottery {
-                        rows::sample_futures(&mut config);
+                        rows::for_the_lottery(&mut config);
                     }
                     Row {
                         row: kind.name(),

@@ -82,8 +82,13 @@ pub(super) fn markdown(options: &Options, cells: &[Cell]) -> String {
         );
     }
     if options.settings.contains(&Setting::Paper) {
-        text.push_str(
-            "\n- `paper`: the paper's iterations and samples on Meta-World (appendix D); every plan is made from nothing and \
+        let suite = match options.table {
+            Table::Lottery => "Meta-World, of CEM and MPPI the iterations on DM Control",
+            _ => "Meta-World",
+        };
+        let _ = write!(
+            text,
+            "\n- `paper`: the paper's iterations and samples on {suite} (appendix D); every plan is made from nothing and \
              followed to its end. The horizon is the bundle's.",
         );
     }

@@ -27,9 +27,9 @@ pub(super) struct Args {
     /// Folder with a robot configuration named after each task.
     #[arg(long, default_value = "configs")]
     configs: PathBuf,
-    /// CPU time of a plan at equal time, ms.
-    #[arg(long, default_value_t = 30.0)]
-    equal_ms: f64,
+    /// CPU time of a plan at equal time, ms [default: 30, lottery 100].
+    #[arg(long)]
+    equal_ms: Option<f64>,
     /// Episodes of each cell [default: 100, quick 20].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     episodes: Option<u32>,
@@ -45,7 +45,8 @@ pub(super) fn positive(name: &str, value: f64) -> anyhow::Result<()> {
 }
 
 pub(super) fn run(table: Table, args: Args) -> anyhow::Result<ExitCode> {
-    positive("--equal-ms", args.equal_ms)?;
+    let equal_ms = args.equal_ms.unwrap_or_else(|| table.equal_ms());
+    positive("--equal-ms", equal_ms)?;
     let common = &args.common;
     let options = Options {
         table,
@@ -57,7 +58,7 @@ pub(super) fn run(table: Table, args: Args) -> anyhow::Result<ExitCode> {
         tasks: args.tasks.clone(),
         bundles: args.bundles.clone(),
         configs: args.configs.clone(),
-        equal_ms: args.equal_ms,
+        equal_ms,
         episodes: args.episodes.unwrap_or(if common.quick { 20 } else { 100 }),
         seed: common.seed,
         out: common.out(table.name()),
