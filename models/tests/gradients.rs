@@ -18,12 +18,16 @@ use support::small;
 /// Half the distance of the central differences. The graphs are in f32: their rounding counts for
 /// 1e-7 / STEP, their third derivatives for STEP squared.
 const STEP: f32 = 4e-3;
+/// The same of the reward, whose slopes are small where a state is far from it: there rounding counts for most.
+const REWARD_STEP: f32 = 1.6e-2;
 /// Largest allowed difference from the largest entry of a Jacobian or gradient, as a share of it.
 const TOLERANCE: f64 = 5e-3;
 /// The same of pixels (0 to 1), and of what is decoded to them: where so many change at once, kinks are near. At half of
 /// this step rounding is seen in the differences, at twice kinks: 1e-2 of the largest in one direction or another.
 const PIXEL_STEP: f32 = 1e-4;
 const DECODED_STEP: f32 = 2e-4;
+/// As far as it is doubled where rounding, which is seen twice as much at half a step, is taken for kinks.
+const LONGEST_DECODED_STEP: f32 = 8e-4;
 /// By how much these and those of half the step may differ, as a share of the largest: by more there is a kink.
 const KINK: f64 = 4e-3;
 /// By how much the differences on either side may differ; by more, and not as those of a curve do, there is a kink at the
@@ -145,7 +149,11 @@ fn reward(bundle: &Bundle, state: &[f32]) -> (Vec<f64>, Vec<f64>) {
         if row > 0 {
             let entry = &mut moved[(row - 1) / 2];
             let before = *entry;
-            *entry += if row % 2 == 1 { STEP } else { -STEP };
+            *entry += if row % 2 == 1 {
+                REWARD_STEP
+            } else {
+                -REWARD_STEP
+            };
             steps.push(f64::from(*entry) - f64::from(before));
         }
     }
@@ -191,21 +199,33 @@ impl Directions {
         whole > TURN * scale && half > 0.65 * whole
     }
 
-    /// Largest difference, as a share of the largest derivative, where no kink is near, which is almost everywhere.
-    fn worst(&self) -> f64 {
-        let scale = self.expected.iter().fold(0.0f64, |m, e| m.max(e.abs()));
-        assert!(scale > 1e-4, "no slope at all");
+    fn scale(&self) -> f64 {
+        self.expected.iter().fold(0.0f64, |m, e| m.max(e.abs()))
+    }
+
+    /// Differences in the directions in which no kink is near.
+    fn errors(&self) -> Vec<f64> {
+        let scale = self.scale();
         let smooth = (0..self.found.len()).filter(|&i| {
             (self.expected[i] - self.finer[i]).abs() < KINK * scale && !self.is_kink(i, scale)
         });
-        let errors: Vec<f64> = smooth
+        smooth
             .map(|i| (self.found[i] - self.finer[i]).abs())
-            .collect();
+            .collect()
+    }
+
+    /// Whether most directions are away from kinks, as almost everywhere.
+    fn is_smooth(&self) -> bool {
+        4 * self.errors().len() >= 3 * self.found.len()
+    }
+
+    /// Largest difference, as a share of the largest derivative, where no kink is near.
+    fn worst(&self) -> f64 {
+        let scale = self.scale();
+        assert!(scale > 1e-4, "no slope at all");
+        let errors = self.errors();
         let (kept, count) = (errors.len(), self.found.len());
-        assert!(
-            4 * kept >= 3 * count,
-            "{kept} of {count} are away from kinks"
-        );
+        assert!(self.is_smooth(), "{kept} of {count} are away from kinks");
         errors.into_iter().fold(0.0, f64::max) / scale
     }
 }
@@ -301,8 +321,20 @@ fn observe(bundle: &Bundle, state: &[f32], action: &[f32]) -> Directions {
 }
 
 /// Of the weighted distance of images from the predicted ones, by state, action and image; the differences are
-/// of images that `dynamics` and `decode` give, and are summed in f64.
+/// of images that `dynamics` and `decode` give, and are summed in f64. Where rounding hides what is a kink, of a longer
+/// step.
 fn prediction_error(bundle: &Bundle, state: &[f32], action: &[f32]) -> Directions {
+    let by = |step| prediction_error_by(step, bundle, state, action);
+    let mut step = DECODED_STEP;
+    let mut found = by(step);
+    while !found.is_smooth() && step < LONGEST_DECODED_STEP {
+        step *= 2.0;
+        found = by(step);
+    }
+    found
+}
+
+fn prediction_error_by(step: f32, bundle: &Bundle, state: &[f32], action: &[f32]) -> Directions {
     const WEIGHT: f32 = 0.7;
     let manifest = bundle.manifest();
     let pixels = manifest.image.height * manifest.image.width * 3;
@@ -340,7 +372,7 @@ fn prediction_error(bundle: &Bundle, state: &[f32], action: &[f32]) -> Direction
                 violation(&to(0, state), &to(1, action), &to(2, &target))
             };
             let gradient = [error.by_state(), error.by_action(), error.by_target()][input];
-            all.take(dot(gradient, &direction), DECODED_STEP, 1.0, at);
+            all.take(dot(gradient, &direction), step, 1.0, at);
         }
     }
     all
