@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::{Latco, configuration, my_turn};
 use latco_bag::messages::{Image, Int64};
-use latco_bag::{BagReader, BagWriter, topics};
+use latco_bag::{BagMessage, BagReader, BagWriter, topics};
 
 const LONG: Duration = Duration::from_secs(120);
 
@@ -18,15 +18,30 @@ fn replay(arguments: &[&str]) -> common::Ended {
 }
 
 /// A copy of a bag, in which `change` may change every image and `keep` leaves topics out.
-fn copy(bag: &Path, to: &Path, keep: impl Fn(&str) -> bool, mut change: impl FnMut(&mut Image)) {
+fn copy(bag: &Path, to: &Path, keep: impl Fn(&str) -> bool, change: impl FnMut(&mut Image)) {
+    copy_late(bag, to, 0, keep, change);
+}
+
+/// The same, in which images were recorded so many nanoseconds later.
+fn copy_late(
+    bag: &Path,
+    to: &Path,
+    late_ns: i64,
+    keep: impl Fn(&str) -> bool,
+    mut change: impl FnMut(&mut Image),
+) {
     let reader = BagReader::open(bag).unwrap();
     let mut writer = BagWriter::create(to).unwrap();
-    for message in reader.messages() {
-        let message = message.unwrap();
-        if !keep(&message.topic) {
-            continue;
-        }
-        if *message.topic == *topics::CAMERA_IMAGE {
+    let mut messages: Vec<_> = (reader.messages().map(Result::unwrap))
+        .filter(|message| keep(&message.topic))
+        .collect();
+    let is_image = |message: &BagMessage| *message.topic == *topics::CAMERA_IMAGE;
+    for message in messages.iter_mut().filter(|message| is_image(message)) {
+        message.time_ns += late_ns;
+    }
+    messages.sort_by_key(|message| message.time_ns);
+    for message in messages {
+        if is_image(&message) {
             let mut image: Image = message.decode().unwrap();
             change(&mut image);
             writer
@@ -67,6 +82,12 @@ fn a_recording_decides_the_same_again_and_a_changed_pixel_is_found() {
     assert_eq!(first["decisions_sha256"], second["decisions_sha256"]);
     let reference = replay(&[&bag, "--reference", &bag]).assert_code(0).json();
     assert_eq!(reference["decisions_sha256"], first["decisions_sha256"]);
+
+    // A recorder that came late to run heard of decisions before it heard of their images.
+    let late = folder.path().join("late");
+    copy_late(Path::new(&bag), &late, 300_000_000, |_| true, |_| ());
+    let replayed = replay(&[&text(&late)]).assert_code(0).json();
+    assert_eq!(replayed["decisions_sha256"], first["decisions_sha256"]);
 
     // One pixel of one image in the middle of the second episode.
     let mut marks = BagReader::open(&bag).unwrap();

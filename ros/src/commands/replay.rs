@@ -23,6 +23,9 @@ use super::{Failure, ProviderArgs, print_json, print_line};
 
 /// Images that are kept until their step comes.
 const IMAGES: usize = 256;
+/// By how much later than its step an image may be recorded, ns: topics overtake each other in a recorder that comes late
+/// to run.
+const LATE_NS: i64 = 2_000_000_000;
 /// Steps of a part that may wait for a worker: parts up to this length are repeated side by side.
 const AHEAD: usize = 1024;
 /// Workers at most.
@@ -295,8 +298,14 @@ impl Journal {
         size: (usize, usize),
     ) -> anyhow::Result<()> {
         let mut images = Images::new(size);
-        let mut parts = 0;
-        let mut open: Option<Sender<Fed>> = None;
+        // In the order in which they were taken; the first one's image may be recorded after it.
+        let mut waiting: VecDeque<(i64, Step)> = VecDeque::new();
+        let mut feeder = Feeder {
+            queue,
+            reference,
+            parts: 0,
+            open: None,
+        };
         for message in self.reader.messages() {
             let Some(message) = whole(message)? else {
                 continue;
@@ -310,34 +319,61 @@ impl Journal {
                         "the controller was started again with another configuration or bundle within the recording; \
                          record each run into a bag of its own"
                     ),
-                    Record::Step(step) => {
-                        let stamp = step.image.map(|image| image.stamp.0);
-                        let reference = reference
-                            .and_then(|outcomes| outcomes.get(&stamp?))
-                            .cloned();
-                        let fed = Fed {
-                            pixels: images.of(&step),
-                            step: Box::new(step),
-                            reference,
-                        };
-                        let steps = match open.take().filter(|_| !fed.step.has_reset()) {
-                            Some(steps) => steps,
-                            None => {
-                                let (sender, steps) = bounded(AHEAD);
-                                let number = parts;
-                                parts += 1;
-                                // That all workers panicked is noticed when they are joined; so for a step.
-                                let _ = queue.send(Part { number, steps });
-                                sender
-                            }
-                        };
-                        let _ = steps.send(fed);
-                        open = Some(steps);
-                    }
+                    Record::Step(step) => waiting.push_back((message.time_ns, step)),
+                }
+            } else {
+                continue;
+            }
+            while let Some((time_ns, step)) = waiting.front() {
+                let pixels = images.of(step);
+                if matches!(pixels, Err(Missing::Image(_))) && message.time_ns - time_ns < LATE_NS {
+                    break;
+                }
+                if let Some((_, step)) = waiting.pop_front() {
+                    feeder.feed(step, pixels);
                 }
             }
         }
+        for (_, step) in waiting {
+            let pixels = images.of(&step);
+            feeder.feed(step, pixels);
+        }
         Ok(())
+    }
+}
+
+/// Queues parts, and their steps one after the other.
+struct Feeder<'a> {
+    queue: Sender<Part>,
+    reference: Option<&'a BTreeMap<i64, Outcome>>,
+    parts: usize,
+    open: Option<Sender<Fed>>,
+}
+
+impl Feeder<'_> {
+    fn feed(&mut self, step: Step, pixels: Result<Vec<u8>, Missing>) {
+        let stamp = step.image.map(|image| image.stamp.0);
+        let reference = (self.reference)
+            .and_then(|outcomes| outcomes.get(&stamp?))
+            .cloned();
+        let fed = Fed {
+            pixels: pixels.or_else(Missing::into_pixels),
+            step: Box::new(step),
+            reference,
+        };
+        let steps = match self.open.take().filter(|_| !fed.step.has_reset()) {
+            Some(steps) => steps,
+            None => {
+                let (sender, steps) = bounded(AHEAD);
+                let number = self.parts;
+                self.parts += 1;
+                // That all workers panicked is noticed when they are joined; so for a step.
+                let _ = self.queue.send(Part { number, steps });
+                sender
+            }
+        };
+        let _ = steps.send(fed);
+        self.open = Some(steps);
     }
 }
 
@@ -395,9 +431,9 @@ impl Images {
     }
 
     /// The pixels of the step's image. Several topics may have images of its stamp (raw, compressed, what the
-    /// controller imagines): it is the one whose pixels the step names, or the first if none is.
-    fn of(&mut self, step: &Step) -> Result<Vec<u8>, String> {
-        let mark = step.image.ok_or("the step has no image")?;
+    /// controller imagines): it is the one whose pixels the step names.
+    fn of(&mut self, step: &Step) -> Result<Vec<u8>, Missing> {
+        let mark = step.image.ok_or(Missing::Mark)?;
         let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
         let (width, height) = (side(self.size.0), side(self.size.1));
         let mut first = None;
@@ -406,12 +442,33 @@ impl Images {
                 continue;
             }
             let found = (self.converter.to_rgb(image, width, height)).map_err(|e| e.to_string());
-            if matches!(&found, Ok(pixels) if ImageMark::sum(pixels) == mark.crc32c) {
-                return found;
+            match found {
+                Ok(pixels) if ImageMark::sum(&pixels) == mark.crc32c => return Ok(pixels),
+                other => {
+                    first.get_or_insert(other);
+                }
             }
-            first.get_or_insert(found);
         }
-        first.unwrap_or_else(|| Err("the image is not in the bag".into()))
+        Err(Missing::Image(first))
+    }
+}
+
+/// Why there is no image with the pixels that a step names.
+enum Missing {
+    /// The step had none.
+    Mark,
+    /// None of its stamp was recorded so far, or only others: the first of these.
+    Image(Option<Result<Vec<u8>, String>>),
+}
+
+impl Missing {
+    /// What to go on with when no other comes.
+    fn into_pixels(self) -> Result<Vec<u8>, String> {
+        match self {
+            Self::Mark => Err("the step has no image".into()),
+            Self::Image(Some(other)) => other,
+            Self::Image(None) => Err("the image is not in the bag".into()),
+        }
     }
 }
 
