@@ -53,16 +53,3 @@ pub(crate) fn advance<'a>(
         }
     }
 }
-
-/// The set-points of normalised actions, which are clipped to `[-1, 1]`; one that is not finite counts as 0.
-pub(crate) fn set_points<const N: usize>(action: &[f32; N], scale: &[f64; N]) -> [f64; N] {
-    std::array::from_fn(|j| {
-        let a = f64::from(action[j]);
-        scale[j]
-            * if a.is_finite() {
-                a.clamp(-1.0, 1.0)
-            } else {
-                0.0
-            }
-    })
-}

@@ -115,13 +115,6 @@ pub trait Robot: Send {
     /// If `velocity_rad_s` has not one value per joint.
     fn advance(&mut self, velocity_rad_s: &[f64], dt_s: f64);
 
-    /// Holds a normalised action (shape `[nj]`) for one control period. Actions are clipped to
-    /// `[-1, 1]`; one that is not finite counts as 0.
-    ///
-    /// # Panics
-    /// If `action` has not one value per joint.
-    fn step(&mut self, action: &[f32]);
-
     /// Writes the camera picture: 8-bit RGB, row-major, top row first, shape
     /// `[image_size, image_size, 3]`.
     ///
@@ -161,14 +154,39 @@ pub trait Robot: Send {
     /// Something to do next while data is collected: the goal, parts of the way to it, decoys beside
     /// it, detours.
     fn waypoint(&self, rng: &mut dyn Rng) -> Way;
-    /// Whether a way is at its end.
+    /// Whether a way is at its end; that of another kind of robot never is.
     fn arrived(&self, way: &Way) -> bool;
     /// Writes the action (shape `[nj]`, within `[-1, 1]` but for rounding) that goes on along a way
-    /// or stays at its end.
+    /// or stays at its end; that of another kind of robot is followed by standing still.
     ///
     /// # Panics
     /// If `action` has not one value per joint.
     fn follow(&self, way: &mut Way, action: &mut [f32]);
+
+    /// Holds a normalised action (shape `[nj]`) for one control period. Actions are clipped to
+    /// `[-1, 1]`; one that is not finite counts as 0.
+    ///
+    /// # Panics
+    /// If `action` has not one value per joint.
+    fn step(&mut self, action: &[f32]) {
+        assert_eq!(action.len(), self.joints(), "one action per joint");
+        let set_points: Vec<f64> = (action.iter().zip(self.action_scale()))
+            .map(|(&a, scale)| {
+                let a = f64::from(a);
+                scale
+                    * if a.is_finite() {
+                        a.clamp(-1.0, 1.0)
+                    } else {
+                        0.0
+                    }
+            })
+            .collect();
+        let pieces = self.substeps();
+        let piece_s = self.control_period_s() / pieces as f64;
+        for _ in 0..pieces {
+            self.advance(&set_points, piece_s);
+        }
+    }
 
     /// Number of joints.
     fn joints(&self) -> usize {

@@ -73,10 +73,6 @@ pub trait Task: Clone + Debug + Send + 'static {
 
     /// The reward that pays for the result alone.
     fn sparse_reward(&self, arm: &Arm) -> f64;
-    /// The reward that pays for every part of the way.
-    fn dense_reward(&self, arm: &Arm) -> f64 {
-        -self.way_left(arm)
-    }
     /// Whether the task is solved in this state.
     fn solved(&self, arm: &Arm) -> bool;
     /// Length of the way that is left to go and to push, m.
@@ -218,19 +214,6 @@ impl<T: Task> Robot for Tabletop<T> {
         }
     }
 
-    fn step(&mut self, action: &[f32]) {
-        let action: &[f32; JOINTS] = action.try_into().expect("one action per joint");
-        let set_points = motion::set_points(action, &MAX_VELOCITY_RAD_S);
-        let Timing {
-            control_period_s,
-            substeps,
-            ..
-        } = T::TIMING;
-        for _ in 0..substeps {
-            self.advance(&set_points, control_period_s / substeps as f64);
-        }
-    }
-
     fn render(&self, rgb: &mut [u8]) {
         let mut canvas = Canvas::new(rgb, self.image_size, scene::BACKGROUND);
         self.task.draw(&self.arm, &mut canvas);
@@ -248,7 +231,7 @@ impl<T: Task> Robot for Tabletop<T> {
     fn reward(&self) -> f64 {
         match self.reward {
             RewardKind::Sparse => self.task.sparse_reward(&self.arm),
-            RewardKind::Dense => self.task.dense_reward(&self.arm),
+            RewardKind::Dense => -self.task.way_left(&self.arm),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::render::{Canvas, Colour};
 use crate::robot::{Habits, JointLimits, Object, RewardKind, Robot};
 use crate::scene::{BACKGROUND, UNTOUCHED_COLOUR};
 use crate::script::Way;
-use crate::tabletop::{SLOW, Timing};
+use crate::tabletop::SLOW;
 
 /// What the head is called by [`Robot::put`].
 pub const HEAD: &str = "head";
@@ -111,11 +111,7 @@ impl Lottery {
     pub fn new(image_size: usize) -> Self {
         let mut lottery = Self {
             gantry: Gantry::at_rest([0.0; JOINTS]),
-            goals: TopAndBottom {
-                wins: false,
-                chosen: None,
-                stays: true,
-            },
+            goals: TopAndBottom::open(false),
             difficulty: 0.0,
             reward: RewardKind::Sparse,
             image_size,
@@ -144,6 +140,15 @@ impl Lottery {
 }
 
 impl TopAndBottom {
+    /// Both can be chosen.
+    fn open(wins: bool) -> Self {
+        Self {
+            wins,
+            chosen: None,
+            stays: true,
+        }
+    }
+
     /// Whether the head is still at the goal that was chosen.
     fn pays(&self) -> bool {
         self.chosen.is_some() && self.stays
@@ -224,11 +229,7 @@ impl Robot for Lottery {
     fn reset(&mut self, seed: u64) {
         let rng = &mut generator(seed, Stream::Episode);
         self.gantry = Gantry::at_rest(START_SPREAD.map(|spread| uniform(rng, -spread, spread)));
-        self.goals = TopAndBottom {
-            wins: uniform(rng, 0.0, 1.0) < WIN_CHANCE,
-            chosen: None,
-            stays: true,
-        };
+        self.goals = TopAndBottom::open(uniform(rng, 0.0, 1.0) < WIN_CHANCE);
         self.difficulty = self.way_left();
     }
 
@@ -237,19 +238,6 @@ impl Robot for Lottery {
         for piece_s in motion::pieces(dt_s) {
             self.gantry.advance(set_points, piece_s);
             self.goals.moved(self.gantry.positions);
-        }
-    }
-
-    fn step(&mut self, action: &[f32]) {
-        let action = action.try_into().expect("one action per joint");
-        let set_points = motion::set_points(action, &MAX_VELOCITY);
-        let Timing {
-            control_period_s,
-            substeps,
-            ..
-        } = SLOW;
-        for _ in 0..substeps {
-            self.advance(&set_points, control_period_s / substeps as f64);
         }
     }
 
