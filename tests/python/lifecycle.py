@@ -265,11 +265,16 @@ def configure(operator, good):
     asked = operator.ask("change_state", ChangeState, **operator.transition(label="configure"))
     seen = set()
     refused = 0
+    end = time.monotonic() + LONG
     while not asked.done():
+        assert time.monotonic() < end, f"configure is not answered; states {sorted(seen)}"
         seen.add(operator.state()[1])
         # At the beginning only: near the end it may be inactive already.
         if refused < 2:
             refused += not operator.change("activate")
+        # A pause without requests: the executor takes replies in the order in which their clients were made, so those
+        # of get_state, asked for without one, would keep this one waiting for good.
+        operator.executor.spin_until_future_complete(asked, timeout_sec=0.02)
     assert asked.result().success
     operator.is_in("inactive")
     assert "configuring" in seen, seen

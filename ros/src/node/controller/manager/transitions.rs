@@ -125,40 +125,53 @@ impl Manager<'_> {
 
     /// The transition under way is over.
     pub(super) fn finish(&mut self, outcome: Outcome) {
-        self.lifecycle.finish(outcome);
-        self.rest_by = None;
-        let answer = self.change.take().and_then(|change| change.answer);
-        if let Some(answer) = answer {
-            // Nobody waits for it when the client is gone.
-            let _ = answer.send(outcome == Outcome::Success);
-        }
+        let change = self.leave(outcome);
+        Self::answer(change, outcome == Outcome::Success);
         self.beat(None);
     }
 
+    /// Leaves the state of the transition under way, which is not answered yet.
+    fn leave(&mut self, outcome: Outcome) -> Option<Change> {
+        self.lifecycle.finish(outcome);
+        self.rest_by = None;
+        self.change.take()
+    }
+
+    fn answer(change: Option<Change>, success: bool) {
+        if let Some(answer) = change.and_then(|change| change.answer) {
+            // Nobody waits for it when the client is gone.
+            let _ = answer.send(success);
+        }
+    }
+
     /// The transition under way met an error: everything is freed, and the node is unconfigured again. With `auto` it ends,
-    /// because nobody would configure it again.
+    /// because nobody would configure it again. It is answered from the state that the error leads to, as by rclcpp.
     pub(super) fn fail(&mut self, error: anyhow::Error) {
         let label = self.change.as_ref().map_or("transition", |c| c.edge.label);
         let message = crate::commands::whole_message(&error);
         self.failure = format!("{label} failed: {message}");
         tracing::error!("{}", self.failure);
-        self.finish(Outcome::Error);
+        let change = self.leave(Outcome::Error);
         self.process_error(error);
+        Self::answer(change, false);
     }
 
     /// Something broke in a primary state.
     pub(super) fn fault(&mut self, fault: ControllerFault) {
         self.failure = fault.to_string();
         tracing::error!("{fault}");
-        if self.change.is_some() {
+        let change = if self.change.is_some() {
             self.loading = None;
-            self.finish(Outcome::Error);
-        } else if !self.lifecycle.fault() {
+            self.leave(Outcome::Error)
+        } else if self.lifecycle.fault() {
+            None
+        } else {
             // Nothing is loaded; only the process is left to end.
             self.ending = Some(fault.into());
             return self.begin("shutdown");
-        }
+        };
         self.process_error(fault.into());
+        Self::answer(change, false);
     }
 
     /// The work of errorprocessing.
