@@ -595,12 +595,12 @@ fn an_iteration_of_many_samples_is_given_up_in_time_and_what_was_drawn_of_it_cou
     for kind in [PlannerKind::Cem, PlannerKind::Mppi] {
         let mut bench = Bench::new(|config| {
             config.planner.kind = kind;
-            (config.planner.cem.samples, config.planner.mppi.samples) = (1000, 1000);
+            (config.planner.cem.samples, config.planner.mppi.samples) = (256, 256);
         });
         let mut after = Vec::new();
         for deadline_ms in [8, 12, 40] {
             bench.planner.reset(3);
-            // Two readings of the clock a part, of which there are eight.
+            // Two readings of the clock a part of 32 samples, of which there are eight.
             let clock = TickingClock::new(Duration::from_millis(1));
             let deadline = Time::from_seconds(1e-3 * f64::from(deadline_ms));
             let report = bench.plan_until(None, Some(deadline), &clock);

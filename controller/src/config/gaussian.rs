@@ -117,12 +117,11 @@ pub(super) fn check(section: &GaussianLatcoSection, check: &mut Check<'_>) {
     }
     check.within(&field("samples"), f64::from(section.samples), 2.0, 1000.0);
     check.within(&field("starts"), f64::from(section.starts), 1.0, 64.0);
-    let (sequences, starts) = (
-        f64::from(section.sequences),
-        f64::from(section.sampled_starts),
-    );
-    check.within(&field("sampled_starts"), starts, 0.0, 64.0);
-    check.within(&field("sequences"), sequences, starts.max(1.0), 10_000.0);
+    let sequences = f64::from(section.sequences);
+    let sampled = f64::from(section.sampled_starts);
+    let starts = f64::from(section.starts);
+    check.within(&field("sampled_starts"), sampled, 0.0, starts);
+    check.within(&field("sequences"), sequences, sampled.max(1.0), 10_000.0);
     let samples = f64::from(section.sequence_samples);
     check.within(&field("sequence_samples"), samples, 2.0, 1000.0);
     let elites = f64::from(section.sampling_elites);
