@@ -244,10 +244,20 @@ impl SamplingPlanner {
         }
     }
 
-    /// Orders all samples, the best first; says whether any return is finite.
-    fn rank(&mut self) -> bool {
+    /// How many of the samples that were drawn are elites: the same share as of a whole iteration.
+    fn elites(&self, drawn: usize) -> usize {
+        let Settings {
+            samples, elites, ..
+        } = self.settings;
+        (elites * drawn).div_ceil(samples).clamp(1, elites)
+    }
+
+    /// Orders the samples that were drawn, the best first; says whether any return is finite.
+    fn rank(&mut self, drawn: usize) -> bool {
+        let elites = self.elites(drawn);
         let returns = &self.returns;
-        for (number, place) in self.order.iter_mut().enumerate() {
+        let order = &mut self.order[..drawn];
+        for (number, place) in order.iter_mut().enumerate() {
             *place = number as u32;
         }
         // By return, then by number, so that the order does not depend on the sort.
@@ -260,23 +270,23 @@ impl SamplingPlanner {
             }
         };
         let better = |a: &u32, b: &u32| value(*b).total_cmp(&value(*a)).then(a.cmp(b));
-        let elites = self.settings.elites;
-        if elites < self.order.len() {
-            self.order.select_nth_unstable_by(elites - 1, better);
+        if elites < order.len() {
+            order.select_nth_unstable_by(elites - 1, better);
         }
-        self.order[..elites].sort_unstable_by(better);
-        value(self.order[0]).is_finite()
+        order[..elites].sort_unstable_by(better);
+        value(order[0]).is_finite()
     }
 
-    /// The elites' weights.
-    fn weigh(&mut self) {
-        let elites = &self.order[..self.settings.elites];
+    /// The weights of so many elites.
+    fn weigh(&mut self, elites: usize) {
+        let elites = &self.order[..elites];
+        let weights = &mut self.weights[..elites.len()];
         match self.settings.weights {
-            Weights::Equal => self.weights.fill(1.0 / elites.len() as f32),
+            Weights::Equal => weights.fill(1.0 / elites.len() as f32),
             Weights::Softmax(gamma) => {
                 let best = self.returns[elites[0] as usize];
                 let mut sum = 0.0;
-                for (weight, &number) in self.weights.iter_mut().zip(elites) {
+                for (weight, &number) in weights.iter_mut().zip(elites) {
                     let value = self.returns[number as usize];
                     // The exponential of what is not finite would spoil the sum.
                     *weight = if value.is_finite() {
@@ -287,17 +297,18 @@ impl SamplingPlanner {
                     sum += *weight;
                 }
                 // The best has the weight 1.
-                for weight in &mut self.weights {
+                for weight in weights {
                     *weight /= sum;
                 }
             }
         }
     }
 
-    /// Mean and deviation of the elites; returns their mean return.
-    fn refit(&mut self) -> f32 {
-        self.weigh();
-        let elites = self.order[..self.settings.elites].iter().zip(&self.weights);
+    /// Mean and deviation of the elites among the ranked samples that were drawn; returns their mean return.
+    fn refit(&mut self, drawn: usize) -> f32 {
+        let elites = self.elites(drawn);
+        self.weigh(elites);
+        let elites = self.order[..elites].iter().zip(&self.weights);
         let len = self.mean.len();
         let mean_return = (elites.clone())
             .map(|(&number, weight)| weight * self.returns[number as usize])
@@ -342,7 +353,8 @@ impl Planner for SamplingPlanner {
         };
         let mut best = f32::NEG_INFINITY;
         let all_parts = self.settings.samples.div_ceil(PART) as u32;
-        let mut drawn_last = 0;
+        // Parts of an iteration that was cut, and the last iteration that the Gaussian was refitted to.
+        let (mut drawn_last, mut last) = (0, 0);
         solution.actions.fill(0.0);
         solution.rewards.fill(0.0);
         solution.predicted_return = 0.0;
@@ -357,30 +369,33 @@ impl Planner for SamplingPlanner {
             if parts < all_parts {
                 report.stop = StopCause::TimeBudget;
                 drawn_last = parts;
-                // What was drawn of them counts, but the Gaussian is not refitted to it.
+                // What was drawn of them counts. Among few sampled futures the elites are too lucky, unless there is nothing
+                // else to go by.
                 let counts = !self.settings.sampled_states || report.iterations == 0;
-                let drawn = match counts {
-                    true => (parts as usize * PART).min(self.settings.samples),
-                    false => 0,
-                };
-                for sample in 0..drawn {
-                    let iteration = report.iterations + 1;
-                    self.consider(sample, iteration, &mut best, solution, &mut report);
+                let drawn = parts as usize * PART;
+                if counts && drawn > 0 && self.rank(drawn) {
+                    last = report.iterations + 1;
+                    if !self.settings.sampled_states {
+                        let first = self.order[0] as usize;
+                        self.consider(first, last, &mut best, solution, &mut report);
+                    }
+                    self.refit(drawn);
                 }
                 break;
             }
-            if !self.rank() {
+            if !self.rank(self.settings.samples) {
                 report.stop = StopCause::NonFinite;
                 break;
             }
             report.iterations += 1;
+            last = report.iterations;
             let first = self.order[0] as usize;
             let value = self.returns[first];
             let iteration = report.iterations;
             if !self.settings.sampled_states {
                 self.consider(first, iteration, &mut best, solution, &mut report);
             }
-            let mean_return = self.refit();
+            let mean_return = self.refit(self.settings.samples);
             trace.push(IterationTrace {
                 iteration: report.iterations,
                 elapsed_ms: (clock.now().seconds_since(began) * 1e3) as f32,
@@ -395,7 +410,7 @@ impl Planner for SamplingPlanner {
             match self.rollout.run(request.state) {
                 Ok(()) if self.rollout.returns()[0] >= best => {
                     best = self.rollout.returns()[0];
-                    report.best_iteration = report.iterations;
+                    report.best_iteration = last;
                     (solution.actions).copy_from_slice(self.rollout.actions_mut());
                     (solution.rewards).copy_from_slice(self.rollout.rewards(0));
                 }
