@@ -607,6 +607,9 @@ fn an_iteration_of_many_samples_is_given_up_in_time_and_what_was_drawn_of_it_cou
             assert_eq!(report.stop, StopCause::TimeBudget, "{kind}: {report:?}");
             let decisions = bench.planner.decisions().unwrap();
             assert_eq!(decisions.out_of_time_after, Some(report.iterations));
+            if report.iterations == 0 {
+                assert_eq!(report.best_iteration, 1, "{kind}: of the cut one");
+            }
             after.push((report.iterations, decisions.sampling_rounds));
             let first = bench.solution.clone();
             bench.planner.reset(3);
