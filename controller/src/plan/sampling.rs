@@ -224,15 +224,19 @@ impl SamplingPlanner {
         Ok(done)
     }
 
-    /// Takes a sample for the answer if it is better than the one there.
+    /// Takes the best of the ranked samples for the answer if it is better than the one there; never a sampled future, which
+    /// was lucky.
     fn consider(
         &self,
-        sample: usize,
         iteration: u32,
         best: &mut f32,
         solution: &mut Solution,
         report: &mut PlanReport,
     ) {
+        if self.settings.sampled_states {
+            return;
+        }
+        let sample = self.order[0] as usize;
         let value = self.returns[sample];
         if value.is_finite() && value > *best {
             *best = value;
@@ -375,10 +379,7 @@ impl Planner for SamplingPlanner {
                 let drawn = parts as usize * PART;
                 if counts && drawn > 0 && self.rank(drawn) {
                     last = report.iterations + 1;
-                    if !self.settings.sampled_states {
-                        let first = self.order[0] as usize;
-                        self.consider(first, last, &mut best, solution, &mut report);
-                    }
+                    self.consider(last, &mut best, solution, &mut report);
                     self.refit(drawn);
                 }
                 break;
@@ -389,12 +390,8 @@ impl Planner for SamplingPlanner {
             }
             report.iterations += 1;
             last = report.iterations;
-            let first = self.order[0] as usize;
-            let value = self.returns[first];
-            let iteration = report.iterations;
-            if !self.settings.sampled_states {
-                self.consider(first, iteration, &mut best, solution, &mut report);
-            }
+            let value = self.returns[self.order[0] as usize];
+            self.consider(last, &mut best, solution, &mut report);
             let mean_return = self.refit(self.settings.samples);
             trace.push(IterationTrace {
                 iteration: report.iterations,
