@@ -29,9 +29,10 @@ test: onnxruntime ## every test of every crate
 bench: onnxruntime ## figures of solver, model, planner and renderer, one JSON line each
 	@sh tests/bench.sh
 
-lint: ## format and clippy, warnings are errors
+lint: ## format, clippy (warnings are errors), and no two source files import each other
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
+	$(RUN) -p latco-circles
 
 install: onnxruntime ## the latco command and its ROS 2 package under PREFIX (default /usr/local)
 	$(CARGO) build --release --locked -p latco-ros

@@ -1,0 +1,14 @@
+//! Finds circles of source files: files of one crate that import each other, directly or round about.
+//!
+//! A file imports another where it names an item (function, type, trait, constant, macro) that is defined there, in a `use`
+//! declaration or in a path. A name is followed through re-exports to the file of its definition. What does not count:
+//! `mod` declarations, re-exports as such (`pub use`, also with a narrower visibility), anything under `#[cfg(test)]`, and
+//! methods, which are found by type and not by path.
+
+mod circles;
+mod imports;
+mod modules;
+mod names;
+
+pub use circles::{circles, files_in_circles};
+pub use imports::{Imports, imports};
