@@ -4,7 +4,7 @@ RUN   := $(CARGO) run --release --locked --quiet
 PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup onnxruntime onnxruntime-gpu demo test bench lint install deb
+.PHONY: help setup onnxruntime onnxruntime-gpu demo test bench figures programs lint install deb
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -26,8 +26,14 @@ demo: onnxruntime ## the main job: simulated robot and controller over DDS, pict
 test: onnxruntime ## every test of every crate
 	LATCO_PROGRAM="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/latco" $(CARGO) test --release --locked --workspace
 
-bench: onnxruntime ## figures of solver, model, planner and renderer, one JSON line each
-	@sh tests/bench.sh
+bench: programs ## short figures of this machine, one JSON line each; keeps nothing
+	@python3 tests/figures.py --print
+
+figures: programs ## the same, kept in docs/figures/, and docs/figures.md written from all that are kept
+	@python3 tests/figures.py
+
+programs: onnxruntime
+	$(CARGO) build --release --locked -p latco-ros -p latco-trainer
 
 lint: ## format, clippy (warnings are errors), and no two source files import each other
 	$(CARGO) fmt --all --check

@@ -1,0 +1,292 @@
+#!/usr/bin/env python3
+"""Measures figures by the commands of this repository and writes docs/figures.md from their JSON output.
+
+    figures.py             run the short commands, keep what they print in docs/figures/NAME.json, write the page
+    figures.py NAME ...    run these; `--list` names them, `--all` runs even those that take hours
+    figures.py --page      write the page from what is kept
+    figures.py --print     run the short commands and print their JSON lines, keeping nothing
+
+Programs are taken from the target folder; `make figures` builds them first. Run it on an idle machine: a record
+says how loaded the machine was.
+"""
+
+import argparse
+import collections
+import datetime
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+KEPT = ROOT / "docs" / "figures"
+# Fields that hold one entry an episode or a plan.
+LONG = {"failed_seeds", "results", "library", "onnxruntime", "output_dir"}
+# A machine counts as idle below this load average.
+IDLE = 0.5
+
+
+def solved(r):
+    text = f"{r['success']:.2f} ({r['success_low']:.2f} to {r['success_high']:.2f}) of {r['episodes']} episodes"
+    if "expert_success" in r:
+        text += f", scripted expert {r['expert_success']:.2f}; at the last step {r['success_at_end']:.2f}"
+    return text + f"; plan {r['plan_ms_p50']:.1f} ms (p99 {r['plan_ms_p99']:.1f})"
+
+
+def loop(r):
+    return f"{r['stamp_to_command_ms_p50']:.2f} ms (p99 {r['stamp_to_command_ms_p99']:.2f}), {r['lost']} of {r['frames']} lost"
+
+
+def demo(r):
+    return (f"{r['successes']} of {r['episodes']} solved; plan {r['plan_ms_p50']:.1f} ms (p99 {r['plan_ms_p99']:.1f}); "
+            f"image stamp to command p99 {r['stamp_to_command_ms_p99']:.1f} ms; {r['deadline_misses']} deadlines missed")
+
+
+def replay(r):
+    return (f"{'all' if r['equal'] else 'NOT all'} decisions of {r['ticks']} ticks equal; "
+            f"{r['realtime_factor']:.0f} times real time")
+
+
+def tick(r):
+    return (f"{r['tick_ms_p50']:.1f} ms (p99 {r['tick_ms_p99']:.1f}) of {r['budget_ms']:.0f}, {r['iterations_median']:.0f} "
+            f"iterations, {r['allocations_per_tick']:.0f} allocations")
+
+
+def soak(r):
+    return (f"{r['ticks']} ticks: {r['late']} late, {r['non_finite']} not finite, {r['allocations']} allocations, "
+            f"memory {r['rss_growth_bytes'] / 1e6:+.1f} MB")
+
+
+def solver(r):
+    text = (f"{r['iteration_ms_median']:.2f} ms (p99 {r['iteration_ms_p99']:.2f}), {r['arithmetic_limit_ratio']:.1f} times the "
+            f"arithmetic limit at {r['machine_gmac_per_s']:.0f} GMAC/s; {r['instructions']}")
+    if "block_tridiagonal_ms_median" in r:
+        text += f"; block-tridiagonal {r['block_tridiagonal_ms_median']:.0f} ms"
+    return text + f"; arenas {r['arena_bytes'] / 1e6:.1f} MB"
+
+
+def model(r):
+    graphs = (f"`{name}` {max(runs, key=lambda run: run['batch'])['median_us']:.0f}" for name, runs in r["graphs"].items())
+    return "µs at the largest batch: " + ", ".join(graphs)
+
+
+def cells(r):
+    """One line a task, the best row first."""
+    lines = {}
+    for cell in r["cells"]:
+        lines.setdefault((cell["task"], cell["setting"]), []).append(cell)
+    return "<br>".join(
+        f"**{task}** ({setting}): " + ", ".join(f"`{c['row']}` {c['success']:.2f}" for c in sorted(row, key=lambda c: -c["success"]))
+        for (task, setting), row in lines.items())
+
+
+def frames(r):
+    return f"{r['rendered_32']:.0f} a second at 32x32, {r['rendered_64']:.0f} at 64x64"
+
+
+def lottery(r):
+    """Which goal was chosen: Top pays 1, Bottom 20 or -40."""
+    parts = []
+    for cell in r["cells"]:
+        paid = {float(value): times for value, times in cell["first_rewards"].items()}
+        total, neither, top = sum(paid.values()), paid.get(0.0, 0), paid.get(1.0, 0)
+        parts.append(f"`{cell['row']}` ({cell['setting']}) {top} / {total - top - neither} / {neither}")
+    return "Top / Bottom / neither: " + ", ".join(parts)
+
+
+REACH = "models/bundles/reach"
+JPEG = "--image-size 640x480 --image-transport compressed"
+# Name: what, command, how to tell its result (nothing: a record made by hand, with its text in `told`), minutes on two idle cores.
+GROUPS = {
+    "How often tasks are solved": {
+        f"eval-{task}": (f"{task.capitalize()}, in process", f"latco-train eval --bundle models/bundles/{task} --task {task} "
+                         "--episodes 100 --json", solved, minutes)
+        for task, minutes in (("reach", 1), ("push", 4), ("key", 6), ("stick", 4))
+    } | {
+        "table1": ("all planners at equal time", "latco-train experiment table1 --quick --episodes 100 --out target/figures/table1 --json",
+                   cells, 75),
+        "table3": ("LatCo without one of its parts", "latco-train experiment table3 --quick --out target/figures/table3 --json", cells, 5),
+        "lottery": ("which goal of the Lottery each planner chooses", "latco-train experiment lottery --quick --out target/figures/lottery --json",
+                    lottery, 10),
+    },
+    "On the robot": {
+        "demo": ("Reach over DDS, two processes", "latco demo --out target/figures/demo --json", demo, 0.5),
+        "replay": ("replay of that demo", "latco replay target/figures/demo/bag --json", replay, 0.1),
+        "loop": ("image stamp to command without planning, 64x64 raw, PlaNet's sizes", "latco bench loop --json", loop, 0.7),
+        "loop-jpeg": ("the same, 640x480 JPEG", f"latco bench loop {JPEG} --json", loop, 0.7),
+        "tick-reach": ("a tick with cold caches, Reach", f"latco bench tick --bundle {REACH} --json", tick, 0.2),
+        "tick": ("a tick with cold caches, PlaNet's sizes", "latco bench tick --json", tick, 0.3),
+        "soak": ("a minute of ticks at 10 Hz", f"latco bench soak --bundle {REACH} --minutes 1 --json", soak, 1),
+        "soak-hour": ("an hour of ticks at 10 Hz", f"latco bench soak --bundle {REACH} --minutes 60 --json", soak, 60),
+    },
+    "The parts": {
+        "solver": ("one LatCo iteration at PlaNet's sizes (230 states, 4 actions, H 30)", "latco bench solver --json", solver, 0.3),
+        "solver-two-threads": ("the same, two threads", "latco bench solver --threads 2 --json", solver, 0.3),
+        "solver-reach": ("the same at Reach's sizes", "latco bench solver --stoch 16 --deter 64 --hidden 96 --units 96 --action 3 "
+                         "--horizon 20 --json", solver, 0.2),
+        "model": ("the graphs of the Reach bundle", f"latco model bench {REACH} --json", model, 0.1),
+        "frames": ("rendered pictures of the simulated robot", "cargo run --release --locked --quiet -p latco-envs "
+                   "--example frames_per_second", frames, 0.2),
+    },
+    "Long trainings": {
+        "online-reach": ("Reach from random motion, online", "latco-train online --task reach --config configs/train/online-reach.toml "
+                         "--out runs/online --json", None, 120),
+        "planet": ("the objective of PlaNet on 64x64 images", "latco-train fit --data runs/planet-data --config "
+                   "configs/train/planet-cpu.toml --out runs/planet-cpu --json", None, 60),
+    },
+}
+ALL = {name: figure for group in GROUPS.values() for name, figure in group.items()}
+GATES = "gates"
+GATES_COMMAND = "latco-train gates --bundle " + " ".join(
+    f"models/bundles/{task}" for task in ("key", "lottery", "push", "reach", "stick")) + " --json"
+# The five of the README: what, name of the record, how to tell it.
+FIVE = [
+    ("Reach solved, 95 % interval", "eval-reach", lambda r: f"{r['success']:.2f} ({r['success_low']:.2f} to {r['success_high']:.2f})"),
+    ("time of a plan, p50 / p99", "demo", lambda r: f"{r['plan_ms_p50']:.1f} / {r['plan_ms_p99']:.1f} ms"),
+    ("image stamp to command without planning, p99", "loop", lambda r: f"{r['stamp_to_command_ms_p99']:.2f} ms"),
+    ("Rust allocations in a planner's tick", "tick-reach", lambda r: f"{r['allocations_per_tick']:.0f}"),
+    ("decisions that a replay repeats bit for bit", "replay", lambda r: f"all of {r['ticks']}" if r["equal"] else "not all"),
+]
+
+
+def machine():
+    """The processor, its cores, and how busy it is."""
+    info = pathlib.Path("/proc/cpuinfo").read_text() if os.path.exists("/proc/cpuinfo") else ""
+    field = lambda key: next((line.split(":", 1)[1].strip() for line in info.splitlines() if line.startswith(key)), "")
+    flags = field("flags").split()
+    simd = next((name for flag, name in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags), os.uname().machine)
+    load = os.getloadavg()[0]
+    busy = "idle" if load < IDLE else f"busy: load {load:.1f}"
+    return f"{field('model name') or os.uname().machine}, {os.cpu_count()} cores, {simd}; {busy}"
+
+
+def lean(value):
+    """Without lists of single episodes, of which only the first rewards are counted, and without what is null."""
+    if isinstance(value, dict):
+        short = {k: lean(v) for k, v in value.items()
+                 if k not in LONG and v is not None and not (k == "episodes" and isinstance(v, list))}
+        if isinstance(value.get("episodes"), list):
+            short["first_rewards"] = collections.Counter(str(e["first_reward"]) for e in value["episodes"])
+        return short
+    return [lean(v) for v in value] if isinstance(value, list) else value
+
+
+def measure(name, command):
+    """Runs one command; its last line of output is its result."""
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    (ROOT / "target" / "figures").mkdir(parents=True, exist_ok=True)
+    words = shlex.split(command)
+    if words[0] != "cargo":
+        words[0] = str(target / "release" / words[0])
+    library = ROOT / ".cache" / "onnxruntime" / "cpu" / "libonnxruntime.so"
+    environment = {"ORT_DYLIB_PATH": str(library), **os.environ}
+    record = {"name": name, "command": command, "date": datetime.date.today().isoformat(), "machine": machine()}
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    record["commit"] = commit.stdout.strip()
+    print(f"{name}: {command}", file=sys.stderr)
+    done = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment)
+    if done.returncode != 0 or not done.stdout.strip():
+        sys.exit(f"{name}: expected exit status 0 and a line of JSON, found status {done.returncode}; run it by hand: {command}")
+    record["result"] = lean(json.loads(done.stdout.strip().splitlines()[-1]))
+    return record
+
+
+def gates(record):
+    """The table of the gates, failed ones bold."""
+    bundles = record["result"]["bundles"]
+    names = sorted({name for bundle in bundles for name in bundle["gates"]})
+    lines = ["| gate | needed | " + " | ".join(b["name"] for b in bundles) + " |", "|---" * (len(bundles) + 2) + "|"]
+    for name in names:
+        row = [b["gates"].get(name) for b in bundles]
+        first = next(gate for gate in row if gate)
+        # A gate that passes above its threshold, or fails below it, wants large values.
+        large = any(g and g.get("value") is not None and g["passed"] == (g["value"] >= g["threshold"]) for g in row)
+        show = lambda g: "not measured" if not g or g.get("value") is None else f"{g['value']:.3f}" if g["passed"] else f"**{g['value']:.3f}**"
+        lines.append(f"| {name} | {'>=' if large else '<='} {first['threshold']:g} | " + " | ".join(map(show, row)) + " |")
+    return "\n".join(lines)
+
+
+def page(records):
+    """docs/figures.md."""
+    machines = sorted({record["machine"] for record in records.values()})
+    letter = lambda record: chr(ord("A") + machines.index(record["machine"]))
+    text = ["# Figures", "", "Written by `make figures` from the JSON that the commands print, which is kept in [figures/](figures). Run "
+            "them on your own machine", "before relying on them. `make figures` repeats the short ones; `python3 tests/figures.py --list` "
+            "names all.", ""]
+    for group, figures in GROUPS.items():
+        text += [f"## {group}", "", "| what | figure | command | when, where |", "|---|---|---|---|"]
+        for name, (what, command, tell, _) in figures.items():
+            if name in records:
+                record = records[name]
+                result = record["result"]
+                note = f" ({record['note']})" if "note" in record else ""
+                text.append(f"| {what} | {result.get('told') or tell(result)}{note} | `{record['command']}` | {record['date']}, {letter(record)}, "
+                            f"{record['commit']} |")
+        text.append("")
+    if GATES in records:
+        text += ["## Gates of the bundles", "", f"As they stand in the manifests; failed ones are bold "
+                 f"([what they are](decisions/0005-gates-are-measured-on-the-bundle.md)). `{records[GATES]['command'].removesuffix(' --json')}`", "",
+                 gates(records[GATES]), "", "`plan_calibration` was measured while the executor ended every plan `timeouts.camera_ms` (1 s) after "
+                 "its image, before the plan's own end:", "it is too low, and says little until it has been measured again.", ""]
+    text += ["## Where", ""] + [f"- **{chr(ord('A') + i)}**: {name}" for i, name in enumerate(machines)]
+    text += ["", "## Held by tests", "", "These are checked, not only measured; the tests print their figures with `-- --nocapture`.", "",
+             "| what | test |", "|---|---|"]
+    text += [f"| {what} | `cargo test --release {test}` |" for what, test in TESTS]
+    return "\n".join(text) + "\n"
+
+
+TESTS = [
+    ("the block-tridiagonal solver against the authors' records", "-p latco-tests --test golden"),
+    ("planning makes no Rust allocation after warm-up", "-p latco-tests --test allocation"),
+    ("memory of a planner, by bundle", "-p latco-tests --test memory_budget"),
+    ("every planner keeps budgets of 5, 20 and 50 ms", "-p latco-tests --test budgets"),
+    ("planners against the optimum of a linear-quadratic problem", "-p latco-tests --test linear_quadratic"),
+    ("Jacobians and reward gradients of all bundles against finite differences", "-p latco-models --test gradients"),
+    ("losses and gradients of both recipes against PyTorch", "-p latco-trainer --test pytorch"),
+]
+
+
+def readme(records):
+    """The five figures between their markers."""
+    path = ROOT / "README.md"
+    text = path.read_text()
+    begin, end = "<!-- figures: written by `make figures` -->\n", "<!-- end of figures -->"
+    before, rest = text.split(begin)
+    _, after = rest.split(end)
+    rows = [f"| {what} | {tell(records[name]['result'])} |" for what, name, tell in FIVE if name in records]
+    path.write_text(before + begin + "\n".join(["| what | figure |", "|---|---|", *rows]) + "\n" + end + after)
+
+
+def main():
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    for flag, words in (("all", "run every command"), ("list", "list the commands"), ("page", "write the page only"), ("print", "keep nothing")):
+        parser.add_argument(f"--{flag}", action="store_true", help=words)
+    options = parser.parse_args()
+    commands = {name: (command, minutes) for name, (_, command, tell, minutes) in ALL.items() if tell}
+    commands[GATES] = (GATES_COMMAND, 0.1)
+    if options.list:
+        for name, (command, minutes) in commands.items():
+            print(f"{name:20} {minutes:4g} min  {command}")
+        return
+    if unknown := set(options.names) - set(commands):
+        sys.exit(f"expected names of --list, found {', '.join(sorted(unknown))}")
+    names = options.names or [name for name, (_, minutes) in commands.items() if options.all or minutes <= 1]
+    KEPT.mkdir(exist_ok=True)
+    for name in [] if options.page else names:
+        record = measure(name, commands[name][0])
+        if options.print:
+            print(json.dumps(record), flush=True)
+        else:
+            (KEPT / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    if not options.print:
+        records = {path.stem: json.loads(path.read_text()) for path in sorted(KEPT.glob("*.json"))}
+        (ROOT / "docs" / "figures.md").write_text(page(records))
+        readme(records)
+
+
+if __name__ == "__main__":
+    main()
