@@ -18,13 +18,13 @@ pub struct Robot {
     velocity_scale: f64,
 }
 
-/// The configuration and the bundle are not about the same robot.
+/// An error for a configuration and a bundle that are not about the same robot.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the configuration does not fit the bundle:{}", .0.iter().fold(String::new(), |t, m| t + "\n  " + m))]
 pub struct RobotError(pub Vec<String>);
 
 impl Robot {
-    /// The robot of a bundle, with the limits of the configuration where it has any.
+    /// Makes the robot of a bundle, with the limits of the configuration where it has any.
     ///
     /// # Errors
     /// [`RobotError`] with every mismatch at once.
@@ -90,7 +90,7 @@ impl Robot {
         })
     }
 
-    /// How many joints are moved.
+    /// Number of joints that are moved.
     #[must_use]
     pub fn joints(&self) -> usize {
         self.scale.len()
@@ -108,13 +108,13 @@ impl Robot {
         !self.names.is_empty()
     }
 
-    /// Velocity in rad/s of the normalised action 1.
+    /// Velocity in rad/s that the normalised action 1 stands for.
     #[must_use]
     pub fn action_scale(&self, joint: usize) -> f64 {
         self.scale[joint]
     }
 
-    /// Another factor on the highest speed of every joint, 0 to 1.
+    /// Sets another factor, 0 to 1, on the highest speed of every joint.
     pub(crate) fn set_velocity_scale(&mut self, scale: f64) {
         self.velocity_scale = scale;
     }

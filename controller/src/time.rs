@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub struct Time(pub i64);
 
 impl Time {
-    /// The time `seconds` after the epoch.
+    /// Makes the time `seconds` after the epoch.
     #[must_use]
     pub fn from_seconds(seconds: f64) -> Self {
         Self((seconds * 1e9).round() as i64)
@@ -50,14 +50,14 @@ fn nanos(span: Duration) -> i64 {
     i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)
 }
 
-/// Where a planner may look at the time while it works, to keep to its budget.
+/// A clock at which a planner may look while it works, to keep to its budget.
 pub trait Clock {
     /// The time now, on the same epoch as the inputs.
     fn now(&self) -> Time;
 }
 
-/// A clock that stands still: budgets by time never end, so that only iteration counts decide.
-/// Simulation and replay use it, and are deterministic for it.
+/// A clock that stands still: budgets by time never end, so that iteration counts alone decide. Simulation
+/// and replay use it, and are deterministic because of it.
 #[derive(Clone, Copy, Debug)]
 pub struct FrozenClock(pub Time);
 

@@ -8,15 +8,15 @@ use crate::time::Time;
 /// Figures of one planner iteration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct IterationTrace {
-    /// Counts from 1.
+    /// Number of the iteration, from 1.
     pub iteration: u32,
-    /// Which of several starts, from 0.
+    /// Number of the start that was iterated, from 0.
     pub start: u32,
     /// Time from the planner's start to the end of this iteration, by the planner's clock, in ms.
     pub elapsed_ms: f32,
     /// Mean over the steps of the squared dynamics violation `|z' - mu(z, a)|^2` (LatCo).
     pub dynamics_violation_mean: f32,
-    /// The largest of them.
+    /// The largest squared dynamics violation of the steps, `|z' - mu(z, a)|^2` (LatCo).
     pub dynamics_violation_max: f32,
     /// The largest action violation `max(0, a^2 - 1)` summed over an action (LatCo).
     pub action_violation_max: f32,
@@ -39,14 +39,14 @@ pub struct IterationTrace {
 pub struct PlanTrace {
     /// Number of the plan.
     pub plan: u64,
-    /// When the planner began, by its clock.
+    /// Time at which the planner began, by its clock.
     pub began: Time,
     iterations: Vec<IterationTrace>,
     dropped: u32,
 }
 
 impl PlanTrace {
-    /// Room for `capacity` iterations; more are counted and left out.
+    /// Makes a trace with room for `capacity` iterations; more are counted and left out.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
@@ -80,7 +80,7 @@ impl PlanTrace {
         &self.iterations
     }
 
-    /// Iterations for which there was no room.
+    /// Number of iterations for which there was no room.
     #[must_use]
     pub fn dropped(&self) -> u32 {
         self.dropped

@@ -75,7 +75,7 @@ impl<S: Scalar> System<'_, '_, S> {
         self.problem.dynamics_multipliers[self.b * self.problem.shape.dims.horizon + t]
     }
 
-    /// `z_{t+1} - mu(z_t, a_t)`, `[n]`.
+    /// The defect `z_{t+1} - mu(z_t, a_t)`, shape `[n]`.
     fn defect(&self, t: usize) -> &[S] {
         let dims = &self.problem.shape.dims;
         &self.problem.defects[(self.b * dims.horizon + t) * dims.state()..][..dims.state()]
@@ -160,7 +160,7 @@ impl<S: Scalar> System<'_, '_, S> {
         Ok(())
     }
 
-    /// Terms of `z_t` alone: damping, the pin or the dynamics row that ends here, the reward row.
+    /// Adds the terms of `z_t` alone: damping, the pin or the dynamics row that ends here, the reward row.
     fn state_terms(&self, t: usize, width: usize, block: &mut [S], rhs: &mut [S]) {
         let problem = self.problem;
         let scales = &problem.scales[self.b];
@@ -186,7 +186,7 @@ impl<S: Scalar> System<'_, '_, S> {
         }
     }
 
-    /// Terms of `a_t` alone: damping and the limits that are exceeded.
+    /// Adds the terms of `a_t` alone: damping and the limits that are exceeded.
     fn action_terms(&self, t: usize, block: &mut [S], rhs: &mut [S]) {
         let problem = self.problem;
         let (n, na) = (problem.shape.dims.state(), rhs.len());

@@ -15,7 +15,7 @@ pub(crate) fn update<S: Scalar>(
     }
 }
 
-/// Mean of the square roots.
+/// The mean of the square roots of `values`.
 pub(crate) fn mean_sqrt<S: Scalar>(values: &[S]) -> S {
     let mut sum = S::ZERO;
     for &value in values {
@@ -24,7 +24,7 @@ pub(crate) fn mean_sqrt<S: Scalar>(values: &[S]) -> S {
     sum / S::from_f64(values.len() as f64)
 }
 
-/// One multiplier after its constraint was violated by `violation`:
+/// The multiplier after its constraint was violated by `violation`:
 /// `multiplier * (1 + rate * log10((violation + offset * tolerance) / tolerance))`.
 ///
 /// Eq. 10 of Rybkin et al. 2021 with the published solver's base-10 logarithm. The factor keeps a
@@ -45,7 +45,7 @@ mod tests {
     use super::updated;
 
     #[test]
-    fn grows_shrinks_and_rests() {
+    fn a_multiplier_grows_above_shrinks_below_and_rests_near_the_tolerance() {
         let update = |violation: f64| updated(2.0, violation, 1e-4, 0.1, 0.1);
         assert!((update(1e-2) - 2.0 * (1.0 + 0.1 * 100.1_f64.log10())).abs() < 1e-12);
         assert!((update(0.0) - 1.8).abs() < 1e-12);

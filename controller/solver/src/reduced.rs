@@ -24,51 +24,51 @@ use crate::problem::{LinearProblem, LinearSolver, PlanFaults, excess};
 use crate::workspace::{Parts, total};
 use crate::{Crew, Model, Scalar, Shape, Slab};
 
-/// The reduced solver: `O(n^2 H^2)` work or less, `O(n H^2)` memory a plan. The default.
+/// The reduced solver, which is the default: at most `O(n^2 H^2)` work and `O(n H^2)` memory a plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Reduced;
 
-/// Rows of all blocks `Q_{H-1}, Q_{H-2}, .., Q_t` of one plan, which lie in this order and have
-/// `1, 2, .., H - t` rows.
+/// Number of rows of all blocks `Q_{H-1}, Q_{H-2}, .., Q_t` of one plan, which lie in this order and have `1,
+/// 2, .., H - t` rows.
 const fn rows_through(horizon: usize, t: usize) -> usize {
     (horizon - t) * (horizon - t + 1) / 2
 }
 
-/// Elements that a row of `n` columns takes at most, however a model cuts them.
+/// Number of elements that a row of `n` columns takes at most, however a model cuts it.
 const fn row_len(shape: &Shape) -> usize {
     padded(shape.dims.state() + 2 * (LANES - 1) * shape.parts)
 }
 
-/// The scratch memory in parts.
+/// The scratch memory, cut into its parts.
 struct Work<'a, S> {
     /// Row `r` of plan `b` in block `t` is the gradient of reward `t + r + 1` with respect to
     /// `z_{t+1}`; each part of the columns has all rows.
     slabs: Vec<SlabMemory<'a, S>, MAX_PARTS>,
-    /// The products of those rows with `B_t`.
+    /// Products of those rows with `B_t`.
     action_rows: &'a mut [S],
-    /// `I + K`, `[N, H, H]`.
+    /// The matrix `I + K` of each plan, shape `[N, H, H]`.
     matrix: &'a mut [S],
-    /// `rho - b`, then `y`, `[N, H]`.
+    /// The right-hand side `rho - b`, then the solution `y`, shape `[N, H]`.
     y: &'a mut [S],
-    /// `W_t^-1` of every step, `[N, H, na]`.
+    /// The diagonal `W_t^-1` of every step, shape `[N, H, na]`.
     action_inverse: &'a mut [S],
-    /// `q_t` of every step, `[N, H, na]`.
+    /// The gradient `q_t` of every step, shape `[N, H, na]`.
     action_gradient: &'a mut [S],
-    /// `F_t dz_t + B_t da_t`, `[N, n]`.
+    /// The tangent `F_t dz_t + B_t da_t`, shape `[N, n]`.
     tangent: &'a mut [S],
 }
 
-/// What one part of the columns adds to the system, and what it gets back.
+/// Memory for what one part of the columns adds to the system, and for what it gets back.
 struct SlabMemory<'a, S> {
     first: usize,
     width: usize,
     stride: usize,
     rows: &'a mut [S],
-    /// `[N, H, H]`
+    /// The part's share of `K`, shape `[N, H, H]`.
     matrix: &'a mut [S],
-    /// `[N, H]`
+    /// The part's share of `b`, shape `[N, H]`.
     b: &'a mut [S],
-    /// `Q_t y` of every step, `[N, H, stride]`.
+    /// The products `Q_t y` of every step, shape `[N, H, stride]`.
     p: &'a mut [S],
 }
 
@@ -231,7 +231,7 @@ fn propagate<S: Scalar, M: Model<S>, C: Crew>(
     }
 }
 
-/// `I + K` and `rho - b` of each plan.
+/// Assembles `I + K` and `rho - b` of each plan.
 fn assemble<S: Scalar, C: Crew>(
     problem: &LinearProblem<'_, S>,
     crew: &mut C,
@@ -288,7 +288,7 @@ fn assemble<S: Scalar, C: Crew>(
     }
 }
 
-/// The change of the states, `dz_{t+1} = F_t dz_t + B_t da_t + w_t`.
+/// Computes the change of the states, `dz_{t+1} = F_t dz_t + B_t da_t + w_t`.
 fn forward<S: Scalar, M: Model<S>, C: Crew>(
     problem: &LinearProblem<'_, S>,
     crew: &mut C,
@@ -318,7 +318,7 @@ fn forward<S: Scalar, M: Model<S>, C: Crew>(
     }
 }
 
-/// The diagonal `W_t^-1` and the gradient `q_t` of the action rows, of every step.
+/// Computes the diagonal `W_t^-1` and the gradient `q_t` of the action rows of every step.
 fn action_terms<S: Scalar>(problem: &LinearProblem<'_, S>, inverse: &mut [S], gradient: &mut [S]) {
     let Shape { dims, .. } = problem.shape;
     for (i, &action) in problem.actions.iter().enumerate() {

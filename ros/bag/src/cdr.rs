@@ -10,7 +10,7 @@ const LITTLE_ENDIAN_HEADER: [u8; 4] = [0, 1, 0, 0];
 /// Bytes that are not the message they should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CdrError {
-    /// Too short, or an encapsulation that is not plain CDR.
+    /// The message is too short, or its encapsulation is not plain CDR.
     #[error(
         "{type_name}: expected an encapsulation header 00 00 (big endian) or 00 01 (little \
          endian) and two more bytes, found {found:02x?}; the data is not plain CDR"
@@ -18,10 +18,10 @@ pub enum CdrError {
     Encapsulation {
         /// Expected message type.
         type_name: &'static str,
-        /// First bytes found.
+        /// The first bytes that were found.
         found: Vec<u8>,
     },
-    /// The fields do not decode.
+    /// The fields of the message do not decode.
     #[error(
         "{type_name}: {bytes} bytes do not decode ({detail}); \
          the message is damaged or of another type"
@@ -29,9 +29,9 @@ pub enum CdrError {
     Fields {
         /// Expected message type.
         type_name: &'static str,
-        /// Length of the message.
+        /// Length of the message in bytes.
         bytes: usize,
-        /// What the decoder says.
+        /// The decoder's description of the fault.
         detail: String,
     },
     /// The message cannot be encoded.
@@ -39,7 +39,7 @@ pub enum CdrError {
     Encode {
         /// Message type.
         type_name: &'static str,
-        /// What the encoder says.
+        /// The encoder's description of the fault.
         detail: String,
     },
 }
@@ -57,7 +57,7 @@ pub fn encode<M: RosMessage>(message: &M) -> Result<Vec<u8>, CdrError> {
 /// Like [`encode`], into a buffer that is cleared first, so that its memory is reused.
 ///
 /// # Errors
-/// As [`encode`].
+/// [`CdrError::Encode`] when a length does not fit 32 bits.
 pub fn encode_into<M: RosMessage>(message: &M, bytes: &mut Vec<u8>) -> Result<(), CdrError> {
     bytes.clear();
     bytes.extend_from_slice(&LITTLE_ENDIAN_HEADER);
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_are_those_of_the_standard() {
+    fn encoded_bytes_are_those_of_the_cdr_standard() {
         let bytes = encode(&StringMessage { data: "hi".into() }).unwrap();
         assert_eq!(bytes, [0, 1, 0, 0, 3, 0, 0, 0, b'h', b'i', 0]);
         // Alignment counts from after the header: the f64 starts at 0.

@@ -9,28 +9,28 @@ use crate::messages::UnknownType;
 /// Why a bag, or a part of it, cannot be written or read.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum BagError {
-    /// The file system refused.
+    /// The file system refused an operation.
     #[error("{}: {action}: {source}", path.display())]
     Io {
-        /// File or folder.
+        /// File or folder concerned.
         path: PathBuf,
-        /// What was tried.
+        /// The operation that was tried.
         action: &'static str,
-        /// Answer of the system.
+        /// The system's answer.
         source: Arc<std::io::Error>,
     },
-    /// A bag is never written over something else.
+    /// Something has the name of the new bag already; a bag is never written over it.
     #[error("{}: expected a free name for a new bag, found something there; choose another name or remove it", path.display())]
     Exists {
-        /// The folder asked for.
+        /// The folder that was asked for.
         path: PathBuf,
     },
-    /// Neither a bag folder nor an MCAP file.
+    /// The path is neither a bag folder nor a file of a bag.
     #[error("{}: expected a bag (a folder with .mcap or .db3 files, or one such file), found {found}", path.display())]
     NotABag {
-        /// File or folder.
+        /// File or folder that was asked for.
         path: PathBuf,
-        /// What is there.
+        /// Description of what is there instead.
         found: String,
     },
     /// The file was made for something else than ROS 2.
@@ -43,37 +43,37 @@ pub enum BagError {
         /// Encoding in the file.
         found: String,
     },
-    /// A topic has one type in a bag.
+    /// A message has another type than the earlier ones of its topic; a topic has one type in a bag.
     #[error(
         "topic `{topic}`: expected type {recorded} as before, found {given}; use another topic name"
     )]
     TypeChanged {
-        /// Topic.
+        /// Topic concerned.
         topic: String,
         /// Type of the earlier messages.
         recorded: String,
-        /// Type of this message.
+        /// Type of the message that was refused.
         given: String,
     },
-    /// Bags hold times since an epoch only.
+    /// A message has a time before the epoch; bags hold only times since the epoch.
     #[error(
         "topic `{topic}`: expected a time of at least 0 ns, found {time_ns} ns; check the clock"
     )]
     NegativeTime {
-        /// Topic.
+        /// Topic concerned.
         topic: String,
-        /// The time given.
+        /// The time given, in nanoseconds.
         time_ns: i64,
     },
-    /// The writer failed.
+    /// The writer of the storage format failed.
     #[error("{}: writing: {detail}", path.display())]
     Write {
         /// File of the bag.
         path: PathBuf,
-        /// What the writer says.
+        /// The writer's description of the fault.
         detail: String,
     },
-    /// The end is missing: the recording was cut, or the copy is incomplete.
+    /// The end of the file is missing: the recording was cut, or the copy is incomplete.
     #[error(
         "{}: truncated: the file has {file_bytes} bytes and ends inside a record; everything up to \
          byte {complete_bytes} is readable ({complete_chunks} complete chunks, the last message at \
@@ -83,13 +83,13 @@ pub enum BagError {
     Truncated {
         /// MCAP file.
         path: PathBuf,
-        /// Size of the file.
+        /// Size of the file in bytes.
         file_bytes: u64,
-        /// End of the last complete record.
+        /// Offset at which the last complete record ends, in bytes.
         complete_bytes: u64,
-        /// Chunks that are complete.
+        /// Number of complete chunks.
         complete_chunks: usize,
-        /// Time of the last readable message, 0 without one.
+        /// Time of the last readable message in nanoseconds; 0 without one.
         last_time_ns: i64,
     },
     /// A part in the middle is damaged; the others are still read.
@@ -101,16 +101,16 @@ pub enum BagError {
     Damaged {
         /// MCAP file.
         path: PathBuf,
-        /// Where the damaged record begins.
+        /// Offset at which the damaged record begins, in bytes.
         offset: u64,
-        /// What does not fit.
+        /// Description of the damage.
         detail: String,
-        /// First time the record claims to hold.
+        /// First time that the record claims to hold, in nanoseconds.
         start_ns: i64,
-        /// Last time the record claims to hold.
+        /// Last time that the record claims to hold, in nanoseconds.
         end_ns: i64,
     },
-    /// The index at the end is damaged; it was made again from the messages.
+    /// The index at the end of the file is damaged; it was rebuilt from the messages.
     #[error(
         "{}: damaged index at byte {offset}: {detail}; the messages are read without it, none is lost",
         path.display()
@@ -118,12 +118,12 @@ pub enum BagError {
     DamagedIndex {
         /// MCAP file.
         path: PathBuf,
-        /// Where the index begins.
+        /// Offset at which the index begins, in bytes.
         offset: u64,
-        /// What does not fit.
+        /// Description of the damage.
         detail: String,
     },
-    /// The writer of a sqlite3 bag did not complete it.
+    /// The writer of a sqlite3 bag did not complete the bag.
     #[error(
         "{}: not completed: {detail}; the {messages} messages up to its last commit are readable, the last of \
          {last_time_ns} ns, what came later is lost",
@@ -132,21 +132,21 @@ pub enum BagError {
     Unfinished {
         /// File or folder.
         path: PathBuf,
-        /// How that is known.
+        /// The evidence that the bag is incomplete.
         detail: String,
-        /// Messages that are there.
+        /// Number of messages that are there.
         messages: u64,
-        /// Time of the last readable message, 0 without one.
+        /// Time of the last readable message in nanoseconds; 0 without one.
         last_time_ns: i64,
     },
     /// A part of a sqlite3 bag is damaged; the others are still read.
     #[error("{}: damaged: {detail}; lost: {lost}; the rest of the file is read", path.display())]
     DamagedRows {
-        /// sqlite3 file.
+        /// The sqlite3 file.
         path: PathBuf,
-        /// What does not fit.
+        /// Description of the damage.
         detail: String,
-        /// Which messages.
+        /// Description of the messages that are lost.
         lost: String,
     },
     /// A message that was compressed does not decompress; the others are still read.
@@ -154,79 +154,79 @@ pub enum BagError {
         "topic `{topic}` at {time_ns} ns: damaged: expected a message compressed with zstd: {detail}; it is lost"
     )]
     DamagedMessage {
-        /// Topic.
+        /// Topic concerned.
         topic: String,
-        /// Time of the message.
+        /// Time of the message in nanoseconds.
         time_ns: i64,
-        /// What the decompression says.
+        /// The decompressor's description of the fault.
         detail: String,
     },
     /// A file compressed as a whole does not decompress to its end; its beginning is still read.
     #[error("{}: damaged: expected a file compressed with zstd: {detail}; what it holds up to there is read", path.display())]
     DamagedArchive {
-        /// Compressed file.
+        /// The compressed file.
         path: PathBuf,
-        /// What the decompression says.
+        /// The decompressor's description of the fault.
         detail: String,
     },
     /// A file that `metadata.yaml` lists is not there; the others are still read.
     #[error("{}: listed in metadata.yaml and not there: its messages are lost; copy the whole folder", path.display())]
     MissingFile {
-        /// Where it should be.
+        /// The path at which the file should be.
         path: PathBuf,
     },
-    /// `metadata.yaml` is wrong; the files are still read.
+    /// `metadata.yaml` contradicts the files or cannot be read; the files are still read.
     #[error("{}: {detail}; the files are read by what they hold", path.display())]
     Metadata {
-        /// `metadata.yaml`.
+        /// Path of `metadata.yaml`.
         path: PathBuf,
-        /// What does not fit.
+        /// Description of the contradiction.
         detail: String,
     },
-    /// A compression that is not known.
+    /// The bag is compressed in a way that is not known.
     #[error("{}: expected a bag without compression or with zstd, found {found}; convert it with `ros2 bag convert`", path.display())]
     Compression {
-        /// `metadata.yaml`.
+        /// Path of `metadata.yaml`.
         path: PathBuf,
-        /// What it says.
+        /// Compression that the file names.
         found: String,
     },
-    /// A message was asked for as another type than it has.
+    /// A message was asked for as another type than it was recorded with.
     #[error(
         "topic `{topic}`: expected type {expected}, found {found}; remap the topic or record it with that type"
     )]
     WrongType {
-        /// Topic.
+        /// Topic concerned.
         topic: String,
-        /// Type asked for.
+        /// Type that was asked for.
         expected: &'static str,
-        /// Type recorded.
+        /// Type that was recorded.
         found: String,
     },
     /// A message does not decode.
     #[error("topic `{topic}` at {time_ns} ns: {source}")]
     Decode {
-        /// Topic.
+        /// Topic concerned.
         topic: String,
-        /// Time of the message.
+        /// Time of the message in nanoseconds.
         time_ns: i64,
-        /// Why.
+        /// The decoder's error.
         source: CdrError,
     },
     /// A message does not encode.
     #[error("topic `{topic}`: {source}")]
     Encode {
-        /// Topic.
+        /// Topic concerned.
         topic: String,
-        /// Why.
+        /// The encoder's error.
         source: CdrError,
     },
-    /// A type that this crate has no definition of.
+    /// The topic's type has no definition in this crate.
     #[error("topic `{topic}`: {source}")]
     UnknownType {
-        /// Topic.
+        /// Topic concerned.
         topic: String,
-        /// Which type, and which are known.
+        /// The error that names the type and the known ones.
         source: UnknownType,
     },
 }

@@ -12,14 +12,14 @@ use crate::storage::Storage;
 /// The files of a bag.
 #[derive(Debug, Default)]
 pub(crate) struct Files {
-    /// In the order of recording.
+    /// Paths of the storage files in the order of recording.
     pub(crate) paths: Vec<PathBuf>,
-    /// What the folder says of itself; none for a single file, or where it cannot be read.
+    /// The folder's `metadata.yaml`; `None` for a single file, or where it cannot be read.
     pub(crate) metadata: Option<Metadata>,
-    /// The bytes of every message are compressed.
+    /// Whether the bytes of every message are compressed by rosbag2.
     pub(crate) compressed_messages: bool,
     pub(crate) damage: Vec<BagError>,
-    /// Where compressed files were unpacked.
+    /// Folder into which compressed files were unpacked; removed with this value.
     unpacked: Option<TempDir>,
 }
 

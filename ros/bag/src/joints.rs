@@ -5,26 +5,26 @@ use crate::messages::JointState;
 /// Why a joint state cannot be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum JointStateError {
-    /// Arrays of different lengths.
+    /// The arrays of the message have different lengths.
     #[error(
         "joint state: expected {expected} values of {quantity} as there are names, found {found}"
     )]
     Length {
         /// `position` or `velocity`.
         quantity: &'static str,
-        /// Number of names.
+        /// Number of joint names.
         expected: usize,
         /// Number of values.
         found: usize,
     },
-    /// Joints are not in the message.
+    /// Joints that were asked for are not in the message.
     #[error(
         "joint state: expected the joints {expected:?}, not found: {missing:?} (found {found:?}); set the joint names of the configuration"
     )]
     Missing {
-        /// Joints asked for.
+        /// Joints that were asked for.
         expected: Vec<String>,
-        /// Those that are not there.
+        /// Joints that are missing.
         missing: Vec<String>,
         /// Names in the message.
         found: Vec<String>,
@@ -32,17 +32,17 @@ pub enum JointStateError {
     /// A joint stands twice in the message.
     #[error("joint state: expected every joint once, found `{name}` more than once")]
     Duplicate {
-        /// The joint.
+        /// Name of the joint.
         name: String,
     },
-    /// NaN or infinite.
+    /// A value is NaN or infinite.
     #[error("joint state: expected a finite {quantity} of joint `{name}`, found {value}")]
     NotFinite {
-        /// The joint.
+        /// Name of the joint.
         name: String,
         /// `position` or `velocity`.
         quantity: &'static str,
-        /// The value.
+        /// The value that was found.
         value: f64,
     },
 }
@@ -54,7 +54,7 @@ pub struct JointOrder {
 }
 
 impl JointOrder {
-    /// The order given by `names`.
+    /// Makes the order that `names` gives.
     pub fn new(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self {
             names: names.into_iter().map(Into::into).collect(),
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_named() {
+    fn joint_states_that_cannot_be_used_are_refused_with_the_reason() {
         let text = |message: JointState| read(&message).unwrap_err().to_string();
         let found = text(state(&["a", "c"], &[1.0, 2.0], &[]));
         assert!(

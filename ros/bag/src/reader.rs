@@ -12,21 +12,21 @@ use crate::folder::Files;
 use crate::messages::RosMessage;
 use crate::storage::{Channel, Cursor, StoredFile};
 
-/// Bound on one message, decompressed, so that a damaged one cannot ask for all memory.
+/// Largest message in bytes, decompressed, so that a damaged one cannot ask for all memory.
 const MESSAGE_LIMIT_BYTES: u64 = 512 << 20;
 
 /// A topic of a bag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicInfo {
-    /// Name as recorded.
+    /// Name of the topic as recorded.
     pub name: String,
-    /// Type, for example `sensor_msgs/msg/Image`.
+    /// Type of the messages, for example `sensor_msgs/msg/Image`.
     pub type_name: String,
-    /// `ros2msg` text of the type; may be empty in foreign bags.
+    /// Definition of the type in `ros2msg`; may be empty in bags of other programs.
     pub definition: String,
-    /// `RIHS01_…` hash of the type (REP 2016); empty where the bag has none.
+    /// Hash of the type, `RIHS01_…` (REP 2016); empty where the bag has none.
     pub type_hash: String,
-    /// YAML list of the publishers' quality of service; empty where the bag has none.
+    /// The publishers' quality of service as a YAML list; empty where the bag has none.
     pub offered_qos: String,
     /// Number of messages.
     pub messages: u64,
@@ -48,18 +48,18 @@ impl TopicInfo {
 /// One recorded message, still encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BagMessage {
-    /// Topic as recorded; compare with [`crate::topics::matches`].
+    /// Topic of the message as recorded; compare it with [`crate::topics::matches`].
     pub topic: Arc<str>,
-    /// Type, for example `sensor_msgs/msg/Image`.
+    /// Type of the message, for example `sensor_msgs/msg/Image`.
     pub type_name: Arc<str>,
-    /// Time at which it was recorded, ns since the epoch.
+    /// Time at which the message was recorded, in nanoseconds since the epoch.
     pub time_ns: i64,
-    /// CDR with its encapsulation header.
+    /// The message in CDR, with its encapsulation header.
     pub data: Vec<u8>,
 }
 
 impl BagMessage {
-    /// The message as `M`.
+    /// Decodes the message as `M`.
     ///
     /// # Errors
     /// [`BagError::WrongType`] when it was recorded as another type, [`BagError::Decode`].
@@ -86,9 +86,9 @@ pub struct BagReader {
     path: PathBuf,
     files: Vec<StoredFile>,
     topics: Vec<TopicInfo>,
-    /// Found in the folder, not in a file of it.
+    /// Damage found in the folder rather than in one of its files.
     damage: Vec<BagError>,
-    /// Decompresses messages; has the unpacked files.
+    /// The files found, which also decompress messages and own what was unpacked.
     found: Files,
 }
 
@@ -138,7 +138,8 @@ impl BagReader {
         Ok(reader)
     }
 
-    /// What the folder says and the files do not hold. Files with damage of their own explain it.
+    /// Compares the folder's metadata with what the files hold. Files with damage of their own explain a
+    /// difference.
     fn compare_with_metadata(&self, damaged: bool) -> Option<BagError> {
         if damaged || !self.path.is_dir() {
             return None;
@@ -175,12 +176,12 @@ impl BagReader {
         })
     }
 
-    /// Path that was opened.
+    /// The path that was opened.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Topics, ordered by name.
+    /// The topics, ordered by name.
     pub fn topics(&self) -> &[TopicInfo] {
         &self.topics
     }
@@ -197,7 +198,7 @@ impl BagReader {
         self.topics.iter().map(|topic| topic.messages).sum()
     }
 
-    /// Times of the first and last message, ns; `None` without messages.
+    /// Times of the first and last message in nanoseconds; `None` without messages.
     pub fn bounds_ns(&self) -> Option<(i64, i64)> {
         let bounds = || self.files.iter().filter_map(StoredFile::bounds_ns);
         let first = bounds().map(|(first, _)| first).min()?;
@@ -221,7 +222,7 @@ impl BagReader {
         self.messages_from(i64::MIN)
     }
 
-    /// As [`Self::messages`], from a time on; what lies before it is not read.
+    /// The messages like [`Self::messages`], from a time on; what lies before it is not read.
     pub fn messages_from(&self, from_ns: i64) -> Messages<'_> {
         Messages {
             cursors: self.files.iter().map(|file| file.cursor(from_ns)).collect(),
@@ -233,10 +234,10 @@ impl BagReader {
     }
 }
 
-/// Iterator over the messages of a bag, see [`BagReader::messages`]. Memory: the chunks that
-/// overlap in time.
+/// Iterator over the messages of a bag, see [`BagReader::messages`]. Its memory holds the chunks that overlap
+/// in time.
 pub struct Messages<'a> {
-    /// One for every file.
+    /// One cursor for every file.
     cursors: Vec<Box<dyn Cursor + 'a>>,
     compressed: bool,
     pending: BinaryHeap<Reverse<Pending>>,
@@ -245,7 +246,7 @@ pub struct Messages<'a> {
 }
 
 struct Pending {
-    /// Time, file, place in the file.
+    /// Position in the sequence: time, file, place in the file.
     order: (i64, usize, (u64, usize)),
     channel: Arc<Channel>,
     data: Vec<u8>,
@@ -324,7 +325,7 @@ impl Messages<'_> {
     }
 }
 
-/// Bytes of a message compressed by rosbag2 itself.
+/// Decompresses the bytes of a message that rosbag2 itself compressed.
 fn decompress(packed: &[u8]) -> Result<Vec<u8>, String> {
     let mut data = Vec::new();
     zstd::stream::read::Decoder::new(packed)

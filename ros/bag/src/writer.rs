@@ -14,34 +14,35 @@ use crate::types::type_hash;
 /// Compression of the chunks of an MCAP file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Compression {
-    /// Smaller.
+    /// zstd, which makes smaller files.
     #[default]
     Zstd,
-    /// Faster.
+    /// LZ4, which is faster.
     Lz4,
-    /// None.
+    /// No compression.
     None,
 }
 
-/// How a bag is written.
+/// The format in which a bag is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BagOptions {
-    /// File format.
+    /// File format of the bag.
     pub storage: Storage,
-    /// Of the chunks of MCAP; a sqlite3 file has none.
+    /// Compression of the chunks of an MCAP file; a sqlite3 file is not compressed.
     pub compression: Compression,
 }
 
 /// A topic to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TopicSpec<'a> {
-    /// Name, with its leading slash.
+    /// Name of the topic, with its leading slash.
     pub name: &'a str,
-    /// Type, for example `sensor_msgs/msg/Image`.
+    /// Type of the messages, for example `sensor_msgs/msg/Image`.
     pub type_name: &'a str,
-    /// `ros2msg` text of the type; empty where it is not known (that of a type without fields is a line or a comment).
+    /// Definition of the type in `ros2msg`; empty where it is not known (that of a type without fields is a
+    /// line or a comment).
     pub definition: &'a str,
-    /// YAML list of the publishers' quality of service, as rosbag2 writes it; may be empty.
+    /// The publishers' quality of service as a YAML list, as rosbag2 writes it; may be empty.
     pub offered_qos: &'a str,
 }
 
@@ -57,7 +58,7 @@ struct Topic {
 /// A bag being written. [`BagWriter::finish`] makes it complete and reports errors; dropping it
 /// completes it too, without a report.
 ///
-/// Same messages, same bytes: nothing of the clock or the machine goes into the files.
+/// The same messages give the same bytes: nothing of the clock or the machine goes into the files.
 pub struct BagWriter {
     folder: PathBuf,
     file: PathBuf,
@@ -69,16 +70,16 @@ pub struct BagWriter {
     closed: bool,
 }
 
-/// What a finished bag holds.
+/// The contents of a finished bag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BagSummary {
-    /// The folder.
+    /// The folder of the bag.
     pub folder: PathBuf,
-    /// Messages on all topics.
+    /// Number of messages on all topics.
     pub messages: u64,
-    /// Times of the first and last message, ns; `None` without messages.
+    /// Times of the first and last message in nanoseconds; `None` without messages.
     pub bounds_ns: Option<(i64, i64)>,
-    /// `(topic, type, messages)`.
+    /// Topics as `(topic, type, messages)`.
     pub topics: Vec<(String, String, u64)>,
 }
 
@@ -92,7 +93,7 @@ impl BagWriter {
         Self::create_with(folder, BagOptions::default())
     }
 
-    /// As [`Self::create`], in the format asked for.
+    /// Makes a bag like [`Self::create`], in the format asked for.
     ///
     /// # Errors
     /// [`BagError::Exists`] when something is there already, [`BagError::Io`], [`BagError::Write`].
@@ -134,12 +135,12 @@ impl BagWriter {
         })
     }
 
-    /// Folder of the bag.
+    /// The folder of the bag.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Messages written so far.
+    /// Number of messages written so far.
     pub fn messages(&self) -> u64 {
         self.topics.iter().map(|topic| topic.messages).sum()
     }
@@ -220,10 +221,10 @@ impl BagWriter {
         Ok(())
     }
 
-    /// As [`Self::write_raw`], for a type that this crate has the definition of.
+    /// Appends a message like [`Self::write_raw`], of a type that this crate has the definition of.
     ///
     /// # Errors
-    /// Also [`BagError::UnknownType`].
+    /// As those of [`Self::write_raw`], and [`BagError::UnknownType`].
     pub fn write_known(
         &mut self,
         topic: &str,

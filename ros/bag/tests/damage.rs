@@ -134,7 +134,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn damage_never_panics(format in 0..4_usize, file in 0..2_usize, single in any::<bool>(), change in change()) {
+    fn damaged_bags_never_panic(format in 0..4_usize, file in 0..2_usize, single in any::<bool>(), change in change()) {
         let (files, whole) = &BAGS[format];
         let folder = tempfile::tempdir().unwrap();
         let mut changed = PathBuf::new();

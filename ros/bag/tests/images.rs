@@ -67,7 +67,7 @@ fn compressed_images_give_the_pixels_of_the_raw_one() {
 }
 
 #[test]
-fn the_order_of_sizes_and_kinds_leaves_no_trace() {
+fn a_converter_used_for_other_images_before_gives_the_same_pixels() {
     let images: [CameraImage; 4] = [
         scene(160, 120).into(),
         jpeg().into(),
@@ -233,7 +233,7 @@ proptest! {
 
     /// Bytes that only begin like a file.
     #[test]
-    fn noise_never_panics(is_jpeg: bool, noise in prop::collection::vec(any::<u8>(), 0..2000)) {
+    fn random_bytes_are_refused_without_a_panic(is_jpeg: bool, noise in prop::collection::vec(any::<u8>(), 0..2000)) {
         let mut data = if is_jpeg { vec![0xff, 0xd8, 0xff] } else { b"\x89PNG\r\n\x1a\n".to_vec() };
         data.extend(noise);
         let noise = CompressedImage { data, ..Default::default() };

@@ -286,7 +286,7 @@ fn a_flipped_byte_never_panics_and_is_never_taken_for_data() {
 }
 
 #[test]
-fn wrong_uses_are_named() {
+fn wrong_uses_of_the_writer_are_refused_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("wrong");
     let mut bag = BagWriter::create(&path).unwrap();

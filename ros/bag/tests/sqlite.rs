@@ -70,7 +70,7 @@ fn read(path: &Path) -> (Vec<BagMessage>, Vec<BagError>) {
 }
 
 #[test]
-fn every_format_holds_the_same() {
+fn every_storage_format_holds_the_same_messages() {
     let folder = tempfile::tempdir().unwrap();
     let mut first: Option<Vec<BagMessage>> = None;
     for (name, storage, compression) in [

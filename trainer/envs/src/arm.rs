@@ -10,15 +10,15 @@ use crate::robot::JointLimits;
 
 /// Number of joints.
 pub const JOINTS: usize = 3;
-/// Largest joint speeds, rad/s.
+/// Largest speed of each joint in rad/s.
 pub const MAX_VELOCITY_RAD_S: [f64; JOINTS] = [0.35, 0.45, 0.70];
-/// Largest joint angles in either direction, rad. Narrower ones trap a scripted expert.
+/// Largest angle of each joint in either direction, in rad. Narrower limits trap the scripted expert.
 pub const MAX_ANGLE_RAD: [f64; JOINTS] = [2.1, 2.8, 2.4];
 pub use crate::motion::LAG_S;
 /// Names of the joints, from the base to the tip.
 pub const JOINT_NAMES: [&str; JOINTS] = ["joint_1", "joint_2", "joint_3"];
 
-/// [`MAX_ANGLE_RAD`] and [`MAX_VELOCITY_RAD_S`] as limits.
+/// The limits of the joints: [`MAX_ANGLE_RAD`] and [`MAX_VELOCITY_RAD_S`].
 pub const LIMITS: [JointLimits; JOINTS] = {
     let mut limits = [JointLimits {
         lower_rad: 0.0,
@@ -37,25 +37,25 @@ pub const LIMITS: [JointLimits; JOINTS] = {
     limits
 };
 
-/// Joint angles, rad.
+/// Joint angles in rad.
 pub type Posture = [f64; JOINTS];
 
-/// Where an arm stands and how long its links are.
+/// The base of an arm and the lengths of its links.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Shape {
-    /// Where the first joint stands, m.
+    /// Place of the first joint in m.
     pub base: [f64; 2],
-    /// Lengths of the links, m.
+    /// Lengths of the links in m.
     pub links: [f64; JOINTS],
 }
 
 impl Shape {
-    /// Reaches most of the table.
+    /// An arm that reaches most of the table.
     pub const LONG: Self = Self {
         base: [0.0, -0.85],
         links: [0.60, 0.50, 0.22],
     };
-    /// Reaches the lower half of the table only.
+    /// An arm that reaches the lower half of the table only.
     pub const SHORT: Self = Self {
         base: [0.0, -0.85],
         links: [0.45, 0.38, 0.17],
@@ -68,12 +68,12 @@ impl Shape {
         self
     }
 
-    /// Largest distance of the tip from the base, m.
+    /// Largest distance of the tip from the base in m.
     pub fn reach(&self) -> f64 {
         self.links.iter().sum()
     }
 
-    /// Base, the joints after it, and the tip of a posture, m, shape `[JOINTS + 1, 2]`.
+    /// Base, the joints after it, and the tip of a posture in m, shape `[JOINTS + 1, 2]`.
     pub fn points(&self, posture: &Posture) -> [[f64; 2]; JOINTS + 1] {
         let mut points = [self.base; JOINTS + 1];
         let mut angle = FRAC_PI_2;
@@ -88,12 +88,12 @@ impl Shape {
         points
     }
 
-    /// Where the tip of a posture is, m.
+    /// Place of the tip of a posture in m.
     pub fn tip(&self, posture: &Posture) -> [f64; 2] {
         self.points(posture)[JOINTS]
     }
 
-    /// Derivative of the tip's place by each joint, m/rad, shape `[JOINTS, 2]`.
+    /// Derivative of the tip's place by each joint in m/rad, shape `[JOINTS, 2]`.
     pub fn jacobian(&self, posture: &Posture) -> [[f64; 2]; JOINTS] {
         let points = self.points(posture);
         let tip = points[JOINTS];
@@ -140,14 +140,14 @@ impl Shape {
 pub struct Arm {
     /// Base and links.
     pub shape: Shape,
-    /// Joint positions, rad.
+    /// Joint positions in rad.
     pub positions: Posture,
-    /// Joint velocities, rad/s.
+    /// Joint velocities in rad/s.
     pub velocities: [f64; JOINTS],
 }
 
 impl Arm {
-    /// At rest in a posture, which is clipped to the joint limits.
+    /// An arm at rest in a posture, which is clipped to the joint limits.
     pub fn at_rest(shape: Shape, posture: Posture) -> Self {
         let mut positions = posture;
         for (q, limit) in positions.iter_mut().zip(&LIMITS) {
@@ -171,17 +171,17 @@ impl Arm {
         motion::advance(joints, &LIMITS, set_points, dt_s);
     }
 
-    /// Base, the joints after it, and the tip, m, shape `[JOINTS + 1, 2]`.
+    /// Base, the joints after it, and the tip in m, shape `[JOINTS + 1, 2]`.
     pub fn points(&self) -> [[f64; 2]; JOINTS + 1] {
         self.shape.points(&self.positions)
     }
 
-    /// Where the tip is, m.
+    /// Place of the tip in m.
     pub fn tip(&self) -> [f64; 2] {
         self.points()[JOINTS]
     }
 
-    /// Seconds to get to a posture at full speed, without the lag.
+    /// Time in seconds that the arm takes to a posture at full speed, without the lag.
     pub fn time_to_s(&self, posture: &Posture) -> f64 {
         (0..JOINTS)
             .map(|j| (posture[j] - self.positions[j]).abs() / MAX_VELOCITY_RAD_S[j])
@@ -189,7 +189,7 @@ impl Arm {
     }
 }
 
-/// The same angle within `[-pi, pi)`.
+/// The equal angle within `[-pi, pi)`.
 fn wrapped(angle: f64) -> f64 {
     (angle + PI).rem_euclid(TAU) - PI
 }

@@ -4,11 +4,11 @@ use crate::plane::{Place, TABLE_HALF_WIDTH, along, between, distance, dot};
 use crate::render::{Canvas, Colour};
 use crate::scene::TIP_RADIUS;
 
-/// Radius of the puck, m.
+/// Radius of the puck in m.
 pub const PUCK_RADIUS: f64 = 0.16;
 /// Colour of the puck.
 pub const PUCK_COLOUR: Colour = [40, 225, 235];
-/// Distance from the end of the arm to the middle of the puck at which they touch, m.
+/// Distance in m from the end of the arm to the middle of the puck at which they touch.
 pub const CONTACT: f64 = PUCK_RADIUS + TIP_RADIUS;
 
 /// A puck on the table.
@@ -19,13 +19,13 @@ pub const CONTACT: f64 = PUCK_RADIUS + TIP_RADIUS;
 /// not touch it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Puck {
-    /// Its middle, m.
+    /// Place of its middle in m.
     pub place: Place,
 }
 
 impl Puck {
-    /// The end of the arm moved from `from` to `to`, by less than a [`TIP_RADIUS`]. The puck stops at
-    /// the edge of the table.
+    /// Moves the puck as the end of the arm goes from `from` to `to`, by less than a [`TIP_RADIUS`]. The puck
+    /// stops at the edge of the table.
     pub fn pushed(&mut self, from: Place, to: Place) {
         let step = between(from, to);
         let inwards = dot(step, between(from, self.place)) > 0.0;
@@ -35,7 +35,7 @@ impl Puck {
         }
     }
 
-    /// Where the end of the arm has to be to push the puck to `to`, touching it, m.
+    /// Place in m of the end of the arm from which it pushes the puck towards `to`, touching it.
     pub(crate) fn behind(&self, to: Place) -> Place {
         let direction = crate::plane::direction(self.place, to);
         along(self.place, direction, -CONTACT)

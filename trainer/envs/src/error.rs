@@ -8,28 +8,28 @@ pub enum EnvError {
     /// No task has this name.
     #[error("unknown task `{found}`: choose one of {}", TASKS.join(", "))]
     UnknownTask {
-        /// The name asked for.
+        /// The name that was asked for.
         found: String,
     },
     /// No policy has this name.
     #[error("unknown policy `{found}`: choose one of {}", PolicyKind::ALL.map(|k| k.name()).join(", "))]
     UnknownPolicy {
-        /// The name asked for.
+        /// The name that was asked for.
         found: String,
     },
     /// No kind of reward has this name.
     #[error("unknown reward `{found}`: choose one of {}", RewardKind::ALL.map(|k| k.name()).join(", "))]
     UnknownReward {
-        /// The name asked for.
+        /// The name that was asked for.
         found: String,
     },
-    /// The picture would be too small to show the task or too large to be meant.
+    /// The picture would be too small to show the task, or is larger than any that is made.
     #[error(
         "image size {found}: expected {MIN_IMAGE_SIZE} to {MAX_IMAGE_SIZE} pixels \
          (64 by default, 32 for small models)"
     )]
     ImageSize {
-        /// The size asked for, pixels.
+        /// The size that was asked for, in pixels.
         found: usize,
     },
 }

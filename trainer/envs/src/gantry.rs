@@ -5,13 +5,13 @@ use crate::plane::{Place, TABLE_HALF_WIDTH, distance};
 use crate::render::{Canvas, Colour};
 use crate::robot::JointLimits;
 
-/// Number of joints, both of them prismatic: positions in m, velocities in m/s.
+/// Number of joints, both prismatic: positions are in m, velocities in m/s.
 pub const JOINTS: usize = 2;
 /// Names of the joints.
 pub const JOINT_NAMES: [&str; JOINTS] = ["carriage_x", "carriage_y"];
-/// Largest speed along each axis, m/s.
+/// Largest speed along each axis in m/s.
 pub const MAX_VELOCITY: [f64; JOINTS] = [0.5; JOINTS];
-/// Largest distance of the head from the middle of the table along each axis, m.
+/// Largest distance of the head from the middle of the table along each axis, in m.
 pub const MAX_POSITION: f64 = 0.9 * TABLE_HALF_WIDTH;
 /// Limits of both joints.
 pub const LIMITS: [JointLimits; JOINTS] = [JointLimits {
@@ -19,28 +19,28 @@ pub const LIMITS: [JointLimits; JOINTS] = [JointLimits {
     upper_rad: MAX_POSITION,
     velocity_rad_s: MAX_VELOCITY[0],
 }; JOINTS];
-/// Radius with which the head is drawn, m.
+/// Radius with which the head is drawn, in m.
 pub const HEAD_RADIUS: f64 = 0.09;
 /// Colour of the head.
 pub const HEAD_COLOUR: Colour = [245, 150, 40];
-/// Half the width with which the beam is drawn, m.
+/// Half the width with which the beam is drawn, in m.
 const BEAM_RADIUS: f64 = 0.025;
 /// Colour of the beam that carries the head.
 const BEAM_COLOUR: Colour = [70, 80, 105];
-/// Time in which a way that is left is gone at full speed or faster, s; what is less is gone slower.
+/// Time in seconds in which the remaining way is covered near a goal, where the head slows down.
 const BRAKING_S: f64 = 0.3;
 
 /// State of a gantry.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Gantry {
-    /// Where the head is, m.
+    /// Place of the head in m.
     pub positions: Place,
-    /// m/s.
+    /// Velocity of the head along each axis in m/s.
     pub velocities: [f64; JOINTS],
 }
 
 impl Gantry {
-    /// At rest with the head at a place, which is clipped to the limits.
+    /// A gantry at rest with the head at a place, which is clipped to the limits.
     pub fn at_rest(place: Place) -> Self {
         Self {
             positions: place.map(|x| x.clamp(-MAX_POSITION, MAX_POSITION)),
@@ -55,7 +55,7 @@ impl Gantry {
         motion::advance(joints, &LIMITS, set_points, dt_s);
     }
 
-    /// Writes the action that goes straight to a place and stays there.
+    /// Writes the action that moves the head straight to a place and keeps it there.
     pub(crate) fn approach(&self, place: Place, action: &mut [f32]) {
         let wanted: [f64; JOINTS] =
             std::array::from_fn(|j| (place[j] - self.positions[j]) / MAX_VELOCITY[j] / BRAKING_S);
@@ -66,7 +66,7 @@ impl Gantry {
         }
     }
 
-    /// Distance of the head from a place, m.
+    /// Distance of the head from a place in m.
     pub fn distance(&self, place: Place) -> f64 {
         distance(self.positions, place)
     }

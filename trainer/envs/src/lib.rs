@@ -64,13 +64,13 @@ pub use tasks::reach;
 /// Names of the tasks that [`make`] knows.
 pub const TASKS: &[&str] = &["reach", "push", "key", "stick", "lottery"];
 
-/// Width and height of a camera picture where nothing else is asked for, pixels.
+/// Width and height of a camera picture in pixels, where nothing else is asked for.
 pub const DEFAULT_IMAGE_SIZE: usize = 64;
 
-/// The smallest picture in which arm and goal can be told apart, pixels.
+/// Width and height in pixels of the smallest picture in which arm and goal can be told apart.
 pub const MIN_IMAGE_SIZE: usize = 16;
 
-/// The largest picture that is made, pixels.
+/// Width and height in pixels of the largest picture that is made.
 pub const MAX_IMAGE_SIZE: usize = 2048;
 
 /// First seed of the episodes kept for evaluation: episode `k` has seed `EVALUATION_SEED + k`.

@@ -2,13 +2,14 @@
 
 use crate::robot::JointLimits;
 
-/// Time constant with which velocities follow their set-points, s.
+/// Time constant in seconds with which velocities follow their set-points.
 pub const LAG_S: f64 = 0.08;
 
-/// Longest time in which a robot moves without a look at what it touches, s.
+/// Longest time in seconds in which a robot moves without a look at what it touches.
 const LONGEST_PIECE_S: f64 = 0.02;
 
-/// Cuts a time into pieces of at most [`LONGEST_PIECE_S`], all alike; none where it is not positive and finite.
+/// Cuts a time into equal pieces of at most [`LONGEST_PIECE_S`]; there are none where it is not positive and
+/// finite.
 pub(crate) fn pieces(dt_s: f64) -> impl Iterator<Item = f64> {
     let count = if dt_s > 0.0 && dt_s.is_finite() {
         (dt_s / LONGEST_PIECE_S - 1e-9).ceil().max(1.0)

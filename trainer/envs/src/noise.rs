@@ -7,9 +7,9 @@ use rand_chacha::ChaCha8Rng;
 /// same seed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Stream {
-    /// Start posture and goal.
+    /// Draws the start posture and the goal.
     Episode = 0,
-    /// Way-points, dwell times and action noise.
+    /// Draws way-points, dwell times and action noise.
     Policy = 1,
 }
 
@@ -20,12 +20,12 @@ pub(crate) fn generator(seed: u64, stream: Stream) -> ChaCha8Rng {
     rng
 }
 
-/// Uniform in `[lower, upper)`.
+/// Draws uniformly from `[lower, upper)`.
 pub(crate) fn uniform(rng: &mut dyn Rng, lower: f64, upper: f64) -> f64 {
     lower + (upper - lower) * rng.random::<f64>()
 }
 
-/// Standard normal, by Box and Muller.
+/// Draws from the standard normal distribution, by the method of Box and Muller.
 pub(crate) fn normal(rng: &mut dyn Rng) -> f64 {
     let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
     radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()

@@ -1,21 +1,21 @@
-//! Places on the table, m.
+//! Places on the table, in m.
 
-/// A place or a displacement on the table, m; x to the right, y up in the picture.
+/// A place or a displacement on the table in m; x points to the right and y up in the picture.
 pub type Place = [f64; 2];
 
-/// Half the width of the table and of what the camera sees, m.
+/// Half the width of the table, and of what the camera sees, in m.
 pub const TABLE_HALF_WIDTH: f64 = 1.0;
 
 pub(crate) fn distance(a: Place, b: Place) -> f64 {
     (a[0] - b[0]).hypot(a[1] - b[1])
 }
 
-/// From `a` to `b`.
+/// The displacement from `a` to `b`.
 pub(crate) fn between(a: Place, b: Place) -> Place {
     [b[0] - a[0], b[1] - a[1]]
 }
 
-/// `from` and `by` times `step` on.
+/// The place that `by` times `step` leads to from `from`.
 pub(crate) fn along(from: Place, step: Place, by: f64) -> Place {
     [from[0] + by * step[0], from[1] + by * step[1]]
 }
@@ -24,7 +24,7 @@ pub(crate) fn dot(a: Place, b: Place) -> f64 {
     a[0] * b[0] + a[1] * b[1]
 }
 
-/// Direction from `a` to `b`; up where they are one place.
+/// The unit vector from `a` to `b`; it points up where they are one place.
 pub(crate) fn direction(a: Place, b: Place) -> Place {
     let length = distance(a, b);
     if length > 1e-9 {
@@ -34,7 +34,7 @@ pub(crate) fn direction(a: Place, b: Place) -> Place {
     }
 }
 
-/// At a distance from `middle` in the direction of an angle, rad.
+/// The place at a distance from `middle` in the direction of an angle in rad.
 pub(crate) fn around(middle: Place, distance: f64, angle: f64) -> Place {
     let (sin, cos) = angle.sin_cos();
     [middle[0] + distance * cos, middle[1] + distance * sin]

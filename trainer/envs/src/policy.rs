@@ -19,10 +19,11 @@ use crate::script::Way;
 pub const ACTION_NOISE: [f64; 4] = [0.0, 0.1, 0.3, 0.6];
 /// Largest correlation of successive random actions.
 pub const MAX_CORRELATION: f64 = 0.95;
-/// Largest standard deviation of random actions, before they are clipped.
+/// Largest standard deviation of random actions before they are clipped.
 pub const MAX_AMPLITUDE: f64 = 3.0;
 
-/// Chooses actions for one episode after the other. May use the robot's true state and goal.
+/// A policy, which chooses actions for one episode after the other. It may use the robot's true state and
+/// goal.
 pub trait Policy: Send + Debug {
     /// Prepares for the episode that the robot was reset to. The seed decides all that is random.
     fn begin(&mut self, robot: &dyn Robot, seed: u64);
@@ -33,29 +34,30 @@ pub trait Policy: Send + Debug {
     /// If `action` has not one value per joint, or [`begin`](Policy::begin) was never called.
     fn act(&mut self, robot: &dyn Robot, action: &mut [f32]);
 
-    /// What is being done in this episode, for logs: `expert`, `waypoints noise 0.3`.
+    /// What is being done in this episode, for logs; for example `expert` or `waypoints noise 0.3`.
     fn describe(&self) -> String;
 }
 
-/// The policies there are.
+/// The kinds of policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PolicyKind {
-    /// Way-points in a share of the episodes ([`Habits`](crate::Habits)), random motion in the others: for data.
+    /// Way-points in a share of the episodes ([`Habits`](crate::Habits)) and random motion in the others, to
+    /// collect data.
     Mixture,
     /// Goal and decoys in turn, with dwell times and action noise.
     Waypoints,
     /// Correlated random actions.
     Random,
-    /// Straight to the goal and stay there, without noise: the best a planner could do. Not for
+    /// Straight to the goal, where it stays, without noise: the best that a planner could do. It is not for
     /// training data.
     Expert,
 }
 
 impl PolicyKind {
-    /// All kinds.
+    /// All kinds of policies.
     pub const ALL: [Self; 4] = [Self::Mixture, Self::Waypoints, Self::Random, Self::Expert];
 
-    /// Name on the command line and in configurations.
+    /// The name on the command line and in configurations.
     pub fn name(self) -> &'static str {
         match self {
             Self::Mixture => "mixture",
@@ -65,7 +67,7 @@ impl PolicyKind {
         }
     }
 
-    /// A policy of this kind.
+    /// Makes a policy of this kind.
     pub fn make(self) -> Box<dyn Policy> {
         Box::new(Scripted {
             kind: self,
@@ -95,7 +97,7 @@ struct Scripted {
     role: Role,
 }
 
-/// What is done in the present episode.
+/// The activity in the present episode.
 #[derive(Debug)]
 enum Role {
     Idle,
@@ -112,10 +114,10 @@ enum Role {
 struct Waypoints {
     noise: f64,
     way: Way,
-    /// Steps left to stay, once arrived.
+    /// Number of steps left to stay at the way-point, once arrived.
     dwell: u64,
     arrived: bool,
-    /// Steps spent on the way.
+    /// Number of steps spent on the way.
     travelled: u64,
 }
 
@@ -196,7 +198,7 @@ impl Waypoints {
         }
     }
 
-    /// Where to go, and how long to stay there.
+    /// Chooses where to go, and how many steps to stay there.
     fn choose(robot: &dyn Robot, rng: &mut dyn Rng) -> (Way, u64) {
         let way = robot.waypoint(rng);
         let [shortest, longest] = robot.habits().dwell_steps;

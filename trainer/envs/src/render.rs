@@ -32,12 +32,12 @@ impl<'a> Canvas<'a> {
         Self { rgb, size }
     }
 
-    /// Draws a filled disc; place and radius in m.
+    /// Draws a filled disc; its middle and radius are in m.
     pub fn disc(&mut self, middle: [f64; 2], radius: f64, colour: Colour) {
         self.capsule(middle, middle, radius, colour);
     }
 
-    /// Draws all points within `radius` of the line from `a` to `b`; places and radius in m.
+    /// Draws all points within `radius` of the line from `a` to `b`; all lengths are in m.
     pub fn capsule(&mut self, a: [f64; 2], b: [f64; 2], radius: f64, colour: Colour) {
         let scale = self.size as f64 / 2.0;
         let [ax, ay] = self.to_pixels(a);
@@ -86,7 +86,7 @@ impl<'a> Canvas<'a> {
     }
 }
 
-/// Pixels touched by `[low, high]` in a picture of `size` pixels.
+/// The pixels that `[low, high]` touches in a picture of `size` pixels.
 fn clipped(low: f32, high: f32, size: f32) -> std::ops::Range<usize> {
     let low = low.floor().clamp(0.0, size) as usize;
     let high = high.ceil().clamp(0.0, size) as usize;
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn up_is_up_and_right_is_right() {
+    fn x_points_right_and_y_up_in_the_picture() {
         let rgb = drawn(64, |c| c.disc([0.5, 0.75], 0.1, WHITE));
         assert_eq!(rgb[(8 * 64 + 48) * 3], 255);
         assert_eq!(rgb[(56 * 64 + 16) * 3], 0);

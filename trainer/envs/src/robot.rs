@@ -11,29 +11,29 @@ use crate::script::Way;
 /// Limits of one joint.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct JointLimits {
-    /// Lower end of the position, rad.
+    /// Lower end of the position in rad.
     pub lower_rad: f64,
-    /// Upper end of the position, rad.
+    /// Upper end of the position in rad.
     pub upper_rad: f64,
-    /// Largest speed in either direction, rad/s.
+    /// Largest speed in either direction in rad/s.
     pub velocity_rad_s: f64,
 }
 
-/// What [`Robot::reward`] pays for.
+/// The kinds of reward that [`Robot::reward`] pays.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum RewardKind {
-    /// The result alone: for most tasks 1 where the task is solved, else 0.
+    /// Pays for the result alone: for most tasks 1 where the task is solved, else 0.
     #[default]
     Sparse,
-    /// Every part of the way: for most tasks minus the way that is left, m.
+    /// Pays for every part of the way: for most tasks minus the way that is left, in m.
     Dense,
 }
 
 impl RewardKind {
-    /// All kinds.
+    /// All kinds of rewards.
     pub const ALL: [Self; 2] = [Self::Sparse, Self::Dense];
 
-    /// Name on the command line and in configurations.
+    /// The name on the command line and in configurations.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sparse => "sparse",
@@ -64,24 +64,25 @@ impl FromStr for RewardKind {
 /// A thing on the table.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Object {
-    /// What it is: `goal`, `puck`.
+    /// Name of the object, for example `goal` or `puck`.
     pub name: &'static str,
-    /// Where its middle is, m; the camera sees `[-1, 1]` in both directions.
+    /// Place of its middle in m; the camera sees `[-1, 1]` in both directions.
     pub place: [f64; 2],
 }
 
 /// How way-point policies go about a task; times in control periods.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Habits {
-    /// Share of way-point episodes in the mixture; the rest is random motion.
+    /// Share of way-point episodes in the mixture; in the others motion is random.
     pub waypoint_share: f64,
     /// Shortest and longest stay at a way-point.
     pub dwell_steps: [u64; 2],
-    /// A way-point not arrived at by then is given up.
+    /// Number of steps after which a way-point that was not reached is given up.
     pub patience_steps: u64,
 }
 
-/// A robot with joints moved by velocity, a camera, and a task. Of a prismatic joint, all that is told in rad is in m.
+/// A robot with joints moved by velocity, a camera, and a task. For a prismatic joint, all that is given in
+/// rad is in m.
 ///
 /// Time passes in control periods ([`step`](Robot::step), for data and evaluation) or in smaller
 /// pieces ([`advance`](Robot::advance), for a simulator that runs in real time). `nj` is
@@ -93,18 +94,18 @@ pub trait Robot: Send {
     fn joint_names(&self) -> &[&str];
     /// Position and velocity limits, shape `[nj]`.
     fn limits(&self) -> &[JointLimits];
-    /// Velocity set-point for an action of 1, rad/s, shape `[nj]`.
+    /// Velocity set-point for an action of 1 in rad/s, shape `[nj]`.
     fn action_scale(&self) -> &[f64];
-    /// Time that one [`step`](Robot::step) takes, s.
+    /// Time in seconds that one [`step`](Robot::step) takes.
     fn control_period_s(&self) -> f64;
-    /// Pieces into which a simulator node should cut a control period.
+    /// Number of pieces into which a simulator node should cut a control period.
     fn substeps(&self) -> usize;
     /// Length of an episode in control periods.
     fn episode_steps(&self) -> usize;
-    /// Width and height of the picture, pixels.
+    /// Width and height of the picture in pixels.
     fn image_size(&self) -> usize;
 
-    /// Starts an episode: the seed decides start posture and goal; the robot is at rest.
+    /// Starts an episode with the robot at rest; the seed decides start posture and goal.
     fn reset(&mut self, seed: u64);
 
     /// Holds a velocity set-point (rad/s, shape `[nj]`) for `dt_s` seconds. Set-points beyond the
@@ -122,42 +123,42 @@ pub trait Robot: Send {
     /// If `rgb` has not `image_size * image_size * 3` bytes.
     fn render(&self, rgb: &mut [u8]);
 
-    /// Joint positions, rad, shape `[nj]`.
+    /// Joint positions in rad, shape `[nj]`.
     fn positions(&self) -> &[f64];
-    /// Joint velocities, rad/s, shape `[nj]`.
+    /// Joint velocities in rad/s, shape `[nj]`.
     fn velocities(&self) -> &[f64];
-    /// Reward of the present state, of the kind chosen.
+    /// Reward of the present state, of the kind that was chosen.
     fn reward(&self) -> f64;
-    /// What the reward pays for; sparse unless set otherwise.
+    /// The kind of reward that is paid; sparse unless set otherwise.
     fn reward_kind(&self) -> RewardKind;
-    /// Chooses what the reward pays for, from now on and over resets.
+    /// Chooses the kind of reward that is paid from now on, also after resets.
     fn set_reward_kind(&mut self, kind: RewardKind);
     /// Whether the task is solved in the present state. An episode counts as solved when this
     /// holds after any of its steps.
     fn success(&self) -> bool;
-    /// How far from solved the episode started: the length of the way to go and to push, m.
+    /// Length in m of the way to go and to push at the episode's start: how far from solved it began.
     fn difficulty(&self) -> f64;
-    /// The things whose places decide the reward, always the same ones in the same order. The true
+    /// The things whose places decide the reward, always the same ones in the same order. This is the true
     /// state, which no planner may use: it is for judging what a model has learned.
     fn objects(&self) -> Vec<Object>;
 
-    /// Puts an object ([`objects`](Robot::objects)) at a place (m), or the arm with its `tip` there (a gantry
-    /// with its `head`), at rest: to look at states that no episode begins with. False where nothing of that name can be
-    /// put there.
+    /// Puts an object ([`objects`](Robot::objects)) at a place in m, or the arm with its `tip` there (a
+    /// gantry with its `head`), at rest, to look at states that no episode begins with. Returns false where
+    /// nothing of that name can be put there.
     fn put(&mut self, thing: &str, place: [f64; 2]) -> bool;
 
     /// How way-point policies go about the task.
     fn habits(&self) -> Habits;
-    /// The scripted expert's way from here. Uses the true state, which no planner may; so do the
-    /// three below.
+    /// The scripted expert's way from here. It uses the true state, which no planner may; so do the three
+    /// methods below.
     fn expert(&self) -> Way;
-    /// Something to do next while data is collected: the goal, parts of the way to it, decoys beside
-    /// it, detours.
+    /// A way to go next while data is collected: to the goal, along parts of the way to it, to decoys beside
+    /// it, or on detours.
     fn waypoint(&self, rng: &mut dyn Rng) -> Way;
-    /// Whether a way is at its end; that of another kind of robot never is.
+    /// Whether a way is at its end; the way of another kind of robot never is.
     fn arrived(&self, way: &Way) -> bool;
-    /// Writes the action (shape `[nj]`, within `[-1, 1]` but for rounding) that goes on along a way
-    /// or stays at its end; that of another kind of robot is followed by standing still.
+    /// Writes the action (shape `[nj]`, within `[-1, 1]` but for rounding) that goes on along a way or stays
+    /// at its end. With the way of another kind of robot it stands still.
     ///
     /// # Panics
     /// If `action` has not one value per joint.
@@ -193,7 +194,7 @@ pub trait Robot: Send {
         self.joint_names().len()
     }
 
-    /// Positions (rad), then velocities (rad/s), shape `[2 nj]`: the joints input of the models.
+    /// Writes positions (rad), then velocities (rad/s), shape `[2 nj]`: the joints input of the models.
     ///
     /// # Panics
     /// If `out` has not two values per joint.

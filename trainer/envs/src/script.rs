@@ -1,30 +1,30 @@
-//! What a scripted policy is about to do: a few stages, one after the other, each steered by the
-//! true state, so that noise in between is made up for.
+//! The plan of a scripted policy: a few stages, one after the other, each steered by the true state, so that
+//! noise in between is made up for.
 
 use crate::arm::{Arm, Posture, Shape};
 use crate::contact::{CONTACT, Puck};
 use crate::plane::{Place, between, direction, distance, dot};
 use crate::steer::{RUN_UP_M, approach, around_puck, behind, slide};
 
-/// Joints count as arrived within this distance of a posture, rad.
+/// Largest distance in rad of the joints from a posture at which they count as arrived.
 const ARRIVED_RAD: f64 = 0.04;
-/// A posture on the way to another one counts as passed within this distance, rad.
+/// Distance in rad at which a posture on the way to another one counts as passed.
 const PASSED_RAD: f64 = 0.15;
-/// A pushed puck counts as arrived within this distance, m.
+/// Distance in m within which a pushed puck counts as arrived.
 const ARRIVED_M: f64 = 0.05;
-/// A way around the puck is made anew when the puck has moved this far, m.
+/// Distance in m that the puck has to move for the way around it to be made anew.
 const MOVED_M: f64 = 0.03;
 
-/// What to do next.
+/// What a scripted policy does next.
 #[derive(Debug, Clone)]
 pub enum Way {
-    /// Of an arm.
+    /// The stages of an arm.
     Arm(Stages),
-    /// Of the head of a gantry: to a place, m, and stay there.
+    /// The place in m to which the head of a gantry goes, and where it stays.
     Head(Place),
 }
 
-/// Stages to go through.
+/// Stages that are gone through in turn.
 #[derive(Debug, Clone)]
 pub struct Stages {
     stages: Vec<Stage>,
@@ -34,43 +34,43 @@ pub struct Stages {
 /// One part of a way.
 #[derive(Debug, Clone)]
 pub enum Stage {
-    /// Move the joints to a posture and stay there.
+    /// Moves the joints to a posture, where they stay.
     Move(Posture),
-    /// The same, over as soon as the tip of the arm is near a place.
+    /// Moves the joints to a posture, and is over as soon as the tip of the arm is near a place.
     Touch {
-        /// Where to, m.
+        /// Place of the tip in m.
         place: Place,
-        /// How near, m.
+        /// Largest distance from the place in m.
         within: f64,
-        /// With the tip at the place.
+        /// Posture with the tip at the place.
         posture: Posture,
     },
-    /// Push the puck to a place and stand still.
+    /// Pushes the puck to a place and stands still.
     Push(Push),
 }
 
-/// Pushing in progress.
+/// A push that is under way.
 #[derive(Debug, Clone)]
 pub struct Push {
     to: Place,
     /// Postures on the way behind the puck, the next one last.
     around: Vec<Posture>,
-    /// Where the puck was when that way was made.
+    /// Place of the puck when that way was made.
     puck: Option<Place>,
     pushing: bool,
 }
 
-/// What a script sees.
+/// The part of the true state that a script sees.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct View<'a> {
     pub(crate) arm: &'a Arm,
-    /// The arm with the tool it holds.
+    /// The arm with the tool that it holds.
     pub(crate) hand: Shape,
     pub(crate) puck: Option<Puck>,
 }
 
 impl Stage {
-    /// Push the puck to a place from wherever the arm is.
+    /// Pushes the puck to a place from wherever the arm is.
     pub fn push(to: Place) -> Self {
         Self::Push(Push {
             to,
@@ -93,13 +93,13 @@ impl Stage {
 
 impl Stages {
     /// # Panics
-    /// Without a stage.
+    /// Makes a script of stages.
     pub(crate) fn new(stages: Vec<Stage>) -> Self {
         assert!(!stages.is_empty(), "a way has at least one stage");
         Self { stages, at: 0 }
     }
 
-    /// Whether all stages are through.
+    /// Whether all stages are done.
     pub(crate) fn arrived(&self, view: &View<'_>) -> bool {
         self.at + 1 == self.stages.len() && self.stages[self.at].arrived(view)
     }
@@ -163,7 +163,7 @@ impl Push {
     }
 }
 
-/// The largest distance of a joint from a posture, rad.
+/// The largest distance of a joint from a posture in rad.
 fn farthest(arm: &Arm, posture: &Posture) -> f64 {
     let pairs = posture.iter().zip(&arm.positions);
     pairs

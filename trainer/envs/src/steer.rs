@@ -1,4 +1,4 @@
-//! Ways for the arm: to a posture, to a place, straight on, and around the puck.
+//! Ways of the arm: to a posture, to a place, straight on, and around the puck.
 
 use rand::Rng;
 
@@ -7,16 +7,17 @@ use crate::contact::CONTACT;
 use crate::noise::uniform;
 use crate::plane::{Place, along, around, direction, distance, dot};
 
-/// Time in which a posture is approached once near, s; above the lag, so it does not overshoot.
+/// Time in seconds in which a posture is approached once it is near; it is above the lag, so that nothing
+/// overshoots.
 const APPROACH_S: f64 = 0.25;
-/// Distance kept from the puck beyond touching it, m.
+/// Distance in m that is kept from the puck beyond touching it.
 const CLEARANCE: f64 = 0.015;
-/// The tip goes this far behind the puck before it pushes, beyond touching it, m.
+/// Distance in m, beyond touching, that the tip goes behind the puck before it pushes.
 pub(crate) const RUN_UP_M: f64 = 0.03;
-/// Places at which a way is checked for the puck.
+/// Number of places at which a way is checked for the puck.
 const CHECKS: usize = 16;
 
-/// Action towards a posture: all joints arrive together, the slowest at full speed, and ease in.
+/// Writes the action towards a posture: all joints arrive together, the slowest at full speed, and ease in.
 pub(crate) fn approach(arm: &Arm, posture: &Posture, action: &mut [f32]) {
     let scaled = |j: usize| (posture[j] - arm.positions[j]) / MAX_VELOCITY_RAD_S[j];
     let slowest = (0..JOINTS)
@@ -27,8 +28,8 @@ pub(crate) fn approach(arm: &Arm, posture: &Posture, action: &mut [f32]) {
     }
 }
 
-/// Action that moves the tip of `hand` straight in a direction (a unit vector) with the least joint
-/// speeds in terms of their limits; the last `left_m` of the way slower.
+/// Writes the action that moves the tip of `hand` straight in a direction (a unit vector) with the least
+/// joint speeds relative to their limits, slower over the last `left_m` metres of the way.
 pub(crate) fn slide(arm: &Arm, hand: &Shape, direction: Place, left_m: f64, action: &mut [f32]) {
     let mut jacobian = hand.jacobian(&arm.positions);
     // By normalised joint speeds.
@@ -51,14 +52,14 @@ pub(crate) fn slide(arm: &Arm, hand: &Shape, direction: Place, left_m: f64, acti
     }
 }
 
-/// Seconds from one posture to another at full speed, without the lag.
+/// Time in seconds from one posture to another at full speed, without the lag.
 pub(crate) fn time_between(from: &Posture, to: &Posture) -> f64 {
     (0..JOINTS)
         .map(|j| (to[j] - from[j]).abs() / MAX_VELOCITY_RAD_S[j])
         .fold(0.0, f64::max)
 }
 
-/// The posture with the tip at a place that takes the least time to get to, and that time, s.
+/// The posture with the tip at a place that takes the least time to reach, and that time in seconds.
 pub(crate) fn fastest(from: &Posture, shape: &Shape, tip: Place) -> Option<(Posture, f64)> {
     shape
         .postures_for(tip)
@@ -67,7 +68,7 @@ pub(crate) fn fastest(from: &Posture, shape: &Shape, tip: Place) -> Option<(Post
         .min_by(|a, b| a.1.total_cmp(&b.1))
 }
 
-/// A random posture with the tip at a place, among those not much slower than the fastest.
+/// Draws a posture with the tip at a place, among those that are not much slower to reach than the fastest.
 pub(crate) fn any_quick(
     from: &Posture,
     shape: &Shape,
@@ -81,20 +82,20 @@ pub(crate) fn any_quick(
     Some(quick.swap_remove(chosen.min(quick.len() - 1)))
 }
 
-/// Where the tip begins to push a puck to a place, m.
+/// Place in m at which the tip begins to push a puck to a place.
 pub(crate) fn behind(puck: Place, to: Place) -> Place {
     along(puck, direction(puck, to), -(CONTACT + RUN_UP_M))
 }
 
-/// Whether the tip reaches both ends of pushing a puck to a place.
+/// Whether the tip reaches both ends of the push of a puck to a place.
 pub(crate) fn can_push(shape: &Shape, puck: Place, to: Place) -> bool {
     let end = along(to, direction(puck, to), -CONTACT);
     let reached = |place| !shape.postures_for(place).is_empty();
     reached(behind(puck, to)) && reached(end)
 }
 
-/// Postures on a quick way to a place that does not touch the puck, the last one at the place.
-/// Where all ways touch it, the fastest. None where the place is out of reach.
+/// Postures on a quick way to a place that does not touch the puck, the last one at the place. Where all ways
+/// touch it, the way is the fastest; it is `None` where the place is out of reach.
 pub(crate) fn around_puck(
     from: &Posture,
     shape: &Shape,
@@ -120,8 +121,8 @@ pub(crate) fn around_puck(
     Some(best.map_or_else(|| vec![straight], |(way, _)| way))
 }
 
-/// The fastest posture with the tip at a place such that the tip does not touch the puck on the way,
-/// and its time, s.
+/// The fastest posture with the tip at a place such that the tip does not touch the puck on the way, and its
+/// time in seconds.
 fn clear(from: &Posture, shape: &Shape, puck: Place, to: Place) -> Option<(Posture, f64)> {
     let mut found: Vec<_> = (shape.postures_for(to).into_iter())
         .map(|posture| (posture, time_between(from, &posture)))

@@ -1,4 +1,4 @@
-//! The arm on its table with whatever task: all that the tasks have in common.
+//! The arm on its table with any task: all that the tasks have in common.
 
 use std::fmt::Debug;
 
@@ -15,55 +15,55 @@ use crate::scene;
 use crate::script::{Stage, Stages, View, Way};
 use crate::steer::fastest;
 
-/// What the tip of the arm is called by [`Robot::put`].
+/// Name of the arm's tip in [`Robot::put`].
 pub const TIP: &str = "tip";
 
-/// How time is cut.
+/// Division of time into control periods and simulation steps.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Timing {
-    /// Control period, s.
+    /// Control period in seconds.
     pub control_period_s: f64,
-    /// Simulation steps in a control period.
+    /// Number of simulation steps in a control period.
     pub substeps: usize,
-    /// Length of an episode, control periods.
+    /// Length of an episode in control periods.
     pub episode_steps: usize,
 }
 
-/// Of the tasks with more than one stage: 5 Hz, 8 s.
+/// Timing of the tasks with more than one stage: 5 Hz, 8 s.
 pub const SLOW: Timing = Timing {
     control_period_s: 0.2,
     substeps: 10,
     episode_steps: 40,
 };
 
-/// Things on the table and what they are worth; the arm is handed in.
+/// A task: things on the table, and what they are worth. The arm is handed in.
 pub trait Task: Clone + Debug + Send + 'static {
     /// Name of the task.
     const NAME: &'static str;
-    /// The arm.
+    /// Shape of the arm.
     const SHAPE: Shape;
-    /// How time is cut.
+    /// Division of time.
     const TIMING: Timing;
-    /// How data is collected.
+    /// The way in which data is collected.
     const HABITS: Habits;
-    /// Starts that the scripted expert does not solve within so many steps, or does not leave solved,
-    /// are drawn again. None: every start that is drawn is taken.
+    /// Number of steps within which the scripted expert has to solve a start, and leave it solved, for it to
+    /// be taken; other starts are drawn again. With `None` every start that is drawn is taken.
     const EXPERT_STEPS: Option<usize>;
 
-    /// Draws a start; none where what was drawn does not fit together.
+    /// Draws a start; `None` where what was drawn does not fit together.
     fn start(rng: &mut dyn Rng) -> Option<(Arm, Self)>;
 
-    /// The arm moved from `before` to `now` within `dt_s` seconds.
+    /// Tells the task that the arm moved from `before` to `now` within `dt_s` seconds.
     fn moved(&mut self, before: &Arm, now: &Arm, dt_s: f64) {
         let _ = (before, now, dt_s);
     }
 
-    /// The arm with the tool it holds.
+    /// The shape of the arm with the tool that it holds.
     fn hand(&self) -> Shape {
         Self::SHAPE
     }
 
-    /// The puck, where there is one.
+    /// The puck, if the task has one.
     fn puck(&self) -> Option<Puck> {
         None
     }
@@ -75,11 +75,11 @@ pub trait Task: Clone + Debug + Send + 'static {
     fn sparse_reward(&self, arm: &Arm) -> f64;
     /// Whether the task is solved in this state.
     fn solved(&self, arm: &Arm) -> bool;
-    /// Length of the way that is left to go and to push, m.
+    /// Length in m of the way that is left to go and to push.
     fn way_left(&self, arm: &Arm) -> f64;
-    /// What a model has to know the places of.
+    /// The objects whose places a model has to know.
     fn objects(&self) -> Vec<Object>;
-    /// Puts an object somewhere; false where there is none of that name that can be moved.
+    /// Puts an object at a place; returns false where no movable object has that name.
     fn put(&mut self, thing: &str, place: Place) -> bool {
         let _ = (thing, place);
         false
@@ -87,7 +87,7 @@ pub trait Task: Clone + Debug + Send + 'static {
 
     /// The best way to solve the task.
     fn expert(&self, arm: &Arm) -> Vec<Stage>;
-    /// Something to do while data is collected.
+    /// A way to go while data is collected.
     fn waypoint(&self, arm: &Arm, rng: &mut dyn Rng) -> Vec<Stage>;
 }
 
@@ -101,7 +101,7 @@ pub struct Tabletop<T> {
     image_size: usize,
 }
 
-/// Draws until something fits.
+/// Draws starts until one fits together.
 fn draw_start<T: Task>(rng: &mut dyn Rng) -> (Arm, T) {
     loop {
         if let Some(start) = T::start(rng) {
@@ -111,7 +111,7 @@ fn draw_start<T: Task>(rng: &mut dyn Rng) -> (Arm, T) {
 }
 
 impl<T: Task> Tabletop<T> {
-    /// With a camera of `image_size x image_size` pixels, reset with seed 0.
+    /// Makes the robot with a camera of `image_size x image_size` pixels, reset with seed 0.
     pub fn new(image_size: usize) -> Self {
         let (arm, task) = draw_start(&mut generator(0, Stream::Episode));
         let mut tabletop = Self {
@@ -125,12 +125,12 @@ impl<T: Task> Tabletop<T> {
         tabletop
     }
 
-    /// The arm.
+    /// The arm of the robot.
     pub fn arm(&self) -> &Arm {
         &self.arm
     }
 
-    /// End of the arm, or of the tool it holds, m.
+    /// Place of the end of the arm, or of the tool that it holds, in m.
     pub fn end(&self) -> Place {
         self.task.hand().tip(&self.arm.positions)
     }
@@ -143,7 +143,7 @@ impl<T: Task> Tabletop<T> {
         }
     }
 
-    /// Whether the scripted expert solves it from here within so many steps, for good.
+    /// Whether the scripted expert solves the task from here within so many steps, for good.
     fn expert_solves(&self, steps: usize) -> bool {
         let mut robot = self.clone();
         let mut way = robot.expert();

@@ -232,7 +232,7 @@ fn every_task_is_drawn_at_20_000_frames_a_second() {
 }
 
 #[test]
-fn things_are_put_where_they_are_wanted_and_count_there() {
+fn objects_put_at_a_place_count_there() {
     let mut key = latco_envs::make("key", 32).unwrap();
     key.reset(3);
     let place = |robot: &dyn Robot, name: &str| {

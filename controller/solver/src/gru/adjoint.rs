@@ -16,7 +16,8 @@ use crate::kernels::wide::{LANES, padded};
 use crate::{Crew, Scalar, Slab};
 
 impl<S: Scalar, A: AsRef<[S]> + AsMut<[S]>> GruJacobian<S, A> {
-    /// As [`crate::Model::transpose_product`]; the slabs are cut as [`GruJacobian::cut`] says.
+    /// Does what [`crate::Model::transpose_product`] asks for; the slabs are cut as [`GruJacobian::cut`]
+    /// says.
     ///
     /// # Real-time
     /// No allocation; about `k (hidden (2 nd + 2 ns + na) + nd^2) + 3 nd (nd + hidden)`
@@ -146,7 +147,7 @@ impl Order {
         }
     }
 
-    /// The `i`th of `count`.
+    /// The `i`th of `count` indices in this order.
     fn index(self, i: usize, count: usize) -> usize {
         match self {
             Self::Forward => i,
@@ -170,7 +171,7 @@ struct Back<'a, S> {
 }
 
 impl<'a, S: Scalar> Back<'a, S> {
-    /// With the part's columns of `y`, which all parts read.
+    /// Makes the second stage of a part, and gives the part's columns of `y`, which all parts read.
     fn new(index: usize, part: &'a mut Part<'_, S>) -> (Self, Rows<'a, S>) {
         let own = Rows::new(&*part.state, padded(part.deter), part.deter);
         let back = Self {
@@ -188,7 +189,7 @@ impl<'a, S: Scalar> Back<'a, S> {
         (back, own)
     }
 
-    /// `D_h' y` into the own columns of `states`, for the `k` rows of one plan.
+    /// Writes `D_h' y` into the part's columns of `states`, for the `k` rows of one plan.
     #[expect(clippy::too_many_arguments)]
     fn write_state(
         &mut self,
@@ -220,7 +221,7 @@ impl<'a, S: Scalar> Back<'a, S> {
         }
     }
 
-    /// `slope1 (D_x' y)` of the own hidden units, for the `k` rows of plan `b`.
+    /// Writes `slope1 (D_x' y)` of the part's hidden units, for the `k` rows of plan `b`.
     fn write_units(
         &mut self,
         sizes: &GruSizes,
@@ -247,7 +248,7 @@ impl<'a, S: Scalar> Back<'a, S> {
         scale_rows(units, stride, &f.slope1[self.hidden_first..][..self.hidden]);
     }
 
-    /// What the own hidden units add to the gradients of `[s, a]`.
+    /// Writes what the part's hidden units add to the gradients of `[s, a]`.
     fn write_share(&mut self, sizes: &GruSizes, rows: usize) {
         let inputs = sizes.stoch + sizes.action;
         let share = &mut self.share[..rows * padded(inputs)];

@@ -9,7 +9,7 @@ use crate::kernels::vector::add_row_product;
 use crate::kernels::wide::{LANES, padded};
 
 impl<S: Scalar, A: AsRef<[S]> + AsMut<[S]>> GruJacobian<S, A> {
-    /// As [`crate::Model::jacobian`].
+    /// Does what [`crate::Model::jacobian`] asks for.
     pub fn jacobian(
         &mut self,
         factors: GruFactors<'_, S>,

@@ -21,11 +21,11 @@ use work::Work;
 /// Sizes of an RSSM prior step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GruSizes {
-    /// Stochastic part `ns`.
+    /// Length of the stochastic part, `ns`.
     pub stoch: usize,
-    /// Deterministic part `nd`, the GRU's state.
+    /// Length of the deterministic part, the GRU's state, `nd`.
     pub deter: usize,
-    /// Action `na`.
+    /// Length of an action, `na`.
     pub action: usize,
     /// Width of the dense layers before and after the GRU.
     pub hidden: usize,
@@ -64,15 +64,15 @@ impl GruSizes {
 /// candidate, reset applied after the recurrent product.
 #[derive(Clone, Copy, Debug)]
 pub struct GruWeights<'a, S> {
-    /// Dense layer on `[s, a]`: `[ns + na, hidden]`.
+    /// Kernel of the dense layer on `[s, a]`, shape `[ns + na, hidden]`.
     pub input_kernel: &'a [S],
-    /// GRU input: `[hidden, 3 nd]`.
+    /// Kernel of the GRU's input, shape `[hidden, 3 nd]`.
     pub gru_input_kernel: &'a [S],
-    /// GRU recurrence: `[nd, 3 nd]`.
+    /// Kernel of the GRU's recurrence, shape `[nd, 3 nd]`.
     pub gru_recurrent_kernel: &'a [S],
-    /// Dense layer on `h'`: `[nd, hidden]`.
+    /// Kernel of the dense layer on `h'`, shape `[nd, hidden]`.
     pub prior_kernel: &'a [S],
-    /// Mean of the stochastic part: `[hidden, ns]`.
+    /// Kernel of the mean of the stochastic part, shape `[hidden, ns]`.
     pub mean_kernel: &'a [S],
 }
 
@@ -113,7 +113,7 @@ impl<S> GruWeights<'_, S> {
     }
 }
 
-/// One row of factors in parts.
+/// One row of factors, cut into its parts.
 #[derive(Clone, Copy, Debug)]
 struct Factors<'a, S> {
     slope1: &'a [S],
@@ -145,9 +145,9 @@ impl<'a, S> Factors<'a, S> {
 /// The factors of all steps of all plans.
 #[derive(Clone, Copy, Debug)]
 pub struct GruFactors<'a, S> {
-    /// `[N, H, factors]`, each row as in [`GruSizes::factors`].
+    /// Rows of factors, shape `[N, H, factors]`, each as in [`GruSizes::factors`].
     pub rows: &'a [S],
-    /// `H`.
+    /// Number of steps, `H`.
     pub horizon: usize,
 }
 
@@ -169,7 +169,7 @@ pub struct GruJacobian<S, A> {
     kind: PhantomData<fn() -> S>,
 }
 
-/// What a Jacobian's memory depends on beside the model.
+/// The sizes beside the model's that a Jacobian's memory depends on.
 #[derive(Clone, Copy, Debug)]
 struct Shape {
     plans: usize,
@@ -178,7 +178,7 @@ struct Shape {
 }
 
 impl<S: Scalar, A: AsRef<[S]> + AsMut<[S]>> GruJacobian<S, A> {
-    /// Elements of the arena, for `plans` plans of `horizon` steps and stages in `parts` parts.
+    /// Number of elements of the arena, for `plans` plans of `horizon` steps and stages in `parts` parts.
     #[must_use]
     pub fn len(sizes: &GruSizes, plans: usize, horizon: usize, parts: usize) -> usize {
         Work::<S>::len(
@@ -191,7 +191,7 @@ impl<S: Scalar, A: AsRef<[S]> + AsMut<[S]>> GruJacobian<S, A> {
         )
     }
 
-    /// Bytes of the arena.
+    /// Number of bytes of the arena.
     #[must_use]
     pub fn bytes(sizes: &GruSizes, plans: usize, horizon: usize, parts: usize) -> usize {
         Self::len(sizes, plans, horizon, parts) * size_of::<S>()
@@ -230,7 +230,7 @@ impl<S: Scalar, A: AsRef<[S]> + AsMut<[S]>> GruJacobian<S, A> {
         })
     }
 
-    /// Sizes of the prior step.
+    /// The sizes of the prior step.
     pub fn sizes(&self) -> &GruSizes {
         &self.sizes
     }

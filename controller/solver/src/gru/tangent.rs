@@ -11,7 +11,7 @@ use crate::kernels::wide::padded;
 use crate::{Crew, Scalar};
 
 impl<S: Scalar, A: AsRef<[S]> + AsMut<[S]>> GruJacobian<S, A> {
-    /// As [`crate::Model::product`].
+    /// Does what [`crate::Model::product`] asks for.
     ///
     /// # Real-time
     /// No allocation; as many multiply-adds a plan as there are weights.

@@ -13,14 +13,14 @@ pub(super) struct Work<'a, S> {
     pub(super) parts: Vec<Part<'a, S>, MAX_PARTS>,
 }
 
-/// What every part reads.
+/// The memory that every part reads.
 #[derive(Debug)]
 pub(super) struct Shared<'a, S> {
-    /// `[ns + na, hidden]`
+    /// Kernel of the input layer, shape `[ns + na, hidden]`.
     pub(super) input: &'a mut [S],
-    /// `[ns, hidden]`, the mean head transposed.
+    /// Kernel of the mean head, transposed, shape `[ns, hidden]`.
     pub(super) mean_t: &'a mut [S],
-    /// Scratch: all hidden units, a row for each column of the products.
+    /// Scratch for all hidden units, a row for each column of the products.
     pub(super) units: &'a mut [S],
 }
 
@@ -34,43 +34,45 @@ pub(super) struct Part<'a, S> {
     pub(super) hidden: usize,
 
     // packed weights of the adjoint products
-    /// `[hidden units, deter]`, the prior's dense layer transposed.
+    /// Kernel of the prior's dense layer, transposed, shape `[hidden units, deter]`.
     pub(super) prior_t: &'a mut [S],
-    /// Triple `[nd, deter]`: gates by the state they are computed from.
+    /// Triple packing of the recurrent kernels, shape `[nd, deter]`: gates by the state that they are
+    /// computed from.
     pub(super) recurrent_t: &'a mut [S],
-    /// Triple `[nd, hidden]`: gates by the hidden unit they are computed from.
+    /// Triple packing of the input kernels, shape `[nd, hidden]`: gates by the hidden unit that they are
+    /// computed from.
     pub(super) gru_input_t: &'a mut [S],
-    /// `[hidden, ns + na]`
+    /// Kernel of the input layer, transposed, shape `[hidden, ns + na]`.
     pub(super) input_t: &'a mut [S],
 
     // packed weights of the tangent products
-    /// Update gate: `[hidden units + nd, deter]`.
+    /// Kernels of the update gate, shape `[hidden units + nd, deter]`.
     pub(super) update: &'a mut [S],
-    /// Reset gate: the same.
+    /// Kernels of the reset gate, shape `[hidden units + nd, deter]`.
     pub(super) reset: &'a mut [S],
-    /// Candidate from the hidden units: `[hidden units, deter]`.
+    /// Kernel of the candidate from the hidden units, shape `[hidden units, deter]`.
     pub(super) candidate_input: &'a mut [S],
-    /// Candidate from the state, before the reset gate: `[nd, deter]`.
+    /// Kernel of the candidate from the state, before the reset gate, shape `[nd, deter]`.
     pub(super) candidate_state: &'a mut [S],
-    /// `[nd, hidden]`
+    /// Kernel of the prior's dense layer, shape `[nd, hidden]`.
     pub(super) prior: &'a mut [S],
-    /// `[hidden, ns]`
+    /// Kernel of the mean head, shape `[hidden, ns]`.
     pub(super) mean: &'a mut [S],
 
     // scratch, a row for each column of the products
-    /// The own columns of the GRU's state.
+    /// The part's columns of the GRU's state.
     pub(super) state: &'a mut [S],
-    /// The own hidden units.
+    /// The part's hidden units.
     pub(super) own_units: &'a mut [S],
-    /// What the own hidden units add to `[s, a]` or to the mean.
+    /// The amount that the part's hidden units add to `[s, a]` or to the mean.
     pub(super) share: &'a mut [S],
-    /// Four gate products of a tangent, `[4, N, deter]`.
+    /// Products of the four gates with a tangent, shape `[4, N, deter]`.
     pub(super) gates: &'a mut [S],
-    /// Two panels of a Jacobian block.
+    /// Two panels of a block of the Jacobian.
     pub(super) panels: &'a mut [S],
 }
 
-/// The ranges of part `p`: of the GRU's state, of the hidden units.
+/// The ranges of part `p`: first and length of its columns of the GRU's state, then of its hidden units.
 fn ranges(sizes: &GruSizes, shape: &Shape, p: usize) -> [usize; 4] {
     let deter = Cut::even(sizes.deter, shape.parts);
     let hidden = Cut::even(sizes.hidden, shape.parts);

@@ -50,7 +50,7 @@ pub(crate) fn solve<S: Scalar>(factor: &[S], size: usize, x: &mut [S]) {
     solve_transposed(factor, size, x);
 }
 
-/// [`solve_row`] for every row of `rows [.., size]`, with the whole factor.
+/// Does [`solve_row`] for every row of `rows [.., size]`, with the whole factor.
 pub(crate) fn solve_rows<S: Scalar>(factor: &[S], size: usize, rows: &mut [S]) {
     let mut quads = rows.chunks_exact_mut(4 * size);
     for quad in &mut quads {

@@ -72,7 +72,7 @@ impl<S: Scalar> Gram<'_, S> {
             .0
     }
 
-    /// Rows `r..` times rows `c..`.
+    /// Multiplies rows `r..` with rows `c..`.
     #[inline(always)]
     fn block<W: Wide<S>, const R: usize, const C: usize>(
         &mut self,
@@ -96,8 +96,8 @@ impl<S: Scalar> Gram<'_, S> {
     }
 }
 
-/// `out[r] -= weight * sum_i rows[r][i] x[i]`; row `r` begins at `r * stride` and may be longer
-/// than `x`.
+/// Computes `out[r] -= weight * sum_i rows[r][i] x[i]`; row `r` begins at `r * stride` and may be longer than
+/// `x`.
 #[inline]
 pub(crate) fn subtract_products<S: Scalar>(
     weight: S,
@@ -144,8 +144,7 @@ impl<S: Scalar> Task<S> for Products<'_, S> {
     }
 }
 
-/// `out = sum_r weights[r] rows[r]`; rows and `out` have `stride` elements, a multiple of
-/// [`LANES`].
+/// Computes `out = sum_r weights[r] rows[r]`; rows and `out` have `stride` elements, a multiple of [`LANES`].
 #[inline]
 pub(crate) fn weighted_sum<S: Scalar>(weights: &[S], rows: &[S], stride: usize, out: &mut [S]) {
     S::dispatch(WeightedSum {

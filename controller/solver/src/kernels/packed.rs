@@ -13,13 +13,13 @@ pub(crate) struct Rows<'a, S> {
 }
 
 impl<'a, S> Rows<'a, S> {
-    /// Rows of length `len` in memory of `stride` a row.
+    /// Makes a view of rows of length `len` in memory of `stride` a row.
     #[inline]
     pub(crate) fn new(data: &'a [S], stride: usize, len: usize) -> Self {
         Self { data, stride, len }
     }
 
-    /// The rows from `first` on.
+    /// The view of the rows from `first` on.
     #[inline]
     pub(crate) fn from(&self, first: usize) -> Rows<'a, S>
     where
@@ -32,7 +32,7 @@ impl<'a, S> Rows<'a, S> {
     }
 }
 
-/// Elements of a matrix `[inner, columns]` in panels of [`LANES`] columns, zero padded.
+/// Number of elements of a matrix `[inner, columns]` in panels of [`LANES`] columns, zero padded.
 pub(crate) const fn packed_len(inner: usize, columns: usize) -> usize {
     padded(columns) * inner
 }
@@ -62,7 +62,7 @@ pub(crate) fn pack<S: Scalar>(
     }
 }
 
-/// `y = x B`, or `y += x B` with `ADD`, for `count` rows.
+/// Computes `y = x B`, or `y += x B` with `ADD`, for `count` rows.
 ///
 /// The rows of `x` lie in `pieces`, one behind the other: their lengths add up to the rows of `B`,
 /// `inner`. `panels` are whole panels of `B`, and every row of `y` (it begins at `i * y_stride`)
@@ -128,7 +128,7 @@ impl<S: Scalar, const ADD: bool> Task<S> for Product<'_, S, ADD> {
 }
 
 impl<S: Scalar, const ADD: bool> Product<'_, S, ADD> {
-    /// All rows against `P` panels from panel `p` on, in blocks of about equal height.
+    /// Multiplies all rows with `P` panels from panel `p` on, in blocks of about equal height.
     #[inline(always)]
     fn rows<W: Wide<S>, const P: usize>(&mut self, p: usize, most: usize) {
         let blocks = self.count.div_ceil(most);
@@ -150,7 +150,7 @@ impl<S: Scalar, const ADD: bool> Product<'_, S, ADD> {
         }
     }
 
-    /// `R` rows against `P` panels; the sums stay in registers.
+    /// Multiplies `R` rows with `P` panels; the sums stay in registers.
     #[inline(always)]
     fn block<W: Wide<S>, const P: usize, const R: usize>(&mut self, p: usize, row: usize) {
         let panel_len = self.inner * LANES;
@@ -188,7 +188,8 @@ impl<S: Scalar, const ADD: bool> Product<'_, S, ADD> {
     }
 }
 
-/// Three matrices `[inner, columns]` packed together: line `i` of a panel holds line `i` of each.
+/// Number of elements of three matrices `[inner, columns]` packed together: line `i` of a panel holds line
+/// `i` of each.
 pub(crate) const fn triple_len(inner: usize, columns: usize) -> usize {
     3 * packed_len(inner, columns)
 }
@@ -203,7 +204,7 @@ pub(crate) fn pack_triple<S: Scalar>(
     pack(3 * inner, columns, panels, |i, j| at(i % 3, i / 3, j));
 }
 
-/// `y = x (diag(f0) M0 + diag(f1) M1 + diag(f2) M2)` for `count` rows and some panels of a triple
+/// Computes `y = x (diag(f0) M0 + diag(f1) M1 + diag(f2) M2)` for `count` rows and some panels of a triple
 /// packing.
 ///
 /// The sum of the matrices is formed on the way: reading three matrices waits for the second-level
@@ -266,7 +267,7 @@ impl<S: Scalar> FormedProduct<'_, S> {
         self.factors[0].len()
     }
 
-    /// Elements of a panel of the triple packing.
+    /// Number of elements of a panel of the triple packing.
     #[inline(always)]
     fn panel_len(&self) -> usize {
         3 * self.inner() * LANES
@@ -303,8 +304,8 @@ impl<S: Scalar> FormedProduct<'_, S> {
         .run::<W>();
     }
 
-    /// The first `R` rows against `P` panels, whose sums go to the scratch memory if there are more
-    /// rows.
+    /// Multiplies the first `R` rows with `P` panels; the sums of the panels go to the scratch memory if
+    /// there are more rows.
     #[inline(always)]
     fn first_rows<W: Wide<S>, const P: usize, const R: usize>(&mut self, p: usize) {
         let (inner, panel_len) = (self.inner(), self.panel_len());
@@ -370,8 +371,8 @@ impl<S: Scalar> FormedProduct<'_, S> {
     }
 }
 
-/// One panel of `diag(f0) M0 + diag(f1) M1 + diag(f2) M2` into `out [inner, LANES]`, from that
-/// panel of a triple packing.
+/// Writes one panel of `diag(f0) M0 + diag(f1) M1 + diag(f2) M2` into `out [inner, LANES]`, from that panel
+/// of a triple packing.
 #[inline]
 pub(crate) fn scaled_sum<S: Scalar>(panel: &[S], factors: [&[S]; 3], out: &mut [S]) {
     S::dispatch(ScaledSum {
@@ -415,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn matches_a_plain_product() {
+    fn a_packed_product_matches_a_plain_one() {
         for (rows, inner, columns) in [(1, 1, 1), (3, 5, 16), (9, 7, 33), (5, 40, 95), (2, 9, 70)] {
             let b = numbers(inner * columns, 0.7);
             let x = numbers(rows * inner, 0.3);

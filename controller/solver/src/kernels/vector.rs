@@ -2,10 +2,10 @@
 
 use crate::Scalar;
 
-/// Partial sums, which the compiler keeps in vector registers.
+/// Number of partial sums, which the compiler keeps in vector registers.
 const LANES: usize = 16;
 
-/// `sum_i a_i b_i`.
+/// Computes `sum_i a_i b_i`.
 #[inline]
 pub(crate) fn dot<S: Scalar>(a: &[S], b: &[S]) -> S {
     let len = a.len().min(b.len());
@@ -32,7 +32,7 @@ pub(crate) fn dot<S: Scalar>(a: &[S], b: &[S]) -> S {
     sum + sums[0]
 }
 
-/// `sum_i a_i b_i` for four `b`, with one reading of `a`.
+/// Computes `sum_i a_i b_i` for four `b`, with one reading of `a`.
 #[inline]
 pub(crate) fn dot4<S: Scalar>(a: &[S], b: [&[S]; 4]) -> [S; 4] {
     const LANES: usize = 8;
@@ -58,7 +58,7 @@ pub(crate) fn dot4<S: Scalar>(a: &[S], b: [&[S]; 4]) -> [S; 4] {
     })
 }
 
-/// `y += factor * x`.
+/// Computes `y += factor * x`.
 #[inline]
 pub(crate) fn add_scaled<S: Scalar>(y: &mut [S], factor: S, x: &[S]) {
     for (y, &x) in y.iter_mut().zip(x) {
@@ -66,7 +66,7 @@ pub(crate) fn add_scaled<S: Scalar>(y: &mut [S], factor: S, x: &[S]) {
     }
 }
 
-/// `y += x W` for `W [x.len(), y.len()]`; four rows of `W` share a pass over `y`.
+/// Computes `y += x W` for `W [x.len(), y.len()]`; four rows of `W` share a pass over `y`.
 #[inline]
 pub(crate) fn add_row_product<S: Scalar>(y: &mut [S], x: &[S], weights: &[S]) {
     let width = y.len();
@@ -95,7 +95,7 @@ mod tests {
     use super::{add_row_product, dot};
 
     #[test]
-    fn match_plain_loops() {
+    fn vector_products_match_plain_loops() {
         for len in 0..50 {
             let a: Vec<f64> = (0..len).map(|i| (i as f64 * 0.7).sin()).collect();
             let b: Vec<f64> = (0..len).map(|i| (i as f64 * 1.3).cos()).collect();

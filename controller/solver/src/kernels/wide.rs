@@ -8,28 +8,28 @@
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
-/// Numbers in a [`Wide`]; padded rows are a multiple of it.
+/// Number of elements of a [`Wide`]; padded rows are a multiple of it.
 pub(crate) const LANES: usize = 16;
 
-/// `len` rounded up to whole [`Wide`]s.
+/// The length `len` rounded up to whole [`Wide`]s.
 pub(crate) const fn padded(len: usize) -> usize {
     len.next_multiple_of(LANES)
 }
 
-/// [`LANES`] numbers. Only [`Dispatch::dispatch`] may name an implementation: its methods use
+/// A vector of [`LANES`] numbers. Only [`Dispatch::dispatch`] may name an implementation: its methods use
 /// instructions that the processor must have.
 pub(crate) trait Wide<S>: Copy {
-    /// Rows of a product whose sums fit into the registers with four panels side by side.
+    /// Number of rows of a product whose sums fit into the registers with four panels side by side.
     const ROWS_OF_4: usize;
-    /// The same with two panels.
+    /// Number of rows of a product whose sums fit into the registers with two panels side by side.
     const ROWS_OF_2: usize;
-    /// The same with one panel.
+    /// Number of rows of a product whose sums fit into the registers with one panel.
     const ROWS_OF_1: usize;
     fn zero() -> Self;
     fn load(from: &[S; LANES]) -> Self;
     fn store(self, to: &mut [S; LANES]);
     fn splat(value: S) -> Self;
-    /// `self * factor + sum`.
+    /// Computes `self * factor + sum`.
     fn multiply_add(self, factor: Self, sum: Self) -> Self;
     fn add(self, other: Self) -> Self;
     /// The sum of the numbers.
@@ -42,11 +42,11 @@ pub(crate) trait Wide<S>: Copy {
         self.store(&mut values);
         fold(values)
     }
-    /// Numbers smaller than [`crate::Scalar::NEGLIGIBLE`] become 0.
+    /// Replaces numbers smaller than [`crate::Scalar::NEGLIGIBLE`] by 0.
     fn flush(self) -> Self;
 }
 
-/// A kernel over any [`Wide`]. `run` has to be `#[inline(always)]`, with everything it calls.
+/// A kernel over any [`Wide`]. Its `run` has to be `#[inline(always)]`, with everything that it calls.
 pub(crate) trait Task<S> {
     type Output;
     fn run<W: Wide<S>>(self) -> Self::Output;
@@ -64,16 +64,16 @@ pub enum Instructions {
     Avx512,
 }
 
-/// The widest set that may be used, an [`Instructions`].
+/// The widest set of instructions that may be used, as an [`Instructions`].
 static WIDEST: AtomicU8 = AtomicU8::new(Instructions::Avx512 as u8);
 
-/// Uses no wider instructions than these from now on, in the whole process; for measurements, and
-/// for processors that slow down under wide ones. Without effect on other architectures than x86-64.
+/// Limits the whole process to instructions no wider than these from now on, for measurements and for
+/// processors that slow down under wide ones. It has no effect on architectures other than x86-64.
 pub fn limit_instructions(widest: Instructions) {
     WIDEST.store(widest as u8, Ordering::Relaxed);
 }
 
-/// Runs tasks on the widest registers there are.
+/// A scalar whose kernels run on the widest registers there are.
 pub trait Dispatch: Sized {
     /// Name of the instructions in use.
     fn instructions() -> &'static str;
@@ -220,7 +220,7 @@ mod x86 {
         }
     }
 
-    /// Those in use.
+    /// The instructions in use.
     #[inline]
     pub(super) fn level() -> Instructions {
         let widest = WIDEST.load(Ordering::Relaxed);

@@ -9,9 +9,9 @@ use crate::topics;
 /// A camera image as it was published, not yet checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CameraImage {
-    /// On `camera/image_raw`.
+    /// A raw image, published on `camera/image_raw`.
     Raw(Image),
-    /// On `camera/image_raw/compressed`.
+    /// A compressed image, published on `camera/image_raw/compressed`.
     Compressed(CompressedImage),
 }
 
@@ -40,7 +40,7 @@ impl CameraImage {
         }
     }
 
-    /// Time of exposure and camera frame.
+    /// The header of the image: time of exposure and camera frame.
     pub fn header(&self) -> &Header {
         match self {
             Self::Raw(image) => &image.header,
@@ -48,7 +48,8 @@ impl CameraImage {
         }
     }
 
-    /// Columns and rows, pixels. A raw image is checked as a whole, of a compressed one the head is read.
+    /// The size of the image, `(columns, rows)` in pixels. A raw image is checked as a whole; of a compressed
+    /// one only the head is read.
     ///
     /// # Errors
     /// [`ImageError`].
@@ -60,7 +61,8 @@ impl CameraImage {
     }
 }
 
-/// The camera's topic in a bag, whatever its transport: the one with images, the raw one where both have some.
+/// The camera's topic in a bag, whatever its transport: the topic that has images, or the raw one where both
+/// have some.
 pub fn camera_topic(bag: &BagReader) -> Option<&TopicInfo> {
     let topics = || {
         [topics::CAMERA_IMAGE, topics::CAMERA_IMAGE_COMPRESSED]

@@ -10,16 +10,17 @@ use crate::messages::{CompressedImage, Image};
 /// How an image is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// With losses; quality 1 to 100.
+    /// JPEG, with losses.
     Jpeg {
-        /// The encoder's quality.
+        /// The encoder's quality, 1 to 100.
         quality: u8,
     },
-    /// Without losses.
+    /// PNG, without losses.
     Png,
 }
 
-/// The image as a jpeg or png file, with the same header. `format` is written as `image_transport` does.
+/// Compresses an image to a JPEG or PNG file with the same header. `format` is written as `image_transport`
+/// does.
 ///
 /// # Errors
 /// [`ImageError`] of an image that cannot be used, [`ImageError::Compress`] of the encoder.

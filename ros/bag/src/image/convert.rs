@@ -5,9 +5,9 @@ use super::{CameraImage, ImageError, Pixels, decode, raw};
 /// Converts camera images; keeps its memory from one image to the next.
 #[derive(Debug, Default)]
 pub struct Converter {
-    /// Pixels of the last compressed image.
+    /// Pixels of the last compressed image, kept for their memory.
     decoded: Vec<u8>,
-    /// One row of the resizing.
+    /// Sums of one row of the resizing, kept for their memory.
     sums: Vec<u32>,
 }
 
@@ -56,7 +56,7 @@ impl Converter {
         Ok(())
     }
 
-    /// As [`Self::rgb_into`], into a new buffer.
+    /// Converts like [`Self::rgb_into`], into a new buffer.
     ///
     /// # Errors
     /// [`ImageError`].

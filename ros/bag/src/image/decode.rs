@@ -14,7 +14,7 @@ use crate::messages::CompressedImage;
 /// Memory that a decoder may ask for beside the pixels of the result, bytes.
 const MAX_DECODER_BYTES: u64 = 4 * MAX_PIXELS;
 
-/// Size by the head of the file.
+/// The size of the image, `(columns, rows)` in pixels, from the head of the file.
 pub(super) fn size(message: &CompressedImage) -> Result<(u32, u32), ImageError> {
     with_decoder(message, &mut |decoder| {
         layout_of(message, &*decoder).map(|layout| (layout.width, layout.height))

@@ -5,66 +5,66 @@ use super::{ENCODINGS, MAX_COMPRESSED_BYTES, MAX_PIXELS, MAX_SIDE};
 /// Why an image cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
-    /// Encoding that is not understood.
+    /// The encoding is not understood.
     #[error("image encoding: expected one of {}, found `{found}`; set the camera driver's encoding", ENCODINGS.join(", "))]
     Encoding {
         /// Encoding of the message.
         found: String,
     },
-    /// No pixels.
+    /// The image has no pixels.
     #[error("image size: expected at least 1 x 1 pixels, found {width} x {height}")]
     Empty {
-        /// Columns.
+        /// Number of columns.
         width: u32,
-        /// Rows.
+        /// Number of rows.
         height: u32,
     },
-    /// More pixels than any camera has.
+    /// The image has more pixels than any camera delivers.
     #[error(
         "image size: expected at most {MAX_SIDE} pixels in each direction and {MAX_PIXELS} in all, found {width} x \
          {height}; set the camera to a smaller image"
     )]
     TooLarge {
-        /// Columns.
+        /// Number of columns.
         width: u32,
-        /// Rows.
+        /// Number of rows.
         height: u32,
     },
-    /// Bytes per row do not hold a row.
+    /// The row step is too small for a row of pixels.
     #[error(
         "image step: expected at least {expected} bytes per row ({width} pixels of {encoding}), found {found}"
     )]
     Step {
-        /// `width * bytes per pixel`.
+        /// Smallest step that would do, `width * bytes per pixel`.
         expected: u64,
         /// Step of the message.
         found: u32,
-        /// Columns.
+        /// Number of columns.
         width: u32,
         /// Encoding of the message.
         encoding: String,
     },
-    /// Number of bytes does not fit.
+    /// The number of bytes does not match the size of the image.
     #[error("image data: expected {expected} bytes ({height} rows of {step} bytes), found {found}")]
     Data {
-        /// `height * step`.
+        /// Expected number of bytes, `height * step`.
         expected: u64,
-        /// Bytes in the message.
+        /// Number of bytes in the message.
         found: usize,
-        /// Rows.
+        /// Number of rows.
         height: u32,
-        /// Bytes per row.
+        /// Number of bytes per row.
         step: u32,
     },
-    /// The caller's buffer does not fit.
+    /// The caller's buffer has the wrong length.
     #[error("image buffer: expected {expected} bytes, found {found}")]
     Buffer {
-        /// `width * height * 3`.
+        /// Expected number of bytes, `width * height * 3`.
         expected: usize,
-        /// Bytes of the buffer.
+        /// Number of bytes in the buffer.
         found: usize,
     },
-    /// Neither of the kinds of file that are understood.
+    /// The file is neither JPEG nor PNG.
     #[error(
         "compressed image (format `{format}`): expected a jpeg or png file, found {bytes} bytes that begin with \
          {start:02x?}; set the format of the compressed topic to jpeg or png"
@@ -72,18 +72,18 @@ pub enum ImageError {
     Format {
         /// Format of the message.
         format: String,
-        /// Bytes in the message.
+        /// Number of bytes in the message.
         bytes: usize,
-        /// The first bytes, at most four.
+        /// The first bytes of the message, at most four.
         start: Vec<u8>,
     },
-    /// More bytes than a camera image has.
+    /// The file has more bytes than any camera image.
     #[error("compressed image: expected at most {MAX_COMPRESSED_BYTES} bytes, found {bytes}")]
     TooManyBytes {
-        /// Bytes in the message.
+        /// Number of bytes in the message.
         bytes: usize,
     },
-    /// The end is missing.
+    /// The end of the file is missing.
     #[error(
         "compressed image (format `{format}`): truncated: the file ends after {bytes} bytes without its end mark; \
          look for losses between camera and controller"
@@ -91,27 +91,27 @@ pub enum ImageError {
     Truncated {
         /// Format of the message.
         format: String,
-        /// Bytes in the message.
+        /// Number of bytes in the message.
         bytes: usize,
     },
-    /// The file is damaged, or uses what is not supported.
+    /// The file is damaged, or uses a feature that is not supported.
     #[error("compressed image (format `{format}`, {bytes} bytes): {detail}")]
     Damaged {
         /// Format of the message.
         format: String,
-        /// Bytes in the message.
+        /// Number of bytes in the message.
         bytes: usize,
-        /// What does not fit.
+        /// Description of the fault.
         detail: String,
     },
-    /// An image cannot be compressed.
+    /// The image cannot be compressed.
     #[error("image of {width} x {height} pixels does not compress: {detail}")]
     Compress {
-        /// Columns.
+        /// Number of columns.
         width: u32,
-        /// Rows.
+        /// Number of rows.
         height: u32,
-        /// What the encoder says.
+        /// The encoder's description of the fault.
         detail: String,
     },
 }

@@ -1,6 +1,7 @@
-//! The frame of jpeg and png files: whether they are complete, before a decoder is trusted with them.
+//! The frame of JPEG and PNG files: whether they are complete, before a decoder is trusted with them.
 //!
-//! Decoders fill up what is missing of a cut jpeg and say nothing; a controller must not plan from such a picture.
+//! Decoders fill in what is missing of a cut JPEG and say nothing; a controller must not plan from such a
+//! picture.
 
 /// What a file is by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,14 +13,15 @@ pub(super) enum Kind {
 /// What is wrong with the frame of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Flaw {
-    /// The end is missing.
+    /// The end of the file is missing.
     Truncated,
-    /// Something else.
+    /// The file is damaged in another way, which the text describes.
     Damaged(String),
 }
 
 const PNG_SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
-/// Scans of a progressive jpeg; encoders make about ten. Each costs a pass over the whole picture.
+/// Largest number of scans of a progressive JPEG; encoders make about ten. Each costs a pass over the whole
+/// picture.
 const MAX_SCANS: usize = 64;
 
 impl Kind {
@@ -42,7 +44,7 @@ impl Kind {
     }
 }
 
-/// ITU-T T.81, annex B.
+/// Checks the markers of a JPEG file up to the end of the image (ITU-T T.81, annex B).
 fn check_jpeg(data: &[u8]) -> Result<(), Flaw> {
     let byte = |at: usize| data.get(at).copied().ok_or(Flaw::Truncated);
     let (mut at, mut scans) = (2, 0);
@@ -96,7 +98,7 @@ fn end_of_scan(data: &[u8], mut at: usize) -> Result<usize, Flaw> {
     }
 }
 
-/// PNG specification, section 5.
+/// Checks the chunks of a PNG file up to its end (PNG specification, section 5).
 fn check_png(data: &[u8]) -> Result<(), Flaw> {
     let mut at = PNG_SIGNATURE.len();
     loop {

@@ -30,14 +30,14 @@ pub use convert::Converter;
 pub use error::ImageError;
 pub use raw::{ENCODINGS, Encoding, validate};
 
-/// Longest side of an image, pixels.
+/// Longest side of an image in pixels.
 pub const MAX_SIDE: u32 = 16_384;
-/// Largest image, pixels. What a compressed image may unpack to is bounded by it.
+/// Largest number of pixels of an image, which also bounds what a compressed image may unpack to.
 pub const MAX_PIXELS: u64 = 32 << 20;
-/// Largest compressed image, bytes.
+/// Largest compressed image in bytes.
 pub const MAX_COMPRESSED_BYTES: usize = 64 << 20;
 
-/// Pixels that were checked: what [`resize`] reads.
+/// Pixels that have been checked, as `resize` reads them.
 struct Pixels<'a> {
     data: &'a [u8],
     layout: Layout,
@@ -48,11 +48,11 @@ struct Pixels<'a> {
 struct Layout {
     width: u32,
     height: u32,
-    /// Bytes from one row to the next.
+    /// Number of bytes from one row to the next.
     step: usize,
-    /// Bytes of a pixel.
+    /// Number of bytes of a pixel.
     pixel: usize,
-    /// Positions of red, green and blue in a pixel.
+    /// Byte offsets of red, green and blue in a pixel.
     channels: [usize; 3],
 }
 

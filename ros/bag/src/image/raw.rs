@@ -3,18 +3,18 @@
 use super::{ImageError, Layout, check_size};
 use crate::messages::Image;
 
-/// Order of the bytes of a pixel.
+/// Order of the bytes of a pixel in a raw image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// `rgb8`
+    /// Three bytes a pixel, `rgb8`.
     Rgb,
-    /// `bgr8`
+    /// Three bytes a pixel, `bgr8`.
     Bgr,
-    /// `rgba8`; the fourth byte is not used.
+    /// Four bytes a pixel, `rgba8`; the fourth is not used.
     Rgba,
-    /// `bgra8`; the fourth byte is not used.
+    /// Four bytes a pixel, `bgra8`; the fourth is not used.
     Bgra,
-    /// `mono8`
+    /// One byte a pixel, `mono8`.
     Mono,
 }
 
@@ -33,7 +33,7 @@ impl Encoding {
         }
     }
 
-    /// Bytes per pixel.
+    /// Number of bytes per pixel.
     pub fn bytes_per_pixel(self) -> usize {
         match self {
             Self::Rgb | Self::Bgr => 3,
@@ -42,7 +42,7 @@ impl Encoding {
         }
     }
 
-    /// Positions of red, green and blue in a pixel.
+    /// Byte offsets of red, green and blue in a pixel.
     pub(super) fn channels(self) -> [usize; 3] {
         match self {
             Self::Rgb | Self::Rgba => [0, 1, 2],
@@ -82,7 +82,7 @@ pub fn validate(image: &Image) -> Result<Encoding, ImageError> {
     Ok(encoding)
 }
 
-/// As [`validate`], and where the pixels are.
+/// Checks the image like [`validate`] and says where its pixels are.
 pub(super) fn layout(image: &Image) -> Result<Layout, ImageError> {
     let encoding = validate(image)?;
     Ok(Layout {
@@ -101,7 +101,7 @@ mod tests {
     use crate::messages::Header;
 
     #[test]
-    fn what_does_not_fit_is_named() {
+    fn an_image_that_cannot_be_used_is_refused_with_the_reason() {
         let good = Image::rgb8(Header::default(), 4, 2, vec![0; 24]);
         assert_eq!(validate(&good), Ok(Encoding::Rgb));
         let mut bad = good.clone();

@@ -31,8 +31,8 @@ impl Pixels<'_> {
         }
     }
 
-    /// First the rows that a target row covers are added up by their weights, then the columns: every source byte is
-    /// read once (twice where it lies on the border of two target rows).
+    /// Averages areas in two passes: the rows that a target row covers are added up by their weights, then
+    /// the columns. Every source byte is read once (twice where it lies on the border of two target rows).
     fn resize(&self, width: u32, height: u32, out: &mut [u8], sums: &mut Vec<u32>) {
         let Layout {
             step,
@@ -70,7 +70,7 @@ impl Pixels<'_> {
     }
 }
 
-/// The largest centred part with the target's aspect ratio.
+/// The largest centred part of the source with the target's aspect ratio.
 struct Crop {
     left: usize,
     top: usize,
@@ -96,8 +96,8 @@ impl Crop {
     }
 }
 
-/// Source pixels that target pixel `at` of `to` covers along one direction of `from` pixels, each with its weight; the
-/// weights add up to `from`.
+/// The source pixels that target pixel `at` of `to` covers along one direction of `from` pixels, each with
+/// its weight; the weights add up to `from`.
 fn shares(at: usize, from: usize, to: usize) -> impl Iterator<Item = (usize, u32)> {
     let (begin, end) = (at * from, (at + 1) * from);
     (begin / to..end.div_ceil(to)).map(move |source| {

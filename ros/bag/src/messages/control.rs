@@ -11,13 +11,13 @@ use super::{Duration, Header, RosMessage};
 /// `trajectory_msgs/msg/JointTrajectoryPoint`; arrays in the order of the joint names.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct JointTrajectoryPoint {
-    /// rad or m.
+    /// Positions in rad or m.
     pub positions: Vec<f64>,
-    /// rad/s or m/s.
+    /// Velocities in rad/s or m/s.
     pub velocities: Vec<f64>,
-    /// rad/s^2 or m/s^2.
+    /// Accelerations in rad/s^2 or m/s^2.
     pub accelerations: Vec<f64>,
-    /// Nm or N.
+    /// Efforts in Nm or N.
     pub effort: Vec<f64>,
     /// Time after the start of the trajectory.
     pub time_from_start: Duration,
@@ -63,20 +63,20 @@ pub struct DiagnosticStatus {
     pub name: String,
     /// One line for people.
     pub message: String,
-    /// Which device.
+    /// Name of the device.
     pub hardware_id: String,
-    /// Figures.
+    /// Figures of the part, as text.
     pub values: Vec<KeyValue>,
 }
 
 impl DiagnosticStatus {
-    /// Works as it should.
+    /// The level of a part that works as it should.
     pub const OK: u8 = 0;
-    /// Works, but needs attention.
+    /// The level of a part that works but needs attention.
     pub const WARN: u8 = 1;
-    /// Does not work.
+    /// The level of a part that does not work.
     pub const ERROR: u8 = 2;
-    /// Was not heard of for too long.
+    /// The level of a part that was not heard of for too long.
     pub const STALE: u8 = 3;
 }
 

@@ -10,23 +10,23 @@ use super::{Header, RosMessage};
 pub struct Image {
     /// Time of exposure and camera frame.
     pub header: Header,
-    /// Rows.
+    /// Number of rows.
     pub height: u32,
-    /// Columns.
+    /// Number of columns.
     pub width: u32,
-    /// For example `rgb8`.
+    /// Name of the encoding, for example `rgb8`.
     pub encoding: String,
     /// Byte order of values wider than a byte.
     pub is_bigendian: u8,
-    /// Bytes per row.
+    /// Number of bytes per row.
     pub step: u32,
-    /// `height * step` bytes, rows from the top.
+    /// Pixel bytes, `height * step` of them, rows from the top.
     #[serde(with = "serde_bytes")]
     pub data: Vec<u8>,
 }
 
 impl Image {
-    /// An `rgb8` image from packed RGB bytes (`height * width * 3`).
+    /// Makes an `rgb8` image from packed RGB bytes (`height * width * 3`).
     pub fn rgb8(header: Header, width: u32, height: u32, data: Vec<u8>) -> Self {
         Self {
             header,
@@ -54,7 +54,7 @@ impl RosMessage for Image {
 pub struct CompressedImage {
     /// Time of exposure and camera frame.
     pub header: Header,
-    /// For example `jpeg` or `rgb8; jpeg compressed bgr8`.
+    /// Name of the format, for example `jpeg` or `rgb8; jpeg compressed bgr8`.
     pub format: String,
     /// The compressed file.
     #[serde(with = "serde_bytes")]
@@ -77,11 +77,11 @@ pub struct JointState {
     pub header: Header,
     /// Joint names.
     pub name: Vec<String>,
-    /// Positions, rad or m.
+    /// Positions in rad or m.
     pub position: Vec<f64>,
-    /// Velocities, rad/s or m/s; may be empty.
+    /// Velocities in rad/s or m/s; may be empty.
     pub velocity: Vec<f64>,
-    /// Efforts, Nm or N; may be empty.
+    /// Efforts in Nm or N; may be empty.
     pub effort: Vec<f64>,
 }
 

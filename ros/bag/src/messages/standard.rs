@@ -19,13 +19,13 @@ pub struct Time {
 }
 
 impl Time {
-    /// From nanoseconds since the epoch; saturates where 32-bit seconds end (2038).
+    /// Makes a time from nanoseconds since the epoch; saturates where 32-bit seconds end (2038).
     pub fn from_nanos(nanoseconds: i64) -> Self {
         let (sec, nanosec) = split(nanoseconds);
         Self { sec, nanosec }
     }
 
-    /// Nanoseconds since the epoch.
+    /// The time in nanoseconds since the epoch.
     pub fn to_nanos(self) -> i64 {
         i64::from(self.sec) * NANOSECONDS + i64::from(self.nanosec)
     }
@@ -39,20 +39,20 @@ impl RosMessage for Time {
 /// `builtin_interfaces/msg/Duration`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Duration {
-    /// Seconds, may be negative.
+    /// Seconds; may be negative.
     pub sec: i32,
     /// Nanoseconds after `sec`, below 10^9.
     pub nanosec: u32,
 }
 
 impl Duration {
-    /// From nanoseconds; saturates where 32-bit seconds end.
+    /// Makes a duration from nanoseconds; saturates where 32-bit seconds end.
     pub fn from_nanos(nanoseconds: i64) -> Self {
         let (sec, nanosec) = split(nanoseconds);
         Self { sec, nanosec }
     }
 
-    /// Nanoseconds.
+    /// The duration in nanoseconds.
     pub fn to_nanos(self) -> i64 {
         i64::from(self.sec) * NANOSECONDS + i64::from(self.nanosec)
     }
@@ -83,7 +83,7 @@ pub struct Header {
 }
 
 impl Header {
-    /// Header with a time in nanoseconds and a frame name.
+    /// Makes a header of a time in nanoseconds and a frame name.
     pub fn new(stamp_nanoseconds: i64, frame_id: &str) -> Self {
         Self {
             stamp: Time::from_nanos(stamp_nanoseconds),
@@ -200,7 +200,7 @@ pub struct Float64MultiArray {
 }
 
 impl Float64MultiArray {
-    /// A plain vector without a layout.
+    /// Makes a plain vector without a layout.
     pub fn vector(data: Vec<f64>) -> Self {
         Self {
             layout: MultiArrayLayout::default(),

@@ -11,28 +11,28 @@ pub(crate) const NAME: &str = "metadata.yaml";
 /// How rosbag2 compressed a bag, beside what a storage does by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Compressed {
-    /// Not at all, or inside the storage.
+    /// rosbag2 did not compress the bag; its storage may have.
     #[default]
     No,
-    /// Every file as a whole.
+    /// Every file is compressed as a whole.
     Files,
-    /// The bytes of every message.
+    /// The bytes of every message are compressed.
     Messages,
 }
 
-/// What is used of `metadata.yaml`.
+/// The parts of `metadata.yaml` that are used.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Metadata {
-    /// Paths as written, in the order of recording.
+    /// Paths of the files as written, in the order of recording.
     pub(crate) files: Vec<String>,
     pub(crate) compressed: Compressed,
     pub(crate) messages: u64,
-    /// `(topic, messages)`.
+    /// Topics with their number of messages, `(topic, messages)`.
     pub(crate) topics: Vec<(String, u64)>,
 }
 
 impl Metadata {
-    /// None where the folder has no such file.
+    /// Reads the file of a bag's folder; `None` where the folder has no such file.
     ///
     /// # Errors
     /// [`BagError::Metadata`] when it cannot be used, [`BagError::Compression`] for a compression

@@ -77,7 +77,7 @@ pub(crate) fn inner(
     text
 }
 
-/// Text of the file around [`inner`].
+/// The text of the file around [`inner`].
 pub(crate) fn whole(inner: &str) -> String {
     let mut text = String::from("rosbag2_bagfile_information:\n");
     for line in inner.lines() {

@@ -1,16 +1,16 @@
-//! YAML as far as bags need it: maps, lists and text.
+//! The part of YAML that bags need: maps, lists and text.
 
 use saphyr_parser::{Event, Parser, StrInput};
 
-/// Maps and lists inside each other.
+/// Deepest nesting of maps and lists.
 const MAX_DEPTH: usize = 32;
 
 /// A YAML document whose scalars are left as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Yaml {
-    /// Keys in their order.
+    /// A map, its keys in their order.
     Map(Vec<(String, Yaml)>),
-    /// Elements.
+    /// A list.
     List(Vec<Yaml>),
     /// A value as it is written, without quotes.
     Scalar(String),
@@ -51,7 +51,7 @@ impl Yaml {
         }
     }
 
-    /// The elements of a list; none of anything else.
+    /// The elements of a list; empty for anything else.
     pub fn list(&self) -> &[Self] {
         match self {
             Self::List(nodes) => nodes,
@@ -59,7 +59,7 @@ impl Yaml {
         }
     }
 
-    /// A scalar as a number.
+    /// A scalar parsed as a number.
     pub fn number<T: std::str::FromStr>(&self) -> Option<T> {
         self.text()?.trim().parse().ok()
     }

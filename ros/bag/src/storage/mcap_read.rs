@@ -14,11 +14,11 @@ use mcap::sans_io::linear_reader::{LinearReadEvent, LinearReaderOptions};
 use super::{Channel, Cursor, Taken};
 use crate::error::BagError;
 
-/// Op code and length of a record.
+/// Length of a record's header in bytes: op code and length.
 const RECORD_HEADER_BYTES: u64 = 9;
-/// Footer record and end magic.
+/// Length of footer record and end magic in bytes.
 const FOOTER_BYTES: u64 = RECORD_HEADER_BYTES + 20 + 8;
-/// Bound on one chunk, decompressed, so that a damaged length cannot ask for all memory.
+/// Largest chunk in bytes, decompressed, so that a damaged length cannot ask for all memory.
 const CHUNK_LIMIT_BYTES: usize = 512 << 20;
 
 /// Schemas and channels seen so far.
@@ -67,28 +67,28 @@ impl Channels {
 /// A record that holds messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Entry {
-    /// Where the record begins in the file.
+    /// Offset at which the record begins in the file.
     offset: u64,
-    /// Bytes with op code and length.
+    /// Length of the record in bytes, with op code and length.
     length: u64,
     start_ns: u64,
     end_ns: u64,
 }
 
-/// What is in one file.
+/// The index of one MCAP file.
 #[derive(Debug)]
 pub(crate) struct McapFile {
     pub(crate) path: PathBuf,
     /// Chunks (and messages outside chunks), in file order.
     entries: Vec<Entry>,
     channels: Channels,
-    /// Messages per channel.
+    /// Number of messages per channel.
     counts: BTreeMap<u16, u64>,
-    /// What was found wrong, apart from damage inside chunks.
+    /// Faults of the file, apart from damage inside chunks.
     pub(crate) damage: Vec<BagError>,
 }
 
-/// Parsed end of the file.
+/// The parsed end of a file.
 #[derive(Default)]
 struct Summary {
     channels: Channels,
@@ -182,7 +182,7 @@ impl McapFile {
         }
     }
 
-    /// Steps from record to record of the data section.
+    /// Walks from record to record of the data section.
     fn walk(&mut self, file: &mut File, file_bytes: u64) -> Result<Stop, BagError> {
         let mut offset = mcap::MAGIC.len() as u64;
         loop {
@@ -233,7 +233,7 @@ impl McapFile {
         }
     }
 
-    /// Uses the index of the file; it also knows the chunks behind a damaged place.
+    /// Adopts the index of the file; it also knows the chunks behind a damaged place.
     fn adopt(&mut self, summary: Summary, stop: Stop) {
         let mut entries: BTreeMap<u64, Entry> = summary
             .chunks
@@ -279,7 +279,7 @@ impl McapFile {
         });
     }
 
-    /// Finds channels, counts and times by reading all chunks; gives the last time, ns.
+    /// Finds channels, counts and times by reading all chunks; returns the last time in nanoseconds.
     fn rebuild(&mut self, file: &mut File) -> i64 {
         let mut last = 0;
         self.counts.clear();
@@ -310,7 +310,7 @@ pub(crate) struct McapCursor<'a> {
     from_ns: i64,
     file: Option<File>,
     channels: Channels,
-    /// Not yet read, by start time.
+    /// Entries that have not been read yet, by start time.
     entries: VecDeque<Entry>,
 }
 
@@ -368,7 +368,7 @@ impl Cursor for McapCursor<'_> {
     }
 }
 
-/// Times beyond the signed range (after the year 2262) count as its end.
+/// Converts a time to nanoseconds; times beyond the signed range (after the year 2262) count as its end.
 fn to_i64(time: u64) -> i64 {
     i64::try_from(time).unwrap_or(i64::MAX)
 }
@@ -376,13 +376,13 @@ fn to_i64(time: u64) -> i64 {
 /// Where the walk through the data section ended.
 #[derive(Clone, Copy)]
 enum Stop {
-    /// At the record that ends the section.
+    /// The walk reached the record that ends the section, at this offset.
     DataEnd(u64),
-    /// At something that is not a complete record.
+    /// The walk reached something that is not a complete record, at this offset.
     Broken(u64),
 }
 
-/// Position of the data end record by way of the footer, for a file damaged in the middle.
+/// Finds the data end record by way of the footer, for a file damaged in the middle.
 fn find_data_end(file: &mut File, file_bytes: u64) -> Option<u64> {
     let start = file_bytes.checked_sub(FOOTER_BYTES)?;
     let footer = read_at(file, start, FOOTER_BYTES).ok()?;
@@ -461,7 +461,7 @@ fn read_entry(
     })
 }
 
-/// Takes the op code and body of a record.
+/// Callback that takes the op code and body of a record.
 type TakeRecord<'a> = dyn FnMut(u8, &[u8]) -> Result<(), String> + 'a;
 
 /// Feeds `bytes` through mcap's record reader.
@@ -485,7 +485,7 @@ fn for_each_record(
     Ok(())
 }
 
-/// `length` bytes from `offset`.
+/// Reads `length` bytes from `offset` on.
 fn read_at(file: &mut File, offset: u64, length: u64) -> std::io::Result<Vec<u8>> {
     let available = file.metadata()?.len().saturating_sub(offset);
     if length > available {

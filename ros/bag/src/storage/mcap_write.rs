@@ -11,8 +11,8 @@ use super::FileWriter;
 use crate::error::BagError;
 use crate::writer::{Compression, TopicSpec};
 
-/// Uncompressed size at which a chunk is closed. What a cut recording loses is at most one chunk:
-/// two seconds of 64x64 images at 10 Hz.
+/// Uncompressed size in bytes at which a chunk is closed. A cut recording loses at most one chunk: two
+/// seconds of 64x64 images at 10 Hz.
 const CHUNK_BYTES: u64 = 256 * 1024;
 
 pub(crate) struct McapWriter {

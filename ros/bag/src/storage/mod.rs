@@ -15,15 +15,15 @@ use crate::writer::TopicSpec;
 /// File format of a bag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Storage {
-    /// `NAME_0.mcap`: compressed chunks with checksums.
+    /// MCAP, `NAME_0.mcap`: compressed chunks with checksums.
     #[default]
     Mcap,
-    /// `NAME_0.db3`: a SQLite database, as rosbag2 wrote by default up to ROS 2 Humble. It has no checksums.
+    /// SQLite, `NAME_0.db3`, as rosbag2 wrote by default up to ROS 2 Humble. It has no checksums.
     Sqlite3,
 }
 
 impl Storage {
-    /// Name in `metadata.yaml`.
+    /// The name of the format in `metadata.yaml`.
     pub fn identifier(self) -> &'static str {
         match self {
             Self::Mcap => "mcap",
@@ -31,7 +31,7 @@ impl Storage {
         }
     }
 
-    /// Last part of the file name.
+    /// The last part of the file name.
     pub(crate) fn extension(self) -> &'static str {
         match self {
             Self::Mcap => "mcap",
@@ -39,7 +39,7 @@ impl Storage {
         }
     }
 
-    /// By the file's name; `.zstd` at its end does not count.
+    /// The format by a file's name; `.zstd` at its end does not count.
     pub(crate) fn of(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?;
         let name = name.strip_suffix(".zstd").unwrap_or(name);
@@ -55,20 +55,20 @@ impl Storage {
 pub(crate) struct Channel {
     pub(crate) topic: Arc<str>,
     pub(crate) type_name: Arc<str>,
-    /// Text of the type's definition, empty where the file has none.
+    /// Definition of the type; empty where the file has none.
     pub(crate) definition: Arc<str>,
-    /// `cdr` in every bag that can be read.
+    /// Encoding of the messages, `cdr` in every bag that can be read.
     pub(crate) encoding: Arc<str>,
-    /// `RIHS01_…`, empty where the file has none.
+    /// Hash of the type, `RIHS01_…`; empty where the file has none.
     pub(crate) type_hash: Arc<str>,
-    /// YAML of the publishers' quality of service, empty where the file has none.
+    /// The publishers' quality of service in YAML; empty where the file has none.
     pub(crate) offered_qos: Arc<str>,
 }
 
 /// A message on its way out of a file.
 pub(crate) struct Taken {
     pub(crate) time_ns: i64,
-    /// Where it lies in the file, for messages of the same time.
+    /// Position in the file, which orders messages of the same time.
     pub(crate) position: (u64, usize),
     pub(crate) channel: Arc<Channel>,
     pub(crate) data: Vec<u8>,
@@ -76,10 +76,10 @@ pub(crate) struct Taken {
 
 /// Goes through the messages of one file, nearly in the order of time.
 pub(crate) trait Cursor {
-    /// The earliest time that what is left may have; none at the end.
+    /// The earliest time in nanoseconds that the messages left may have; `None` at the end.
     fn due_ns(&self) -> Option<i64>;
 
-    /// Hands the next part of the file over; gives what was wrong with it.
+    /// Hands over the next part of the file; returns the faults that were found in it.
     fn load(&mut self, take: &mut dyn FnMut(Taken)) -> Vec<BagError>;
 }
 
@@ -91,7 +91,7 @@ pub(crate) enum StoredFile {
 }
 
 impl StoredFile {
-    /// Opens by the file's name, or by its first bytes where the name says nothing.
+    /// Opens a file by its name, or by its first bytes where the name says nothing.
     pub(crate) fn open(path: &Path) -> Result<Self, BagError> {
         let storage = Storage::of(path).unwrap_or_else(|| match sqlite_open::has_mark(path) {
             true => Storage::Sqlite3,
@@ -110,7 +110,7 @@ impl StoredFile {
         }
     }
 
-    /// Topics and how many messages each has.
+    /// The topics, and how many messages each has.
     pub(crate) fn channels(&self) -> Vec<(Arc<Channel>, u64)> {
         match self {
             Self::Mcap(file) => file.channels(),
@@ -118,7 +118,7 @@ impl StoredFile {
         }
     }
 
-    /// Times of the first and last message, ns.
+    /// Times of the first and last message in nanoseconds.
     pub(crate) fn bounds_ns(&self) -> Option<(i64, i64)> {
         match self {
             Self::Mcap(file) => file.bounds_ns(),
@@ -126,7 +126,7 @@ impl StoredFile {
         }
     }
 
-    /// What was found wrong when it was opened.
+    /// Faults that were found when the file was opened.
     pub(crate) fn damage(&self) -> &[BagError] {
         match self {
             Self::Mcap(file) => &file.damage,
@@ -134,7 +134,7 @@ impl StoredFile {
         }
     }
 
-    /// The messages from `from_ns` on.
+    /// A cursor over the messages from `from_ns` on.
     pub(crate) fn cursor(&self, from_ns: i64) -> Box<dyn Cursor + '_> {
         match self {
             Self::Mcap(file) => Box::new(file.cursor(from_ns)),
@@ -145,7 +145,7 @@ impl StoredFile {
 
 /// Puts topics and messages into one file.
 pub(crate) trait FileWriter: Send {
-    /// Adds a topic; the number stands for it from then on.
+    /// Adds a topic and returns the number that stands for it from then on.
     fn add_topic(&mut self, topic: &TopicSpec<'_>, type_hash: &str) -> Result<u16, BagError>;
 
     /// Appends a message to the topic.
@@ -157,7 +157,7 @@ pub(crate) trait FileWriter: Send {
         cdr: &[u8],
     ) -> Result<(), BagError>;
 
-    /// Makes everything so far safe against the end of the program.
+    /// Makes everything written so far safe against the end of the program.
     fn flush(&mut self) -> Result<(), BagError>;
 
     /// Completes the file. `metadata` is the text that `metadata.yaml` gets, without its outermost key.

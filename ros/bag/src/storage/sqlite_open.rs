@@ -24,13 +24,14 @@ pub(crate) fn has_mark(path: &Path) -> bool {
 #[derive(Debug)]
 pub(crate) struct Database {
     pub(crate) connection: Connection,
-    /// What the writer had not yet put into the database itself was found beside it and taken in.
+    /// Whether data that the writer had not yet put into the database itself was found beside it and taken
+    /// in.
     pub(crate) recovered: bool,
-    /// Holds a copy, where the file lies in a place that cannot be written.
+    /// Folder that holds a copy, where the file lies in a place that cannot be written.
     _copy: Option<TempDir>,
 }
 
-/// The file beside the database: `-wal` or `-journal`.
+/// Path of the file beside the database that ends in `suffix`: `-wal` or `-journal`.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
@@ -98,7 +99,8 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     )?)
 }
 
-/// For databases with a write-ahead log in places that cannot be written, where SQLite would make files.
+/// Connects without writing, for databases with a write-ahead log in places where SQLite could not make its
+/// files.
 fn connect_immutable(path: &Path) -> rusqlite::Result<Connection> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let mut address = String::from("file:");
@@ -117,7 +119,8 @@ fn connect_immutable(path: &Path) -> rusqlite::Result<Connection> {
     prepare(Connection::open_with_flags(address, flags)?)
 }
 
-/// The database may come from anywhere: nothing in it is executed, and it is read once, so that errors show here.
+/// Prepares a connection to a database that may come from anywhere: nothing in it is executed, and it is read
+/// once, so that errors show here.
 fn prepare(connection: Connection) -> rusqlite::Result<Connection> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;

@@ -14,19 +14,19 @@ use super::sqlite_open::{self, Database, unreadable};
 use super::{Channel, Cursor, Taken};
 use crate::error::BagError;
 
-/// Rows that are looked for one by one between two readable ends.
+/// Largest number of rows that are looked for one by one between two readable ends.
 const MOST_SINGLE_ROWS: i64 = 1_000_000;
 
-/// Time and row of a message.
+/// Time in nanoseconds and row number of a message.
 type Listed = (i64, i64);
 
-/// What is in one file.
+/// The contents of one sqlite3 file.
 #[derive(Debug)]
 pub(crate) struct SqliteFile {
     pub(crate) path: PathBuf,
     pub(crate) damage: Vec<BagError>,
     channels: BTreeMap<i64, (Arc<Channel>, u64)>,
-    /// In the order of time.
+    /// The rows in the order of time.
     rows: Vec<Listed>,
     database: Database,
 }
@@ -127,7 +127,7 @@ impl SqliteFile {
         Ok(())
     }
 
-    /// Lists the rows; gives what is missing among them.
+    /// Lists the rows; returns what is missing among them.
     fn list(&mut self) -> Vec<BagError> {
         let mut lost = Lost::default();
         let mut add = Adder {
@@ -203,13 +203,13 @@ impl SqliteFile {
 #[derive(Default)]
 struct Lost {
     detail: String,
-    /// Rows that are not there, between readable ends.
+    /// Number of rows that are missing between readable ends.
     rows: Option<i64>,
-    /// There is no readable end.
+    /// Whether everything up to the end is missing, without a readable end.
     to_end: bool,
 }
 
-/// Row number, topic, time.
+/// Row number, topic and time of a message.
 type Head = (i64, Option<i64>, Option<i64>);
 
 struct Adder<'a> {
@@ -220,7 +220,7 @@ struct Adder<'a> {
 }
 
 impl Adder<'_> {
-    /// Always goes on.
+    /// Adds a row to the list; always asks for the next one.
     fn take(&mut self, (row, topic, time): Head) -> bool {
         let entry = topic.and_then(|topic| self.channels.get_mut(&topic));
         match (entry, time) {
@@ -257,7 +257,7 @@ fn walk(
     step().map_err(|error| (error.to_string(), last))
 }
 
-/// Looks for each row of `range`; gives how many are not found.
+/// Looks for each row of `range` by itself; returns how many are not found.
 fn single_rows(connection: &Connection, range: std::ops::Range<i64>, add: &mut Adder<'_>) -> i64 {
     let mut lost = 0;
     let query = "SELECT rowid, topic_id, timestamp FROM messages WHERE rowid = ?1";
@@ -301,7 +301,7 @@ fn columns(connection: &Connection, path: &Path, table: &str) -> Result<Vec<Stri
     }
 }
 
-/// `(definition, hash)` by type, where the file has them.
+/// Definition and hash by type, `(definition, hash)`, where the file has them.
 fn definitions(connection: &Connection) -> rusqlite::Result<BTreeMap<String, (String, String)>> {
     let mut found = BTreeMap::new();
     let query = "SELECT topic_type, encoded_message_definition, type_description_hash FROM message_definitions \

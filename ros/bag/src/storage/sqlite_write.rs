@@ -8,7 +8,7 @@ use super::FileWriter;
 use crate::error::BagError;
 use crate::writer::TopicSpec;
 
-/// Bytes of messages after which they are committed, as an MCAP chunk is closed.
+/// Number of message bytes after which they are committed, as an MCAP chunk is closed.
 const COMMIT_BYTES: usize = 256 * 1024;
 
 const LAYOUT: &str = "
@@ -27,7 +27,7 @@ INSERT INTO schema(schema_version, ros_distro) VALUES (4, '');
 pub(crate) struct SqliteWriter {
     path: PathBuf,
     connection: Connection,
-    /// Bytes in the transaction that is open; none when none is.
+    /// Number of bytes in the open transaction; `None` while none is open.
     open: Option<usize>,
     types: Vec<String>,
 }

@@ -15,7 +15,7 @@ const RULE: &str =
 /// A type of which no definition is found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoDefinition {
-    /// None at all.
+    /// The definition is in none of the places.
     #[error(
         "no definition of message type `{used}`{}: it is no standard type, and there is no {file} in {}",
         if used == type_name { String::new() } else { format!(", which `{type_name}` uses") },
@@ -25,19 +25,19 @@ pub enum NoDefinition {
         }
     )]
     Unknown {
-        /// Type asked for.
+        /// The type that was asked for.
         type_name: String,
-        /// The type that is not found: itself, or one that it uses.
+        /// The type that is not found: the one that was asked for, or one that it uses.
         used: String,
-        /// File looked for.
+        /// The file that was looked for.
         file: String,
-        /// Folders looked in.
+        /// The folders that were looked in.
         folders: Vec<PathBuf>,
     },
-    /// One that cannot be understood.
+    /// The definition was found and cannot be understood.
     #[error(transparent)]
     Definition(#[from] DefinitionError),
-    /// Not a name of a message type.
+    /// The text is not the name of a message type.
     #[error("message type `{0}`: expected the form package/msg/Type")]
     Name(String),
 }
@@ -50,7 +50,7 @@ pub struct TypeFinder {
 }
 
 impl TypeFinder {
-    /// Knows the standard types only.
+    /// Makes a finder that knows the standard types only.
     pub fn built_in() -> Self {
         Self::default()
     }

@@ -81,7 +81,7 @@ fn without_rule(section: &str) -> &str {
     section.trim_end().trim_end_matches('=')
 }
 
-/// Names have no characters that JSON would escape.
+/// Appends the JSON description of a type to `json`. Names have no characters that JSON would escape.
 fn describe(json: &mut String, name: &str, fields: &[Field]) {
     let _ = write!(json, "{{\"type_name\": \"{name}\", \"fields\": [");
     for (index, field) in fields.iter().enumerate() {

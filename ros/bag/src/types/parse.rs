@@ -3,7 +3,7 @@
 /// A definition that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DefinitionError {
-    /// A line that is neither a field nor a constant.
+    /// The line is neither a field nor a constant.
     #[error("definition of `{type_name}`: expected `TYPE NAME`, found `{line}`")]
     Line {
         /// Type concerned.
@@ -11,17 +11,17 @@ pub enum DefinitionError {
         /// The line.
         line: String,
     },
-    /// A type that is used and not defined.
+    /// The definition of a type that is used is missing.
     #[error("definition of `{type_name}`: `{used}` is used and its definition is missing")]
     Missing {
         /// Type concerned.
         type_name: String,
-        /// The type it uses.
+        /// The type that it uses.
         used: String,
     },
 }
 
-/// How many values a field holds.
+/// The number of values that a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Many {
     One,
@@ -30,14 +30,14 @@ pub(super) enum Many {
     Any,
 }
 
-/// What one value of a field is.
+/// The type of one value of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Base {
-    /// By its number in `type_description_interfaces/msg/FieldType`.
+    /// A primitive type, by its number in `type_description_interfaces/msg/FieldType`.
     Primitive(u8),
-    /// A text of at most so many characters, by its number.
+    /// A text with a largest number of characters: the type's number, and that bound.
     Bounded(u8, u64),
-    /// `package/msg/Name`.
+    /// A message type, `package/msg/Name`.
     Message(String),
 }
 

@@ -16,26 +16,26 @@ use crate::script::Stage;
 use crate::steer::{any_quick, fastest};
 use crate::tabletop::{SLOW, Tabletop, Task, Timing};
 
-/// Radius of the button, m; it is touched when the middle of the tip is above it.
+/// Radius of the button in m; it is touched when the middle of the tip is above it.
 pub const BUTTON_RADIUS: f64 = 0.17;
-/// The expert touches the button this near to its middle, m. One that only grazes it spoils the
-/// data: a few centimetres, too little to be seen, would decide whether it lights up.
+/// Distance in m from the middle of the button within which the expert touches it. An expert that only grazes
+/// it spoils the data: a few centimetres, too little to be seen, would decide whether it lights up.
 pub const PRESS_WITHIN: f64 = 0.06;
-/// Distance of the tip to the goal below which the task is solved, once the button is lit, m.
+/// Distance in m of the tip from the goal below which the task is solved, once the button is lit.
 pub const TOLERANCE: f64 = 0.12;
-/// Radius with which the goal is drawn, m.
+/// Radius with which the goal is drawn, in m.
 pub const GOAL_RADIUS: f64 = 0.2;
-/// Places of button and goal are drawn from this box, x and y, m.
+/// The box from which places of button and goal are drawn, x and y in m.
 pub const BOX: [[f64; 2]; 2] = [[-0.8, 0.8], [-0.3, 0.45]];
-/// Least distance between tip, button and goal at the start, m.
+/// Least distance between tip, button and goal at the start, in m.
 pub const LEAST_DISTANCE: f64 = 0.45;
-/// Start angles are drawn uniformly up to this far from straight up, rad.
+/// Start angles are drawn uniformly up to this far from straight up, in rad.
 pub const START_SPREAD_RAD: Posture = [0.9, 1.4, 1.4];
-/// Colour of the button that was not touched yet.
+/// Colour of the button before it is touched.
 pub const UNLIT_COLOUR: Colour = UNTOUCHED_COLOUR;
 /// Colour of the lit button.
 pub const LIT_COLOUR: Colour = TOUCHED_COLOUR;
-/// Colour of the goal that does not count yet.
+/// Colour of the goal before it counts.
 pub const DARK_GOAL_COLOUR: Colour = [110, 20, 40];
 /// Shares of the way-points: both in order; the goal alone; the button alone; beside the goal;
 /// beside the button without touching it. The rest goes anywhere.
@@ -44,7 +44,7 @@ pub const SHARES: [f64; 5] = [0.35, 0.15, 0.1, 0.15, 0.1];
 /// The planar arm with a button and a goal.
 pub type Key = Tabletop<ButtonAndGoal>;
 
-/// What is on the table.
+/// The things on the table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ButtonAndGoal {
     button: Place,
@@ -53,17 +53,17 @@ pub struct ButtonAndGoal {
 }
 
 impl Key {
-    /// Where the button is, m. Not for planners.
+    /// Place of the button in m. Planners may not use it.
     pub fn button(&self) -> Place {
         self.task.button
     }
 
-    /// Where the goal is, m. Not for planners.
+    /// Place of the goal in m. Planners may not use it.
     pub fn goal(&self) -> Place {
         self.task.goal
     }
 
-    /// Whether the button was touched. Planners have to see it.
+    /// Whether the button was touched. Planners may not use it: they have to see it in the picture.
     pub fn lit(&self) -> bool {
         self.task.lit
     }

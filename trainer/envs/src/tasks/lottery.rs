@@ -19,27 +19,27 @@ use crate::scene::{BACKGROUND, UNTOUCHED_COLOUR};
 use crate::script::Way;
 use crate::tabletop::SLOW;
 
-/// What the head is called by [`Robot::put`].
+/// Name of the gantry's head in [`Robot::put`].
 pub const HEAD: &str = "head";
-/// What Top pays.
+/// Reward of Top.
 pub const TOP_REWARD: f64 = 1.0;
-/// What Bottom pays when it wins.
+/// Reward of Bottom when it wins.
 pub const WIN_REWARD: f64 = 20.0;
-/// What Bottom pays otherwise.
+/// Reward of Bottom when it loses.
 pub const LOSS_REWARD: f64 = -40.0;
-/// The chance that Bottom wins.
+/// Chance that Bottom wins.
 pub const WIN_CHANCE: f64 = 0.65;
-/// Distance of the head at which a goal is chosen, m.
+/// Distance in m of the head at which a goal is chosen.
 pub const TOLERANCE: f64 = 0.15;
-/// Distance of the head at which the chosen goal is left, m.
+/// Distance in m of the head at which the chosen goal is left.
 pub const LEAVING: f64 = 0.2;
-/// Radius with which the goals are drawn, m.
+/// Radius with which the goals are drawn, in m.
 pub const GOAL_RADIUS: f64 = 0.2;
-/// Where Top always is, m: what is uncertain is what Bottom pays, not where the goals are.
+/// Place of Top in m, in every episode: what is uncertain is what Bottom pays, not where the goals are.
 pub const TOP: Place = [0.0, 0.45];
-/// Where Bottom always is, m.
+/// Place of Bottom in m, in every episode.
 pub const BOTTOM: Place = [0.0, -0.45];
-/// Where the head starts: uniformly up to this far from the middle of the table along each axis, m.
+/// Start of the head: drawn uniformly up to this far from the middle of the table along each axis, in m.
 pub const START_SPREAD: Place = [0.7, 0.1];
 /// Colour of Top while a choice is left.
 pub const TOP_COLOUR: Colour = [40, 225, 235];
@@ -53,31 +53,31 @@ pub const WIN_COLOUR: Colour = [150, 255, 60];
 pub const LOSS_COLOUR: Colour = [255, 20, 20];
 /// Colour of both goals when nothing is left to choose.
 pub const SPENT_COLOUR: Colour = [85, 90, 100];
-/// Radius with which a goal is drawn while it pays, m.
+/// Radius with which a goal is drawn while it pays, in m.
 pub const PAYING_RADIUS: f64 = 0.3;
 /// Shares of the way-points: Top and Bottom, equally often; beside one of them. The rest goes
 /// anywhere.
 pub const SHARES: [f64; 3] = [0.3, 0.3, 0.2];
-/// How data is collected.
+/// The way in which data is collected.
 const HABITS: Habits = Habits {
     waypoint_share: 0.85,
     dwell_steps: [1, 8],
     patience_steps: 25,
 };
-/// A way-point counts as arrived at within this distance, m.
+/// Distance in m within which a way-point counts as reached.
 const ARRIVED_M: f64 = 0.04;
 
 /// One of the goals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
-    /// Pays 1.
+    /// The goal that pays 1.
     Top,
-    /// Pays 20 or -40.
+    /// The goal that pays 20 or -40.
     Bottom,
 }
 
 impl Choice {
-    /// Where it is, m.
+    /// Place of the goal in m.
     pub const fn place(self) -> Place {
         match self {
             Self::Top => TOP,
@@ -96,18 +96,18 @@ pub struct Lottery {
     image_size: usize,
 }
 
-/// What is on the table.
+/// The things on the table.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct TopAndBottom {
     /// Whether Bottom would win.
     wins: bool,
     chosen: Option<Choice>,
-    /// Whether the head has not left it since.
+    /// Whether the head has stayed at the goal since it was chosen.
     stays: bool,
 }
 
 impl Lottery {
-    /// With a camera of `image_size x image_size` pixels, reset with seed 0.
+    /// Makes the robot with a camera of `image_size x image_size` pixels, reset with seed 0.
     pub fn new(image_size: usize) -> Self {
         let mut lottery = Self {
             gantry: Gantry::at_rest([0.0; JOINTS]),
@@ -120,17 +120,17 @@ impl Lottery {
         lottery
     }
 
-    /// Which goal was chosen, if any.
+    /// The goal that was chosen, if any.
     pub fn chosen(&self) -> Option<Choice> {
         self.goals.chosen
     }
 
-    /// The gantry.
+    /// The gantry of the robot.
     pub fn gantry(&self) -> &Gantry {
         &self.gantry
     }
 
-    /// To Top while a choice is left, m.
+    /// Length in m of the way to Top, while a choice is left.
     fn way_left(&self) -> f64 {
         match self.goals.chosen {
             None => self.gantry.distance(TOP),
@@ -140,7 +140,7 @@ impl Lottery {
 }
 
 impl TopAndBottom {
-    /// Both can be chosen.
+    /// The state in which both goals can be chosen.
     fn open(wins: bool) -> Self {
         Self {
             wins,
@@ -154,7 +154,7 @@ impl TopAndBottom {
         self.chosen.is_some() && self.stays
     }
 
-    /// The head moved to a place.
+    /// Tells the task that the head moved to a place.
     fn moved(&mut self, head: Place) {
         let away = |place| distance(head, place);
         if let Some(choice) = self.chosen {
@@ -255,7 +255,7 @@ impl Robot for Lottery {
         &self.gantry.velocities
     }
 
-    /// Sparse: what is paid. Dense: the same, less the way to Top while a choice is left.
+    /// Sparse: what is paid. Dense: that, less the way to Top while a choice is left.
     fn reward(&self) -> f64 {
         match self.reward {
             RewardKind::Sparse => self.goals.reward(),
@@ -271,7 +271,7 @@ impl Robot for Lottery {
         self.reward = kind;
     }
 
-    /// Whether Top was chosen: what is best on the mean.
+    /// Whether Top was chosen, which is best on the mean.
     fn success(&self) -> bool {
         self.goals.chosen == Some(Choice::Top)
     }

@@ -21,17 +21,17 @@ use crate::plane::{Place, TABLE_HALF_WIDTH, around};
 use crate::script::Stage;
 use crate::steer::any_quick;
 
-/// At rest, with joint angles drawn uniformly up to a spread from straight up.
+/// An arm at rest, its joint angles drawn uniformly up to a spread from straight up.
 fn random_arm(shape: Shape, spread: Posture, rng: &mut dyn Rng) -> Arm {
     Arm::at_rest(shape, spread.map(|spread| uniform(rng, -spread, spread)))
 }
 
-/// Anywhere in a box.
+/// Draws a place from a box.
 fn place_in(x: [f64; 2], y: [f64; 2], rng: &mut dyn Rng) -> Place {
     [uniform(rng, x[0], x[1]), uniform(rng, y[0], y[1])]
 }
 
-/// In any direction from a place, at a distance within a range.
+/// Draws a place in any direction from another one, at a distance within a range.
 fn beside(place: Place, distances: [f64; 2], rng: &mut dyn Rng) -> Place {
     let distance = uniform(rng, distances[0], distances[1]);
     around(place, distance, uniform(rng, 0.0, std::f64::consts::TAU))
@@ -43,14 +43,15 @@ fn anywhere(arm: &Arm, hand: &Shape, rng: &mut dyn Rng) -> Stage {
     decoy(arm, hand, any_place, rng)
 }
 
-/// Any place on the table that is not far below the arm's base.
+/// Draws a place on the table that is not far below the arm's base.
 fn any_place(rng: &mut dyn Rng) -> Place {
     let x = [-TABLE_HALF_WIDTH, TABLE_HALF_WIDTH];
     place_in(x, [-0.6, x[1]], rng)
 }
 
-/// Moves the tip of `hand` somewhere at a puck, from beyond its rim to its middle and from wherever it comes: what touches
-/// hardly, from the side or on the way out is what a model has to tell from a push.
+/// Moves the tip of `hand` to a random place at a puck, from beyond its rim to its middle, coming from
+/// anywhere: a model has to tell a real push from a touch that only grazes the puck, from the side or on the
+/// way out.
 fn at_puck(arm: &Arm, hand: &Shape, puck: Place, rng: &mut dyn Rng) -> Stage {
     let draw = |rng: &mut dyn Rng| {
         // A puck may lie where the arm does not reach.

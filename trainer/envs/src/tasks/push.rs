@@ -17,30 +17,29 @@ use crate::script::Stage;
 use crate::steer::can_push;
 use crate::tabletop::{SLOW, Tabletop, Task, Timing};
 
-/// Distance of the puck to the goal below which the task is solved, m.
+/// Distance in m of the puck from the goal below which the task is solved.
 pub const TOLERANCE: f64 = 0.16;
-/// Radius with which the goal is drawn, m: a rim of it is seen around the puck.
+/// Radius with which the goal is drawn, in m: its rim is seen around the puck.
 pub const GOAL_RADIUS: f64 = 0.24;
-/// Places of puck and goal are drawn from this box, x and y, m.
+/// The box from which places of puck and goal are drawn, x and y in m.
 pub const BOX: [[f64; 2]; 2] = [[-0.65, 0.65], [-0.35, 0.35]];
-/// Shortest and longest way of the puck at the start, m.
+/// Shortest and longest way of the puck at the start, in m.
 pub const START_DISTANCE: [f64; 2] = [0.35, 0.9];
-/// Start angles are drawn uniformly up to this far from straight up, rad.
+/// Start angles are drawn uniformly up to this far from straight up, in rad.
 pub const START_SPREAD_RAD: Posture = [0.9, 1.4, 1.4];
 /// Share of the way-points that are places for the tip; it may run into the puck on the way.
 pub const TIP_ONLY_SHARE: f64 = 0.25;
-/// Share of the way-points that are places at the puck, whichever way the tip touches it then.
+/// Share of the way-points that are places at the puck, in whatever way the tip then touches it.
 pub const AT_PUCK_SHARE: f64 = 0.25;
-/// Shares of the other way-points: the goal itself, just beside it, and through it; the rest lies
-/// anywhere.
+/// Shares of the other way-points: the goal itself, just beside it, and through it; the rest lie anywhere.
 pub const GOAL_SHARES: [f64; 3] = [0.4, 0.2, 0.15];
-/// Largest distance of a near miss from the goal, m.
+/// Largest distance of a near miss from the goal, in m.
 pub const FARTHEST_NEAR_MISS: f64 = 0.4;
 
 /// The planar arm with a puck and a goal for it.
 pub type Push = Tabletop<PuckAndGoal>;
 
-/// What is on the table.
+/// The things on the table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PuckAndGoal {
     puck: Puck,
@@ -48,12 +47,12 @@ pub struct PuckAndGoal {
 }
 
 impl Push {
-    /// Where the puck is, m. Not for planners.
+    /// Place of the puck in m. Planners may not use it.
     pub fn puck(&self) -> Place {
         self.task.puck.place
     }
 
-    /// Where the goal is, m. Not for planners.
+    /// Place of the goal in m. Planners may not use it.
     pub fn goal(&self) -> Place {
         self.task.goal
     }
@@ -159,7 +158,8 @@ impl Task for PuckAndGoal {
     }
 }
 
-/// Where to push a puck while data is collected; none where hardly any place can be pushed to.
+/// Draws a place to which a puck is pushed while data is collected; `None` where hardly any place can be
+/// reached by a push.
 pub(super) fn puck_target(
     hand: &Shape,
     puck: Place,

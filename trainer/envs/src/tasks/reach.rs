@@ -1,7 +1,7 @@
 //! Reach: bring the tip of the arm to the goal disc. The reward is 1 there and 0 elsewhere.
 //!
-//! The goal is seen by the camera only. Starts and goals are drawn such that the scripted expert
-//! always arrives in time, so that what is missing to 100 % is the planner's or the model's.
+//! Only the camera sees the goal. Starts and goals are drawn such that the scripted expert always arrives in
+//! time, so that whatever is missing to 100 % is due to the planner or the model.
 
 use rand::Rng;
 
@@ -16,25 +16,25 @@ use crate::script::Stage;
 use crate::steer::{any_quick, fastest};
 use crate::tabletop::{Tabletop, Task, Timing};
 
-/// Distance of the tip to the goal below which the task is solved, m.
+/// Distance in m of the tip from the goal below which the task is solved.
 pub const TOLERANCE: f64 = 0.08;
-/// Radius with which the goal is drawn, m. Smaller ones do not make it into a learned code.
+/// Radius with which the goal is drawn, in m. Smaller ones do not make it into a learned code.
 pub const GOAL_RADIUS: f64 = 0.15;
 /// Share of the decoys that lie just beside the goal. Without them, slowing down near the goal
 /// means arriving at it in nearly all data; a model learns that instead of where the goal ends, and
 /// plans stop short of it in expectation of a reward.
 pub const NEAR_MISS_SHARE: f64 = 0.5;
-/// Largest distance of such a decoy from the goal, m.
+/// Largest distance of such a decoy from the goal, in m.
 pub const FARTHEST_NEAR_MISS: f64 = 0.3;
-/// Lowest goal, m; below it the expert sometimes fails.
+/// Height of the lowest goal in m; below it the expert sometimes fails.
 pub const LOWEST_GOAL: f64 = -0.2;
-/// Goals lie within this distance of the middle line, so that the disc is wholly in the picture, m.
+/// Largest distance in m of a goal from the middle line, so that its disc is wholly in the picture.
 pub const WIDEST_GOAL: f64 = 1.0 - GOAL_RADIUS;
-/// Least distance of the tip to the goal at the start, m.
+/// Least distance of the tip from the goal at the start, in m.
 pub const LEAST_START_DISTANCE: f64 = 0.25;
-/// Start angles are drawn uniformly up to this far from straight up, rad.
+/// Start angles are drawn uniformly up to this far from straight up, in rad.
 pub const START_SPREAD_RAD: Posture = [0.7, 1.2, 1.2];
-/// The goal can be reached within this time at full speed, s. The lag, the last approach and a
+/// Longest time in seconds that the way to the goal takes at full speed. The lag, the last approach and a
 /// margin take the rest of an episode.
 pub const LONGEST_MOVE_S: f64 = 4.0;
 
@@ -46,12 +46,12 @@ pub type Reach = Tabletop<Goal>;
 pub struct Goal(Place);
 
 impl Reach {
-    /// Where the goal is, m. Not for planners.
+    /// Place of the goal in m. Planners may not use it.
     pub fn goal(&self) -> Place {
         self.task.0
     }
 
-    /// Distance from tip to goal, m. Not for planners.
+    /// Distance of the tip from the goal in m. Planners may not use it.
     pub fn distance(&self) -> f64 {
         self.task.way_left(&self.arm)
     }
@@ -110,7 +110,7 @@ impl Task for Goal {
         vec![Stage::Move(posture)]
     }
 
-    /// Goal or decoy with equal chance.
+    /// Draws the goal or a decoy, with equal chance.
     fn waypoint(&self, arm: &Arm, rng: &mut dyn Rng) -> Vec<Stage> {
         let posture = if uniform(rng, 0.0, 1.0) < 0.5 {
             any_quick(&arm.positions, &arm.shape, self.0, rng)
@@ -133,7 +133,7 @@ impl Task for Goal {
     }
 }
 
-/// A place where a goal may be, not yet checked to be in reach.
+/// Draws a place for a goal, which may be out of reach.
 fn place(rng: &mut dyn Rng) -> Place {
     let highest = Shape::LONG.base[1] + Shape::LONG.reach();
     place_in([-WIDEST_GOAL, WIDEST_GOAL], [LOWEST_GOAL, highest], rng)

@@ -20,51 +20,50 @@ use crate::script::Stage;
 use crate::steer::{any_quick, fastest};
 use crate::tabletop::{SLOW, Tabletop, Task, Timing};
 
-/// Distance of the puck to the goal below which the task is solved, m.
+/// Distance in m of the puck from the goal below which the task is solved.
 pub const TOLERANCE: f64 = 0.16;
-/// Radius with which the goal is drawn, m: a rim of it is seen around the puck.
+/// Radius with which the goal is drawn, in m: its rim is seen around the puck.
 pub const GOAL_RADIUS: f64 = 0.24;
-/// Length of the tool, m.
+/// Length of the tool in m.
 pub const TOOL_LENGTH: f64 = 0.5;
-/// Radius of the handle, m; it is touched when the middle of the tip is above it.
+/// Radius of the handle in m; it is touched when the middle of the tip is above it.
 pub const HANDLE_RADIUS: f64 = 0.15;
-/// The expert touches the handle this near to its middle, m.
+/// Distance in m from the middle of the handle within which the expert touches it.
 pub const GRIP_WITHIN: f64 = 0.06;
-/// Radius of the rest of the tool, m.
+/// Radius of the rest of the tool in m.
 pub const TOOL_RADIUS: f64 = 0.055;
-/// Handles are drawn at this distance from the base, m ...
+/// Shortest and longest distance in m from the base at which handles are drawn.
 pub const HANDLE_DISTANCE: [f64; 2] = [0.4, 0.85];
-/// ... up to this angle to either side of straight up, rad.
+/// Largest angle in rad to either side of straight up at which handles are drawn.
 pub const HANDLE_ANGLE_RAD: f64 = 1.3;
-/// Puck and goal are drawn at least this far from the base, m: the arm without a tool does not
-/// touch a puck there.
+/// Least distance in m of puck and goal from the base: the arm without a tool does not touch a puck there.
 pub const LEAST_BASE_DISTANCE: f64 =
     Shape::SHORT.links[0] + Shape::SHORT.links[1] + Shape::SHORT.links[2] + CONTACT + 0.02;
-/// Puck and goal are drawn from this box, x and y, m.
+/// The box from which places of puck and goal are drawn, x and y in m.
 pub const BOX: [[f64; 2]; 2] = [[-0.75, 0.75], [0.0, 0.75]];
-/// Shortest and longest way of the puck at the start, m.
+/// Shortest and longest way of the puck at the start, in m.
 pub const START_DISTANCE: [f64; 2] = [0.3, 0.9];
-/// Start angles are drawn uniformly up to this far from straight up, rad.
+/// Start angles are drawn uniformly up to this far from straight up, in rad.
 pub const START_SPREAD_RAD: Posture = [0.9, 1.4, 1.4];
 /// Colour of the tool that lies on the table.
 pub const FREE_COLOUR: Colour = UNTOUCHED_COLOUR;
-/// Colour of the tool in the hand.
+/// Colour of the tool while it is held.
 pub const HELD_COLOUR: Colour = TOUCHED_COLOUR;
 /// Shares of the way-points before the tool is gripped: push the puck with it; grip it; beside the
 /// handle without touching it. The rest goes anywhere.
 pub const FREE_SHARES: [f64; 3] = [0.6, 0.1, 0.15];
-/// Shares of the way-points with the tool in the hand: push the puck; places at the puck, whichever way the tool touches
-/// it then. The rest goes anywhere.
+/// Shares of the way-points while the tool is held: push the puck; go to places at the puck, in whatever way
+/// the tool then touches it. The rest goes anywhere.
 pub const HELD_SHARES: [f64; 2] = [0.6, 0.25];
 
 /// The short planar arm with a tool, a puck and a goal for it.
 pub type Stick = Tabletop<ToolAndPuck>;
 
-/// What is on the table.
+/// The things on the table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ToolAndPuck {
     handle: Place,
-    /// The other end of the tool while it lies.
+    /// Place of the tool's other end while it lies on the table.
     tool_end: Place,
     held: bool,
     puck: Puck,
@@ -72,22 +71,22 @@ pub struct ToolAndPuck {
 }
 
 impl Stick {
-    /// Where the handle lies or lay, m. Not for planners.
+    /// Place in m where the handle lies, or lay. Planners may not use it.
     pub fn handle(&self) -> Place {
         self.task.handle
     }
 
-    /// Whether the arm holds the tool. Planners have to see it.
+    /// Whether the arm holds the tool. Planners may not use it: they have to see it in the picture.
     pub fn held(&self) -> bool {
         self.task.held
     }
 
-    /// Where the puck is, m. Not for planners.
+    /// Place of the puck in m. Planners may not use it.
     pub fn puck(&self) -> Place {
         self.task.puck.place
     }
 
-    /// Where the goal is, m. Not for planners.
+    /// Place of the goal in m. Planners may not use it.
     pub fn goal(&self) -> Place {
         self.task.goal
     }
