@@ -6,8 +6,6 @@
 use std::path::Path;
 use std::process::Command;
 
-use latco_models::{Bundle, LoadOptions};
-
 /// The graphs of the Reach bundle, and how often each may allocate in a run. The library allocates a little for every
 /// node; `rollout` has the nodes of all steps.
 const GRAPHS: [(&str, usize); 5] = [
@@ -41,39 +39,16 @@ fn a_run_makes_few_allocations_in_the_library() {
 
 /// Allocations of a process that runs a graph so often.
 fn allocations(counter: &Path, graph: &str, runs: usize) -> usize {
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "run_in_child", "--ignored", "--nocapture"])
+    let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("bundles/reach");
+    let output = Command::new(env!("CARGO_BIN_EXE_models-child"))
+        .arg("run")
+        .arg(bundle)
+        .args([graph, &runs.to_string()])
         .env("LD_PRELOAD", counter)
-        .env("LATCO_TEST_GRAPH", graph)
-        .env("LATCO_TEST_RUNS", runs.to_string())
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let line = said.lines().find_map(|l| l.strip_prefix("allocations "));
     line.unwrap().parse().unwrap()
-}
-
-#[test]
-#[ignore = "run by a_run_makes_few_allocations_in_the_library in a process of its own"]
-fn run_in_child() {
-    let runs: usize = std::env::var("LATCO_TEST_RUNS").unwrap().parse().unwrap();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("bundles/reach");
-    let bundle = Bundle::load(&folder, &LoadOptions::default()).unwrap();
-    let horizon = bundle.manifest().dims.horizon;
-    let mut observe = bundle.observe(1).unwrap();
-    let mut dynamics = bundle.dynamics(horizon).unwrap();
-    let mut reward = bundle.reward(horizon).unwrap();
-    let mut rollout = bundle.rollout(1).unwrap();
-    let mut decode = bundle.decode(1).unwrap();
-    let graph = std::env::var("LATCO_TEST_GRAPH").unwrap();
-    for _ in 0..runs {
-        match graph.as_str() {
-            "observe" => observe.run().unwrap(),
-            "dynamics" => dynamics.run().unwrap(),
-            "reward" => reward.run().unwrap(),
-            "rollout" => rollout.run().unwrap(),
-            _ => decode.run().unwrap(),
-        }
-    }
 }

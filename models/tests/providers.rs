@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -19,20 +19,20 @@ fn load(fixture: &Fixture, list: &str) -> Result<Bundle, BundleError> {
     Bundle::load(fixture.dir(), &options)
 }
 
-/// Whether the library in use is a CPU build, on which the tests below know what to expect.
-fn is_cpu_build(fixture: &Fixture) -> bool {
+/// The library in use is the CPU build, of which the tests below know what to expect.
+fn assert_cpu_build(fixture: &Fixture) {
     match load(fixture, "cuda") {
-        Err(BundleError::Unavailable { reason, .. }) => reason.contains("is a build of ONNX"),
-        _ => false,
+        Err(BundleError::Unavailable { reason, .. }) if reason.contains("is a build of ONNX") => {}
+        other => {
+            panic!("expected the CPU build of ONNX Runtime, run `make onnxruntime`: {other:?}")
+        }
     }
 }
 
 #[test]
 fn a_list_of_one_fails_with_the_missing_library_and_what_to_install() {
     let fixture = Fixture::keypoint();
-    if !is_cpu_build(&fixture) {
-        return;
-    }
+    assert_cpu_build(&fixture);
     for (list, part, stack) in [
         (
             "cuda",
@@ -72,9 +72,7 @@ fn a_list_of_one_fails_with_the_missing_library_and_what_to_install() {
 #[test]
 fn a_longer_list_gives_its_winner_and_why_the_others_are_not() {
     let fixture = Fixture::keypoint();
-    if !is_cpu_build(&fixture) {
-        return;
-    }
+    assert_cpu_build(&fixture);
     let bundle = load(&fixture, "tensorrt,cuda,cpu").unwrap();
     assert_eq!(bundle.provider(), Provider::Cpu);
     let declined: Vec<Provider> = bundle.declined().iter().map(|d| d.provider).collect();
@@ -104,9 +102,7 @@ fn a_longer_list_gives_its_winner_and_why_the_others_are_not() {
 #[test]
 fn a_list_without_any_that_works_names_every_reason() {
     let fixture = Fixture::keypoint();
-    if !is_cpu_build(&fixture) {
-        return;
-    }
+    assert_cpu_build(&fixture);
     let error = load(&fixture, "tensorrt,cuda").unwrap_err();
     assert!(matches!(error, BundleError::NoProvider { .. }), "{error}");
     let text = error.to_string();
@@ -131,45 +127,29 @@ fn a_damaged_bundle_is_refused_before_any_provider_is_tried() {
     }
 }
 
-/// The GPU build that `make onnxruntime-gpu` fetches, if it is there.
-fn gpu_build() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
-    let library = root.join(".cache/onnxruntime/gpu/libonnxruntime.so");
-    library.is_file().then_some(library)
-}
-
 /// What is said with another library; a process loads only one.
 fn child(library: &Path, list: &str) -> String {
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "load_in_child", "--ignored", "--nocapture"])
+    let fixture = Fixture::keypoint();
+    let began = Instant::now();
+    let output = Command::new(env!("CARGO_BIN_EXE_models-child"))
+        .arg("load")
+        .args([fixture.dir(), Path::new(list)])
         .env("ORT_DYLIB_PATH", library)
-        .env("LATCO_TEST_PROVIDERS", list)
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-#[test]
-#[ignore = "run by the_gpu_build_names_what_it_misses in a process of its own"]
-fn load_in_child() {
-    let fixture = Fixture::keypoint();
-    let began = Instant::now();
-    let said = match load(&fixture, &std::env::var("LATCO_TEST_PROVIDERS").unwrap()) {
-        Ok(bundle) => format!("works on {}", bundle.provider()),
-        Err(error) => error.to_string(),
-    };
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(began.elapsed() < Duration::from_secs(5) || said.starts_with("works"));
-    println!("{said}");
+    said
 }
 
 /// With the real GPU build: on a machine without CUDA the first library that the loader misses, on one with a GPU that
-/// it works. Without the build (`make onnxruntime-gpu`, 256 MB) there is nothing to run.
+/// it works.
 #[test]
+#[ignore = "needs ONNX Runtime's GPU build: make onnxruntime-gpu, then cargo test --release -p latco-models --test providers -- --ignored"]
 fn the_gpu_build_names_what_it_misses() {
-    let Some(library) = gpu_build() else {
-        return;
-    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let library = root.join(".cache/onnxruntime/gpu/libonnxruntime.so");
     let said = child(&library, "cpu");
     assert!(said.contains("works on cpu"), "{said}");
     for list in ["cuda", "tensorrt"] {

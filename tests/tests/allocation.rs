@@ -86,14 +86,8 @@ fn no_allocation_per_planner_tick_after_warm_up() {
     let dir = tempfile::tempdir().unwrap();
     let random = dir.path().join("random");
     write_random_bundle(&random, &RandomSpec::keypoint(), 11).unwrap();
-    let mut bundles = vec![random];
     let trained = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/bundles/reach");
-    if trained.exists() {
-        bundles.push(trained);
-    } else {
-        eprintln!("skipped: there is no models/bundles/reach");
-    }
-    for path in bundles {
+    for path in [random, trained] {
         let bundle = Bundle::load(&path, &Default::default()).unwrap();
         for config in configs() {
             let name = format!("{:?} with {}", path.file_name(), describe(&config));

@@ -4,14 +4,15 @@
 
 #![allow(clippy::unwrap_used)] // in tests and what they share
 
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use latco_bag::messages::Float64MultiArray;
 use latco_bag::{BagReader, topics};
+use latco_testkit::latco::{command, latco};
+use latco_testkit::paths::{text, workspace};
+use latco_testkit::program::Program;
+use latco_testkit::time::my_turn;
 use serde_json::Value;
 
 /// For anything that ends by itself; far more than it takes, for a machine with other things to do.
@@ -23,186 +24,19 @@ const RATE_HZ: f64 = 5.0;
 /// Files of the real data that are played: about 20 s with the pauses between them.
 const PLAYED_FILES: usize = 6;
 
-fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap()
-        .to_owned()
-}
-
-/// One test at a time: one of them runs in real time.
-fn my_turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn wait(time: Duration) {
-    let (_sender, nothing) = mpsc::channel::<()>();
-    let _ = nothing.recv_timeout(time);
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("a folder whose name is UTF-8")
-}
-
 fn trainer() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_latco-train"))
 }
 
-/// `latco` beside `latco-train`; made there when it is missing.
-fn latco() -> &'static Path {
-    static LATCO: OnceLock<PathBuf> = OnceLock::new();
-    LATCO.get_or_init(|| {
-        let folder = trainer().parent().unwrap();
-        let latco = folder.join(format!("latco{}", std::env::consts::EXE_SUFFIX));
-        if !latco.exists() {
-            let mut cargo = Command::new(env!("CARGO"));
-            cargo
-                .args(["build", "-p", "latco-ros", "--bin", "latco"])
-                .current_dir(workspace())
-                .env("CARGO_TARGET_DIR", folder.parent().unwrap());
-            if folder.ends_with("release") {
-                cargo.arg("--release");
-            }
-            eprintln!("building latco into {}", folder.display());
-            assert!(cargo.status().unwrap().success(), "latco is not built");
-        }
-        assert!(latco.exists(), "{} is missing", latco.display());
-        latco
-    })
-}
-
-fn command(program: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(program);
-    // ONNX Runtime is named relative to the workspace where it is not named absolutely.
-    command.current_dir(workspace()).args(arguments);
-    for name in [
-        "ROS_DOMAIN_ID",
-        "ROS_LOCALHOST_ONLY",
-        "ROS_AUTOMATIC_DISCOVERY_RANGE",
-        "RUST_LOG",
-    ] {
-        command.env_remove(name);
-    }
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-/// Standard output of a run that ends well.
-fn done(program: &Path, arguments: &[&str]) -> String {
-    Process::start(program, arguments).end()
+fn start(program: &Path, arguments: &[&str]) -> Program {
+    Program::start(&mut command(program, arguments))
 }
 
 /// The one JSON object of a run that ends well.
 fn json(program: &Path, arguments: &[&str]) -> Value {
-    one_object(&done(program, arguments))
-}
-
-fn one_object(stdout: &str) -> Value {
-    let value: Value = serde_json::from_str(stdout)
-        .unwrap_or_else(|e| panic!("expected one JSON object, found {stdout:?}: {e}"));
+    let value = start(program, arguments).end(LONG).assert_code(0).json();
     assert!(value.is_object(), "{value}");
     value
-}
-
-/// A process in the background; killed when dropped.
-struct Process {
-    child: Child,
-    name: String,
-    stdout: Option<std::thread::JoinHandle<String>>,
-    log: Arc<Mutex<String>>,
-}
-
-impl Process {
-    fn start(program: &Path, arguments: &[&str]) -> Self {
-        let mut child = command(program, arguments).spawn().unwrap();
-        let mut stdout = child.stdout.take().unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let log = Arc::new(Mutex::new(String::new()));
-        let kept = log.clone();
-        std::thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                let mut log = kept.lock().unwrap();
-                log.push_str(&line);
-                log.push('\n');
-            }
-        });
-        let stdout = std::thread::spawn(move || {
-            let mut text = String::new();
-            let _ = stdout.read_to_string(&mut text);
-            text
-        });
-        Self {
-            child,
-            name: format!("{} {}", program.display(), arguments.join(" ")),
-            stdout: Some(stdout),
-            log,
-        }
-    }
-
-    fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
-    }
-
-    /// Waits for words in its log.
-    fn until_it_says(&mut self, words: &str) {
-        let deadline = Instant::now() + LONG;
-        while !self.log().contains(words) {
-            let ended = self.child.try_wait().unwrap();
-            assert!(
-                ended.is_none() && Instant::now() < deadline,
-                "{} did not say {words:?} ({ended:?}); its log:\n{}",
-                self.name,
-                self.log()
-            );
-            wait(Duration::from_millis(50));
-        }
-    }
-
-    /// Asks it to end, as a service manager would.
-    fn interrupt(&self) {
-        let sent: Output = Command::new("sh")
-            .args(["-c", &format!("kill -TERM {}", self.child.id())])
-            .output()
-            .unwrap();
-        assert!(sent.status.success(), "{sent:?}");
-    }
-
-    /// Waits for its end; gives its standard output when it ended well.
-    fn end(mut self) -> String {
-        let deadline = Instant::now() + LONG;
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(
-                Instant::now() < deadline,
-                "{} did not end within {LONG:?}; its log:\n{}",
-                self.name,
-                self.log()
-            );
-            wait(Duration::from_millis(20));
-        };
-        let stdout = self.stdout.take().unwrap().join().unwrap();
-        assert_eq!(
-            status.code(),
-            Some(0),
-            "{}\nstdout: {stdout}\nstderr: {}",
-            self.name,
-            self.log()
-        );
-        stdout
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// Both stages are there, and every number is finite.
@@ -320,25 +154,18 @@ fn the_tiny_chain_makes_a_bundle_that_checks() {
     assert!(evaluation["mean_return"].is_f64(), "{evaluation}");
 }
 
-/// The episode files of the real data, if they are here.
-fn real_data() -> Option<Vec<PathBuf>> {
-    let folder = std::env::var_os("LATCO_REAL_DATA")
-        .map_or_else(|| workspace().join("../shared/data"), PathBuf::from);
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder.join("bridge/episodes"))
-        .into_iter()
-        .flatten()
+/// The episode files of the real data.
+fn real_data() -> Vec<PathBuf> {
+    let folder = std::env::var_os("LATCO_REAL_DATA").expect("LATCO_REAL_DATA names the folder");
+    let folder = Path::new(&folder).join("bridge/episodes");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .unwrap_or_else(|e| panic!("{}: {e}", folder.display()))
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|end| end == "npz"))
         .collect();
     files.sort();
-    if files.is_empty() {
-        eprintln!(
-            "SKIPPED: no real camera data in {}/bridge/episodes; LATCO_REAL_DATA names another folder",
-            folder.display()
-        );
-        return None;
-    }
-    Some(files)
+    assert!(!files.is_empty(), "no .npz in {}", folder.display());
+    files
 }
 
 /// The bag of the files.
@@ -380,11 +207,8 @@ fn robot_configuration(bundle: &Path, manifest: &toml::Table, file: &Path) {
         topics::JOINT_STATES.trim_start_matches('/'),
     );
     std::fs::write(file, config).unwrap();
-    let checked = Command::new(latco())
-        .args(["config", "check", text(file)])
-        .output()
-        .unwrap();
-    assert!(checked.status.success(), "{checked:?}");
+    let check = ["config", "check", text(file)];
+    start(latco(), &check).end(LONG).assert_code(0);
 }
 
 /// Number of finite arrays on a topic; panics at one that is not.
@@ -411,10 +235,9 @@ fn finite_arrays(bag: &BagReader, topic: &str, width: Option<usize>) -> u64 {
 }
 
 #[test]
+#[ignore = "needs real camera data: LATCO_REAL_DATA=FOLDER make test-data"]
 fn real_camera_data_goes_through_the_whole_loop() {
-    let Some(files) = real_data() else {
-        return;
-    };
+    let files = real_data();
     let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();
     let [bags, played_bags, run, bundle, heard] =
@@ -445,23 +268,24 @@ fn real_camera_data_goes_through_the_whole_loop() {
     );
     assert_losses_are_finite(&run);
     assert_report_has_gates(&run, &fit, "bridge");
-    done(trainer(), &["export", text(&run), "--out", text(&bundle)]);
+    let export = ["export", text(&run), "--out", text(&bundle)];
+    start(trainer(), &export).end(LONG).assert_code(0);
     let manifest = assert_bundle_checks(&bundle);
     let actions = manifest["action"]["scale"].as_array().unwrap().len();
 
     let robot = folder.path().join("robot.toml");
     robot_configuration(&bundle, &manifest, &robot);
     let network = ["--domain", DOMAIN, "--localhost", "--json"];
-    let mut recorder = Process::start(
+    let mut recorder = start(
         latco(),
         &[&["record", "--out", text(&heard)][..], &network].concat(),
     );
-    let mut controller = Process::start(
+    let mut controller = start(
         latco(),
         &[&["run", "--auto", "--config", text(&robot)][..], &network].concat(),
     );
-    recorder.until_it_says("recording;");
-    controller.until_it_says("waiting for images");
+    recorder.says("recording;", LONG);
+    controller.says("waiting for images", LONG);
     // The recorded commands are those of the person who moved the arm; here the controller's are wanted.
     let played = json(
         latco(),
@@ -477,10 +301,8 @@ fn real_camera_data_goes_through_the_whole_loop() {
     assert_eq!(played["rounds"], 1, "{played}");
     assert_eq!(played["refused"], 0, "{played}");
     assert!(played["messages"].as_u64() > Some(2 * frames), "{played}");
-    controller.interrupt();
-    let controller = one_object(&controller.end());
-    recorder.interrupt();
-    let recorder = one_object(&recorder.end());
+    let controller = controller.stop(LONG).assert_code(0).json();
+    let recorder = recorder.stop(LONG).assert_code(0).json();
     eprintln!("{frames} frames played: {played}\ncontroller: {controller}\nrecorder: {recorder}");
 
     let figure = |name: &str| {

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use latco_testkit::time::wait;
 use latco_trainer::fit::checkpoint::{Checkpoint, Stage};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -44,11 +45,6 @@ const CONFIG: &str = r#"
     patience = 50
     checkpoint_steps = 7
 "#;
-
-fn wait(time: Duration) {
-    let (_sender, nothing) = std::sync::mpsc::channel::<()>();
-    let _ = nothing.recv_timeout(time);
-}
 
 /// The last step that was recorded of a stage.
 fn recorded(run: &Path, stage: &str) -> usize {

@@ -9,6 +9,7 @@ use std::process::Stdio;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use latco_testkit::time::wait;
 use latco_trainer::data::DataError;
 use latco_trainer::fit::checkpoint::Checkpoint;
 use latco_trainer::fit::config::FitConfig;
@@ -110,11 +111,6 @@ fn a_limit_below_what_must_be_in_memory_is_refused() {
         Some(DataError::Memory { needed, found: 1 }) => assert!((3..6).contains(&needed)),
         other => panic!("{other:?}"),
     }
-}
-
-fn wait(time: Duration) {
-    let (_sender, nothing) = std::sync::mpsc::channel::<()>();
-    let _ = nothing.recv_timeout(time);
 }
 
 /// Largest resident memory of a training run, kB.

@@ -2,12 +2,18 @@
 //!
 //! Each test has a ROS domain of its own, and they take turns: with two cores and real time, one loop at a time.
 
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)] // shared by several test programs, each using a part
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used
+)] // shared by several test programs, each using a part
 
-use std::io::Read;
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use latco_bag::image::{Compression, compress};
@@ -19,65 +25,17 @@ use latco_ros::node::interfaces::lifecycle::{
     ChangeStateReply, ChangeStateRequest, GetStateReply, TransitionMessage,
 };
 use latco_ros::node::{
-    EmptyRequest, Network, NodeBuilder, Outbox, RunningNode, Stop, TriggerReply, TriggerRequest,
-    qos, stamp,
+    EmptyRequest, Network, NodeBuilder, Outbox, RunningNode, TriggerReply, TriggerRequest, qos,
+    stamp,
 };
+use latco_testkit::latco::command;
+pub use latco_testkit::program::Ended;
+use latco_testkit::program::Program;
+pub use latco_testkit::time::{eventually, my_turn, wait};
 use ros2_client::{Message, Name, QosProfile, ServiceMapping, ServiceTypeName};
 
-/// One loop in real time at a time.
-pub fn my_turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-pub fn wait(time: Duration) {
-    Stop::new().wait(time);
-}
-
-/// Looks every 20 ms, for at most `limit`.
-pub fn eventually(limit: Duration, mut look: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + limit;
-    loop {
-        if look() {
-            return true;
-        }
-        if Instant::now() >= deadline {
-            return false;
-        }
-        wait(Duration::from_millis(20));
-    }
-}
-
 /// A `latco` process; killed when dropped.
-pub struct Latco {
-    child: std::process::Child,
-    output: Option<[std::thread::JoinHandle<String>; 2]>,
-    arguments: String,
-}
-
-pub struct Ended {
-    pub status: ExitStatus,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Ended {
-    pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|e| panic!("{e} in {:?}; stderr:\n{}", self.stdout, self.stderr))
-    }
-
-    pub fn assert_code(&self, code: i32) -> &Self {
-        assert_eq!(
-            self.status.code(),
-            Some(code),
-            "stdout: {}\nstderr: {}",
-            self.stdout,
-            self.stderr
-        );
-        self
-    }
-}
+pub struct Latco(Program);
 
 impl Latco {
     pub fn start(arguments: &[&str]) -> Self {
@@ -85,118 +43,43 @@ impl Latco {
     }
 
     pub fn start_with(arguments: &[&str], change: impl FnOnce(&mut Command)) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_latco"));
-        // The library is named relative to the workspace where it is not named absolutely.
-        command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
-        command
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        for name in [
-            "ROS_DOMAIN_ID",
-            "ROS_LOCALHOST_ONLY",
-            "ROS_AUTOMATIC_DISCOVERY_RANGE",
-            "RMW_IMPLEMENTATION",
-            "RUST_LOG",
-        ] {
-            command.env_remove(name);
-        }
+        let mut command = command(Path::new(env!("CARGO_BIN_EXE_latco")), arguments);
         change(&mut command);
-        let mut child = command.spawn().expect("the program is built");
-        let stdout = reader(child.stdout.take().expect("piped"));
-        let stderr = reader(child.stderr.take().expect("piped"));
-        Self {
-            child,
-            output: Some([stdout, stderr]),
-            arguments: arguments.join(" "),
-        }
+        Self(Program::start(&mut command))
     }
 
     pub fn run(arguments: &[&str], limit: Duration) -> Ended {
         Self::start(arguments).end(limit)
     }
 
-    /// Its process.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     pub fn terminate(&self) {
-        let id = i32::try_from(self.child.id()).expect("a process id");
-        nix::sys::signal::kill(
-            nix::unistd::Pid::from_raw(id),
-            nix::sys::signal::Signal::SIGTERM,
-        )
-        .expect("it runs");
+        self.signal("TERM");
     }
 
-    /// SIGSTOP, a moment, SIGCONT.
     pub fn suspend_and_continue(&self) {
-        use nix::sys::signal::{Signal, kill};
-        let id = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
-        kill(id, Signal::SIGSTOP).expect("it runs");
+        self.signal("STOP");
         wait(Duration::from_millis(200));
-        kill(id, Signal::SIGCONT).expect("it is stopped");
-    }
-
-    /// Its status and what it logged.
-    pub fn kill(&mut self) -> (Option<ExitStatus>, String) {
-        let _ = self.child.kill();
-        let status = self.child.wait().ok();
-        let [_, stderr] = self
-            .output
-            .take()
-            .expect("taken once")
-            .map(|t| t.join().expect("a reader"));
-        (status, stderr)
-    }
-
-    pub fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+        self.signal("CONT");
     }
 
     /// Waits for its end.
-    pub fn end(mut self, limit: Duration) -> Ended {
-        let mut status = None;
-        let ended = eventually(limit, || {
-            status = self.child.try_wait().expect("it is ours");
-            status.is_some()
-        });
-        if !ended {
-            let _ = self.child.kill();
-        }
-        let [stdout, stderr] = self
-            .output
-            .take()
-            .expect("taken once")
-            .map(|t| t.join().expect("a reader"));
-        assert!(
-            ended,
-            "latco {} did not end within {limit:?}; stderr:\n{stderr}",
-            self.arguments
-        );
-        Ended {
-            status: status.expect("it ended"),
-            stdout,
-            stderr,
-        }
+    pub fn end(self, limit: Duration) -> Ended {
+        self.0.end(limit)
     }
 }
 
-impl Drop for Latco {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+impl Deref for Latco {
+    type Target = Program;
+
+    fn deref(&self) -> &Program {
+        &self.0
     }
 }
 
-fn reader(mut from: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut text = String::new();
-        let _ = from.read_to_string(&mut text);
-        text
-    })
+impl DerefMut for Latco {
+    fn deref_mut(&mut self) -> &mut Program {
+        &mut self.0
+    }
 }
 
 pub const IMAGE: usize = 32;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use latco_bag::messages::{CompressedImage, Image, JointState, JointTrajectory};
 use latco_bag::{BagMessage, BagReader};
-use latco_tests::python::note;
+use latco_testkit::run::note;
 
 use crate::digest::Hashed;
 

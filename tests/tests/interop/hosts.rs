@@ -3,8 +3,9 @@
 use std::process::Command;
 use std::time::Duration;
 
-use latco_tests::program::{Program, wait};
-use latco_tests::python::{run, skip};
+use latco_testkit::program::Program;
+use latco_testkit::run::run;
+use latco_testkit::time::wait;
 
 use crate::script;
 
@@ -22,21 +23,19 @@ pub struct TwoHosts {
 }
 
 impl TwoHosts {
-    /// Makes them; none, and a line that says why, where the machine does not allow it.
-    pub fn or_skip(delay_ms: f64, seed: u64) -> Option<Self> {
-        match Self::new(delay_ms, seed) {
-            Ok(hosts) => Some(hosts),
-            Err(why) => {
-                let why = why.replace('\n', " ");
-                skip(&format!(
-                    "no two hosts in network namespaces (needs unshare, nsenter, ip, python3, veth): {why}"
-                ));
-                None
-            }
-        }
+    /// Makes them.
+    ///
+    /// # Panics
+    /// Where the machine does not allow it; with the reason.
+    pub fn new(delay_ms: f64, seed: u64) -> Self {
+        Self::made(delay_ms, seed).unwrap_or_else(|why| {
+            panic!(
+                "no two hosts in network namespaces (needs unshare, nsenter, ip, python3, veth): {why}"
+            )
+        })
     }
 
-    fn new(delay_ms: f64, seed: u64) -> Result<Self, String> {
+    fn made(delay_ms: f64, seed: u64) -> Result<Self, String> {
         run(Command::new("unshare").args([
             "--net",
             "--map-root-user",
@@ -98,7 +97,7 @@ impl TwoHosts {
     /// Takes the cable away: frames that entered it, and those of them that were lost.
     pub fn end(mut self) -> (u64, u64) {
         self.cable.tell("end");
-        let figures = self.cable.end(SOON).json();
+        let figures = self.cable.end(SOON).assert_code(0).last_line_json();
         (
             figures["frames"].as_u64().unwrap(),
             figures["lost"].as_u64().unwrap(),

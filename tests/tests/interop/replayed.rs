@@ -11,8 +11,10 @@ use std::time::Duration;
 
 use latco_bag::BagReader;
 use latco_bag::messages::{Float64MultiArray, Image};
-use latco_tests::program::{Program, latco_command, my_turn, wait};
-use latco_tests::python::note;
+use latco_testkit::latco::latco_command;
+use latco_testkit::program::Program;
+use latco_testkit::run::note;
+use latco_testkit::time::{my_turn, wait};
 
 use crate::digest::Hashed;
 
@@ -40,7 +42,10 @@ fn a_played_recording_gets_the_commands_of_its_images() {
         "46",
         "--json",
     ]);
-    Program::start(&mut command).end(LIMIT).json();
+    Program::start(&mut command)
+        .end(LIMIT)
+        .assert_code(0)
+        .json();
     let (then, now) = (demo.join("bag"), folder.path().join("now"));
     let (then_text, now_text) = (then.to_string_lossy(), now.to_string_lossy());
     let start = |arguments: &[&str]| {
@@ -59,9 +64,9 @@ fn a_played_recording_gets_the_commands_of_its_images() {
         "episode",
     ];
     let play = start(&[&["play", &then_text, "--delay-s", "3"], &inputs[..]].concat());
-    play.end(LIMIT).json();
-    let figures = controller.stop(LIMIT).json();
-    recorder.stop(LIMIT).json();
+    play.end(LIMIT).assert_code(0).json();
+    let figures = controller.stop(LIMIT).assert_code(0).json();
+    recorder.stop(LIMIT).assert_code(0).json();
 
     let (then, now) = (Recording::read(&then), Recording::read(&now));
     let shift_ns = now.images[0].0 - then.images[0].0;

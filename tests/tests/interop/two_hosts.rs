@@ -6,8 +6,10 @@ use std::time::{Duration, SystemTime};
 
 use latco_bag::BagReader;
 use latco_bag::messages::{DiagnosticStatus, JointState, RosMessage};
-use latco_tests::program::{Program, latco_command, my_turn, wait};
-use latco_tests::python::note;
+use latco_testkit::latco::latco_command;
+use latco_testkit::program::Program;
+use latco_testkit::run::note;
+use latco_testkit::time::{my_turn, wait};
 
 use crate::hosts::TwoHosts;
 
@@ -24,11 +26,10 @@ const MOVES: f64 = 0.02;
 const AT_REST_NS: i64 = 800_000_000;
 
 #[test]
+#[ignore = "needs network namespaces: make test-interop"]
 fn the_robot_holds_while_the_cable_is_out_and_goes_on_after() {
     let _turn = my_turn();
-    let Some(mut hosts) = TwoHosts::or_skip(DELAY_MS, 7) else {
-        return;
-    };
+    let mut hosts = TwoHosts::new(DELAY_MS, 7);
     let folder = tempfile::tempdir().unwrap();
     let bags = ["robot", "controller"].map(|name| folder.path().join(name));
     hosts.lose(LOSSES[0]);
@@ -70,10 +71,10 @@ fn the_robot_holds_while_the_cable_is_out_and_goes_on_after() {
     hosts.lose(LOSSES[1]);
     wait(Duration::from_secs(12));
     let end_ns = now_ns();
-    let robot = robot.stop(LIMIT).json();
-    let controller = controller.stop(LIMIT).json();
+    let robot = robot.stop(LIMIT).assert_code(0).json();
+    let controller = controller.stop(LIMIT).assert_code(0).json();
     for recorder in heard {
-        recorder.stop(LIMIT).json();
+        recorder.stop(LIMIT).assert_code(0).json();
     }
     let (frames, lost) = hosts.end();
 

@@ -34,6 +34,11 @@ fn count(picture: &image::RgbImage, colour: [u8; 3]) -> usize {
     picture.pixels().filter(|pixel| pixel.0 == colour).count()
 }
 
+/// Whether it is of a histogram's bar.
+fn blue(pixel: &image::Rgb<u8>) -> bool {
+    i32::from(pixel.0[2]) > i32::from(pixel.0[0]) + 80
+}
+
 fn dark(picture: &image::RgbImage, columns: std::ops::Range<u32>) -> usize {
     let shown = picture
         .enumerate_pixels()
@@ -213,7 +218,7 @@ fn awkward_curves_do_not_panic() {
 }
 
 #[test]
-fn awkward_samples_do_not_panic() {
+fn of_awkward_samples_and_limits_a_histogram_draws_those_that_are_finite() {
     let saved = Saved::new();
     let cases: [&[f64]; 6] = [
         &[0.0],
@@ -224,13 +229,23 @@ fn awkward_samples_do_not_panic() {
         &[f64::INFINITY, 3.0],
     ];
     for samples in cases {
-        for limit in [100.0, f64::NAN, -1e50] {
-            Histogram::new("h", "ms")
+        let draw = |limit: Option<f64>| {
+            let histogram = Histogram::new("h", "ms")
                 .samples("a", samples)
-                .samples("empty", &[])
-                .limit("deadline", limit)
-                .save(&saved.path())
-                .unwrap();
+                .samples("empty", &[]);
+            let histogram = match limit {
+                Some(limit) => histogram.limit("deadline", limit),
+                None => histogram,
+            };
+            histogram.save(&saved.path()).unwrap();
+            saved.pixels()
+        };
+        let unlimited = draw(None);
+        for limit in [100.0, f64::NAN, -1e50] {
+            let picture = draw(Some(limit));
+            let bars = picture.pixels().filter(|pixel| blue(pixel)).count();
+            assert!(bars > 20, "{samples:?} {limit}: {bars} pixels of bars");
+            assert_eq!(picture == unlimited, limit.is_nan(), "{samples:?} {limit}");
         }
     }
 }
@@ -247,7 +262,6 @@ fn histogram_bars_stand_where_the_samples_are() {
     let picture = saved.pixels();
     let bar = picture.get_pixel(0, 0).0;
     assert_eq!(bar, [255; 3]);
-    let blue = |pixel: &image::Rgb<u8>| i32::from(pixel.0[2]) > i32::from(pixel.0[0]) + 80;
     let in_half = |low: u32, high: u32| {
         picture
             .enumerate_pixels()

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use latco_envs::PolicyKind;
+pub(crate) use latco_testkit::paths::text;
 use latco_trainer::fit::checkpoint::DataFacts;
 use latco_trainer::fit::dataset::Frames;
 
@@ -21,11 +22,6 @@ pub(crate) fn latco_train(arguments: &[&str]) -> Command {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     command
-}
-
-/// A path as an argument.
-pub(crate) fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
 }
 
 /// Records that many episodes of Reach, 50 frames of 32x32 each, 154 kB, in bags of 100.

@@ -4,9 +4,11 @@
 //! once; a changed file makes it anew.
 
 use std::fs::{self, File};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
+
+use crate::paths::{scratch, workspace};
+use crate::run::{note, run};
 
 /// Packages, and a Python that can run them.
 #[derive(Clone, Copy, Debug)]
@@ -53,56 +55,37 @@ pub const CYCLONEDDS: Environment = Environment {
     only: None,
 };
 
-/// Why there is no environment.
-#[derive(Debug)]
-enum Missing {
-    /// This machine has no such Python and cannot get one.
-    Python(String),
-    /// The packages could not be installed.
-    Packages(String),
-}
-
 impl Environment {
-    /// The Python of this environment, which is made if need be; none when it cannot be, after one line on standard error
-    /// that says why the test skips.
+    /// The Python of this environment, which is made if need be.
     ///
     /// # Panics
-    /// When `CI=true` and the packages could not be installed although there is a Python for them: CI must run these tests.
-    pub fn or_skip(&self) -> Option<PathBuf> {
-        match self.python() {
-            Ok(python) => Some(python),
-            Err(Missing::Packages(why)) if std::env::var("CI").is_ok_and(|ci| ci == "true") => {
-                panic!("no {}, which CI must have: {why}", self.name)
-            }
-            Err(Missing::Python(why) | Missing::Packages(why)) => {
-                skip(&format!("no {}: {why}", self.name));
-                None
-            }
-        }
+    /// When it cannot be made; with the reason.
+    pub fn python(&self) -> PathBuf {
+        self.made()
+            .unwrap_or_else(|why| panic!("no {}: {why}", self.name))
     }
 
-    fn python(&self) -> Result<PathBuf, Missing> {
+    fn made(&self) -> Result<PathBuf, String> {
         if let Some(python) = std::env::var_os(self.variable) {
             return Ok(PathBuf::from(python));
         }
-        let packages = |e: std::io::Error| Missing::Packages(e.to_string());
+        let error = |e: std::io::Error| e.to_string();
         let requirements = scripts().join(self.requirements);
-        let wanted = fs::read_to_string(&requirements).map_err(packages)?;
+        let wanted = fs::read_to_string(&requirements).map_err(error)?;
         let folder = scratch().join(format!("{}-venv", self.name));
         let python = folder.join("bin/python3");
         let installed = folder.join("installed.txt");
         // One test at a time makes it, also when tests are processes.
-        fs::create_dir_all(scratch()).map_err(packages)?;
-        let lock = File::create(scratch().join(format!("{}.lock", self.name))).map_err(packages)?;
-        lock.lock().map_err(packages)?;
+        fs::create_dir_all(scratch()).map_err(error)?;
+        let lock = File::create(scratch().join(format!("{}.lock", self.name))).map_err(error)?;
+        lock.lock().map_err(error)?;
         if fs::read_to_string(&installed).is_ok_and(|text| text == wanted) && python.exists() {
             return Ok(python);
         }
         let base = self.base()?;
         run(Command::new(base)
             .args(["-m", "venv", "--clear"])
-            .arg(&folder))
-        .map_err(Missing::Packages)?;
+            .arg(&folder))?;
         run(Command::new(&python)
             .args([
                 "-m",
@@ -112,14 +95,13 @@ impl Environment {
                 "--disable-pip-version-check",
             ])
             .arg("--requirement")
-            .arg(&requirements))
-        .map_err(Missing::Packages)?;
-        fs::write(&installed, wanted).map_err(packages)?;
+            .arg(&requirements))?;
+        fs::write(&installed, wanted).map_err(error)?;
         Ok(python)
     }
 
     /// A Python of the wanted version that can make virtual environments.
-    fn base(&self) -> Result<String, Missing> {
+    fn base(&self) -> Result<String, String> {
         let versioned = self.only.map(|minor| format!("python3.{minor}"));
         let candidates: Vec<String> = versioned.into_iter().chain(["python3".into()]).collect();
         let usable = || candidates.iter().find(|name| self.is_usable(name)).cloned();
@@ -133,13 +115,13 @@ impl Environment {
         let installed = install(&package);
         usable().ok_or_else(|| {
             let why = installed.err().unwrap_or_default();
-            Missing::Python(format!(
+            format!(
                 "expected {} that can make virtual environments, found none ({why}); install {package}, or name a Python \
                  with tests/python/{} installed in {}",
                 candidates.join(" or "),
                 self.requirements,
                 self.variable
-            ))
+            )
         })
     }
 
@@ -169,41 +151,5 @@ fn install(package: &str) -> Result<(), String> {
 
 /// The folder of Python programs and requirements.
 pub fn scripts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("python")
-}
-
-/// A folder under the target folder that stays between runs.
-fn scratch() -> PathBuf {
-    crate::program::target().join("tmp")
-}
-
-/// Runs a program to its end: its standard output, or all that it said.
-///
-/// # Errors
-/// The command, its status and its output, where it failed.
-pub fn run(command: &mut Command) -> Result<String, String> {
-    let output = command
-        .output()
-        .map_err(|error| format!("{command:?}: {error}"))?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    if output.status.success() {
-        Ok(text(&output.stdout))
-    } else {
-        Err(format!(
-            "{command:?} ended with {}:\n{}{}",
-            output.status,
-            text(&output.stdout),
-            text(&output.stderr)
-        ))
-    }
-}
-
-/// Says why a test skips, past the capture of the test harness.
-pub fn skip(why: &str) {
-    note(&format!("SKIPPED: {why}"));
-}
-
-/// A line on standard error, past the capture of the test harness.
-pub fn note(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    workspace().join("tests/python")
 }

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Prints the options that leave out those tests of `make test-interop` that this machine cannot run, and says on standard
+# error which and why.
+set -eu
+
+leave_out() { # leave_out PATTERN WHY
+    echo "make test-interop leaves out $1: $2" >&2
+    printf '%s %s ' --skip "$1"
+}
+
+buffers=$(cat /proc/sys/net/core/rmem_max 2>/dev/null || echo 0)
+[ "$buffers" -ge 4194304 ] ||
+    leave_out given_a_receive_buffer "net.core.rmem_max is $buffers, raw images of 640x480 need 4194304 (sysctl -w)"
+
+if ! unshare --net --map-root-user ip link set lo up >/dev/null 2>&1; then
+    why="this machine does not allow network namespaces (unshare --net), or has no \`ip\`"
+    leave_out two_hosts "$why"
+    leave_out two_processes_need_no_multicast "$why"
+fi

@@ -1,0 +1,70 @@
+//! The program under test, for tests of crates that do not build it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::paths::{target, workspace};
+use crate::run::run;
+
+/// The program `latco`: the one that `LATCO_PROGRAM` names, else built by Cargo if need be, with the features that it has
+/// in a build of the whole workspace.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn latco() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        if let Some(program) = std::env::var_os("LATCO_PROGRAM") {
+            return PathBuf::from(program);
+        }
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command
+            .current_dir(workspace())
+            .args(["build", "--release", "--locked", "--workspace"])
+            .args(["--bin", "latco", "--target-dir"])
+            .arg(target());
+        if let Err(why) = run(&mut command) {
+            panic!("latco is not built: {why}");
+        }
+        target().join("release/latco")
+    })
+}
+
+/// `latco ARGUMENTS`, run in the workspace, with no settings of ROS in its environment.
+pub fn latco_command(arguments: &[&str]) -> Command {
+    command(latco(), arguments)
+}
+
+/// A program with these arguments, run in the workspace, with no settings of ROS in its environment.
+pub fn command(program: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(workspace()).args(arguments);
+    without_ros(&mut command);
+    command
+}
+
+/// `PYTHON SCRIPT ARGUMENTS` with this DDS domain, on the loopback interface only.
+pub fn python_command(python: &Path, script: &Path, arguments: &[&str], domain: u16) -> Command {
+    let mut command = Command::new(python);
+    command.arg("-u").arg(script).args(arguments);
+    without_ros(&mut command);
+    command
+        .env("ROS_DOMAIN_ID", domain.to_string())
+        .env("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST");
+    command
+}
+
+fn without_ros(command: &mut Command) {
+    for name in [
+        "ROS_DOMAIN_ID",
+        "ROS_LOCALHOST_ONLY",
+        "ROS_AUTOMATIC_DISCOVERY_RANGE",
+        "RMW_IMPLEMENTATION",
+        "CYCLONEDDS_URI",
+        "RUST_LOG",
+    ] {
+        command.env_remove(name);
+    }
+}
