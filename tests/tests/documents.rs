@@ -1,0 +1,410 @@
+//! The Markdown files say what is so: links lead somewhere, and the commands, options, `make` targets and tests that they
+//! name exist.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use latco_testkit::latco::latco;
+use latco_testkit::paths::{target, workspace};
+
+/// A Markdown file: its text with what is fenced, and without.
+struct Document {
+    path: PathBuf,
+    text: String,
+    prose: String,
+    fenced: Vec<String>,
+}
+
+impl Document {
+    fn read(path: &Path) -> Self {
+        let text = std::fs::read_to_string(path).expect("a tracked file is readable");
+        let (mut prose, mut fenced, mut open) = (String::new(), Vec::new(), None);
+        for line in text.lines() {
+            match (&open, line.trim_start().strip_prefix("```")) {
+                (None, Some(language)) => open = Some(language.to_owned()),
+                (Some(_), Some(_)) => open = None,
+                (None, None) => prose.extend([line, "\n"]),
+                (Some(language), None) if language.is_empty() || language == "sh" => {
+                    fenced.push(line.trim().to_owned());
+                }
+                (Some(_), None) => {}
+            }
+        }
+        Self {
+            path: path.to_owned(),
+            text,
+            prose,
+            fenced,
+        }
+    }
+
+    fn name(&self) -> String {
+        self.path
+            .strip_prefix(workspace())
+            .expect("a file of the workspace")
+            .display()
+            .to_string()
+    }
+
+    /// Whether it tells what was, which later versions need not have.
+    fn is_history(&self) -> bool {
+        self.name() == "CHANGELOG.md" || self.name().starts_with("docs/decisions/")
+    }
+
+    /// Inline code.
+    fn spans(&self) -> impl Iterator<Item = String> {
+        let spans = self.prose.split('`').skip(1).step_by(2);
+        spans.map(|span| span.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
+    /// Commands, with line continuations joined and without comments.
+    fn commands(&self) -> Vec<String> {
+        let lines = self.fenced.join("\n").replace("\\\n", " ");
+        let fenced = lines
+            .lines()
+            .map(|line| line.split(" #").next().unwrap_or_default().to_owned());
+        fenced.chain(self.spans()).collect()
+    }
+
+    /// The anchors that GitHub makes of the headings.
+    fn anchors(&self) -> BTreeSet<String> {
+        let headings = self.prose.lines().filter(|line| line.starts_with('#'));
+        let slug = |heading: &str| -> String {
+            let words = heading.trim_start_matches('#').trim().to_lowercase();
+            let kept = words
+                .chars()
+                .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+            kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+        };
+        headings.map(slug).collect()
+    }
+
+    /// Targets of links and pictures, without those on other hosts.
+    fn links(&self) -> Vec<String> {
+        let ends = self.prose.split("](").skip(1);
+        let links = ends.filter_map(|rest| rest.split([')', ' ']).next());
+        links
+            .filter(|link| !link.contains("://"))
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+fn documents() -> Vec<Document> {
+    let listed = Command::new("git")
+        .current_dir(workspace())
+        .args([
+            "ls-files",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+            "*.md",
+        ])
+        .output()
+        .expect("git lists the Markdown files");
+    let names = String::from_utf8(listed.stdout).expect("names in UTF-8");
+    let documents: Vec<Document> = names
+        .lines()
+        .map(|name| workspace().join(name))
+        .filter(|path| path.exists())
+        .map(|path| Document::read(&path))
+        .collect();
+    assert!(
+        documents.len() > 10,
+        "expected the Markdown files of the repository, found {}",
+        documents.len()
+    );
+    documents
+}
+
+fn assert_none(problems: &[String]) {
+    assert!(
+        problems.is_empty(),
+        "{} problems:\n{}",
+        problems.len(),
+        problems.join("\n")
+    );
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading() {
+    let documents = documents();
+    let anchors: BTreeMap<PathBuf, BTreeSet<String>> = documents
+        .iter()
+        .map(|document| {
+            (
+                document.path.canonicalize().expect("it exists"),
+                document.anchors(),
+            )
+        })
+        .collect();
+    let mut problems = Vec::new();
+    for document in &documents {
+        for link in document.links() {
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let folder = document.path.parent().expect("a file lies in a folder");
+            let path = if file.is_empty() {
+                document.path.clone()
+            } else {
+                folder.join(file)
+            };
+            match path.canonicalize() {
+                Err(_) => problems.push(format!("{}: {link}: no such file", document.name())),
+                Ok(path)
+                    if !anchor.is_empty()
+                        && !anchors.get(&path).is_some_and(|a| a.contains(anchor)) =>
+                {
+                    problems.push(format!("{}: {link}: no such heading", document.name()));
+                }
+                Ok(_) => {}
+            }
+        }
+    }
+    assert_none(&problems);
+}
+
+#[test]
+fn the_readme_is_one_page() {
+    let readme = Document::read(&workspace().join("README.md"));
+    let lines = readme.text.lines().count();
+    assert!(
+        lines <= 120,
+        "expected at most 120 lines, found {lines}; the rest belongs into docs/"
+    );
+    for line in readme.text.lines() {
+        assert!(
+            line.chars().count() <= 120,
+            "expected at most 120 columns, found more: {line}"
+        );
+    }
+}
+
+/// Help texts of the two programs by command, asked for once.
+#[derive(Default)]
+struct Help(BTreeMap<Vec<String>, String>);
+
+impl Help {
+    fn of(&mut self, command: &[String]) -> &str {
+        self.0.entry(command.to_vec()).or_insert_with(|| {
+            let program = if command[0] == "latco" {
+                latco().to_owned()
+            } else {
+                latco_train()
+            };
+            let output = Command::new(&program)
+                .args(&command[1..])
+                .arg("--help")
+                .output()
+                .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+            assert!(
+                output.status.success(),
+                "{} --help ended with {}",
+                command.join(" "),
+                output.status
+            );
+            String::from_utf8(output.stdout).expect("help in UTF-8")
+        })
+    }
+
+    /// Names of the commands below one; none for one that has none.
+    fn below(&mut self, command: &[String]) -> Vec<String> {
+        let help = self.of(command);
+        let list = help.split("\nCommands:\n").nth(1).unwrap_or_default();
+        let lines = list.lines().take_while(|line| !line.is_empty());
+        // A name stands two columns in, a description that goes on in the next line further.
+        let names = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+        names
+            .filter_map(|line| line.split_whitespace().next())
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// What of `words`, a command of one of the programs, does not exist.
+    fn missing(&mut self, words: &[&str]) -> Vec<String> {
+        let mut commands = vec![vec![words[0].to_owned()]];
+        let mut rest = &words[1..];
+        while let [word, after @ ..] = rest {
+            let names = self.below(&commands[0]);
+            if names.is_empty() || !word.starts_with(|c: char| c.is_ascii_lowercase()) {
+                break;
+            }
+            // `info|check` stands for both.
+            let wanted: Vec<&str> = word.split('|').collect();
+            if let Some(unknown) = wanted
+                .iter()
+                .find(|name| !names.iter().any(|known| known == *name))
+            {
+                return vec![format!("{} {unknown}", commands[0].join(" "))];
+            }
+            let parent = commands[0].clone();
+            commands = wanted
+                .iter()
+                .map(|name| [parent.clone(), vec![(*name).to_owned()]].concat())
+                .collect();
+            rest = after;
+        }
+        let mut missing = Vec::new();
+        for word in rest
+            .iter()
+            .take_while(|word| **word != "--ros-args" && **word != "|" && **word != "&&")
+        {
+            let Some(option) = word
+                .trim_start_matches('[')
+                .strip_prefix("--")
+                .filter(|option| !option.is_empty())
+            else {
+                continue;
+            };
+            let option: String = option
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == '-')
+                .collect();
+            for command in &commands {
+                let known = |help: &str| {
+                    let words = help.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+                    words
+                        .into_iter()
+                        .any(|word| word.strip_prefix("--") == Some(&option))
+                };
+                if !known(self.of(command)) {
+                    missing.push(format!("{} --{option}", command.join(" ")));
+                }
+            }
+        }
+        missing
+    }
+}
+
+/// The trainer's program: the one beside `latco`, else built by Cargo.
+fn latco_train() -> PathBuf {
+    let beside = latco().with_file_name("latco-train");
+    if beside.exists() {
+        return beside;
+    }
+    let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .current_dir(workspace())
+        .args([
+            "build",
+            "--release",
+            "--locked",
+            "--package",
+            "latco-trainer",
+            "--bin",
+            "latco-train",
+        ])
+        .arg("--target-dir")
+        .arg(target())
+        .status();
+    assert!(
+        built.is_ok_and(|status| status.success()),
+        "latco-train is not built"
+    );
+    target().join("release/latco-train")
+}
+
+#[test]
+fn every_command_and_option_exists() {
+    let (mut help, mut problems, mut checked) = (Help::default(), Vec::new(), 0);
+    for document in documents().iter().filter(|document| !document.is_history()) {
+        for command in document.commands() {
+            let mut words: Vec<&str> = command.split_whitespace().collect();
+            words.retain(|word| *word != "sudo");
+            if matches!(words[..], ["latco" | "latco-train", _, ..]) {
+                checked += 1;
+                let missing = help.missing(&words);
+                problems.extend(
+                    missing
+                        .iter()
+                        .map(|what| format!("{}: `{command}`: no {what}", document.name())),
+                );
+            }
+        }
+    }
+    assert!(
+        checked > 50,
+        "expected the commands of the documents, found {checked}"
+    );
+    assert_none(&problems);
+}
+
+/// Folders of the packages by name.
+fn packages() -> BTreeMap<String, PathBuf> {
+    let listed = Command::new("git")
+        .current_dir(workspace())
+        .args(["ls-files", "*Cargo.toml"])
+        .output()
+        .expect("git lists the packages");
+    let mut packages = BTreeMap::new();
+    for path in String::from_utf8_lossy(&listed.stdout).lines() {
+        let manifest = std::fs::read_to_string(workspace().join(path)).unwrap_or_default();
+        let name = manifest
+            .lines()
+            .find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
+        let folder = workspace().join(path).parent().map(Path::to_owned);
+        if let (Some(name), Some(folder)) = (name, folder) {
+            packages.insert(name.to_owned(), folder);
+        }
+    }
+    packages
+}
+
+#[test]
+fn every_make_target_and_cargo_target_exists() {
+    let makefile = std::fs::read_to_string(workspace().join("Makefile")).expect("the Makefile");
+    let packages = packages();
+    let (mut problems, mut checked) = (Vec::new(), 0);
+    for document in documents().iter().filter(|document| !document.is_history()) {
+        let mut missing = |command: &str, what: String| {
+            problems.push(format!("{}: `{command}`: no {what}", document.name()))
+        };
+        for command in document.commands() {
+            let words: Vec<&str> = command.split_whitespace().collect();
+            match words[..] {
+                ["make", ref targets @ ..] => {
+                    for target in targets.iter().filter(|word| !word.contains('=')) {
+                        checked += 1;
+                        if !makefile.contains(&format!("\n{target}:")) {
+                            missing(&command, format!("target {target}"));
+                        }
+                    }
+                }
+                ["cargo", "test" | "run" | "build", ref arguments @ ..] => {
+                    let after = |flags: &[&str]| -> Option<&str> {
+                        let at = arguments.iter().position(|word| flags.contains(word))?;
+                        arguments.get(at + 1).copied()
+                    };
+                    let Some(package) = after(&["-p", "--package"]) else {
+                        continue;
+                    };
+                    checked += 1;
+                    let Some(folder) = packages.get(package) else {
+                        missing(&command, format!("package {package}"));
+                        continue;
+                    };
+                    for (flag, kind) in [
+                        ("--test", "tests"),
+                        ("--example", "examples"),
+                        ("--bin", "src/bin"),
+                    ] {
+                        let Some(name) = after(&[flag]) else { continue };
+                        let manifest =
+                            std::fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+                        let there = folder.join(kind).join(name).join("main.rs").exists()
+                            || folder.join(kind).join(format!("{name}.rs")).exists()
+                            || manifest.contains(&format!("\nname = \"{name}\"\npath"));
+                        if !there {
+                            missing(&command, format!("{flag} {name} in {package}"));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(
+        checked > 10,
+        "expected make and cargo commands in the documents, found {checked}"
+    );
+    assert_none(&problems);
+}
