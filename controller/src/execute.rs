@@ -33,9 +33,9 @@ pub enum Mode {
 pub enum StopReason {
     /// There was no plan yet.
     NoPlan,
-    /// The newest plan is at its end.
+    /// The newest plan is at its end, or no longer valid.
     PlanEnded,
-    /// The newest plan is based on an image that is too old.
+    /// The newest image that the belief took is too old.
     CameraSilent,
     /// The joint states are too old, or none came yet.
     JointsSilent,
@@ -159,6 +159,8 @@ pub struct Executor {
     positions: JointVec,
     last_tick: Option<Time>,
     joints_stamp: Option<Time>,
+    /// Stamp of the newest image that the belief took.
+    image_stamp: Option<Time>,
     estop: bool,
     hold: Option<StopReason>,
     /// Plans on older images are not followed.
@@ -181,6 +183,7 @@ impl Executor {
             positions: zeros,
             last_tick: None,
             joints_stamp: None,
+            image_stamp: None,
             estop: false,
             hold: None,
             not_before: None,
@@ -209,6 +212,12 @@ impl Executor {
         self.joints_stamp = Some(joints.stamp);
         self.positions.copy_from_slice(joints.positions);
         Ok(())
+    }
+
+    /// Notes the stamp of the newest image that the belief took. A plan notes that of its own image, so that this is needed
+    /// where images come without a plan for each. Older stamps change nothing.
+    pub fn image(&mut self, stamp: Time) {
+        self.image_stamp = self.image_stamp.max(Some(stamp));
     }
 
     /// Takes over what may change while it runs.
@@ -339,7 +348,8 @@ impl Executor {
         if plan.abandoned {
             return Mode::Stop(StopReason::PlannerFailed);
         }
-        if now.seconds_since(plan.stamp) > self.camera_limit_s {
+        let newest_image = self.image_stamp.map_or(plan.stamp, |s| s.max(plan.stamp));
+        if now.seconds_since(newest_image) > self.camera_limit_s {
             return Mode::Stop(StopReason::CameraSilent);
         }
         match plan.step_at(now) {
@@ -570,6 +580,31 @@ mod tests {
         plan.valid_until = plan.end();
         bench.plans.publish();
         assert_eq!(bench.tick().mode, Mode::Stop(StopReason::CameraSilent));
+        // The same plan with a younger image than its own: the camera is not silent.
+        bench.executor.image(bench.now - Duration::from_millis(900));
+        assert!(matches!(bench.tick().mode, Mode::Follow { .. }));
+    }
+
+    #[test]
+    fn a_plan_that_is_older_than_the_camera_may_be_silent_is_followed_while_images_come() {
+        let mut bench = Bench::new();
+        bench.publish([0.1, 0.1]);
+        let plan = bench.plans.value_mut();
+        (plan.number, plan.stamp, plan.start) = (2, bench.now, bench.now);
+        plan.period = Duration::from_secs(1); // 5 s, while the camera may be silent for 1 s
+        plan.valid_until = plan.end();
+        bench.plans.publish();
+        for tick in 0..500 {
+            if tick % 10 == 0 {
+                bench.executor.image(bench.now);
+            }
+            let point = bench.tick();
+            assert!(
+                matches!(point.mode, Mode::Follow { .. }),
+                "{tick}: {point:?}"
+            );
+        }
+        assert_eq!(bench.tick().mode, Mode::Stop(StopReason::PlanEnded));
     }
 
     #[test]

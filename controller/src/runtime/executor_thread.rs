@@ -129,6 +129,8 @@ impl ExecutorThread {
             // Refusals are counted by the executor.
             let _ = self.executor.joints(&self.joints.value().input());
         }
+        self.executor
+            .image(Time(self.shared.image_ns.load(Ordering::SeqCst)));
         let point = self.executor.tick(self.clock.now());
         self.sent.force_push((point.time, point.velocities.clone()));
         let at_rest = point.velocities.iter().all(|&v| v == 0.0);

@@ -35,7 +35,7 @@ mod planner_thread;
 mod ports;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -71,6 +71,8 @@ struct Shared {
     /// Written by the executor: it holds, and the last set-point was zero.
     at_rest: AtomicBool,
     estop: AtomicBool,
+    /// Stamp of the newest image that the belief took, ns; `i64::MIN` before the first.
+    image_ns: AtomicI64,
     /// Counts new episodes.
     episodes: AtomicU64,
     late_ticks: AtomicU64,
@@ -120,6 +122,7 @@ impl Runtime {
             active: AtomicBool::new(true),
             at_rest: AtomicBool::new(false),
             estop: AtomicBool::new(false),
+            image_ns: AtomicI64::new(i64::MIN),
             episodes: AtomicU64::new(0),
             late_ticks: AtomicU64::new(0),
             keep_alive_runs: AtomicU64::new(0),

@@ -158,6 +158,7 @@ impl PlannerThread {
         let stamp = image.stamp;
         let new_plan = tick.new_plan;
         if matches!(tick.image, Some(Ok(_))) {
+            self.shared.image_ns.store(stamp.0, Ordering::SeqCst);
             let period = self.controller.period();
             self.warm_at = self
                 .warm_before

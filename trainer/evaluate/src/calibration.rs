@@ -90,7 +90,7 @@ impl Calibration {
 /// again. `progress` sees each and may end it early.
 ///
 /// # Errors
-/// [`EvaluateError`].
+/// [`EvaluateError`]; [`EvaluateError::NotFollowed`] when the robot was stopped before a plan's end.
 pub fn calibrate(
     bundle: &Bundle,
     config: &Config,
@@ -113,7 +113,7 @@ pub fn calibrate(
         for _ in 0..options.warm_up {
             closed_loop.period(robot.as_mut(), &clock);
         }
-        let plan = one_plan(&mut closed_loop, robot.as_mut(), seed, reward, &clock);
+        let plan = one_plan(&mut closed_loop, robot.as_mut(), seed, reward, &clock)?;
         let flow = progress(&plan);
         plans.push(plan);
         if flow.is_break() {
@@ -132,17 +132,27 @@ fn one_plan(
     seed: u64,
     head: RewardHead,
     clock: &MonotonicClock,
-) -> OpenLoopPlan {
+) -> Result<OpenLoopPlan, EvaluateError> {
+    let before = closed_loop.executor_counts();
     closed_loop.period(robot, clock);
     let mut truth = vec![robot.reward()];
     for _ in 1..closed_loop.plan().steps() {
         closed_loop.follow(robot);
         truth.push(robot.reward());
     }
+    let after = closed_loop.executor_counts();
+    let (ticks, followed) = (after.ticks - before.ticks, after.followed - before.followed);
+    if followed < ticks {
+        return Err(EvaluateError::NotFollowed {
+            seed,
+            ticks,
+            followed,
+        });
+    }
     let plan = closed_loop.plan();
     // The committed steps before the plan's own have no predicted reward.
     let truth = &truth[plan.lead()..];
-    OpenLoopPlan {
+    Ok(OpenLoopPlan {
         seed,
         predicted_return: f64::from(head.promised(&plan.rewards)),
         true_return: truth
@@ -151,7 +161,7 @@ fn one_plan(
             .sum(),
         promised: (plan.rewards.iter()).any(|reward| head.paid(*reward) >= PROMISED),
         rewarded: truth.iter().any(|reward| *reward > 0.5),
-    }
+    })
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use latco_controller::execute::ExecutorCounts;
 use latco_controller::inputs::{ImageInput, Inputs, JointInput};
 use latco_controller::plan::Plan;
 use latco_controller::trace::PlanTrace;
@@ -83,6 +84,12 @@ impl ClosedLoop {
         self.controller.trace()
     }
 
+    /// What the executor counted since the episode began.
+    #[must_use]
+    pub fn executor_counts(&self) -> ExecutorCounts {
+        self.executor.counts()
+    }
+
     /// The newest camera image, rgb8.
     #[must_use]
     pub fn pixels(&self) -> &[u8] {
@@ -126,8 +133,9 @@ impl ClosedLoop {
         PeriodReport { start, tick }
     }
 
-    /// One control period without looking: the newest plan is followed on.
+    /// One control period in which the camera's image changes neither belief nor plan: the newest plan is followed on.
     pub fn follow(&mut self, robot: &mut dyn Robot) {
+        self.executor.image(self.now);
         self.drive(robot);
     }
 

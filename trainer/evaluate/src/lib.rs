@@ -61,6 +61,19 @@ pub enum EvaluateError {
     /// The controller cannot be made.
     #[error(transparent)]
     Setup(#[from] SetupError),
+    /// A plan was not followed to its end, so that what the robot did says nothing about it.
+    #[error(
+        "expected every one of the {ticks} set-points of the plan in the episode of seed {seed} to follow it, found \
+         {followed}: the executor stopped the robot; lengthen timeouts.joints_ms, or take a planner whose plans are finite"
+    )]
+    NotFollowed {
+        /// Seed of the episode.
+        seed: u64,
+        /// Set-points from the plan's start to its end.
+        ticks: u64,
+        /// Those of them that follow it.
+        followed: u64,
+    },
     /// The bundle is for another robot.
     #[error("the bundle does not fit the task {task}:{}", .mismatches.iter().fold(String::new(), |t, m| t + "\n  " + m))]
     Mismatch {

@@ -1,10 +1,14 @@
 //! The loop with random weights: nothing is solved, but everything must run, and repeat by seed.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
-use latco_controller::Config;
 use latco_controller::config::{PlannerKind, SolverKind};
-use latco_evaluate::{Evaluation, Options, evaluate};
+use latco_controller::execute::{Mode, StopReason};
+use latco_controller::inputs::JointInput;
+use latco_controller::plan::{Plan, PlanSizes};
+use latco_controller::{Config, Executor, Time, latest};
+use latco_evaluate::{CalibrationOptions, EvaluateError, Evaluation, Options, calibrate, evaluate};
 use latco_export::{RandomSpec, write_random_bundle};
 use latco_models::Bundle;
 
@@ -127,4 +131,97 @@ fn the_planner_collects_data_and_repeats_by_seed() {
     assert!(first[1..].iter().flatten().any(|a| *a != 0.0));
     assert_eq!(first, drive(4));
     assert_ne!(first, drive(5));
+}
+
+#[test]
+fn plans_are_followed_to_their_end_however_long_the_camera_may_be_silent() {
+    let dir = tempfile::tempdir().unwrap();
+    write_random_bundle(dir.path(), &small(), 5).unwrap();
+    let bundle = Bundle::load(dir.path(), &Default::default()).unwrap();
+    let mut config = Config::default();
+    // Plans of 0.9 s, and a robot that stops when images stay away for a third of that.
+    config.timeouts.camera_ms = 300.0;
+    let options = CalibrationOptions {
+        task: "reach".into(),
+        plans: 3,
+        seed: 0,
+        warm_up: 2,
+    };
+    // `calibrate` itself refuses a plan of which one set-point is not followed.
+    let found = calibrate(&bundle, &config, &options, |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!(found.plans.len(), 3);
+    // Joint states that are too old stop the robot, and that is told instead of measured.
+    config.timeouts.joints_ms = -1.0;
+    let error = calibrate(&bundle, &config, &options, |_| ControlFlow::Continue(())).unwrap_err();
+    assert!(
+        matches!(error, EvaluateError::NotFollowed { ticks, followed: 0, .. } if ticks > 0),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_whole_plan_of_known_actions_moves_the_robot_as_it_says() {
+    let dir = tempfile::tempdir().unwrap();
+    write_random_bundle(dir.path(), &small(), 5).unwrap();
+    let manifest = Bundle::load(dir.path(), &Default::default()).unwrap();
+    let manifest = manifest.manifest();
+    let mut config = Config::default();
+    config.timeouts.camera_ms = 300.0;
+    let arm = latco_controller::Robot::new(&config, manifest).unwrap();
+    let sizes = PlanSizes::new(&config, manifest);
+    let period = Duration::from_secs_f64(manifest.control_period_s);
+    let (mut plans, reader) = latest::channel(|| Plan::new(&sizes, period));
+    let mut executor = Executor::new(&config, &arm, reader);
+    let mut robot = latco_envs::make("reach", 32).unwrap();
+    robot.reset(7);
+
+    let plan = plans.value_mut();
+    plan.number = 1;
+    plan.valid_until = plan.end();
+    let steps = plan.steps();
+    for step in 0..steps {
+        for joint in 0..sizes.action {
+            // Slow enough for the limits of the bundle, another one for each step and joint.
+            plan.actions[step * sizes.action + joint] =
+                0.02 * (step as f32 + 1.0) * [1.0, -1.0, 0.5][joint];
+        }
+    }
+    let actions = plan.actions.clone();
+    plans.publish();
+
+    let before = robot.positions().to_vec();
+    let (ticks, mut now) = (10, Time(0));
+    for step in 0..steps {
+        executor.image(now);
+        for _ in 0..ticks {
+            let joints = JointInput {
+                stamp: now,
+                positions: robot.positions(),
+                velocities: robot.velocities(),
+            };
+            executor.joints(&joints).unwrap();
+            let point = executor.tick(now);
+            assert_eq!(point.mode, Mode::Follow { plan: 1, step });
+            robot.advance(&point.velocities, (period / ticks).as_secs_f64());
+            now = now + period / ticks;
+        }
+    }
+    assert_eq!(
+        executor.counts().followed,
+        steps as u64 * u64::from(ticks),
+        "every set-point of every period"
+    );
+    for joint in 0..sizes.action {
+        let expected: f64 = (0..steps)
+            .map(|step| f64::from(actions[step * sizes.action + joint]))
+            .sum::<f64>()
+            * arm.action_scale(joint)
+            * period.as_secs_f64();
+        let moved = robot.positions()[joint] - before[joint];
+        assert!(
+            (moved - expected).abs() < 1e-6 && expected.abs() > 1e-3,
+            "joint {joint}: expected {expected}, found {moved}"
+        );
+    }
+    assert_eq!(executor.tick(now).mode, Mode::Stop(StopReason::PlanEnded));
 }
