@@ -211,6 +211,11 @@ fn a_whole_plan_of_known_actions_moves_the_robot_as_it_says() {
         steps as u64 * u64::from(ticks),
         "every set-point of every period"
     );
+    assert_eq!(executor.tick(now).mode, Mode::Stop(StopReason::PlanEnded));
+    // The arm's velocity lags behind what it is told; at rest it has caught up.
+    for _ in 0..300 {
+        robot.advance(&[0.0; 3], 0.01);
+    }
     for joint in 0..sizes.action {
         let expected: f64 = (0..steps)
             .map(|step| f64::from(actions[step * sizes.action + joint]))
@@ -219,9 +224,8 @@ fn a_whole_plan_of_known_actions_moves_the_robot_as_it_says() {
             * period.as_secs_f64();
         let moved = robot.positions()[joint] - before[joint];
         assert!(
-            (moved - expected).abs() < 1e-6 && expected.abs() > 1e-3,
+            (moved - expected).abs() < 1e-6 && expected.abs() > 0.02,
             "joint {joint}: expected {expected}, found {moved}"
         );
     }
-    assert_eq!(executor.tick(now).mode, Mode::Stop(StopReason::PlanEnded));
 }
