@@ -1,14 +1,18 @@
 //! The ROS 2 shell of the controller: nodes, and the `latco` command.
 //!
-//! A camera frame comes in at [`node`], goes through `latco_controller`, and leaves as a joint command at [`node`]
-//! again. Nothing is decided here: whatever a replay of a bag must be able to repeat is in `latco-controller`.
+//! A camera frame comes in at [`controller`], goes through `latco_controller`, and leaves as a joint command at
+//! [`controller`] again. Nothing is decided here: whatever a replay of a bag must be able to repeat is in `latco-controller`.
 
 pub mod allocations;
-pub mod arguments;
 pub mod commands;
+pub mod controller;
 pub mod demo;
-pub mod lifecycle;
-pub mod node;
-pub mod parameters;
+mod error_text;
+pub mod managed;
+pub mod middleware;
 mod pictures;
+pub mod player;
+mod quantile;
+pub mod recorder;
+pub mod sim;
 mod situation;

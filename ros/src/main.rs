@@ -3,14 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use latco_ros::arguments::RosArguments;
+use latco_ros::managed::arguments::RosArguments;
 
 #[global_allocator]
 static ALLOCATOR: latco_ros::allocations::Counting = latco_ros::allocations::Counting;
 
 fn main() -> ExitCode {
     // Before any other thread: the middleware's threads must not see a signal.
-    let stop = match latco_ros::node::Stop::install() {
+    let stop = match latco_ros::middleware::Stop::install() {
         Ok(stop) => stop,
         Err(error) => {
             eprintln!("error: signals cannot be handled: {error}");

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use common::{Latco, eventually, my_turn, network, wait};
 use latco_bag::messages::{Float64, Header, Image, Int64, JointState, RosMessage};
 use latco_bag::{BagReader, BagWriter, topics};
-use latco_ros::node::{NodeBuilder, qos};
+use latco_ros::middleware::{NodeBuilder, RunningNode, qos};
 
 const LONG: Duration = Duration::from_secs(60);
 const IMAGES: i64 = 12;
@@ -144,10 +144,10 @@ fn stamps_move_to_now_and_the_rate_is_kept() {
         images
             .lock()
             .unwrap()
-            .push((stamp, latco_ros::node::stamp::now_ns()));
+            .push((stamp, latco_ros::middleware::stamp::now_ns()));
     })
     .unwrap();
-    let _node = node.start().unwrap();
+    let _node = RunningNode::start(node).unwrap();
     let began = Instant::now();
     let play = [
         "play",
@@ -275,7 +275,7 @@ fn a_topic_is_recorded_by_the_type_that_its_publisher_announces() {
     let level = node
         .publisher::<Float64>("tank/level", qos::commands(), 10)
         .unwrap();
-    let _node = node.start().unwrap();
+    let _node = RunningNode::start(node).unwrap();
     let record = [
         "record",
         "--out",

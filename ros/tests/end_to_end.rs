@@ -58,7 +58,7 @@ fn robot_and_controller_meet_and_play_an_episode() {
         controller["stamp_to_command_ms_p99"].as_f64() > Some(0.0),
         "{controller}"
     );
-    let trace = latco_ros::node::trace::RunTrace::read(&trace).unwrap();
+    let trace = latco_ros::controller::trace::RunTrace::read(&trace).unwrap();
     assert!(
         trace
             .plans()

@@ -7,7 +7,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{FakeRobot, Latco, Operator, configuration, eventually, my_turn, wait};
-use latco_ros::node::interfaces::lifecycle::{
+use latco_ros::managed::lifecycle::messages::{
     ChangeStateReply, ChangeStateRequest, TransitionMessage,
 };
 use ros2_client::ServiceMapping;

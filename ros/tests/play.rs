@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use common::{Latco, Operator, eventually, my_turn, network, wait};
 use latco_bag::messages::Float64;
 use latco_bag::{BagOptions, BagWriter, Compression, Storage};
-use latco_ros::node::player_services::{IsPaused, Nothing, Rate, Success};
-use latco_ros::node::{NodeBuilder, RunningNode, qos};
+use latco_ros::middleware::{NodeBuilder, RunningNode, qos};
+use latco_ros::player::services::{IsPaused, Nothing, Rate, Success};
 use ros2_client::ServiceMapping;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -50,7 +50,7 @@ fn listen(domain: u16) -> (Heard, RunningNode) {
         hearing.lock().unwrap().push((m.unwrap().data as i64, now));
     })
     .unwrap();
-    (heard, node.start().unwrap())
+    (heard, RunningNode::start(node).unwrap())
 }
 
 fn numbers(heard: &Heard) -> Vec<i64> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::{FakeRobot, Latco, configuration, eventually, my_turn, network, wait};
 use latco_bag::messages::{Float64, Float64MultiArray, RosMessage, StringMessage};
 use latco_bag::{BagError, BagReader};
-use latco_ros::node::{NodeBuilder, qos};
+use latco_ros::middleware::{NodeBuilder, RunningNode, qos};
 
 const LONG: Duration = Duration::from_secs(60);
 /// More than twice the time after which what was recorded is made safe.
@@ -36,7 +36,7 @@ fn kill_while_publishing(domain: u16, recorder: &mut Latco, out: &Path) -> i64 {
     let level = node
         .publisher::<Float64MultiArray>("tank/level", qos::commands(), 100)
         .unwrap();
-    let node = node.start().unwrap();
+    let node = RunningNode::start(node).unwrap();
     assert!(eventually(LONG, || out.is_dir()), "{:?}", recorder.kill());
     assert!(eventually(LONG, || node.subscription_count("/tank/level") > 0));
     let period = Duration::from_millis(10);
@@ -168,7 +168,7 @@ fn foreign_types_are_recorded_with_the_definitions_that_are_found() {
     let description = node
         .raw_publisher("robot_description", StringMessage::TYPE, qos::latched())
         .unwrap();
-    let _node = node.start().unwrap();
+    let _node = RunningNode::start(node).unwrap();
     // Before anyone listens.
     description.publish(&cdr).unwrap();
     let out = folder.path().join("bag");
@@ -259,12 +259,12 @@ fn what_cannot_be_recorded_is_named() {
     let _number = node
         .publisher::<Float64>("twice", qos::commands(), 1)
         .unwrap();
-    let _node = node.start().unwrap();
+    let _node = RunningNode::start(node).unwrap();
     let mut other = NodeBuilder::open(network(27), "/", "other").unwrap();
     let _text = other
         .publisher::<StringMessage>("twice", qos::commands(), 1)
         .unwrap();
-    let _other = other.start().unwrap();
+    let _other = RunningNode::start(other).unwrap();
     // Both must have been seen.
     let ended = (0..5)
         .map(|_| run(&["twice", "--duration-s", "0.5"]))

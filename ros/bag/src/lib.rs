@@ -47,5 +47,5 @@ mod writer;
 pub use error::BagError;
 pub use metadata::Yaml;
 pub use reader::{BagMessage, BagReader, Messages, TopicInfo};
-pub use storage::Storage;
-pub use writer::{BagOptions, BagSummary, BagWriter, Compression, TopicSpec};
+pub use storage::{Compression, Storage, TopicSpec};
+pub use writer::{BagOptions, BagSummary, BagWriter};

@@ -8,20 +8,8 @@ use crate::messages::{RosMessage, definition_of};
 use crate::metadata::{self, TopicSummary};
 use crate::storage::mcap_write::McapWriter;
 use crate::storage::sqlite_write::SqliteWriter;
-use crate::storage::{FileWriter, Storage};
+use crate::storage::{Compression, FileWriter, Storage, TopicSpec};
 use crate::types::type_hash;
-
-/// Compression of the chunks of an MCAP file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Compression {
-    /// zstd, which makes smaller files.
-    #[default]
-    Zstd,
-    /// LZ4, which is faster.
-    Lz4,
-    /// No compression.
-    None,
-}
 
 /// The format in which a bag is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,20 +18,6 @@ pub struct BagOptions {
     pub storage: Storage,
     /// Compression of the chunks of an MCAP file; a sqlite3 file is not compressed.
     pub compression: Compression,
-}
-
-/// A topic to be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TopicSpec<'a> {
-    /// Name of the topic, with its leading slash.
-    pub name: &'a str,
-    /// Type of the messages, for example `sensor_msgs/msg/Image`.
-    pub type_name: &'a str,
-    /// Definition of the type in `ros2msg`; empty where it is not known (that of a type without fields is a
-    /// line or a comment).
-    pub definition: &'a str,
-    /// The publishers' quality of service as a YAML list, as rosbag2 writes it; may be empty.
-    pub offered_qos: &'a str,
 }
 
 struct Topic {

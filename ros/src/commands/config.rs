@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{Failure, print_json, print_line};
+use super::failure::Failure;
+
+use super::output::{print_json, print_line};
 
 /// Configurations
 #[derive(Debug, Args)]

@@ -4,9 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Failure, ProviderArgs, print_json, print_line};
+use super::failure::Failure;
+
+use super::output::{print_json, print_line};
+
+use super::provider::ProviderArgs;
 use crate::demo::{self, DemoError, DemoOptions};
-use crate::node::{MAX_DOMAIN, Network, Stop};
+use crate::middleware::{MAX_DOMAIN, Network, Stop};
 
 /// Simulated robot and controller as two processes over DDS, with film strip, curves, bag and table
 #[derive(Debug, Args)]

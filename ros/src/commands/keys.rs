@@ -6,7 +6,7 @@ use std::sync::Arc;
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use nix::unistd::{getpgrp, tcgetpgrp};
 
-use crate::node::pace::Control;
+use crate::player::pace::Control;
 
 /// What the keys do.
 pub(super) const HELP: &str = "space pauses and resumes, right plays the next message of a pause, up and down change the rate";

@@ -7,8 +7,11 @@
 mod bench;
 mod config;
 mod demo;
+mod failure;
 mod keys;
 mod model;
+mod network;
+mod output;
 mod plan;
 mod plan_table;
 mod play;
@@ -20,15 +23,16 @@ mod run;
 mod sim;
 mod solve;
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
-use serde::Serialize;
+use clap::{Parser, Subcommand};
 
-use crate::arguments::RosArguments;
-use crate::node::{Network, Stop};
+use crate::managed::arguments::RosArguments;
+use crate::middleware::Stop;
 
+pub use failure::Failure;
+pub use network::NetworkArgs;
 pub use provider::ProviderArgs;
 
 /// Planning with a learned world model, on ROS 2.
@@ -63,89 +67,6 @@ enum Command {
     Bench(bench::Bench),
     /// Configurations
     Config(config::Config),
-}
-
-/// Where a node talks.
-#[derive(Clone, Debug, Default, Args)]
-pub struct NetworkArgs {
-    /// ROS domain, 0 to 232 [default: ROS_DOMAIN_ID, else 0]
-    #[arg(long, value_name = "ID")]
-    pub domain: Option<u16>,
-    /// Talk on 127.0.0.1 only (also: ROS_LOCALHOST_ONLY=1 or ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST)
-    #[arg(long)]
-    pub localhost: bool,
-}
-
-impl NetworkArgs {
-    /// Command line, else environment.
-    ///
-    /// # Errors
-    /// [`Failure::usage`] for a domain out of range.
-    pub fn network(&self) -> Result<Network, Failure> {
-        Network::new(self.domain, self.localhost).map_err(Failure::usage)
-    }
-}
-
-/// Why a command did not do what it was asked to; decides the exit status.
-#[derive(Debug)]
-pub struct Failure {
-    status: u8,
-    error: anyhow::Error,
-}
-
-impl Failure {
-    /// The run or the check failed: status 1.
-    pub fn failed(error: impl Into<anyhow::Error>) -> Self {
-        Self {
-            status: 1,
-            error: error.into(),
-        }
-    }
-
-    /// Wrong usage, configuration, bundle or bag: status 2.
-    pub fn usage(error: impl Into<anyhow::Error>) -> Self {
-        Self {
-            status: 2,
-            error: error.into(),
-        }
-    }
-
-    /// Stopped by a fault of the failsafe: status 3.
-    pub fn fault(error: impl Into<anyhow::Error>) -> Self {
-        Self {
-            status: 3,
-            error: error.into(),
-        }
-    }
-
-    /// The exit status.
-    pub fn status(&self) -> u8 {
-        self.status
-    }
-}
-
-/// An error with its causes. Many errors repeat their cause in their own words: those are not said twice.
-pub(crate) fn whole_message(error: &anyhow::Error) -> String {
-    let mut said = error.to_string();
-    for cause in error.chain().skip(1) {
-        let cause = cause.to_string();
-        if !said.contains(&cause) {
-            said = format!("{said}: {cause}");
-        }
-    }
-    said
-}
-
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&whole_message(&self.error))
-    }
-}
-
-impl From<anyhow::Error> for Failure {
-    fn from(error: anyhow::Error) -> Self {
-        Self::failed(error)
-    }
 }
 
 impl Cli {
@@ -194,27 +115,4 @@ fn start_log(level: Option<&str>) {
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .try_init();
-}
-
-/// Writes the one JSON object of a command.
-fn print_json(value: &impl Serialize) -> Result<(), Failure> {
-    let line = serde_json::to_string(value).map_err(Failure::failed)?;
-    print_line(&line)
-}
-
-/// Writes one line to standard output.
-fn print_line(line: &str) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}")
-        .and_then(|()| out.flush())
-        .map_err(Failure::failed)
-}
-
-/// A time given in seconds.
-fn seconds(option: &str, value: f64) -> Result<std::time::Duration, Failure> {
-    std::time::Duration::try_from_secs_f64(value).map_err(|e| {
-        Failure::usage(anyhow::anyhow!(
-            "{option}: expected seconds, at least 0, found {value}: {e}"
-        ))
-    })
 }

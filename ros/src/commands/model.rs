@@ -8,7 +8,11 @@ use latco_controller::plan::{MemoryBudget, memory};
 use latco_models::{BenchOptions, Bundle, BundleError, Declined, Provider, bench, gates, report};
 use serde::Serialize;
 
-use super::{Failure, ProviderArgs, print_json, print_line};
+use super::failure::Failure;
+
+use super::output::{print_json, print_line};
+
+use super::provider::ProviderArgs;
 use crate::allocations;
 
 /// Model bundles

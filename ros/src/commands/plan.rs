@@ -14,8 +14,10 @@ use latco_controller::{Clock, Config, Time};
 use latco_models::Bundle;
 use latco_pictures::Frame;
 
+use super::failure::Failure;
+use super::output::{print_json, print_line};
 use super::plan_table::Table;
-use super::{Failure, ProviderArgs, print_json, print_line};
+use super::provider::ProviderArgs;
 use crate::pictures::{self, Film};
 use crate::situation::{self, Situation};
 

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::failure::Failure;
 use super::keys::{self, Keys};
-use super::{Failure, NetworkArgs, print_json, print_line, seconds};
-use crate::node::Stop;
-use crate::node::pace::Control;
-use crate::node::player::{PlayError, PlayOptions, play};
+use super::network::NetworkArgs;
+use super::output::{print_json, print_line, seconds};
+use crate::middleware::Stop;
+use crate::player::pace::Control;
+use crate::player::{PlayError, PlayOptions, play};
 
 /// Play a bag onto its topics, with the recorded timing
 ///

@@ -6,11 +6,15 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::{Failure, NetworkArgs, print_json, print_line, seconds};
-use crate::node::recorder::{
+use super::failure::Failure;
+
+use super::network::NetworkArgs;
+
+use super::output::{print_json, print_line, seconds};
+use crate::middleware::{NodeError, Stop};
+use crate::recorder::{
     RecordError, RecordOptions, Recorder, discover, discover_all, parse_topic, standard_topics,
 };
-use crate::node::{NodeError, Stop};
 use latco_bag::types::TypeFinder;
 use latco_bag::{BagOptions, Compression, Storage};
 

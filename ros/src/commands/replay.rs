@@ -19,7 +19,11 @@ use latco_controller::{Config, SetupError};
 use latco_models::Bundle;
 use serde::Serialize;
 
-use super::{Failure, ProviderArgs, print_json, print_line};
+use super::failure::Failure;
+
+use super::output::{print_json, print_line};
+
+use super::provider::ProviderArgs;
 
 /// Images that are kept until their step comes.
 const IMAGES: usize = 256;

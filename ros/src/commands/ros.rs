@@ -2,9 +2,10 @@
 
 use latco_controller::Config;
 
-use super::Failure;
-use crate::arguments::{ArgumentErrors, Place, RosArguments};
-use crate::parameters::{Parameters, USE_SIM_TIME, Value, declared, with_values};
+use super::failure::Failure;
+use crate::controller::parameters::{Parameters, USE_SIM_TIME, declared, with_values};
+use crate::managed::arguments::{ArgumentErrors, Place, RosArguments};
+use crate::managed::parameters::Value;
 
 /// The parameters: a configuration with those of the command line, which win over the file.
 ///

@@ -7,12 +7,15 @@ use clap::Args;
 use latco_controller::priority;
 use latco_models::BundleError;
 
+use super::failure::Failure;
+use super::network::NetworkArgs;
+use super::output::{print_json, print_line};
+use super::provider::ProviderArgs;
 use super::ros;
-use super::{Failure, NetworkArgs, ProviderArgs, print_json, print_line};
-use crate::arguments::RosArguments;
-use crate::node::controller::{self, ControllerFault, ControllerOptions};
-use crate::node::{Network, NodeError, Stop};
-use crate::parameters::Parameters;
+use crate::controller::parameters::Parameters;
+use crate::controller::{self, ControllerFault, ControllerOptions};
+use crate::managed::arguments::RosArguments;
+use crate::middleware::{Network, NodeError, Stop};
 
 /// The controller node
 #[derive(Debug, Args)]

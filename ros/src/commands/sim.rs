@@ -2,10 +2,14 @@
 
 use clap::Args;
 
-use super::{Failure, NetworkArgs, print_json, print_line};
-use crate::arguments::{ArgumentErrors, Place, RosArguments};
-use crate::node::Stop;
-use crate::node::robot::{self, ImageSize, Transport};
+use super::failure::Failure;
+
+use super::network::NetworkArgs;
+
+use super::output::{print_json, print_line};
+use crate::managed::arguments::{ArgumentErrors, Place, RosArguments};
+use crate::middleware::Stop;
+use crate::sim::robot::{self, ImageSize, Transport};
 
 const DEFAULT_SIZE: ImageSize = ImageSize {
     width: latco_envs::DEFAULT_IMAGE_SIZE,

@@ -8,7 +8,9 @@ use latco_controller::trace::IterationTrace;
 use latco_models::{Bundle, LoadOptions};
 use serde::Serialize;
 
-use super::{Failure, print_json, print_line};
+use super::failure::Failure;
+
+use super::output::{print_json, print_line};
 
 /// Solve a dumped planning problem again and compare bit for bit
 ///

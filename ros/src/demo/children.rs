@@ -10,8 +10,8 @@ use anyhow::Context as _;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::DemoError;
-use crate::node::Stop;
+use super::error::DemoError;
+use crate::middleware::Stop;
 
 /// Lines of a log that a failure shows.
 const LAST_WORDS: usize = 12;

@@ -6,10 +6,10 @@ use anyhow::Context as _;
 use latco_models::Bundle;
 use latco_pictures::Histogram;
 
+use super::options::{BAG, CURVES, FILM, HISTOGRAM};
 use super::report::Report;
-use super::{BAG, CURVES, FILM, HISTOGRAM};
-use crate::node::controller::stamp_to_command_ms;
-use crate::node::trace::{PlanTraced, RunTrace, TickTrace};
+use crate::controller::stamp_to_command_ms;
+use crate::controller::trace::{PlanTraced, RunTrace, TickTrace};
 use crate::pictures::{self, Film};
 
 /// The plan that is shown.

@@ -7,12 +7,13 @@ use anyhow::Context as _;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{
+use super::options::{
     BAG, CONTROLLER_LOG, CURVES, DemoOptions, FILM, HISTOGRAM, REPORT, REPORT_JSON, ROBOT_LOG,
 };
-use crate::node::controller::stamp_to_command_ms;
-use crate::node::recorder::Recorded;
-use crate::node::trace::{RunTrace, quantile};
+use crate::controller::stamp_to_command_ms;
+use crate::controller::trace::RunTrace;
+use crate::quantile::quantile;
+use crate::recorder::Recorded;
 
 /// Figures of a demonstration, as `latco demo --json` prints them.
 #[derive(Clone, Debug, Serialize)]

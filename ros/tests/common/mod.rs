@@ -21,10 +21,10 @@ use latco_bag::messages::{
     CompressedImage, DiagnosticStatus, Float64MultiArray, Header, Image, JointState,
 };
 use latco_export::{RandomSpec, write_random_bundle};
-use latco_ros::node::interfaces::lifecycle::{
+use latco_ros::managed::lifecycle::messages::{
     ChangeStateReply, ChangeStateRequest, GetStateReply, TransitionMessage,
 };
-use latco_ros::node::{
+use latco_ros::middleware::{
     EmptyRequest, Network, NodeBuilder, Outbox, RunningNode, TriggerReply, TriggerRequest, qos,
     stamp,
 };
@@ -153,7 +153,7 @@ impl FakeRobot {
             joints,
             commands,
             statuses,
-            node: node.start().expect("threads"),
+            node: RunningNode::start(node).expect("threads"),
         }
     }
 

@@ -1,6 +1,7 @@
 //! A camera image of either kind.
 
-use super::{ImageError, decode, raw};
+use super::error::ImageError;
+use super::{decode, raw};
 use crate::error::BagError;
 use crate::messages::{CompressedImage, Header, Image, RosMessage};
 use crate::reader::{BagMessage, BagReader, TopicInfo};

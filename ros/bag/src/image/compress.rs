@@ -4,7 +4,9 @@ use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 
-use super::{CameraImage, Converter, ImageError};
+use super::camera::CameraImage;
+use super::convert::Converter;
+use super::error::ImageError;
 use crate::messages::{CompressedImage, Image};
 
 /// How an image is compressed.

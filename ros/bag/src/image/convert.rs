@@ -1,6 +1,9 @@
 //! From a camera image of any size and kind to the pixels that a model takes.
 
-use super::{CameraImage, ImageError, Pixels, decode, raw};
+use super::camera::CameraImage;
+use super::error::ImageError;
+use super::pixels::{Pixels, check_size};
+use super::{decode, raw};
 
 /// Converts camera images; keeps its memory from one image to the next.
 #[derive(Debug, Default)]
@@ -41,7 +44,7 @@ impl Converter {
             let found = out.len();
             return Err(ImageError::Buffer { expected, found });
         }
-        super::check_size(width, height)?;
+        check_size(width, height)?;
         let pixels = match image {
             CameraImage::Raw(image) => Pixels {
                 layout: raw::layout(image)?,
@@ -66,7 +69,7 @@ impl Converter {
         width: u32,
         height: u32,
     ) -> Result<Vec<u8>, ImageError> {
-        super::check_size(width, height)?;
+        check_size(width, height)?;
         let mut out = vec![0; width as usize * height as usize * 3];
         self.rgb_into(image, width, height, &mut out)?;
         Ok(out)

@@ -7,8 +7,10 @@ use image::codecs::jpeg::JpegDecoder;
 use image::codecs::png::PngDecoder;
 use image::{ColorType, ImageDecoder, ImageResult, Limits};
 
+use super::error::ImageError;
 use super::files::{Flaw, Kind};
-use super::{ImageError, Layout, MAX_COMPRESSED_BYTES, MAX_PIXELS, check_size};
+use super::limits::{MAX_COMPRESSED_BYTES, MAX_PIXELS};
+use super::pixels::{Layout, check_size};
 use crate::messages::CompressedImage;
 
 /// Memory that a decoder may ask for beside the pixels of the result, bytes.

@@ -1,6 +1,7 @@
 //! What can be wrong with an image.
 
-use super::{ENCODINGS, MAX_COMPRESSED_BYTES, MAX_PIXELS, MAX_SIDE};
+use super::encoding::ENCODINGS;
+use super::limits::{MAX_COMPRESSED_BYTES, MAX_PIXELS, MAX_SIDE};
 
 /// Why an image cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

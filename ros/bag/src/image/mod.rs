@@ -19,50 +19,18 @@ mod camera;
 mod compress;
 mod convert;
 mod decode;
+mod encoding;
 mod error;
 mod files;
+mod limits;
+mod pixels;
 mod raw;
 mod resize;
 
 pub use camera::{CameraImage, camera_topic};
 pub use compress::{Compression, compress};
 pub use convert::Converter;
+pub use encoding::{ENCODINGS, Encoding};
 pub use error::ImageError;
-pub use raw::{ENCODINGS, Encoding, validate};
-
-/// Longest side of an image in pixels.
-pub const MAX_SIDE: u32 = 16_384;
-/// Largest number of pixels of an image, which also bounds what a compressed image may unpack to.
-pub const MAX_PIXELS: u64 = 32 << 20;
-/// Largest compressed image in bytes.
-pub const MAX_COMPRESSED_BYTES: usize = 64 << 20;
-
-/// Pixels that have been checked, as `resize` reads them.
-struct Pixels<'a> {
-    data: &'a [u8],
-    layout: Layout,
-}
-
-/// How pixels lie in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Layout {
-    width: u32,
-    height: u32,
-    /// Number of bytes from one row to the next.
-    step: usize,
-    /// Number of bytes of a pixel.
-    pixel: usize,
-    /// Byte offsets of red, green and blue in a pixel.
-    channels: [usize; 3],
-}
-
-/// Checks that an image has pixels, and not too many.
-fn check_size(width: u32, height: u32) -> Result<(), ImageError> {
-    if width == 0 || height == 0 {
-        return Err(ImageError::Empty { width, height });
-    }
-    if width > MAX_SIDE || height > MAX_SIDE || u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(ImageError::TooLarge { width, height });
-    }
-    Ok(())
-}
+pub use limits::{MAX_COMPRESSED_BYTES, MAX_PIXELS, MAX_SIDE};
+pub use raw::validate;

@@ -1,7 +1,7 @@
 //! Centre crop and area averaging, in whole numbers: all distances are counted in units of 1/(target size) of a source
 //! pixel, so that the result does not depend on the machine.
 
-use super::{Layout, Pixels};
+use super::pixels::{Layout, Pixels};
 
 impl Pixels<'_> {
     /// Writes packed RGB, `[height, width, 3]`; `out` has that length and at least one pixel. `sums` is scratch.

@@ -6,7 +6,8 @@ use super::definitions::{
     definition, diagnostic_array, diagnostic_status, duration, header, joint_trajectory,
     joint_trajectory_point, key_value, time,
 };
-use super::{Duration, Header, RosMessage};
+use super::message::RosMessage;
+use super::standard::{Duration, Header};
 
 /// `trajectory_msgs/msg/JointTrajectoryPoint`; arrays in the order of the joint names.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

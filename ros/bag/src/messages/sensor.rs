@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::definitions::{compressed_image, definition, header, image, joint_state, time};
-use super::{Header, RosMessage};
+use super::message::RosMessage;
+use super::standard::Header;
 
 /// `sensor_msgs/msg/Image`. Check it with [`crate::image::validate`] before use.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::RosMessage;
 use super::definitions::{
     definition, duration, header, multi_array_dimension, multi_array_layout, time,
 };
+use super::message::RosMessage;
 
 const NANOSECONDS: i64 = 1_000_000_000;
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Yaml;
+use super::yaml::Yaml;
 use crate::error::BagError;
 
 /// Name of the file in a bag's folder.

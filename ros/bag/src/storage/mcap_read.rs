@@ -11,7 +11,7 @@ use mcap::records::{Record, op};
 use mcap::sans_io::LinearReader;
 use mcap::sans_io::linear_reader::{LinearReadEvent, LinearReaderOptions};
 
-use super::{Channel, Cursor, Taken};
+use super::contract::{Channel, Cursor, Taken};
 use crate::error::BagError;
 
 /// Length of a record's header in bytes: op code and length.

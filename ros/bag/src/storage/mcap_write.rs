@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 
 use mcap::records::{MessageHeader, Metadata};
 
-use super::FileWriter;
+use super::contract::{Compression, FileWriter, TopicSpec};
 use crate::error::BagError;
-use crate::writer::{Compression, TopicSpec};
 
 /// Uncompressed size in bytes at which a chunk is closed. A cut recording loses at most one chunk: two
 /// seconds of 64x64 images at 10 Hz.

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
+use super::contract::{Channel, Cursor, Taken};
 use super::sqlite_open::{self, Database, unreadable};
-use super::{Channel, Cursor, Taken};
+
 use crate::error::BagError;
 
 /// Largest number of rows that are looked for one by one between two readable ends.

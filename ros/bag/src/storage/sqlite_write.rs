@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::FileWriter;
+use super::contract::{FileWriter, TopicSpec};
 use crate::error::BagError;
-use crate::writer::TopicSpec;
 
 /// Number of message bytes after which they are committed, as an MCAP chunk is closed.
 const COMMIT_BYTES: usize = 256 * 1024;

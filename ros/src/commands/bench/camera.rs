@@ -7,7 +7,7 @@ use latco_envs::Robot;
 use latco_models::Bundle;
 
 use super::noise::Noise;
-use crate::commands::Failure;
+use crate::commands::failure::Failure;
 
 /// What the camera sees and what moves.
 enum Scene {

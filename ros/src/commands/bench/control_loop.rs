@@ -12,12 +12,14 @@ use serde::Serialize;
 use super::loop_camera::LoopCamera;
 use super::sizes::Sizes;
 use super::statistics::{median, percentile};
-use crate::commands::{Failure, NetworkArgs, print_json, print_line};
+use crate::commands::failure::Failure;
+use crate::commands::network::NetworkArgs;
+use crate::commands::output::{print_json, print_line};
+use crate::controller::stamp_to_command_ms;
+use crate::controller::trace::{RunTrace, TickTrace};
 use crate::demo::children::Child;
-use crate::node::controller::stamp_to_command_ms;
-use crate::node::robot::{ImageSize, Transport};
-use crate::node::trace::{RunTrace, TickTrace};
-use crate::node::{Network, Stop};
+use crate::middleware::{Network, Stop};
+use crate::sim::robot::{ImageSize, Transport};
 
 /// Images before any counts: the two processes find each other, caches and branch predictors warm up.
 const WARM_UP: u64 = 20;

@@ -6,8 +6,8 @@ use latco_solver::{LinearSolver, Model, Predictions, Trajectories};
 
 use super::dense::{Linearised, matrix_bytes, solve, unknowns};
 use super::run::Run;
-use crate::commands::Failure;
-use crate::node::Stop;
+use crate::commands::failure::Failure;
+use crate::middleware::Stop;
 
 /// Largest matrix that is made, bytes.
 pub(super) const MAX_BYTES: usize = 1 << 30;

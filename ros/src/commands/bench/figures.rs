@@ -10,8 +10,9 @@ use super::machine::{self, Cpu};
 use super::run::{RESTART_EVERY, Run};
 use super::sizes::Sizes;
 use super::statistics::{median, percentile};
-use crate::commands::{Failure, print_line};
-use crate::node::Stop;
+use crate::commands::failure::Failure;
+use crate::commands::output::print_line;
+use crate::middleware::Stop;
 
 /// Plans of which the median is `cold_plan_200_iterations_ms`.
 const COLD_PLANS: usize = 3;

@@ -16,8 +16,8 @@ use super::run::Run;
 use super::sizes::Sizes;
 use super::statistics::median;
 use super::table::{Row, Table, optional, parse_optional};
-use crate::commands::Failure;
-use crate::node::Stop;
+use crate::commands::failure::Failure;
+use crate::middleware::Stop;
 
 /// Iterations of one point at most; slow ones get fewer.
 const ITERATIONS: usize = 60;

@@ -11,7 +11,8 @@ use serde::Serialize;
 use super::growth::{Point, SOLVERS};
 use super::machine::{self, Cpu};
 use super::statistics::{Growth, growth};
-use crate::commands::{Failure, print_json, print_line};
+use crate::commands::failure::Failure;
+use crate::commands::output::{print_json, print_line};
 
 /// `latco bench solver --sweep --json`.
 #[derive(Debug, Serialize)]

@@ -8,10 +8,10 @@ use latco_bag::topics;
 use latco_models::Manifest;
 use ros2_client::Publisher;
 
-use crate::commands::Failure;
-use crate::node::robot::{ImageSize, Transport};
-use crate::node::robot_camera::{jpeg, widened};
-use crate::node::{Network, NodeBuilder, RunningNode, qos, stamp};
+use crate::commands::failure::Failure;
+use crate::middleware::{Network, NodeBuilder, RunningNode, qos, stamp};
+use crate::sim::camera::{jpeg, widened};
+use crate::sim::robot::{ImageSize, Transport};
 
 /// Pictures that are shown in turn.
 const PICTURES: u64 = 16;
@@ -78,7 +78,7 @@ impl LoopCamera {
             joints,
             names: manifest.joints.names.clone(),
             commands,
-            _node: node.start().map_err(Failure::failed)?,
+            _node: RunningNode::start(node).map_err(Failure::failed)?,
         })
     }
 

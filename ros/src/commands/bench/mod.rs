@@ -32,8 +32,8 @@ mod timed;
 
 use clap::{Args, Subcommand};
 
-use super::Failure;
-use crate::node::Stop;
+use super::failure::Failure;
+use crate::middleware::Stop;
 
 /// Figures of the planner on this machine
 #[derive(Debug, Args)]

@@ -20,8 +20,8 @@ use super::run::Run;
 use super::sizes::Sizes;
 use super::start_states::{learned_bundles, learned_starts, random_start};
 use super::table::{Row, Table};
-use crate::commands::Failure;
-use crate::node::Stop;
+use crate::commands::failure::Failure;
+use crate::middleware::Stop;
 
 /// What is compared.
 pub(super) struct Quality {

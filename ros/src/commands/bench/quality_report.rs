@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::quality::{Comparison, Plan, Quality};
 use super::statistics::{mean, median};
-use crate::commands::{Failure, print_json, print_line};
+use crate::commands::failure::Failure;
+use crate::commands::output::{print_json, print_line};
 
 /// Names of what it is compared with.
 const BLOCK_TRIDIAGONAL: &str = "block-tridiagonal";

@@ -12,8 +12,8 @@ use latco_solver::{
 use super::noise::Noise;
 use super::timed::{Parts, Timed};
 use crate::allocations;
-use crate::commands::Failure;
-use crate::node::Stop;
+use crate::commands::failure::Failure;
+use crate::middleware::Stop;
 
 /// Iterations after which a plan is started again from noise, so that neither a converged plan nor
 /// one whose multipliers have run away is timed.

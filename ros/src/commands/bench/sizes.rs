@@ -8,7 +8,7 @@ use latco_export::{Family, RandomSpec, write_random_bundle};
 use latco_models::{Bundle, LoadOptions};
 use serde::{Deserialize, Serialize};
 
-use crate::commands::Failure;
+use crate::commands::failure::Failure;
 
 /// Sizes of a model and its plans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Args)]

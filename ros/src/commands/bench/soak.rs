@@ -12,8 +12,10 @@ use serde::Serialize;
 use super::camera::Camera;
 use super::sizes::Sizes;
 use crate::allocations;
-use crate::commands::{Failure, ProviderArgs, print_json, print_line};
-use crate::node::Stop;
+use crate::commands::failure::Failure;
+use crate::commands::output::{print_json, print_line};
+use crate::commands::provider::ProviderArgs;
+use crate::middleware::Stop;
 
 /// Ticks before anything is counted.
 const WARM_UP: u64 = 50;

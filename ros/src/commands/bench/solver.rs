@@ -9,8 +9,10 @@ use super::figures::{self, Request};
 use super::growth::{self, Sweep};
 use super::quality::{self, Quality};
 use super::sizes::Sizes;
-use crate::commands::{Failure, ProviderArgs, print_json};
-use crate::node::Stop;
+use crate::commands::failure::Failure;
+use crate::commands::output::print_json;
+use crate::commands::provider::ProviderArgs;
+use crate::middleware::Stop;
 
 /// Time of one LatCo iteration, with the parts a robot uses
 ///

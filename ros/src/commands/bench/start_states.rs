@@ -9,7 +9,7 @@ use latco_models::{Bundle, Golden, GoldenData, Graph};
 
 use super::camera::Camera;
 use super::noise::Noise;
-use crate::commands::Failure;
+use crate::commands::failure::Failure;
 
 /// Frames a belief has seen.
 const FRAMES: usize = 4;

@@ -14,8 +14,10 @@ use super::camera::Camera;
 use super::sizes::Sizes;
 use super::statistics::{median, percentile};
 use crate::allocations;
-use crate::commands::{Failure, ProviderArgs, print_json, print_line};
-use crate::node::Stop;
+use crate::commands::failure::Failure;
+use crate::commands::output::{print_json, print_line};
+use crate::commands::provider::ProviderArgs;
+use crate::middleware::Stop;
 
 /// Ticks before anything is counted: the first plan is cold, the next ones warm up.
 const WARM_UP: usize = 10;

@@ -1,0 +1,124 @@
+//! The other subjects.
+
+use latco_bag::messages::DiagnosticStatus;
+use latco_controller::execute::StopReason;
+
+use super::facts::{Facts, Fresh};
+use crate::managed::diagnostics::Part;
+use crate::managed::lifecycle::State;
+use crate::middleware::Services;
+
+pub(super) fn lifecycle(facts: &Facts<'_>) -> Part {
+    let now = facts.now;
+    let level = if now.failure.is_empty() && now.final_word.is_none() {
+        DiagnosticStatus::OK
+    } else {
+        DiagnosticStatus::ERROR
+    };
+    let mut message = now.state.to_string();
+    if !now.failure.is_empty() {
+        message = format!("{message}: {}", now.failure);
+    }
+    let mut part = Part::new("lifecycle", level, message);
+    part.add("state", now.state);
+    part.add("emergency_stop", now.estopped);
+    part.add("bundle", &facts.config.bundle.path);
+    if !facts.pending.is_empty() {
+        part.add("parameters_at_next_configure", facts.pending.join(" "));
+    }
+    part
+}
+
+pub(super) fn planner(facts: &Facts<'_>, fresh: &Fresh) -> Part {
+    let summary = facts.now.summary;
+    let stop = facts.now.doing.and_then(|doing| doing.stop_reason());
+    let (level, message) = if facts.now.state != State::Active {
+        (
+            DiagnosticStatus::OK,
+            format!("does not plan while {}", facts.now.state),
+        )
+    } else if stop == Some(StopReason::PlannerFailed) {
+        let text = "gave up after repeated failures; ~/reset lets it try again";
+        (DiagnosticStatus::ERROR, text.to_owned())
+    } else if fresh.failed > 0 {
+        let text = format!("{} solves failed in the last second", fresh.failed);
+        (DiagnosticStatus::WARN, text)
+    } else if fresh.misses > 0 {
+        let text = format!("{} plans were late in the last second", fresh.misses);
+        (DiagnosticStatus::WARN, text)
+    } else if fresh.plan_rate == 0.0 {
+        (
+            DiagnosticStatus::WARN,
+            "no plan in the last second".to_owned(),
+        )
+    } else {
+        (DiagnosticStatus::OK, "plans".to_owned())
+    };
+    let mut part = Part::new("planner", level, message);
+    part.add("planner", &summary.planner);
+    part.add("provider", &summary.provider);
+    part.add("rate_hz", format!("{:.1}", fresh.plan_rate));
+    let times = facts.recent.map(|recent| &recent.plan_ms);
+    part.add_ms("plan_ms_p50", times, 0.5);
+    part.add_ms("plan_ms_p99", times, 0.99);
+    let budget = facts.config.planner.budget_ms;
+    part.add(
+        "budget_ms",
+        budget.map_or("-".to_owned(), |ms| ms.to_string()),
+    );
+    part.add("plans", summary.plans);
+    part.add("failed_plans", summary.failed_plans);
+    part.add("deadline_misses", summary.deadline_misses);
+    for (cause, count) in &summary.stop_causes {
+        part.add(&format!("stopped_by_{cause}"), count);
+    }
+    part
+}
+
+pub(super) fn executor(facts: &Facts<'_>, fresh: &Fresh) -> Part {
+    let (now, summary) = (facts.now, facts.now.summary);
+    let (mut level, mut message) = now.verdict();
+    if facts.peers.is_none() || now.state != State::Active {
+        (level, message) = (DiagnosticStatus::OK, format!("holds while {}", now.state));
+        if now.estopped {
+            (level, message) = (DiagnosticStatus::ERROR, "emergency stop latched".to_owned());
+        }
+    } else if let Some(mismatch) = facts.peers.and_then(|peers| peers[2].mismatches.first()) {
+        let all = facts.peers.is_some_and(|peers| peers[2].all_mismatch());
+        level = level.max(if all {
+            DiagnosticStatus::ERROR
+        } else {
+            DiagnosticStatus::WARN
+        });
+        message = format!("a subscriber of the commands does not hear them: {mismatch}");
+    } else if fresh.lost > 0 && level == DiagnosticStatus::OK {
+        level = DiagnosticStatus::WARN;
+        message = format!("{} commands were lost in the last second", fresh.lost);
+    }
+    let mut part = Part::new("executor", level, message);
+    part.add("moving", now.doing.is_some_and(|doing| doing.is_moving()));
+    part.add("commands_sent", summary.commands_sent);
+    part.add("commands_lost", summary.commands_lost);
+    part.add("limited", summary.limited);
+    part.add("late_ticks", summary.late_ticks);
+    let latency = facts.recent.map(|recent| &recent.latency_ms);
+    part.add_ms("stamp_to_command_ms_p50", latency, 0.5);
+    part.add_ms("stamp_to_command_ms_p99", latency, 0.99);
+    if let Some(peers) = facts.peers {
+        part.add("subscribers", peers[2].known);
+    }
+    part
+}
+
+pub(super) fn middleware(facts: &Facts<'_>) -> Part {
+    let (level, message) = if facts.middleware_alive {
+        (DiagnosticStatus::OK, "DDS runs")
+    } else {
+        (DiagnosticStatus::ERROR, "the DDS threads ended")
+    };
+    let mut part = Part::new("middleware", level, message);
+    part.add("domain", facts.network.domain);
+    part.add("loopback_only", facts.network.localhost);
+    part.add("services_of", Services::from_environment().name());
+    part
+}

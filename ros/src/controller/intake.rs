@@ -1,0 +1,137 @@
+//! What arrives, checked before anything further in sees it: counted, ignored and reported when it is wrong.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use latco_bag::joints::JointOrder;
+use latco_bag::messages::JointState;
+use latco_controller::Time;
+use latco_controller::runtime::JointPort;
+
+use crate::managed::diagnostics::Arrivals;
+
+/// A reason is logged at once and then at most so often.
+const LOG_EVERY: Duration = Duration::from_secs(5);
+
+/// What was taken and refused, shared with the status.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) images: AtomicU64,
+    pub(super) images_refused: AtomicU64,
+    /// Images that a newer one overtook while they waited to be converted.
+    pub(super) images_overtaken: AtomicU64,
+    pub(super) joint_states: AtomicU64,
+    pub(super) joint_states_refused: AtomicU64,
+    /// What came in at all, taken or not.
+    pub(super) image_arrivals: Arrivals,
+    pub(super) joint_arrivals: Arrivals,
+    /// Last reasons for refusing, for the status.
+    pub(super) last_image_error: Mutex<String>,
+    pub(super) last_joints_error: Mutex<String>,
+}
+
+impl Counters {
+    pub(super) fn get(counter: &AtomicU64) -> u64 {
+        counter.load(Ordering::Relaxed)
+    }
+}
+
+/// Logs what is wrong with one input, without flooding.
+pub(super) struct Complaints {
+    what: &'static str,
+    refused: u64,
+    logged: Option<Instant>,
+}
+
+impl Complaints {
+    pub(super) fn new(what: &'static str) -> Self {
+        Self {
+            what,
+            refused: 0,
+            logged: None,
+        }
+    }
+
+    pub(super) fn refuse(&mut self, counter: &AtomicU64, last: &Mutex<String>, reason: String) {
+        counter.fetch_add(1, Ordering::Relaxed);
+        self.refused += 1;
+        if self.logged.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
+            tracing::warn!(refused = self.refused, "{} ignored: {reason}", self.what);
+            self.logged = Some(Instant::now());
+        }
+        *last.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+    }
+}
+
+/// The joint states' end.
+pub(super) struct Joints {
+    port: JointPort,
+    order: JointOrder,
+    read: (Vec<f32>, Vec<f32>),
+    values: (Vec<f64>, Vec<f64>),
+    open: Arc<AtomicBool>,
+    counters: Arc<Counters>,
+    complaints: Complaints,
+}
+
+impl Joints {
+    /// Hands joint states with these names on while it is `open`.
+    pub(super) fn new(
+        port: JointPort,
+        names: &[String],
+        open: Arc<AtomicBool>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let n = names.len();
+        Self {
+            port,
+            order: JointOrder::new(names),
+            read: (vec![0.0; n], vec![0.0; n]),
+            values: (vec![0.0; n], vec![0.0; n]),
+            open,
+            counters,
+            complaints: Complaints::new("joint state"),
+        }
+    }
+
+    pub(super) fn take(&mut self, message: Option<JointState>) {
+        let stamp = message.as_ref().map(|m| m.header.stamp.to_nanos());
+        self.counters.joint_arrivals.note(stamp);
+        if !self.open.load(Ordering::SeqCst) {
+            return;
+        }
+        match self.try_take(message) {
+            Ok(()) => {
+                self.counters.joint_states.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(reason) => {
+                let last = &self.counters.last_joints_error;
+                self.complaints
+                    .refuse(&self.counters.joint_states_refused, last, reason);
+            }
+        }
+    }
+
+    fn try_take(&mut self, message: Option<JointState>) -> Result<(), String> {
+        let Some(joints) = message else {
+            return Err(
+                "expected a sensor_msgs/msg/JointState, found bytes that do not decode".into(),
+            );
+        };
+        let (positions, velocities) = &mut self.read;
+        self.order
+            .read_into(&joints, positions, velocities)
+            .map_err(|e| e.to_string())?;
+        for (value, read) in self.values.0.iter_mut().zip(positions.iter()) {
+            *value = f64::from(*read);
+        }
+        for (value, read) in self.values.1.iter_mut().zip(velocities.iter()) {
+            *value = f64::from(*read);
+        }
+        let stamp = Time(joints.header.stamp.to_nanos());
+        self.port
+            .send(stamp, &self.values.0, &self.values.1)
+            .map_err(|e| e.to_string())
+    }
+}

@@ -1,0 +1,88 @@
+//! The slow part of `configure`, on a thread of its own: read and verify the bundle, make and warm every session.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use crossbeam::channel::{Receiver, bounded};
+use latco_controller::{Config, Controller, Rehearsal};
+use latco_models::{Bundle, Decode};
+
+use super::imagined;
+
+/// What a configured controller is made from.
+pub(super) struct Loaded {
+    pub(super) config: Config,
+    pub(super) bundle: Bundle,
+    pub(super) controller: Controller,
+    /// For `~/imagined/image`.
+    pub(super) decode: Option<Decode>,
+}
+
+/// A load that runs.
+pub(super) struct Loading {
+    pub(super) done: Receiver<anyhow::Result<Loaded>>,
+    given_up: Arc<AtomicBool>,
+}
+
+impl Loading {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(super) fn start(config: Config, imagined: bool) -> std::io::Result<Self> {
+        let given_up = Arc::new(AtomicBool::new(false));
+        let (sender, done) = bounded(1);
+        let abandoned = given_up.clone();
+        std::thread::Builder::new()
+            .name("loader".into())
+            .spawn(move || {
+                let _ = sender.send(load(config, imagined, &abandoned));
+            })?;
+        Ok(Self { done, given_up })
+    }
+
+    /// Its result is no longer wanted: it ends after the step that it is in.
+    pub(super) fn give_up(&self) {
+        self.given_up.store(true, Ordering::SeqCst);
+    }
+}
+
+fn load(config: Config, imagined: bool, given_up: &AtomicBool) -> anyhow::Result<Loaded> {
+    let began = Instant::now();
+    let go_on = || {
+        let given_up = given_up.load(Ordering::SeqCst);
+        anyhow::ensure!(!given_up, "stopped while it was loading");
+        Ok(())
+    };
+    let bundle = Bundle::load(&config.bundle.path, &config.bundle.load_options())?;
+    for shortcoming in latco_models::gates::shortcomings(bundle.manifest()) {
+        tracing::warn!("{}: {shortcoming}", config.bundle.path);
+    }
+    go_on()?;
+    if let Some(rehearsal) = Rehearsal::of_stand_in(&config, &bundle)? {
+        tracing::warn!(
+            provider = %rehearsal.provider,
+            plan_ms = rehearsal.median_ms,
+            allowed_ms = rehearsal.allowed_ms,
+            "stands in for the preferred providers, fast enough"
+        );
+    }
+    go_on()?;
+    let controller = Controller::new(&config, &bundle)?;
+    go_on()?;
+    let decode = imagined.then(|| imagined::decoder(&bundle)).transpose()?;
+    tracing::info!(
+        bundle = %config.bundle.path,
+        provider = %bundle.provider(),
+        planner = controller.planner_name(),
+        seconds = began.elapsed().as_secs_f64(),
+        "loaded and warm"
+    );
+    Ok(Loaded {
+        config,
+        bundle,
+        controller,
+        decode,
+    })
+}

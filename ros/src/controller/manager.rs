@@ -1,0 +1,236 @@
+//! The thread that does the work of the transitions and looks after a configured controller.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::{Receiver, never, tick};
+use latco_bag::messages::{DiagnosticArray, DiagnosticStatus};
+
+use super::diagnostics::Diagnostics;
+use super::intake::Counters;
+use super::load::Loading;
+use super::options::{ControllerFault, ControllerOptions, Request};
+use super::parameters::Parameters;
+use super::parameters::services::SharedParameters;
+use super::status::RunSummary;
+use super::work::Work;
+use crate::managed::lifecycle::{Change, Lifecycle, Outcome, State};
+use crate::middleware::{Outbox, RunningNode, Stop, middleware_alive};
+
+/// How often records of the planner are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How often the heartbeat goes out.
+const STATUS_EVERY: Duration = Duration::from_millis(200);
+/// How often diagnostics go out.
+const DIAGNOSE_EVERY: Duration = Duration::from_secs(1);
+/// How often the middleware's threads are looked for.
+const WATCH_EVERY: Duration = Duration::from_millis(500);
+/// Time to come to rest when it is deactivated; the runtime itself stops braking after 5 s.
+pub(super) const LONGEST_STOP: Duration = Duration::from_secs(6);
+/// Time for the last messages to leave before the middleware is taken down.
+const LINGER: Duration = Duration::from_millis(100);
+
+/// What the node does without being asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Auto {
+    /// It was not told to, or has done so.
+    Nothing,
+    /// As soon as it is configured, and no emergency stop is latched.
+    Activate,
+}
+
+/// What the node has in every state, as seen from here.
+pub(super) struct Ends {
+    pub(super) lifecycle: Arc<Lifecycle>,
+    pub(super) changes: Receiver<Change>,
+    pub(super) parameters: Arc<SharedParameters>,
+    pub(super) live_changes: Receiver<()>,
+    pub(super) requests: Receiver<Request>,
+    pub(super) heartbeat: Outbox<DiagnosticStatus>,
+    pub(super) diagnostics: Outbox<DiagnosticArray>,
+}
+
+pub(super) struct Manager<'a> {
+    pub(super) node: Option<RunningNode>,
+    pub(super) name: String,
+    pub(super) options: &'a ControllerOptions,
+    pub(super) lifecycle: Arc<Lifecycle>,
+    pub(super) ends: Ends,
+    pub(super) diagnostics: Diagnostics,
+    /// The parameters that it is configured with.
+    pub(super) configured: Option<Parameters>,
+    /// The transition whose work is under way.
+    pub(super) change: Option<Change>,
+    pub(super) loading: Option<Loading>,
+    /// Until when a robot that was told to rest must have done so.
+    pub(super) rest_by: Option<Instant>,
+    pub(super) work: Option<Work>,
+    pub(super) auto: Auto,
+    pub(super) estopped: bool,
+    /// The process was told to end.
+    pub(super) stopping: bool,
+    /// Why the last transition failed, or what broke.
+    pub(super) failure: String,
+    /// What the process ends with, where it ends by itself.
+    pub(super) ending: Option<anyhow::Error>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) summary: RunSummary,
+    /// As it was when the present work began.
+    pub(super) before: RunSummary,
+}
+
+impl<'a> Manager<'a> {
+    pub(super) fn new(
+        node: RunningNode,
+        name: String,
+        options: &'a ControllerOptions,
+        ends: Ends,
+    ) -> Self {
+        Self {
+            node: Some(node),
+            name,
+            options,
+            lifecycle: ends.lifecycle.clone(),
+            ends,
+            diagnostics: Diagnostics::new(),
+            configured: None,
+            change: None,
+            loading: None,
+            rest_by: None,
+            work: None,
+            auto: if options.auto {
+                Auto::Activate
+            } else {
+                Auto::Nothing
+            },
+            estopped: false,
+            stopping: false,
+            failure: String::new(),
+            ending: None,
+            counters: Arc::new(Counters::default()),
+            summary: RunSummary::default(),
+            before: RunSummary::default(),
+        }
+    }
+
+    /// Until the node is finalized.
+    pub(super) fn run(mut self, stop: &Stop) -> anyhow::Result<RunSummary> {
+        let requests = self.ends.requests.clone();
+        let changes = self.ends.changes.clone();
+        let live_changes = self.ends.live_changes.clone();
+        if self.options.auto {
+            self.begin("configure");
+        }
+        let (look, beat, watch) = (tick(LOOK_EVERY), tick(STATUS_EVERY), tick(WATCH_EVERY));
+        let diagnose = tick(DIAGNOSE_EVERY);
+        let (nothing, not_loaded, not_stopped) = (never(), never(), never());
+        while self.lifecycle.state() != State::Finalized {
+            let awake = self.work.is_some() && self.lifecycle.state() != State::Inactive;
+            let look = if awake { &look } else { &nothing };
+            let stopped = if stop.is_requested() {
+                self.stop();
+                &not_stopped
+            } else {
+                stop.channel()
+            };
+            if self.lifecycle.state() == State::Finalized {
+                break;
+            }
+            let loaded = match &self.loading {
+                Some(loading) => loading.done.clone(),
+                None => Receiver::clone(&not_loaded),
+            };
+            crossbeam::select! {
+                recv(requests) -> request => if let Ok(request) = request {
+                    self.obey(request);
+                },
+                recv(changes) -> change => if let Ok(change) = change {
+                    self.carry_out(change);
+                },
+                recv(loaded) -> loaded => {
+                    self.loading = None;
+                    let gone = |_| Err(anyhow::anyhow!("the loader thread ended; see the log for its panic"));
+                    self.configure(loaded.unwrap_or_else(gone));
+                }
+                recv(live_changes) -> _ => self.set_live(),
+                recv(look) -> _ => self.look(),
+                recv(diagnose) -> _ => self.diagnose(None),
+                recv(beat) -> _ => self.beat(None),
+                recv(watch) -> _ => self.watch(),
+                recv(stopped) -> _ => {}
+            }
+        }
+        self.end()
+    }
+
+    fn obey(&mut self, request: Request) {
+        match request {
+            Request::Estop => {
+                self.estopped = true;
+                if let Some(work) = &self.work {
+                    work.set_estop(true);
+                }
+                tracing::warn!("emergency stop");
+            }
+            Request::Reset => {
+                self.estopped = false;
+                if let Some(work) = &self.work {
+                    work.reset();
+                    work.set_estop(false);
+                }
+                self.summary.resets += 1;
+                self.activate_by_itself();
+            }
+            Request::Episode(episode) => {
+                if let Some(work) = &mut self.work {
+                    work.begin_episode(episode, &mut self.summary);
+                }
+                self.summary.resets += 1;
+                tracing::info!(episode, "episode begins");
+            }
+        }
+    }
+
+    fn look(&mut self) {
+        let Some(work) = &mut self.work else { return };
+        work.look(&mut self.summary);
+        let Some(rest_by) = self.rest_by else { return };
+        if work.is_at_rest() {
+            self.finish(Outcome::Success);
+        } else if Instant::now() >= rest_by {
+            self.fault(ControllerFault::NotAtRest(LONGEST_STOP));
+        }
+    }
+
+    fn watch(&mut self) {
+        if self.change.is_none() && !self.lifecycle.state().is_primary() {
+            return; // its transition is about to be taken up
+        }
+        if !self.work.as_ref().is_none_or(Work::is_alive) {
+            self.fault(ControllerFault::ThreadDied);
+        }
+        if !middleware_alive() {
+            self.fault(ControllerFault::MiddlewareDied);
+        }
+    }
+
+    fn end(mut self) -> anyhow::Result<RunSummary> {
+        let last = if self.ending.is_some() {
+            "ended by a fault"
+        } else {
+            "ended"
+        };
+        self.beat(Some(last));
+        self.diagnose(Some(last));
+        Stop::new().wait(LINGER);
+        if let Some(mut work) = self.work.take() {
+            work.look(&mut self.summary);
+            self.close(work);
+        }
+        drop(self.node.take());
+        match self.ending {
+            Some(error) => Err(error),
+            None => Ok(self.summary),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The controller as a managed node.
+//!
+//! ```text
+//!  camera, joint_states ─▶ reactor thread: checks (intake) ─▶ ports ─▶ planner thread ─▶ plan ─▶ executor thread
+//!  commands or joint_trajectory ◀─ publisher thread ◀─ Outbox ◀─ Sink ◀──────────────────────────────┘
+//!  ~/change_state, ~/reset, ~/estop, episode ─▶ this thread (manager) ─▶ Work ─▶ Runtime
+//!                                                     └─ configure ─▶ loader thread ─▶ Work
+//! ```
+//!
+//! Nothing is decided here.
+
+mod camera;
+mod diagnostics;
+mod imagined;
+mod intake;
+pub mod journal;
+mod load;
+mod manager;
+mod options;
+pub mod parameters;
+mod report;
+pub mod ros_clock;
+mod run;
+mod sink;
+mod status;
+mod topics;
+pub mod trace;
+mod transitions;
+mod work;
+
+pub use options::{ControllerFault, ControllerOptions};
+pub use run::run;
+pub use status::RunSummary;
+pub use work::stamp_to_command_ms;

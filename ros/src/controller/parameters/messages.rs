@@ -1,0 +1,207 @@
+//! `rcl_interfaces`: parameters as they stand in messages.
+
+use latco_bag::messages::RosMessage;
+use ros2_client::builtin_interfaces;
+use ros2_client::parameters::raw;
+use serde::{Deserialize, Serialize};
+
+use super::declared::{Change, Declared, Range};
+use crate::managed::parameters::{Kind, Value};
+
+/// `rcl_interfaces/msg/ParameterEvent`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ParameterEvent(pub raw::ParameterEvent);
+
+impl ParameterEvent {
+    /// These parameters of a node have changed at `now_ns`, nanoseconds since the Unix epoch.
+    pub fn changed(node: &str, values: &[(&'static str, Value)], now_ns: i64) -> Self {
+        Self(raw::ParameterEvent {
+            stamp: builtin_interfaces::Time::from_nanos(now_ns),
+            node: node.to_owned(),
+            new_parameters: Vec::new(),
+            changed_parameters: values
+                .iter()
+                .map(|(name, value)| raw::Parameter {
+                    name: (*name).to_owned(),
+                    value: to_message(value),
+                })
+                .collect(),
+            deleted_parameters: Vec::new(),
+        })
+    }
+}
+
+impl RosMessage for ParameterEvent {
+    const TYPE: &'static str = "rcl_interfaces/msg/ParameterEvent";
+    const DEFINITION: &'static str = concat!(
+        "builtin_interfaces/Time stamp\nstring node\nrcl_interfaces/Parameter[] new_parameters\n",
+        "rcl_interfaces/Parameter[] changed_parameters\nrcl_interfaces/Parameter[] deleted_parameters\n",
+        "================================================================================\n",
+        "MSG: builtin_interfaces/Time\nint32 sec\nuint32 nanosec\n",
+        "================================================================================\n",
+        "MSG: rcl_interfaces/Parameter\nstring name\nrcl_interfaces/ParameterValue value\n",
+        "================================================================================\n",
+        "MSG: rcl_interfaces/ParameterValue\nuint8 type\nbool bool_value\nint64 integer_value\n",
+        "float64 double_value\nstring string_value\nbyte[] byte_array_value\nbool[] bool_array_value\n",
+        "int64[] integer_array_value\nfloat64[] double_array_value\nstring[] string_array_value\n",
+    );
+}
+
+/// A value from a message; as not set where the type is none that there is.
+pub fn from_message(message: raw::ParameterValue) -> Value {
+    let kinds = [
+        Kind::NotSet,
+        Kind::Bool,
+        Kind::Integer,
+        Kind::Double,
+        Kind::String,
+        Kind::Bytes,
+        Kind::Bools,
+        Kind::Integers,
+        Kind::Doubles,
+        Kind::Strings,
+    ];
+    match kinds.get(usize::from(message.ptype)) {
+        None | Some(Kind::NotSet) => Value::NotSet,
+        Some(Kind::Bool) => Value::Bool(message.boolean_value),
+        Some(Kind::Integer) => Value::Integer(message.int_value),
+        Some(Kind::Double) => Value::Double(message.double_value),
+        Some(Kind::String) => Value::String(message.string_value),
+        Some(Kind::Bytes) => Value::Bytes(message.byte_array),
+        Some(Kind::Bools) => Value::Bools(message.bool_array),
+        Some(Kind::Integers) => Value::Integers(message.int_array),
+        Some(Kind::Doubles) => Value::Doubles(message.double_array),
+        Some(Kind::Strings) => Value::Strings(message.string_array),
+    }
+}
+
+/// A value for a message.
+pub fn to_message(value: &Value) -> raw::ParameterValue {
+    let mut message = raw::ParameterValue {
+        ptype: value.kind() as u8,
+        boolean_value: false,
+        int_value: 0,
+        double_value: 0.0,
+        string_value: String::new(),
+        byte_array: Vec::new(),
+        bool_array: Vec::new(),
+        int_array: Vec::new(),
+        double_array: Vec::new(),
+        string_array: Vec::new(),
+    };
+    match value.clone() {
+        Value::NotSet => {}
+        Value::Bool(v) => message.boolean_value = v,
+        Value::Integer(v) => message.int_value = v,
+        Value::Double(v) => message.double_value = v,
+        Value::String(v) => message.string_value = v,
+        Value::Bytes(v) => message.byte_array = v,
+        Value::Bools(v) => message.bool_array = v,
+        Value::Integers(v) => message.int_array = v,
+        Value::Doubles(v) => message.double_array = v,
+        Value::Strings(v) => message.string_array = v,
+    }
+    message
+}
+
+/// What is said of a parameter; of one that is not declared, its name.
+pub fn descriptor(name: &str, declared: Option<&Declared>) -> raw::ParameterDescriptor {
+    let mut message = raw::ParameterDescriptor {
+        name: name.to_owned(),
+        r#type: Kind::NotSet as u8,
+        description: String::new(),
+        additional_constraints: String::new(),
+        read_only: false,
+        dynamic_typing: false,
+        floating_point_range: Vec::new(),
+        integer_range: Vec::new(),
+    };
+    let Some(one) = declared else { return message };
+    message.r#type = one.kind as u8;
+    message.description = one.description.to_owned();
+    // Setting it to nothing changes its type.
+    message.dynamic_typing = one.is_optional;
+    let mut constraints = vec![match one.change {
+        Change::Live => "takes effect at once, in every state".to_owned(),
+        Change::NextConfigure => {
+            "takes effect at the next configure; may not be changed while the node is active"
+                .to_owned()
+        }
+    }];
+    let (low, high) = match one.range {
+        Range::Within(low, high) => (low, high),
+        Range::Positive => {
+            constraints.push("more than 0".to_owned());
+            (f64::MIN_POSITIVE, f64::MAX)
+        }
+        Range::OneOf(known) => {
+            constraints.push(format!("one of {}", known.join(", ")));
+            (0.0, 0.0)
+        }
+        Range::Any => (0.0, 0.0),
+    };
+    if one.is_optional {
+        constraints.push("may be not set".to_owned());
+    }
+    if matches!(one.range, Range::Within(..) | Range::Positive) {
+        match one.kind {
+            Kind::Integer => message.integer_range.push(raw::IntegerRange {
+                from_value: low as i64,
+                to_value: high as i64,
+                step: 1,
+            }),
+            _ => message.floating_point_range.push(raw::FloatingPointRange {
+                from_value: low,
+                to_value: high,
+                step: 0.0,
+            }),
+        }
+    }
+    message.additional_constraints = constraints.join("; ");
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::parameters::{Parameters, declared};
+
+    #[test]
+    fn values_survive_the_way_there_and_back() {
+        for value in [
+            Value::NotSet,
+            Value::Bool(true),
+            Value::Integer(-7),
+            Value::Double(0.25),
+            Value::String("x".into()),
+            Value::Bytes(vec![1, 2]),
+            Value::Bools(vec![true, false]),
+            Value::Integers(vec![1, -1]),
+            Value::Doubles(vec![0.5]),
+            Value::Strings(vec!["a".into()]),
+        ] {
+            assert_eq!(from_message(to_message(&value)), value);
+        }
+        let mut strange = to_message(&Value::Bool(true));
+        strange.ptype = 77;
+        assert_eq!(from_message(strange), Value::NotSet);
+    }
+
+    #[test]
+    fn every_descriptor_says_what_it_is_and_when_it_takes_effect() {
+        for one in Parameters::declarations() {
+            let said = descriptor(one.name, Some(one));
+            assert!(!said.description.is_empty(), "{}", one.name);
+            assert_eq!(said.r#type, one.kind as u8);
+            let live = said.additional_constraints.contains("at once");
+            assert_eq!(live, one.change == Change::Live, "{}", one.name);
+        }
+        let scale = descriptor("robot.velocity_scale", declared("robot.velocity_scale"));
+        let range = &scale.floating_point_range[0];
+        assert_eq!((range.from_value, range.to_value), (0.01, 1.0));
+        let samples = descriptor("planner.cem.samples", declared("planner.cem.samples"));
+        assert_eq!(samples.integer_range[0].to_value, 100_000);
+        assert_eq!(descriptor("x", None).r#type, 0);
+    }
+}

@@ -1,0 +1,11 @@
+//! Parameters of the controller node: which there are, and how they become a configuration.
+
+mod configuration;
+mod declared;
+pub mod messages;
+pub(super) mod services;
+mod store;
+
+pub use configuration::{value_of, values_of, with_values};
+pub use declared::{Change, DECLARED, Declared, Range, declared};
+pub use store::{Changed, NotSet, Parameters, USE_SIM_TIME};

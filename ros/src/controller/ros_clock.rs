@@ -1,0 +1,64 @@
+//! ROS time: the system's, or with `use_sim_time` that of `/clock`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use latco_bag::messages::{RosMessage, Time as TimeMessage};
+use latco_controller::time::{Clock, MonotonicClock, Time};
+use serde::{Deserialize, Serialize};
+
+use crate::middleware::{NodeBuilder, NodeError, qos};
+
+/// `rosgraph_msgs/msg/Clock`.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct ClockMessage {
+    /// The time now.
+    pub clock: TimeMessage,
+}
+
+impl RosMessage for ClockMessage {
+    const TYPE: &'static str = "rosgraph_msgs/msg/Clock";
+    const DEFINITION: &'static str = concat!(
+        "builtin_interfaces/Time clock\n",
+        "================================================================================\n",
+        "MSG: builtin_interfaces/Time\nint32 sec\nuint32 nanosec\n",
+    );
+}
+
+/// The clock of a configured controller.
+#[derive(Debug)]
+pub(super) enum RosClock {
+    /// Follows the system's time, without its jumps.
+    System(MonotonicClock),
+    /// The newest time of `/clock`, ns; 0 before the first.
+    Simulated(AtomicI64),
+}
+
+impl RosClock {
+    /// With `simulated`, it listens to `/clock`.
+    ///
+    /// # Errors
+    /// [`NodeError`]: `/clock` is remapped to what is no name.
+    pub(super) fn new(node: &mut NodeBuilder, simulated: bool) -> Result<Arc<Self>, NodeError> {
+        if !simulated {
+            return Ok(Arc::new(Self::System(MonotonicClock::system())));
+        }
+        let clock = Arc::new(Self::Simulated(AtomicI64::new(0)));
+        let set = clock.clone();
+        node.subscribe::<ClockMessage>("/clock", qos::sensors(1), move |message| {
+            if let (Self::Simulated(now), Some(message)) = (set.as_ref(), message) {
+                now.store(message.clock.to_nanos(), Ordering::SeqCst);
+            }
+        })?;
+        Ok(clock)
+    }
+}
+
+impl Clock for RosClock {
+    fn now(&self) -> Time {
+        match self {
+            Self::System(clock) => clock.now(),
+            Self::Simulated(now) => Time(now.load(Ordering::SeqCst)),
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! From the executor thread to the command topic, without allocating or waiting on that thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crossbeam::channel::Sender;
+use crossbeam::queue::ArrayQueue;
+use latco_bag::messages::{self, Float64MultiArray, Header, JointTrajectory, JointTrajectoryPoint};
+use latco_controller::execute::{Chunk, Mode, SetPoint, StopReason};
+use latco_controller::runtime::CommandSink;
+use latco_controller::{Time, inputs::JointVec};
+
+use crate::middleware::{Outbox, Published, Receipt};
+
+/// Zero set-points go on for so long after the robot is at rest; then there is silence.
+const REST_NOTICE: Duration = Duration::from_millis(500);
+
+/// What the executor does, for the status.
+#[derive(Debug, Default)]
+pub(super) struct Doing {
+    /// 0: nothing yet, 1: following, 2..: stopped.
+    mode: AtomicU8,
+    limited: AtomicU64,
+    moving: AtomicBool,
+}
+
+const STOPS: [StopReason; 7] = [
+    StopReason::NoPlan,
+    StopReason::PlanEnded,
+    StopReason::CameraSilent,
+    StopReason::JointsSilent,
+    StopReason::PlannerFailed,
+    StopReason::EmergencyStop,
+    StopReason::Deactivated,
+];
+
+impl Doing {
+    fn note(&self, point: &SetPoint) {
+        let mode = match point.mode {
+            Mode::Follow { .. } => 1,
+            Mode::Stop(reason) => 2 + STOPS.iter().position(|&r| r == reason).unwrap_or(0) as u8,
+        };
+        self.mode.store(mode, Ordering::Relaxed);
+        self.moving.store(
+            point.velocities.iter().any(|&v| v != 0.0),
+            Ordering::Relaxed,
+        );
+        if point.limits.any() {
+            self.limited.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Why the robot is stopped; none while it follows a plan.
+    pub(super) fn stop_reason(&self) -> Option<StopReason> {
+        match self.mode.load(Ordering::Relaxed) {
+            0 => Some(StopReason::NoPlan),
+            1 => None,
+            n => Some(STOPS[usize::from(n) - 2]),
+        }
+    }
+
+    /// Whether the last set-point was not zero.
+    pub(super) fn is_moving(&self) -> bool {
+        self.moving.load(Ordering::Relaxed)
+    }
+
+    /// Set-points that a limit changed.
+    pub(super) fn limited(&self) -> u64 {
+        self.limited.load(Ordering::Relaxed)
+    }
+}
+
+/// Velocities for `commands`, as they leave.
+pub(super) fn velocities_message(velocities: JointVec) -> Float64MultiArray {
+    Float64MultiArray::vector(velocities.to_vec())
+}
+
+/// A chunk on loan from the pool; gives itself back when it has become a message.
+pub(super) struct PooledChunk {
+    chunk: Option<Box<Chunk>>,
+    joints: Arc<[String]>,
+    pool: Arc<ArrayQueue<Box<Chunk>>>,
+}
+
+/// A trajectory for `joint_trajectory`, as it leaves. Its stamp is the time at which it starts.
+pub(super) fn trajectory_message(mut pooled: PooledChunk) -> JointTrajectory {
+    let Some(chunk) = pooled.chunk.take() else {
+        return JointTrajectory::default();
+    };
+    let message = JointTrajectory {
+        header: Header::new(chunk.start.0, ""),
+        joint_names: pooled.joints.to_vec(),
+        points: chunk
+            .points
+            .iter()
+            .map(|point| JointTrajectoryPoint {
+                positions: point.positions.to_vec(),
+                velocities: point.velocities.to_vec(),
+                time_from_start: messages::Duration::from_nanos(
+                    i64::try_from(point.time_from_start.as_nanos()).unwrap_or(i64::MAX),
+                ),
+                ..Default::default()
+            })
+            .collect(),
+    };
+    let _ = pooled.pool.push(chunk);
+    message
+}
+
+/// Where commands go.
+pub(super) enum CommandOutbox {
+    Velocities(Outbox<JointVec>),
+    Trajectories {
+        outbox: Outbox<PooledChunk>,
+        joints: Arc<[String]>,
+        pool: Arc<ArrayQueue<Box<Chunk>>>,
+    },
+}
+
+impl CommandOutbox {
+    /// For trajectories of at most `steps` control periods.
+    pub(super) fn trajectories(
+        outbox: Outbox<PooledChunk>,
+        joints: &[String],
+        steps: usize,
+    ) -> Self {
+        let pool = Arc::new(ArrayQueue::new(8));
+        while pool.push(Box::new(Chunk::with_steps(steps))).is_ok() {}
+        Self::Trajectories {
+            outbox,
+            joints: joints.into(),
+            pool,
+        }
+    }
+
+    /// Commands that left.
+    pub(super) fn sent(&self) -> u64 {
+        match self {
+            Self::Velocities(outbox) => outbox.counters().sent(),
+            Self::Trajectories { outbox, .. } => outbox.counters().sent(),
+        }
+    }
+
+    /// Commands that did not leave: a full queue, or refused by the middleware.
+    pub(super) fn lost(&self) -> u64 {
+        let counters = match self {
+            Self::Velocities(outbox) => outbox.counters(),
+            Self::Trajectories { outbox, .. } => outbox.counters(),
+        };
+        counters.dropped() + counters.refused()
+    }
+}
+
+impl Clone for CommandOutbox {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Velocities(outbox) => Self::Velocities(outbox.clone()),
+            Self::Trajectories {
+                outbox,
+                joints,
+                pool,
+            } => Self::Trajectories {
+                outbox: outbox.clone(),
+                joints: joints.clone(),
+                pool: pool.clone(),
+            },
+        }
+    }
+}
+
+/// The end of the executor thread.
+pub(super) struct Sink {
+    outbox: CommandOutbox,
+    doing: Arc<Doing>,
+    published: Sender<Published>,
+    last_plan: u64,
+    moved_at: Option<Time>,
+}
+
+impl Sink {
+    pub(super) fn new(
+        outbox: CommandOutbox,
+        doing: Arc<Doing>,
+        published: Sender<Published>,
+    ) -> Self {
+        Self {
+            outbox,
+            doing,
+            published,
+            last_plan: 0,
+            moved_at: None,
+        }
+    }
+
+    /// A receipt for the first command of each plan.
+    fn receipt(&mut self, mode: Mode) -> Option<Receipt> {
+        match mode {
+            Mode::Follow { plan, .. } if plan != self.last_plan => {
+                self.last_plan = plan;
+                i64::try_from(plan)
+                    .ok()
+                    .map(|plan| Receipt::new(self.published.clone(), plan))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl CommandSink for Sink {
+    fn set_point(&mut self, point: &SetPoint) {
+        self.doing.note(point);
+        let moving = point.velocities.iter().any(|&v| v != 0.0);
+        if moving || matches!(point.mode, Mode::Follow { .. }) {
+            self.moved_at = Some(point.time);
+        }
+        let silent = self
+            .moved_at
+            .is_none_or(|moved| point.time.saturating_since(moved) > REST_NOTICE);
+        if silent || !matches!(self.outbox, CommandOutbox::Velocities(_)) {
+            return;
+        }
+        let receipt = self.receipt(point.mode);
+        if let CommandOutbox::Velocities(outbox) = &self.outbox {
+            outbox.send_with(point.velocities.clone(), receipt);
+        }
+    }
+
+    fn chunk(&mut self, chunk: &Chunk) {
+        if self.moved_at.is_none() {
+            return; // nothing was ever commanded
+        }
+        let receipt = self.receipt(chunk.mode);
+        let CommandOutbox::Trajectories {
+            outbox,
+            joints,
+            pool,
+        } = &self.outbox
+        else {
+            return;
+        };
+        // Empty only when eight chunks wait for the publisher thread; then one more has no place in the queue either.
+        let Some(mut copy) = pool.pop() else { return };
+        copy.start = chunk.start;
+        copy.mode = chunk.mode;
+        copy.points.clone_from(&chunk.points);
+        let pooled = PooledChunk {
+            chunk: Some(copy),
+            joints: joints.clone(),
+            pool: pool.clone(),
+        };
+        outbox.send_with(pooled, receipt);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use latco_controller::execute::ChunkPoint;
+
+    use super::*;
+
+    #[test]
+    fn a_chunk_becomes_a_trajectory_and_goes_back_to_the_pool() {
+        let pool = Arc::new(ArrayQueue::new(1));
+        let mut chunk = Chunk::with_steps(2);
+        chunk.start = Time(7_000_000_001);
+        chunk.points.push(ChunkPoint {
+            time_from_start: Duration::from_millis(100),
+            positions: JointVec::from_slice(&[0.1, 0.2]).unwrap(),
+            velocities: JointVec::from_slice(&[0.0, 0.0]).unwrap(),
+        });
+        let joints: Arc<[String]> = vec!["a".to_owned(), "b".to_owned()].into();
+        let message = trajectory_message(PooledChunk {
+            chunk: Some(Box::new(chunk)),
+            joints,
+            pool: pool.clone(),
+        });
+        assert_eq!(message.header.stamp.to_nanos(), 7_000_000_001);
+        assert_eq!(message.joint_names, ["a", "b"]);
+        assert_eq!(message.points[0].positions, [0.1, 0.2]);
+        assert_eq!(message.points[0].time_from_start.to_nanos(), 100_000_000);
+        assert_eq!(pool.len(), 1);
+    }
+}

@@ -1,0 +1,195 @@
+//! The heartbeat: `~/status`, and the figures of a run.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+use latco_bag::messages::{DiagnosticStatus, KeyValue};
+use latco_controller::execute::StopReason;
+use latco_models::Declined;
+use serde::Serialize;
+
+use super::intake::Counters;
+use super::sink::Doing;
+use crate::managed::lifecycle::State;
+
+/// Figures of a run of the controller node, as `latco run --json` prints them.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RunSummary {
+    /// Name of the planner.
+    pub planner: String,
+    /// Execution provider of the model.
+    pub provider: String,
+    /// Providers that were preferred to it and cannot be used, with the reasons.
+    pub providers_declined: Vec<Declined>,
+    /// Images taken.
+    pub images: u64,
+    /// Images refused: wrong step or encoding, damaged, truncated, or not decodable.
+    pub images_refused: u64,
+    /// Images that a newer one overtook before they were converted.
+    pub images_overtaken: u64,
+    /// The last reason for it; empty without.
+    pub last_image_error: String,
+    /// Joint states taken.
+    pub joint_states: u64,
+    /// Joint states refused: not finite, joints missing or doubled, or not decodable.
+    pub joint_states_refused: u64,
+    /// The last reason for it; empty without.
+    pub last_joints_error: String,
+    /// Episodes begun by the topic or the reset service.
+    pub resets: u64,
+    /// Plans made.
+    pub plans: u64,
+    /// Solves that failed; the plan before, shifted, was followed.
+    pub failed_plans: u64,
+    /// Why the planner stopped, and how often.
+    pub stop_causes: BTreeMap<&'static str, u64>,
+    /// Time of planning, ms.
+    pub plan_ms_p50: Option<f64>,
+    /// Time of planning, ms.
+    pub plan_ms_p99: Option<f64>,
+    /// Iterations per plan.
+    pub iterations_p50: Option<f64>,
+    /// From the stamp of an image to the first command that follows the plan made from it, ms.
+    pub stamp_to_command_ms_p50: Option<f64>,
+    /// The same.
+    pub stamp_to_command_ms_p99: Option<f64>,
+    /// Plans that were ready later than their first new action should have begun.
+    pub deadline_misses: u64,
+    /// Messages on the command topic.
+    pub commands_sent: u64,
+    /// Commands that found the queue full, or that the middleware refused.
+    pub commands_lost: u64,
+    /// Set-points that a limit of the robot changed.
+    pub limited: u64,
+    /// Ticks of the executor that began more than a period late.
+    pub late_ticks: u64,
+    /// Inferences made only to keep a GPU awake.
+    pub keep_alive_runs: u64,
+}
+
+/// What the node is about to say of itself.
+pub(super) struct Now<'a> {
+    pub(super) name: &'a str,
+    /// The bundle's task; empty while there is none.
+    pub(super) hardware: &'a str,
+    pub(super) state: State,
+    /// Why the last transition that was tried failed, or what broke; empty without.
+    pub(super) failure: &'a str,
+    pub(super) estopped: bool,
+    pub(super) final_word: Option<&'a str>,
+    pub(super) doing: Option<&'a Doing>,
+    pub(super) summary: &'a RunSummary,
+}
+
+impl Now<'_> {
+    /// How it is, in one line.
+    pub(super) fn verdict(&self) -> (u8, String) {
+        if let Some(word) = self.final_word {
+            return (DiagnosticStatus::STALE, word.to_owned());
+        }
+        if self.state == State::Active {
+            let stop = self
+                .doing
+                .map_or(Some(StopReason::NoPlan), Doing::stop_reason);
+            return match stop {
+                None => (DiagnosticStatus::OK, "following the plan".to_owned()),
+                Some(reason) => (level(reason), format!("stopped: {}", reason.name())),
+            };
+        }
+        let mut message = self.state.to_string();
+        if self.estopped {
+            message += ", emergency stop latched";
+        }
+        if !self.failure.is_empty() {
+            message = format!("{message}: {}", self.failure);
+        }
+        let level = if self.estopped || !self.failure.is_empty() {
+            DiagnosticStatus::ERROR
+        } else {
+            DiagnosticStatus::OK
+        };
+        (level, message)
+    }
+}
+
+impl RunSummary {
+    /// Takes over what arrived.
+    pub(super) fn count(&mut self, counters: &Counters) {
+        self.images = Counters::get(&counters.images);
+        self.images_refused = Counters::get(&counters.images_refused);
+        self.images_overtaken = Counters::get(&counters.images_overtaken);
+        self.joint_states = Counters::get(&counters.joint_states);
+        self.joint_states_refused = Counters::get(&counters.joint_states_refused);
+        let text =
+            |m: &std::sync::Mutex<String>| m.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.last_image_error = text(&counters.last_image_error);
+        self.last_joints_error = text(&counters.last_joints_error);
+    }
+}
+
+/// The heartbeat message.
+pub(super) fn status(now: &Now<'_>) -> DiagnosticStatus {
+    let summary = now.summary;
+    let (level, message) = now.verdict();
+    let moving = now.doing.is_some_and(Doing::is_moving);
+    let mut values = vec![
+        ("provider", summary.provider.clone()),
+        ("state", now.state.to_string()),
+        ("moving", moving.to_string()),
+        ("images", summary.images.to_string()),
+        ("images_refused", summary.images_refused.to_string()),
+        ("images_overtaken", summary.images_overtaken.to_string()),
+        ("joint_states", summary.joint_states.to_string()),
+        (
+            "joint_states_refused",
+            summary.joint_states_refused.to_string(),
+        ),
+        ("plans", summary.plans.to_string()),
+        ("failed_plans", summary.failed_plans.to_string()),
+        ("deadline_misses", summary.deadline_misses.to_string()),
+        ("commands_sent", summary.commands_sent.to_string()),
+        ("commands_lost", summary.commands_lost.to_string()),
+        ("limited", summary.limited.to_string()),
+        ("late_ticks", summary.late_ticks.to_string()),
+        ("resets", summary.resets.to_string()),
+        ("keep_alive_runs", summary.keep_alive_runs.to_string()),
+    ];
+    if !summary.providers_declined.is_empty() {
+        let names = summary
+            .providers_declined
+            .iter()
+            .map(|d| d.provider.to_string());
+        values.push(("providers_declined", names.collect::<Vec<_>>().join(",")));
+    }
+    for (key, error) in [
+        ("last_image_error", &summary.last_image_error),
+        ("last_joints_error", &summary.last_joints_error),
+    ] {
+        if !error.is_empty() {
+            values.push((key, error.clone()));
+        }
+    }
+    DiagnosticStatus {
+        level,
+        name: now.name.to_owned(),
+        message,
+        hardware_id: now.hardware.to_owned(),
+        values: values
+            .into_iter()
+            .map(|(key, value)| KeyValue {
+                key: key.to_owned(),
+                value,
+            })
+            .collect(),
+    }
+}
+
+fn level(reason: StopReason) -> u8 {
+    match reason {
+        StopReason::NoPlan | StopReason::PlanEnded | StopReason::Deactivated => {
+            DiagnosticStatus::WARN
+        }
+        StopReason::CameraSilent | StopReason::JointsSilent => DiagnosticStatus::STALE,
+        StopReason::PlannerFailed | StopReason::EmergencyStop => DiagnosticStatus::ERROR,
+    }
+}

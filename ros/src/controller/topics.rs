@@ -1,0 +1,107 @@
+//! Outgoing topics of a configured controller.
+
+use latco_bag::messages::{
+    CompressedImage, Float64MultiArray, Image, JointState, JointTrajectory, MultiArrayDimension,
+    MultiArrayLayout, RosMessage,
+};
+use latco_controller::config::{ImageTransport, OutputKind};
+use latco_controller::plan::Plan;
+use latco_controller::{Config, Controller};
+
+use super::sink::{CommandOutbox, trajectory_message, velocities_message};
+use crate::middleware::identity::{Place, Use};
+use crate::middleware::names::wire_name;
+use crate::middleware::peers::Peers;
+use crate::middleware::{NodeBuilder, NodeError, RunningNode, qos};
+
+/// The command topic that the configuration asks for.
+///
+/// # Errors
+/// [`NodeError`] for a wrong name, and for trajectories without names of joints.
+pub(super) fn command_outbox(
+    node: &mut NodeBuilder,
+    config: &Config,
+    controller: &Controller,
+) -> Result<CommandOutbox, NodeError> {
+    match config.control.output {
+        OutputKind::Commands => {
+            let topic = &config.topics.commands;
+            Ok(CommandOutbox::Velocities(node.publisher_of(
+                topic,
+                qos::commands(),
+                64,
+                velocities_message,
+            )?))
+        }
+        OutputKind::JointTrajectory => {
+            if controller.robot().names().is_empty() {
+                return Err(NodeError::NoJoints);
+            }
+            let topic = &config.topics.joint_trajectory;
+            let outbox = node.publisher_of(topic, qos::commands(), 8, trajectory_message)?;
+            let steps = controller.empty_plan().steps();
+            Ok(CommandOutbox::trajectories(
+                outbox,
+                controller.robot().names(),
+                steps,
+            ))
+        }
+    }
+}
+
+/// Publishers of images and of joint states, and subscriptions of the commands.
+pub(super) fn peers(node: &RunningNode, place: &Place, config: &Config) -> [Peers; 3] {
+    let Some(context) = node.context() else {
+        return Default::default();
+    };
+    let wire = |name: &str, ty| wire_name(&place.resolve(name, Use::Topic), ty);
+    let publishers = |name: &str, ty, qos| {
+        let (topic, ty) = wire(name, ty);
+        Peers::publishers(context, &topic, &ty, &qos)
+    };
+    let topics = &config.topics;
+    let mut images = Peers::default();
+    if topics.image_transport != ImageTransport::Compressed {
+        images.join(publishers(&topics.image, Image::TYPE, qos::images()));
+    }
+    if topics.image_transport != ImageTransport::Raw {
+        let compressed = format!("{}/compressed", topics.image);
+        images.join(publishers(
+            &compressed,
+            CompressedImage::TYPE,
+            qos::images(),
+        ));
+    }
+    let joints = publishers(&topics.joint_states, JointState::TYPE, qos::sensors(10));
+    let (name, ty) = match config.control.output {
+        OutputKind::Commands => (&topics.commands, Float64MultiArray::TYPE),
+        OutputKind::JointTrajectory => (&topics.joint_trajectory, JointTrajectory::TYPE),
+    };
+    let (topic, ty) = wire(name, ty);
+    let commands = Peers::subscriptions(context, &topic, &ty, &qos::commands());
+    [images, joints, commands]
+}
+
+/// The planned joint velocities, rad/s, one row a control period; `scale` is the velocity of the action 1 of each joint.
+pub(super) fn plan_message(plan: &Plan, scale: &[f64]) -> Float64MultiArray {
+    let joints = scale.len();
+    let dimension = |label: &str, size: usize, stride: usize| MultiArrayDimension {
+        label: label.into(),
+        size: u32::try_from(size).unwrap_or(u32::MAX),
+        stride: u32::try_from(stride).unwrap_or(u32::MAX),
+    };
+    let data: Vec<f64> = plan
+        .actions
+        .iter()
+        .enumerate()
+        .map(|(i, &a)| f64::from(a) * scale[i % joints.max(1)])
+        .collect();
+    let layout = MultiArrayLayout {
+        dim: vec![
+            dimension("step", plan.steps(), data.len()),
+            dimension("joint", joints, joints),
+        ],
+        data_offset: 0,
+    };
+    Float64MultiArray { layout, data }
+}

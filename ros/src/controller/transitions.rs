@@ -1,0 +1,215 @@
+//! The work of the transitions.
+
+use std::time::Instant;
+
+use super::load::{Loaded, Loading};
+use super::manager::{Auto, LONGEST_STOP, Manager};
+use super::options::ControllerFault;
+use super::parameters::Parameters;
+use super::work::Work;
+use crate::error_text::whole_message;
+use crate::managed::lifecycle::{Change, Outcome, State};
+
+impl Manager<'_> {
+    /// A transition of the node's own.
+    pub(super) fn begin(&mut self, label: &str) {
+        if let Some(change) = self.lifecycle.begin(label) {
+            self.carry_out(change);
+        }
+    }
+
+    /// The process was told to end.
+    pub(super) fn stop(&mut self) {
+        self.auto = Auto::Nothing;
+        self.stopping = true;
+        if let Some(loading) = &self.loading {
+            loading.give_up();
+        }
+        self.begin("shutdown");
+    }
+
+    /// Does the work of a transition, or begins it.
+    pub(super) fn carry_out(&mut self, change: Change) {
+        let goal = change.edge.goal;
+        self.change = Some(change);
+        match goal {
+            State::Configuring => {
+                self.failure.clear();
+                let parameters = self.ends.parameters.now();
+                let config = parameters.config().clone();
+                self.configured = Some(parameters);
+                match Loading::start(config, self.options.imagined) {
+                    Ok(loading) => self.loading = Some(loading),
+                    Err(error) => self.fail(error.into()),
+                }
+            }
+            State::Activating => self.activate(),
+            State::Deactivating => {
+                if let Some(work) = &self.work {
+                    work.set_active(false);
+                }
+                self.rest_by = Some(Instant::now() + LONGEST_STOP);
+            }
+            State::CleaningUp => {
+                self.drop_work();
+                self.finish(Outcome::Success);
+            }
+            State::ShuttingDown => {
+                let began = Instant::now();
+                if let Some(work) = &mut self.work {
+                    work.stop(&mut self.summary);
+                    tracing::info!(
+                        ms = began.elapsed().as_secs_f64() * 1e3,
+                        "the robot is at rest"
+                    );
+                }
+                self.finish(Outcome::Success);
+            }
+            _ => {}
+        }
+    }
+
+    /// The loader is done.
+    pub(super) fn configure(&mut self, loaded: anyhow::Result<Loaded>) {
+        let Some(node) = &mut self.node else { return };
+        let keep_states = self.options.trace.is_some();
+        self.before = self.summary.clone();
+        let sim_time = self
+            .configured
+            .as_ref()
+            .is_some_and(Parameters::use_sim_time);
+        let start = |loaded| Work::start(node, loaded, &self.counters, sim_time, keep_states);
+        match loaded.and_then(start) {
+            Ok(work) => {
+                work.set_estop(self.estopped);
+                self.summary.planner = work.trace().planner.clone();
+                self.summary.provider = work.bundle().provider().to_string();
+                self.summary.providers_declined = work.bundle().declined().to_vec();
+                self.work = Some(work);
+                // They may have changed while it was loading.
+                self.set_live();
+                self.finish(Outcome::Success);
+                self.activate_by_itself();
+            }
+            Err(_) if self.stopping => self.finish(Outcome::Failure),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    pub(super) fn set_live(&mut self) {
+        if let Some(work) = &mut self.work {
+            work.set_live(self.ends.parameters.now().config());
+        }
+    }
+
+    pub(super) fn activate(&mut self) {
+        if self.estopped {
+            self.failure =
+                "not activated: the emergency stop is latched, call ~/reset first".into();
+            tracing::warn!("{}", self.failure);
+            return self.finish(Outcome::Failure);
+        }
+        if let Some(work) = &self.work {
+            self.failure.clear();
+            work.set_active(true);
+            self.auto = Auto::Nothing;
+            tracing::info!("waiting for images");
+            self.finish(Outcome::Success);
+        }
+    }
+
+    pub(super) fn activate_by_itself(&mut self) {
+        if self.auto == Auto::Activate && self.lifecycle.state() == State::Inactive {
+            self.begin("activate");
+        }
+    }
+
+    /// The transition under way is over.
+    pub(super) fn finish(&mut self, outcome: Outcome) {
+        let change = self.leave(outcome);
+        Self::answer(change, outcome == Outcome::Success);
+        self.beat(None);
+    }
+
+    /// Leaves the state of the transition under way, which is not answered yet.
+    fn leave(&mut self, outcome: Outcome) -> Option<Change> {
+        self.lifecycle.finish(outcome);
+        self.rest_by = None;
+        self.change.take()
+    }
+
+    fn answer(change: Option<Change>, success: bool) {
+        if let Some(answer) = change.and_then(|change| change.answer) {
+            // Nobody waits for it when the client is gone.
+            let _ = answer.send(success);
+        }
+    }
+
+    /// The transition under way met an error: everything is freed, and the node is unconfigured again. With `auto` it ends,
+    /// because nobody would configure it again. It is answered from the state that the error leads to, as by rclcpp.
+    pub(super) fn fail(&mut self, error: anyhow::Error) {
+        let label = self.change.as_ref().map_or("transition", |c| c.edge.label);
+        let message = whole_message(&error);
+        self.failure = format!("{label} failed: {message}");
+        tracing::error!("{}", self.failure);
+        let change = self.leave(Outcome::Error);
+        self.process_error(error);
+        Self::answer(change, false);
+    }
+
+    /// Something broke in a primary state.
+    pub(super) fn fault(&mut self, fault: ControllerFault) {
+        self.failure = fault.to_string();
+        tracing::error!("{fault}");
+        let change = if self.change.is_some() {
+            self.loading = None;
+            self.leave(Outcome::Error)
+        } else if self.lifecycle.fault() {
+            None
+        } else {
+            // Nothing is loaded; only the process is left to end.
+            self.ending = Some(fault.into());
+            return self.begin("shutdown");
+        };
+        self.process_error(fault.into());
+        Self::answer(change, false);
+    }
+
+    /// The work of errorprocessing.
+    pub(super) fn process_error(&mut self, error: anyhow::Error) {
+        self.drop_work();
+        let is_deaf = matches!(error.downcast_ref(), Some(ControllerFault::MiddlewareDied));
+        if self.options.auto || is_deaf {
+            self.ending = Some(error);
+            self.lifecycle.finish(Outcome::Failure);
+        } else {
+            self.lifecycle.finish(Outcome::Success);
+        }
+        self.beat(None);
+    }
+
+    pub(super) fn drop_work(&mut self) {
+        let Some(mut work) = self.work.take() else {
+            return;
+        };
+        self.configured = None;
+        work.count(&self.before, &mut self.summary);
+        work.stop(&mut self.summary);
+        self.close(work);
+    }
+
+    /// Figures, trace; topics and bundle go.
+    pub(super) fn close(&mut self, mut work: Work) {
+        work.count(&self.before, &mut self.summary);
+        work.figures(&mut self.summary);
+        if let Some(file) = &self.options.trace
+            && let Err(error) = work.trace().write(file)
+        {
+            tracing::error!("{error:#}");
+            self.ending.get_or_insert(error);
+        }
+        if let (Some(node), Some(group)) = (&mut self.node, work.take_group()) {
+            node.remove(group);
+        }
+    }
+}

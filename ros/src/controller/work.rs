@@ -1,0 +1,361 @@
+//! What there is between `configure` and `cleanup`: bundle, threads, and the topics that need them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context as _;
+use crossbeam::channel::{Receiver, bounded};
+use latco_bag::messages::{Float64MultiArray, Image, JointState};
+use latco_controller::Config;
+use latco_controller::runtime::{PlanRecord, Ports, Runtime, TickRecord};
+use latco_controller::time::Clock;
+use latco_models::Bundle;
+
+use super::camera::CameraInbox;
+use super::diagnostics::Recent;
+use super::imagined::Imagined;
+use super::intake::{Counters, Joints};
+use super::journal::JournalTopic;
+use super::load::Loaded;
+use super::ros_clock::RosClock;
+use super::sink::{CommandOutbox, Doing, Sink};
+use super::status::RunSummary;
+use super::topics;
+use super::trace::{PlanTraced, RunTrace, TickTrace};
+use crate::middleware::peers::Peers;
+use crate::middleware::{Group, NodeBuilder, Outbox, Place, Published, RunningNode, qos};
+use crate::quantile::quantile;
+
+/// A configured controller, inactive at first.
+pub(super) struct Work {
+    /// Freed at the end.
+    bundle: Bundle,
+    group: Option<Group>,
+    /// Until the end.
+    runtime: Option<Runtime>,
+    /// Whether images and joint states are handed on.
+    open: Arc<AtomicBool>,
+    plan_records: latco_controller::latest::Reader<PlanRecord>,
+    ticks: Arc<crossbeam::queue::ArrayQueue<TickRecord>>,
+    published: Receiver<Published>,
+    commands: CommandOutbox,
+    plans: Outbox<Float64MultiArray>,
+    imagined: Option<Imagined>,
+    journal: Option<JournalTopic>,
+    doing: Arc<Doing>,
+    clock: Arc<RosClock>,
+    config: Config,
+    recent: Recent,
+    trace: RunTrace,
+    keep_states: bool,
+    scale: Vec<f64>,
+    /// From an image's stamp to the first new action of its plan, ns.
+    lead_ns: i64,
+    episode: Option<i64>,
+    /// When it began, ns, and the one before: an image from before belongs to that.
+    episode_began_ns: i64,
+    previous_episode: Option<i64>,
+    first_words: bool,
+}
+
+impl Work {
+    /// Adds the topics to the node and starts the threads.
+    ///
+    /// # Errors
+    /// The configuration's output is not possible with the bundle, a name is wrong, or the system gives no thread.
+    pub(super) fn start(
+        node: &mut RunningNode,
+        loaded: Loaded,
+        counters: &Arc<Counters>,
+        use_sim_time: bool,
+        keep_states: bool,
+    ) -> anyhow::Result<Self> {
+        let (mut work, group) =
+            node.extend(|node| Self::add(node, loaded, counters, use_sim_time, keep_states))?;
+        work.group = Some(group);
+        Ok(work)
+    }
+
+    fn add(
+        node: &mut NodeBuilder,
+        loaded: Loaded,
+        counters: &Arc<Counters>,
+        use_sim_time: bool,
+        keep_states: bool,
+    ) -> anyhow::Result<Self> {
+        let Loaded {
+            config,
+            bundle,
+            controller,
+            decode,
+        } = loaded;
+        let planner = controller.planner_name();
+        let joints = controller.robot().names().to_vec();
+        let commands = topics::command_outbox(node, &config, &controller)?;
+        let plans = node.publisher::<Float64MultiArray>("~/plan", qos::commands(), 4)?;
+        let imagined = match decode {
+            Some(decode) => {
+                let outbox = node.publisher::<Image>("~/imagined/image", qos::images(), 2)?;
+                Some(Imagined::start(&bundle, decode, outbox)?)
+            }
+            None => None,
+        };
+        let journal_topic = JournalTopic::new(node, &config, &bundle)?;
+        let doing = Arc::new(Doing::default());
+        let (published_sender, published) = bounded(1024);
+        let sink = Sink::new(commands.clone(), doing.clone(), published_sender);
+        let scale: Vec<f64> = (0..controller.robot().joints())
+            .map(|j| controller.robot().action_scale(j))
+            .collect();
+        let lead = i64::from(config.control.lead_periods);
+        let period_ns = i64::try_from(controller.period().as_nanos()).unwrap_or(i64::MAX);
+        let state_size = controller.empty_plan().state_size();
+
+        let clock = RosClock::new(node, use_sim_time)?;
+        let (runtime, ports) = Runtime::start(&config, controller, clock.clone(), Box::new(sink))
+            .context("the controller's threads")?;
+        runtime.set_active(false);
+        let Ports {
+            images,
+            joints: joint_port,
+            plans: plan_records,
+            ticks,
+            journal,
+        } = ports;
+
+        let open = Arc::new(AtomicBool::new(false));
+        CameraInbox::start(images, open.clone(), counters.clone())?.listen(node, &config.topics)?;
+        if !joints.is_empty() {
+            let mut intake = Joints::new(joint_port, &joints, open.clone(), counters.clone());
+            node.subscribe::<JointState>(
+                &config.topics.joint_states,
+                qos::sensors(10),
+                move |m| intake.take(m),
+            )?;
+        }
+        Ok(Self {
+            group: None,
+            runtime: Some(runtime),
+            open,
+            plan_records,
+            ticks,
+            published,
+            commands,
+            plans,
+            imagined,
+            journal: journal.map(journal_topic),
+            doing,
+            clock,
+            recent: Recent::default(),
+            trace: RunTrace::new(&config.bundle.path, planner, period_ns, state_size),
+            keep_states,
+            scale,
+            lead_ns: lead * period_ns,
+            episode: None,
+            episode_began_ns: i64::MIN,
+            previous_episode: None,
+            first_words: true,
+            config,
+            bundle,
+        })
+    }
+
+    pub(super) fn bundle(&self) -> &Bundle {
+        &self.bundle
+    }
+
+    pub(super) fn doing(&self) -> &Doing {
+        &self.doing
+    }
+
+    pub(super) fn recent(&self) -> &Recent {
+        &self.recent
+    }
+
+    /// Takes over the settings that may change while it runs.
+    pub(super) fn set_live(&mut self, config: &Config) {
+        if let Some(runtime) = &mut self.runtime {
+            runtime.set_live(config);
+        }
+    }
+
+    /// Publishers of images and of joint states, and subscriptions of the commands.
+    pub(super) fn peers(&self, node: &RunningNode, place: &Place) -> [Peers; 3] {
+        topics::peers(node, place, &self.config)
+    }
+
+    pub(super) fn trace(&self) -> &RunTrace {
+        &self.trace
+    }
+
+    /// Plans and moves, or brakes to rest and holds.
+    pub(super) fn set_active(&self, active: bool) {
+        self.open.store(active, Ordering::SeqCst);
+        if let Some(runtime) = &self.runtime {
+            runtime.set_active(active);
+        }
+    }
+
+    /// Whether it has come to rest after it was made inactive.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.runtime.as_ref().is_none_or(Runtime::is_at_rest)
+    }
+
+    /// Whether its threads run.
+    pub(super) fn is_alive(&self) -> bool {
+        self.runtime.as_ref().is_none_or(Runtime::is_alive)
+    }
+
+    /// Latches the emergency stop, or releases it.
+    pub(super) fn set_estop(&self, latched: bool) {
+        match &self.runtime {
+            Some(runtime) if latched => runtime.estop(),
+            Some(runtime) => runtime.reset_estop(),
+            None => {}
+        }
+    }
+
+    /// Belief and plan are forgotten.
+    pub(super) fn reset(&self) {
+        if let Some(runtime) = &self.runtime {
+            runtime.new_episode();
+        }
+    }
+
+    /// An episode was announced.
+    pub(super) fn begin_episode(&mut self, episode: i64, summary: &mut RunSummary) {
+        self.look(summary);
+        self.reset();
+        self.previous_episode = self.episode.replace(episode);
+        // A mark may come a little after the image that it belongs to.
+        self.episode_began_ns = self.clock.now().0 - self.trace.period_ns / 2;
+    }
+
+    /// Takes what the planner thread noted.
+    pub(super) fn look(&mut self, summary: &mut RunSummary) {
+        let newer = self.plan_records.update();
+        while let Some(record) = self.ticks.pop() {
+            self.note(&record, summary);
+        }
+        if newer {
+            let plan = &self.plan_records.value().plan;
+            self.plans.send(topics::plan_message(plan, &self.scale));
+            if let Some(imagined) = &mut self.imagined {
+                imagined.show(plan.stamp.0, &plan.states);
+            }
+        }
+        if let Some(journal) = &mut self.journal {
+            journal.publish();
+        }
+        for published in self.published.try_iter() {
+            if let Ok(number) = u64::try_from(published.id) {
+                self.trace.command_sent(number, published.at_ns);
+                self.recent.commanded(number, published.at_ns);
+            }
+        }
+    }
+
+    fn note(&mut self, record: &TickRecord, summary: &mut RunSummary) {
+        if let Some(Err(error)) = &record.tick.image {
+            tracing::debug!(%error, "an image was not used");
+        }
+        if !matches!(record.tick.image, Some(Ok(_))) {
+            return;
+        }
+        let plan = record.tick.plan.map(|report| {
+            summary.plans += 1;
+            *summary.stop_causes.entry(report.stop.name()).or_default() += 1;
+            summary.failed_plans += u64::from(!report.stop.was_successful());
+            let missed =
+                record.done.0 > record.stamp.0.saturating_add(self.lead_ns) && self.lead_ns > 0;
+            summary.deadline_misses += u64::from(missed);
+            let plan_ms = record.tick.plan_time.as_secs_f64() * 1e3;
+            self.recent.planned(record.plan, record.stamp.0, plan_ms);
+            let known = self.plan_records.value();
+            let same = known.plan.number == record.plan && record.tick.new_plan;
+            PlanTraced {
+                number: record.plan,
+                plan_ms,
+                ready_ns: record.done.0,
+                missed,
+                report,
+                iterations: if same {
+                    known.trace.iterations().to_vec()
+                } else {
+                    Vec::new()
+                },
+                states: if same && self.keep_states {
+                    known.plan.states.clone()
+                } else {
+                    Vec::new()
+                },
+                command_sent_ns: None,
+            }
+        });
+        if self.first_words && plan.is_some() {
+            self.first_words = false;
+            tracing::info!("the first plan is made");
+        }
+        self.trace.push(TickTrace {
+            episode: if record.stamp.0 >= self.episode_began_ns {
+                self.episode
+            } else {
+                self.previous_episode
+            },
+            stamp_ns: record.stamp.0,
+            received_ns: record.taken.0,
+            belief_ms: record.tick.belief_time.as_secs_f64() * 1e3,
+            plan,
+        });
+    }
+
+    /// Counts of this work so far are put on top of `before`.
+    pub(super) fn count(&self, before: &RunSummary, summary: &mut RunSummary) {
+        summary.commands_sent = before.commands_sent + self.commands.sent();
+        summary.commands_lost = before.commands_lost + self.commands.lost();
+        summary.limited = before.limited + self.doing.limited();
+        if let Some(runtime) = &self.runtime {
+            summary.late_ticks = before.late_ticks + runtime.late_ticks();
+            summary.keep_alive_runs = before.keep_alive_runs + runtime.keep_alive_runs();
+        }
+    }
+
+    /// Brakes to rest and ends the threads. Its commands still leave through the publisher thread.
+    pub(super) fn stop(&mut self, summary: &mut RunSummary) {
+        self.open.store(false, Ordering::SeqCst);
+        if let Some(runtime) = self.runtime.take() {
+            runtime.stop();
+        }
+        self.look(summary);
+    }
+
+    /// Its topics, to be taken down.
+    pub(super) fn take_group(&mut self) -> Option<Group> {
+        self.group.take()
+    }
+
+    /// Figures over all plans.
+    pub(super) fn figures(&self, summary: &mut RunSummary) {
+        let plans: Vec<_> = self.trace.plans().collect();
+        let plan_ms: Vec<f64> = plans.iter().map(|(_, p)| p.plan_ms).collect();
+        let iterations: Vec<f64> = plans
+            .iter()
+            .map(|(_, p)| f64::from(p.report.iterations))
+            .collect();
+        let latency: Vec<f64> = plans
+            .iter()
+            .filter_map(|(t, p)| stamp_to_command_ms(t, p))
+            .collect();
+        summary.plan_ms_p50 = quantile(&plan_ms, 0.5);
+        summary.plan_ms_p99 = quantile(&plan_ms, 0.99);
+        summary.iterations_p50 = quantile(&iterations, 0.5);
+        summary.stamp_to_command_ms_p50 = quantile(&latency, 0.5);
+        summary.stamp_to_command_ms_p99 = quantile(&latency, 0.99);
+    }
+}
+
+/// From the stamp of an image to the first command that follows its plan, ms.
+pub fn stamp_to_command_ms(tick: &TickTrace, plan: &PlanTraced) -> Option<f64> {
+    plan.command_sent_ns
+        .map(|sent| (sent - tick.stamp_ns) as f64 * 1e-6)
+}

@@ -1,0 +1,32 @@
+//! The part of a node that every node of ours shares: context, publishers, subscriptions, services, threads.
+//!
+//! ```text
+//!  middleware threads ──▶ reactor thread (spinner, subscriptions, services) ──▶ handlers: never block
+//!  any thread ──Outbox (bounded)──▶ publisher thread ──▶ middleware
+//!  signals thread ──▶ Stop
+//! ```
+
+mod builder;
+mod error;
+pub mod identity;
+pub mod names;
+mod network;
+pub mod offered_qos;
+pub mod outbox;
+pub mod peers;
+pub mod qos;
+pub mod raw;
+mod running;
+mod services;
+mod signals;
+pub mod stamp;
+
+pub use builder::NodeBuilder;
+pub use error::NodeError;
+pub use identity::Place;
+pub use names::{expand, message_type, ros_name};
+pub use network::{MAX_DOMAIN, Network, NetworkError, Services, middleware_alive};
+pub use outbox::{Outbox, OutboxCounters, Published, Receipt};
+pub use running::{Group, RunningNode};
+pub use services::{EmptyRequest, TriggerReply, TriggerRequest};
+pub use signals::Stop;

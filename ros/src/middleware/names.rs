@@ -1,0 +1,124 @@
+//! Names of topics, services and message types.
+
+use ros2_client::{MessageTypeName, Name};
+
+use super::error::NodeError;
+use super::identity::{Place, Use};
+
+/// The absolute name: `~/x` becomes `/namespace/node/x`, `x` becomes `/namespace/x`, `/x` stays.
+pub fn expand(namespace: &str, node: &str, name: &str) -> String {
+    let namespace = namespace.trim_end_matches('/');
+    match name.strip_prefix("~/") {
+        Some(rest) => format!("{}/{rest}", node.trim_end_matches('/')),
+        None if name.starts_with('/') => name.to_owned(),
+        None => format!("{namespace}/{name}"),
+    }
+}
+
+/// Names are always made absolute here: the middleware's own way doubles the slash of the root namespace.
+pub(super) fn resolve(place: &Place, name: &str, used_as: Use) -> Result<Name, NodeError> {
+    let full = place.resolve(name, used_as);
+    Name::parse(&full).map_err(|e| NodeError::Name {
+        what: match used_as {
+            Use::Topic => "topic",
+            Use::Service => "service",
+        },
+        name: name.into(),
+        reason: e.to_string(),
+    })
+}
+
+/// `sensor_msgs/msg/Image` (or `sensor_msgs/Image`) for the middleware.
+///
+/// # Errors
+/// [`NodeError::Type`].
+pub fn message_type(name: &str) -> Result<MessageTypeName, NodeError> {
+    let parts: Vec<&str> = name.split('/').collect();
+    match parts[..] {
+        [package, "msg", ty] | [package, ty] if !package.is_empty() && !ty.is_empty() => {
+            Ok(MessageTypeName::new(package, ty))
+        }
+        _ => Err(NodeError::Type(name.to_owned())),
+    }
+}
+
+/// A topic and its type as they stand on the wire, from the absolute name and `package/msg/Type`: the inverse of
+/// [`ros_name`].
+pub(crate) fn wire_name(topic: &str, ty: &str) -> (String, String) {
+    let ty = match ty.split('/').collect::<Vec<_>>()[..] {
+        [package, .., ty] => format!("{package}::msg::dds_::{ty}_"),
+        _ => ty.to_owned(),
+    };
+    (format!("rt{topic}"), ty)
+}
+
+/// The ROS names of a topic and its type as they stand on the wire, `rt/camera/image_raw` and
+/// `sensor_msgs::msg::dds_::Image_`; `None` for what is not a ROS topic (services, foreign DDS).
+pub fn ros_name(dds_topic: &str, dds_type: &str) -> Option<(String, String)> {
+    let topic = dds_topic.strip_prefix("rt/")?;
+    let (package, ty) = dds_type.split_once("::msg::dds_::")?;
+    let ty = ty.strip_suffix('_')?;
+    Some((format!("/{topic}"), format!("{package}/msg/{ty}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_absolute() {
+        assert_eq!(expand("/", "/latco", "~/status"), "/latco/status");
+        assert_eq!(
+            expand("/arm", "/arm/latco", "~/imagined/image"),
+            "/arm/latco/imagined/image"
+        );
+        assert_eq!(
+            expand("/", "/latco", "camera/image_raw"),
+            "/camera/image_raw"
+        );
+        assert_eq!(
+            expand("/arm", "/arm/latco", "joint_states"),
+            "/arm/joint_states"
+        );
+        assert_eq!(
+            expand("/arm", "/arm/latco", "/joint_states"),
+            "/joint_states"
+        );
+    }
+
+    #[test]
+    fn names_on_the_wire_are_translated_back() {
+        assert_eq!(
+            ros_name("rt/camera/image_raw", "sensor_msgs::msg::dds_::Image_"),
+            Some(("/camera/image_raw".into(), "sensor_msgs/msg/Image".into()))
+        );
+        let (topic, ty) = wire_name("/camera/image_raw", "sensor_msgs/msg/Image");
+        assert_eq!(
+            (topic.as_str(), ty.as_str()),
+            ("rt/camera/image_raw", "sensor_msgs::msg::dds_::Image_")
+        );
+        assert_eq!(
+            ros_name(
+                "rq/latco/resetRequest",
+                "std_srvs::srv::dds_::Trigger_Request_"
+            ),
+            None
+        );
+        assert_eq!(ros_name("plain", "Plain"), None);
+    }
+
+    #[test]
+    fn a_type_name_has_two_or_three_parts() {
+        assert_eq!(
+            message_type("sensor_msgs/msg/Image").unwrap().type_name(),
+            "Image"
+        );
+        assert_eq!(
+            message_type("sensor_msgs/Image").unwrap().package_name(),
+            "sensor_msgs"
+        );
+        for bad in ["Image", "a/srv/B", "/msg/x", "a/msg/"] {
+            assert!(message_type(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The node that plays a bag.
+
+pub mod pace;
+mod play;
+pub mod services;
+
+pub use play::*;

@@ -1,0 +1,5 @@
+//! The node that records a bag.
+
+mod record;
+
+pub use record::*;

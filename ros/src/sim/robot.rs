@@ -1,0 +1,329 @@
+//! The simulated robot as a node: camera, joint states and reward out, commands in, in real time.
+//!
+//! Out: `camera/image_raw` or `camera/image_raw/compressed` at each control period, `joint_states` at each substep, `reward` with each image and
+//! `episode` as each episode begins. In: `joint_trajectory` and `commands`; the newest message wins.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use crossbeam::channel::{Receiver, bounded};
+use latco_bag::messages::{Float64, Float64MultiArray, Header, Int64, JointState, JointTrajectory};
+use latco_bag::topics;
+use latco_envs::Robot;
+use serde::Serialize;
+
+use super::camera::RobotCamera;
+pub use super::camera::{ImageSize, Transport};
+use super::follower::{Follower, Refused};
+use crate::middleware::Place;
+use crate::middleware::{Network, NodeBuilder, NodeError, Outbox, RunningNode, Stop, qos, stamp};
+
+/// How a simulated robot is run.
+#[derive(Clone, Debug)]
+pub struct RobotOptions {
+    /// Where it talks.
+    pub network: Network,
+    /// Its name, and what its topics are called.
+    pub place: Place,
+    /// Size of the camera's images; the robot renders the largest square in it.
+    pub camera_size: ImageSize,
+    /// How the images are published.
+    pub transport: Transport,
+    /// Episode k starts from seed `seed + k`.
+    pub seed: u64,
+    /// Episodes to run; none: until stopped.
+    pub episodes: Option<u64>,
+    /// Control periods that an episode goes on after it is solved.
+    pub after_success_steps: usize,
+}
+
+/// What became of one episode.
+#[derive(Clone, Copy, Debug, Serialize, PartialEq)]
+pub struct EpisodeResult {
+    /// Counts from 0.
+    pub episode: u64,
+    /// Seed of start and goal.
+    pub seed: u64,
+    /// Whether the task was solved at any step.
+    pub success: bool,
+    /// The first step at which it was.
+    pub solved_at_step: Option<usize>,
+    /// Whether it was solved at the last step as well.
+    pub success_at_end: bool,
+    /// Control periods.
+    pub steps: usize,
+    /// How far from solved it began.
+    pub difficulty: f64,
+}
+
+/// What became of all of them.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RobotSummary {
+    /// The task.
+    pub task: String,
+    /// Episodes that came to their end.
+    pub episodes: usize,
+    /// Of these, solved.
+    pub successes: usize,
+    /// One by one.
+    pub results: Vec<EpisodeResult>,
+    /// Trajectories and velocity commands that were followed.
+    pub commands_received: u64,
+    /// Commands that were refused.
+    pub commands_refused: u64,
+    /// Simulation steps that began more than one substep late: the machine is too busy.
+    pub late_steps: u64,
+    /// The largest such delay, ms.
+    pub latest_step_ms: f64,
+}
+
+enum Command {
+    Trajectory(JointTrajectory),
+    Velocities(Float64MultiArray),
+}
+
+struct Ends {
+    camera: RobotCamera,
+    joints: Outbox<JointState>,
+    reward: Outbox<Float64>,
+    episode: Outbox<Int64>,
+    commands: Receiver<Command>,
+}
+
+/// Time between the last image and the mark of the next episode. Marks and images travel on different topics: without
+/// it a controller that still plans would take the last image for the first of the new episode.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Time between the mark and the first image, for the same reason.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// Runs the robot until its episodes are done or a stop is asked for. `progress` is called as each episode ends.
+///
+/// # Errors
+/// When the node cannot be made.
+pub fn run(
+    mut robot: Box<dyn Robot>,
+    options: &RobotOptions,
+    stop: &Stop,
+    mut progress: impl FnMut(&EpisodeResult),
+) -> anyhow::Result<RobotSummary> {
+    let (ends, _node) = connect(options).context("the simulated robot's node")?;
+    robot.reset(options.seed);
+    let mut simulation = Simulation::new(robot, ends);
+    tracing::info!("the camera runs; waiting for the first command");
+    if simulation.wait_for_command(stop) {
+        return Ok(simulation.summary);
+    }
+    let mut episode = 0;
+    while options.episodes.is_none_or(|wanted| episode < wanted) && !stop.is_requested() {
+        let seed = options.seed.wrapping_add(episode);
+        let Some(result) = simulation.episode(episode, seed, options.after_success_steps, stop)
+        else {
+            break;
+        };
+        simulation.summary.episodes += 1;
+        simulation.summary.successes += usize::from(result.success);
+        simulation.summary.results.push(result);
+        progress(&result);
+        episode += 1;
+    }
+    Ok(simulation.summary)
+}
+
+fn connect(options: &RobotOptions) -> Result<(Ends, RunningNode), NodeError> {
+    let mut node = NodeBuilder::open_at(options.network, options.place.clone())?;
+    let relative = |topic: &'static str| topic.trim_start_matches('/');
+    let (sender, commands) = bounded(64);
+    let trajectories = sender.clone();
+    node.subscribe::<JointTrajectory>(
+        relative(topics::JOINT_TRAJECTORY),
+        qos::commands(),
+        move |message| {
+            if let Some(message) = message {
+                let _ = trajectories.try_send(Command::Trajectory(message));
+            }
+        },
+    )?;
+    node.subscribe::<Float64MultiArray>(
+        relative(topics::COMMANDS),
+        qos::commands(),
+        move |message| {
+            if let Some(message) = message {
+                let _ = sender.try_send(Command::Velocities(message));
+            }
+        },
+    )?;
+    let ends = Ends {
+        camera: RobotCamera::new(&mut node, options.camera_size, options.transport)?,
+        joints: node.publisher(relative(topics::JOINT_STATES), qos::sensors(10), 20)?,
+        reward: node.publisher(relative(topics::REWARD), qos::commands(), 10)?,
+        episode: node.publisher(relative(topics::EPISODE), qos::commands(), 10)?,
+        commands,
+    };
+    Ok((ends, RunningNode::start(node)?))
+}
+
+struct Simulation {
+    robot: Box<dyn Robot>,
+    ends: Ends,
+    follower: Follower,
+    set_points: Vec<f64>,
+    substep: Duration,
+    next: Instant,
+    summary: RobotSummary,
+}
+
+impl Simulation {
+    fn new(robot: Box<dyn Robot>, ends: Ends) -> Self {
+        let joints: Vec<String> = robot.joint_names().iter().map(|&n| n.to_owned()).collect();
+        let substep =
+            Duration::from_secs_f64(robot.control_period_s() / robot.substeps().max(1) as f64);
+        Self {
+            set_points: vec![0.0; joints.len()],
+            follower: Follower::new(joints),
+            substep,
+            next: Instant::now(),
+            summary: RobotSummary {
+                task: robot.task().to_owned(),
+                ..Default::default()
+            },
+            robot,
+            ends,
+        }
+    }
+
+    /// Images and joint states of the robot at rest until the first command; true when stopped instead.
+    fn wait_for_command(&mut self, stop: &Stop) -> bool {
+        self.next = Instant::now();
+        loop {
+            self.publish_image(None);
+            for _ in 0..self.robot.substeps().max(1) {
+                if self.substep(stop) {
+                    return true;
+                }
+            }
+            if self.summary.commands_received > 0 {
+                return false;
+            }
+        }
+    }
+
+    /// One episode; none when stopped before its end.
+    fn episode(
+        &mut self,
+        episode: u64,
+        seed: u64,
+        after_success: usize,
+        stop: &Stop,
+    ) -> Option<EpisodeResult> {
+        self.follower.reset(stamp::now_ns());
+        if stop.wait(PAUSE) {
+            return None;
+        }
+        self.robot.reset(seed);
+        self.follower.reset(stamp::now_ns());
+        self.ends.episode.send(Int64 {
+            data: i64::try_from(episode).unwrap_or(i64::MAX),
+        });
+        if stop.wait(SETTLE) {
+            return None;
+        }
+        for _ in self.ends.commands.try_iter() {}
+        let first_image_ns = stamp::now_ns();
+        self.follower.reset(first_image_ns);
+        self.publish_joints();
+        self.next = Instant::now();
+        let mut solved_at_step = None;
+        let mut step = 0;
+        loop {
+            let success = self.robot.success();
+            self.publish_image(Some(self.robot.reward()));
+            if success && solved_at_step.is_none() {
+                solved_at_step = Some(step);
+            }
+            if step >= self.robot.episode_steps()
+                || solved_at_step.is_some_and(|at| step >= at + after_success)
+            {
+                return Some(EpisodeResult {
+                    episode,
+                    seed,
+                    success: solved_at_step.is_some(),
+                    solved_at_step,
+                    success_at_end: success,
+                    steps: step,
+                    difficulty: self.robot.difficulty(),
+                });
+            }
+            for _ in 0..self.robot.substeps().max(1) {
+                if self.substep(stop) {
+                    return None;
+                }
+            }
+            step += 1;
+        }
+    }
+
+    /// Moves the robot by one substep of real time and publishes its joint states; true when a stop is asked for.
+    fn substep(&mut self, stop: &Stop) -> bool {
+        self.next += self.substep;
+        if stop.wait_until(self.next) {
+            return true;
+        }
+        let late = self.next.elapsed();
+        if late > self.substep {
+            self.summary.late_steps += 1;
+            self.summary.latest_step_ms = self.summary.latest_step_ms.max(late.as_secs_f64() * 1e3);
+        }
+        if late > Duration::from_millis(500) {
+            // Such a gap (a suspended machine) is skipped, not caught up with.
+            self.next = Instant::now();
+        }
+        let now = stamp::now_ns();
+        while let Ok(command) = self.ends.commands.try_recv() {
+            let accepted = match &command {
+                Command::Trajectory(message) => {
+                    self.follower
+                        .accept_trajectory(message, self.robot.positions(), now)
+                }
+                Command::Velocities(message) => self.follower.accept_velocities(&message.data, now),
+            };
+            match accepted {
+                Ok(()) => self.summary.commands_received += 1,
+                Err(Refused::Stale) => {}
+                Err(refused) => {
+                    if self.summary.commands_refused == 0 {
+                        tracing::warn!(%refused, "command refused; later ones are only counted");
+                    }
+                    self.summary.commands_refused += 1;
+                }
+            }
+        }
+        self.follower
+            .set_points(now, self.robot.positions(), &mut self.set_points);
+        self.robot
+            .advance(&self.set_points, self.substep.as_secs_f64());
+        self.publish_joints();
+        false
+    }
+
+    fn publish_joints(&self) {
+        self.ends.joints.send(JointState {
+            header: Header::new(stamp::now_ns(), ""),
+            name: self
+                .robot
+                .joint_names()
+                .iter()
+                .map(|&n| n.to_owned())
+                .collect(),
+            position: self.robot.positions().to_vec(),
+            velocity: self.robot.velocities().to_vec(),
+            effort: Vec::new(),
+        });
+    }
+
+    fn publish_image(&mut self, reward: Option<f64>) {
+        if let Some(reward) = reward {
+            self.ends.reward.send(Float64 { data: reward });
+        }
+        self.ends.camera.publish(&*self.robot);
+    }
+}
