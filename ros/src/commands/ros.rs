@@ -4,8 +4,9 @@ use latco_controller::Config;
 
 use super::failure::Failure;
 use crate::controller::parameters::{Parameters, USE_SIM_TIME, declared, with_values};
-use crate::managed::arguments::{ArgumentErrors, Place, RosArguments};
+use crate::managed::arguments::{ArgumentErrors, RosArguments};
 use crate::managed::parameters::Value;
+use crate::middleware::Place;
 
 /// The parameters: a configuration with those of the command line, which win over the file.
 ///

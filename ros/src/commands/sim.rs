@@ -7,7 +7,8 @@ use super::failure::Failure;
 use super::network::NetworkArgs;
 
 use super::output::{print_json, print_line};
-use crate::managed::arguments::{ArgumentErrors, Place, RosArguments};
+use crate::managed::arguments::{ArgumentErrors, RosArguments};
+use crate::middleware::Place;
 use crate::middleware::Stop;
 use crate::sim::robot::{self, ImageSize, Transport};
 

@@ -8,7 +8,6 @@ use latco_bag::messages::{DiagnosticArray, DiagnosticStatus, Header};
 use super::facts::{Facts, Fresh};
 use super::subjects;
 use crate::managed::diagnostics::{Arrivals, Input};
-use crate::middleware::peers::Peers;
 use crate::middleware::stamp;
 
 /// A message rate counts from this many seconds on.

@@ -254,6 +254,7 @@ fn check_parameter_name(name: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::middleware::identity::Use;
 
     fn split(line: &[&str]) -> Result<(Vec<OsString>, RosArguments), Vec<String>> {
         let read = |path: &Path| {
