@@ -228,8 +228,8 @@ def page(records):
     if GATES in records:
         text += ["## Gates of the bundles", "", f"As they stand in the manifests; failed ones are bold "
                  f"([what they are](decisions/0005-gates-are-measured-on-the-bundle.md)). `{records[GATES]['command'].removesuffix(' --json')}`", "",
-                 gates(records[GATES]), "", "`plan_calibration` was measured while the executor ended every plan `timeouts.camera_ms` (1 s) after "
-                 "its image, before the plan's own end:", "it is too low, and says little until it has been measured again.", ""]
+                 gates(records[GATES]), "", "`plan_calibration` was measured by version 0.1.0, which ended every plan 1 s after its image, "
+                 "before the plan's own end:", "it is too low, and says little until it has been measured again.", ""]
     text += ["## Where", ""] + [f"- **{chr(ord('A') + i)}**: {name}" for i, name in enumerate(machines)]
     text += ["", "## Held by tests", "", "These are checked, not only measured; the tests print their figures with `-- --nocapture`.", "",
              "| what | test |", "|---|---|"]
