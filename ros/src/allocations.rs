@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
-/// The system's allocator, counting what is asked of it.
+/// The system's allocator, which counts the requests.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counting;
 
@@ -35,7 +35,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Allocations since the process began; none in a program that does not use [`Counting`] (every
+/// Number of allocations since the process began; `None` in a program that does not use [`Counting`] (every
 /// program has allocated something before it can ask).
 pub fn count() -> Option<u64> {
     let count = COUNT.load(Ordering::SeqCst);

@@ -1,6 +1,7 @@
-//! What is said of an error.
+//! The text of an error with its causes.
 
-/// An error with its causes. Many errors repeat their cause in their own words: those are not said twice.
+/// The text of an error with its causes. Many errors repeat their cause in their own words: those are not
+/// said twice.
 pub(crate) fn whole_message(error: &anyhow::Error) -> String {
     let mut said = error.to_string();
     for cause in error.chain().skip(1) {

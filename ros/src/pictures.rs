@@ -1,4 +1,4 @@
-//! Pictures of a plan: its curves, and the film strip of camera, imagination and what came of it.
+//! Pictures of a plan: its curves, and the film strip of camera, imagination and execution.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use latco_controller::trace::IterationTrace;
 use latco_models::Bundle;
 use latco_pictures::{Curves, FilmStrip, Frame, Panel};
 
-/// Columns of a film strip.
+/// Number of columns of a film strip.
 const COLUMNS: usize = 9;
 
-/// Steps, of the `length` first of a plan, that a film strip shows.
+/// The steps, of the `length` first of a plan, that a film strip shows.
 pub(crate) fn columns(length: usize) -> Vec<usize> {
     let columns = COLUMNS.min(length + 1);
     (0..columns)
@@ -23,13 +23,13 @@ pub(crate) fn columns(length: usize) -> Vec<usize> {
 /// Rows of a film strip; each column is a step of the plan.
 pub(crate) struct Film<'a> {
     pub(crate) title: &'a str,
-    /// What the plan was made from.
+    /// Camera images that the plan was made from.
     pub(crate) camera: Vec<Frame>,
     /// The planned states, decoded.
     pub(crate) imagined: Vec<Frame>,
-    /// What the camera saw then; may be shorter.
+    /// Camera images from the execution; there may be fewer.
     pub(crate) executed: Vec<Frame>,
-    /// Steps of the columns, and the time of one.
+    /// Steps of the columns, and the time of one step.
     pub(crate) steps: &'a [usize],
     pub(crate) period_s: f64,
 }
@@ -103,7 +103,7 @@ pub(crate) fn recorded_frames(
         .collect())
 }
 
-/// Writes the curves of one plan; of several that were iterated together, those of number `start`.
+/// Writes the curves of one plan; of several plans that were iterated together, those of number `start`.
 pub(crate) fn curves(
     file: &Path,
     title: &str,

@@ -1,6 +1,6 @@
 //! Quantiles of samples.
 
-/// The value below which a share `q` of the samples lies (nearest rank); none without samples.
+/// The value below which a share `q` of the samples lies (nearest rank); `None` without samples.
 pub(crate) fn quantile(samples: &[f64], q: f64) -> Option<f64> {
     let mut sorted: Vec<f64> = samples.iter().copied().filter(|s| s.is_finite()).collect();
     sorted.sort_by(f64::total_cmp);

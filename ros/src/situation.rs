@@ -1,4 +1,5 @@
-//! What a single plan is made from: the belief after the images of a simulated robot or of a bag.
+//! The situation that a single plan is made from: the belief after the images of a simulated robot or of a
+//! bag.
 
 use std::path::Path;
 
@@ -18,13 +19,13 @@ use latco_pictures::Frame;
 pub(crate) struct Situation {
     /// Posterior mean, `[n]`.
     pub(crate) belief: Vec<f32>,
-    /// Joint positions, rad, where the model takes them.
+    /// Joint positions in rad, where the model takes them.
     pub(crate) joints: Option<Vec<f32>>,
     /// The newest image.
     pub(crate) frame: Frame,
-    /// Its stamp.
+    /// Stamp of the newest image.
     pub(crate) stamp: Time,
-    /// Images that stepped the belief.
+    /// Number of images that stepped the belief.
     pub(crate) images: usize,
 }
 
@@ -37,7 +38,7 @@ fn filter(config: &Config, bundle: &Bundle) -> anyhow::Result<(BeliefFilter, Rob
     ))
 }
 
-/// After the first image of a simulated robot as it stands.
+/// The situation after the first image of a simulated robot as it stands.
 pub(crate) fn of_robot(
     config: &Config,
     bundle: &Bundle,
@@ -69,8 +70,8 @@ pub(crate) fn of_robot(
     })
 }
 
-/// After all images of a bag up to `at_s` seconds after its first one. The joint velocities on the
-/// topic of commands are what was sent; a new episode begins the belief anew.
+/// The situation after all images of a bag up to `at_s` seconds after its first one. The joint velocities on
+/// the topic of commands are what was sent; a new episode begins the belief anew.
 pub(crate) fn of_bag(
     config: &Config,
     bundle: &Bundle,

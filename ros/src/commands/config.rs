@@ -9,7 +9,7 @@ use super::failure::Failure;
 
 use super::output::{print_json, print_line};
 
-/// Configurations
+/// Check configurations
 #[derive(Debug, Args)]
 pub(super) struct Config {
     #[command(subcommand)]
@@ -58,7 +58,7 @@ impl Config {
 /// Reads a configuration.
 ///
 /// # Errors
-/// Status 2, with every mistake in the message.
+/// A failure with status 2 and every mistake in its message.
 pub(super) fn load(file: &std::path::Path) -> Result<latco_controller::Config, Failure> {
     latco_controller::Config::load(file)
         .map_err(|e| Failure::usage(anyhow::anyhow!("configuration {}: {e}", file.display())))

@@ -2,7 +2,7 @@
 
 use crate::error_text::whole_message;
 
-/// Why a command did not do what it was asked to; decides the exit status.
+/// The reason why a command did not do what it was asked to; it decides the exit status.
 #[derive(Debug)]
 pub struct Failure {
     status: u8,
@@ -10,7 +10,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// The run or the check failed: status 1.
+    /// Makes a failure of a run or a check: status 1.
     pub fn failed(error: impl Into<anyhow::Error>) -> Self {
         Self {
             status: 1,
@@ -18,7 +18,7 @@ impl Failure {
         }
     }
 
-    /// Wrong usage, configuration, bundle or bag: status 2.
+    /// Makes a failure of usage, configuration, bundle or bag: status 2.
     pub fn usage(error: impl Into<anyhow::Error>) -> Self {
         Self {
             status: 2,
@@ -26,7 +26,7 @@ impl Failure {
         }
     }
 
-    /// Stopped by a fault of the failsafe: status 3.
+    /// Makes a failure by a fault that stopped the robot: status 3.
     pub fn fault(error: impl Into<anyhow::Error>) -> Self {
         Self {
             status: 3,

@@ -8,16 +8,17 @@ use nix::unistd::{getpgrp, tcgetpgrp};
 
 use crate::player::pace::Control;
 
-/// What the keys do.
+/// The help text of the keys.
 pub(super) const HELP: &str = "space pauses and resumes, right plays the next message of a pause, up and down change the rate";
 
-/// Reads the keys until it is dropped, which gives the terminal back as it was.
+/// A reader of keys, which gives the terminal back as it was when it is dropped.
 pub(super) struct Keys {
     before: Termios,
 }
 
 impl Keys {
-    /// None where standard input is no terminal, or the terminal belongs to another program at the moment.
+    /// Starts reading; `None` where standard input is no terminal, or the terminal belongs to another program
+    /// at the moment.
     pub(super) fn read(control: &Arc<Control>) -> Option<Self> {
         if !stdin().is_terminal() || tcgetpgrp(stdin()).ok()? != getpgrp() {
             return None;

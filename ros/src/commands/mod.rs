@@ -47,9 +47,9 @@ pub struct Cli {
 enum Command {
     /// The main job in one go: simulated robot and controller over DDS, film strip, curves, bag, table
     Demo(demo::Demo),
-    /// The controller node
+    /// Run the controller node
     Run(run::Run),
-    /// The simulated robot with a camera, as a node
+    /// Run the simulated robot with a camera, as a node
     Sim(sim::Sim),
     /// Record topics into a bag until Ctrl-C
     Record(record::Record),
@@ -57,15 +57,15 @@ enum Command {
     Play(play::Play),
     /// Put a recording through the controller again, without middleware, and compare the decisions
     Replay(replay::Replay),
-    /// One plan: table, curves, film strip
+    /// Make one plan: table, curves, film strip
     Plan(plan::Plan),
     /// Solve a dumped planning problem again and compare bit for bit
     Solve(solve::Solve),
-    /// Model bundles: contents, verification, latency
+    /// Look at model bundles: contents, verification, latency
     Model(model::Model),
-    /// Figures of the solver and of a planner tick on this machine
+    /// Measure the solver, a planner's tick and the control loop on this machine
     Bench(bench::Bench),
-    /// Configurations
+    /// Check configurations
     Config(config::Config),
 }
 
@@ -99,8 +99,9 @@ impl Cli {
     }
 }
 
-/// Logs on standard error, ours from `--log-level` on; `RUST_LOG` changes what is shown. The middleware's warnings are mostly about interfaces and
-/// peers that do not concern us, over a hundred at each start.
+/// Starts logging on standard error, our own messages from `--log-level` on; `RUST_LOG` changes what is
+/// shown. The middleware's warnings are left out: most are about interfaces and peers that do not concern us,
+/// over a hundred at each start.
 fn start_log(level: Option<&str>) {
     let level = level.unwrap_or("info");
     let default = format!(

@@ -15,7 +15,7 @@ use super::output::{print_json, print_line};
 use super::provider::ProviderArgs;
 use crate::allocations;
 
-/// Model bundles
+/// Look at model bundles
 #[derive(Debug, Args)]
 pub(super) struct Model {
     #[command(subcommand)]
@@ -24,18 +24,18 @@ pub(super) struct Model {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// What a bundle holds; its files are checked and ONNX Runtime is needed only with --provider
+    /// Show what a bundle holds; its files are checked and ONNX Runtime is needed only with --provider
     Info(Common),
-    /// Every check that is done when a controller loads the bundle
+    /// Do every check that is done when a controller loads the bundle
     Check(Common),
-    /// Latency of every graph at the batch sizes in use, on one thread, in a hot loop
+    /// Measure the latency of every graph at the batch sizes in use, on one thread, in a hot loop
     Bench {
         #[command(flatten)]
         common: Common,
         /// Runs of each graph and batch size
         #[arg(long, default_value_t = 200)]
         runs: usize,
-        /// Plans iterated at once, N: also measures the batch sizes of N plans
+        /// Plans iterated at once, N: the batch sizes of N plans are measured too
         #[arg(long, default_value_t = 1, value_parser = starts)]
         starts: usize,
     },
@@ -59,17 +59,17 @@ fn starts(text: &str) -> Result<usize, String> {
     }
 }
 
-/// What `info` prints.
+/// The output of `info`.
 #[derive(Serialize)]
 struct Info {
     #[serde(flatten)]
     bundle: report::Info,
-    /// What a LatCo planner at its defaults takes for it.
+    /// Memory that a LatCo planner at its defaults takes for the bundle.
     memory: MemoryBudget,
-    /// The provider that is used for the list asked for.
+    /// The provider that is used for the list that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     provider: Option<Provider>,
-    /// Those before it in the list.
+    /// Providers before it in the list, which cannot be used.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     declined: Vec<Declined>,
 }
@@ -148,7 +148,7 @@ fn load(common: &Common) -> Result<Bundle, Failure> {
     Bundle::load(&common.bundle, &common.provider.load_options()).map_err(Failure::usage)
 }
 
-/// Rust allocations of this process, where they are counted.
+/// Number of Rust allocations of this process; 0 where they are not counted.
 fn counted() -> u64 {
     allocations::count().unwrap_or(0)
 }

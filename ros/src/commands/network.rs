@@ -1,11 +1,11 @@
-//! Where a node talks, on the command line.
+//! The domain and the interfaces of a node, on the command line.
 
 use clap::Args;
 
 use super::failure::Failure;
 use crate::middleware::Network;
 
-/// Where a node talks.
+/// The domain and the interfaces on which a node talks.
 #[derive(Clone, Debug, Default, Args)]
 pub struct NetworkArgs {
     /// ROS domain, 0 to 232 [default: ROS_DOMAIN_ID, else 0]
@@ -17,7 +17,7 @@ pub struct NetworkArgs {
 }
 
 impl NetworkArgs {
-    /// Command line, else environment.
+    /// The network that the command line asks for, else the environment.
     ///
     /// # Errors
     /// [`Failure::usage`] for a domain out of range.

@@ -20,7 +20,7 @@ pub(super) fn print_line(line: &str) -> Result<(), Failure> {
         .map_err(Failure::failed)
 }
 
-/// A time given in seconds.
+/// Converts a time given in seconds.
 pub(super) fn seconds(option: &str, value: f64) -> Result<std::time::Duration, Failure> {
     std::time::Duration::try_from_secs_f64(value).map_err(|e| {
         Failure::usage(anyhow::anyhow!(

@@ -25,7 +25,7 @@ use crate::situation::{self, Situation};
 const FILM: &str = "film_strip.png";
 const CURVES: &str = "plan_curves.png";
 
-/// One plan: table, curves, film strip
+/// Make one plan: table, curves, film strip
 #[derive(Debug, Args)]
 #[command(group(clap::ArgGroup::new("source").required(true).args(["task", "bag"])))]
 pub(super) struct Plan {
@@ -74,7 +74,7 @@ pub(super) struct Plan {
     json: bool,
 }
 
-/// The plan and how it came about.
+/// A plan, and what it was made from.
 struct Made {
     situation: Situation,
     solution: Solution,
@@ -84,7 +84,7 @@ struct Made {
     executed: Option<Executed>,
 }
 
-/// What became of the plan.
+/// What happened when the plan was executed.
 #[derive(Default)]
 struct Executed {
     /// Camera images, one more than steps.

@@ -13,7 +13,7 @@ pub(super) struct Table {
     pub(super) task: Option<String>,
     pub(super) bag: Option<PathBuf>,
     pub(super) planner: &'static str,
-    /// Images that the belief was made from.
+    /// Number of images that the belief was made from.
     pub(super) images: usize,
     pub(super) plan_ms: f64,
     #[serde(flatten)]
@@ -22,7 +22,7 @@ pub(super) struct Table {
     pub(super) predicted_rewards: Vec<f32>,
     /// Sum of the rewards of the simulated robot under the plan's actions, open loop.
     pub(super) true_return: Option<f64>,
-    /// Rewards of the simulated robot.
+    /// Rewards of the simulated robot after each step.
     pub(super) true_rewards: Option<Vec<f64>>,
     /// First step after which the simulated robot's task was solved.
     pub(super) solved_at_step: Option<usize>,
@@ -30,7 +30,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// For a terminal.
+    /// The table for a terminal.
     pub(super) fn text(&self) -> String {
         let report = &self.report;
         let mut rows = vec![

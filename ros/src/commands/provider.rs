@@ -6,7 +6,7 @@ use clap::Args;
 use latco_controller::config::BundleSection;
 use latco_models::{LoadOptions, Providers};
 
-/// Where the graphs are computed.
+/// The execution provider of a bundle's graphs, on the command line.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ProviderArgs {
     /// Execution provider: cpu, cuda or tensorrt, or several in order of preference (tensorrt,cuda,cpu)
@@ -18,7 +18,7 @@ pub struct ProviderArgs {
 }
 
 impl ProviderArgs {
-    /// Puts what the command line says in the place of what the configuration says.
+    /// Puts the provider of the command line in the place of the configuration's.
     pub fn apply(&self, bundle: &mut BundleSection) {
         if let Some(providers) = &self.providers {
             bundle.providers = providers.clone();
@@ -28,7 +28,7 @@ impl ProviderArgs {
         }
     }
 
-    /// How to load a bundle without a configuration: on the CPU unless the command line says otherwise.
+    /// Options to load a bundle without a configuration: on the CPU unless the command line says otherwise.
     pub fn load_options(&self) -> LoadOptions {
         LoadOptions {
             providers: self.providers.clone().unwrap_or_default(),

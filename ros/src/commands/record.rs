@@ -18,7 +18,7 @@ use crate::recorder::{
 use latco_bag::types::TypeFinder;
 use latco_bag::{BagOptions, Compression, Storage};
 
-/// How long publishers are looked for with `--all`.
+/// Time for which publishers are looked for with `--all`.
 const ALL_WAIT: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

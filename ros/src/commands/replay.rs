@@ -25,14 +25,14 @@ use super::output::{print_json, print_line};
 
 use super::provider::ProviderArgs;
 
-/// Images that are kept until their step comes.
+/// Number of images that are kept until their step comes.
 const IMAGES: usize = 256;
-/// By how much later than its step an image may be recorded, ns: topics overtake each other in a recorder that comes late
-/// to run.
+/// Longest time by which an image may be recorded later than its step, in ns: topics overtake each other in a
+/// recorder that gets to run late.
 const LATE_NS: i64 = 2_000_000_000;
-/// Steps of a part that may wait for a worker: parts up to this length are repeated side by side.
+/// Number of steps of a part that may wait for a worker; parts up to this length are repeated side by side.
 const AHEAD: usize = 1024;
-/// Workers at most.
+/// Largest number of workers.
 const MOST_WORKERS: usize = 8;
 
 /// Put a recording through the controller again, without middleware, and compare the decisions
@@ -168,7 +168,8 @@ impl Replay {
         }
     }
 
-    /// One for every processor, each planning on one thread: the decisions are the same with any number.
+    /// Makes a core for every processor, each planning on one thread: the decisions are the same with any
+    /// number.
     fn cores(&self, config: &Config, bundle: &Bundle) -> Result<Vec<Core>, SetupError> {
         let count = std::thread::available_parallelism().map_or(1, NonZero::get);
         let mut config = config.clone();
@@ -261,7 +262,7 @@ impl Journal {
         })
     }
 
-    /// Repeats all parts; each of `cores` takes the next one when it is done with its last.
+    /// Repeats all parts; each of `cores` takes the next part when it is done with its last.
     fn replay(
         &self,
         cores: Vec<Core>,
@@ -381,7 +382,7 @@ impl Feeder<'_> {
     }
 }
 
-/// From one reset of the controller to the next: what is repeated without knowing the rest.
+/// The steps from one reset of the controller to the next, which can be repeated without knowing the rest.
 struct Part {
     number: usize,
     steps: Receiver<Fed>,
@@ -391,11 +392,11 @@ struct Part {
 struct Fed {
     step: Box<Step>,
     pixels: Result<Vec<u8>, String>,
-    /// What it has to lead to, if not what was recorded.
+    /// The outcome that it has to lead to, if not the recorded one.
     reference: Option<Outcome>,
 }
 
-/// Repeats parts until there are no more; gives what was found in each.
+/// Repeats parts until there are no more; returns what was found in each.
 fn repeat(mut core: Core, parts: &Receiver<Part>) -> BTreeMap<usize, ReplayReport> {
     let repeated = parts.iter().map(|part| {
         for fed in part.steps {
@@ -408,7 +409,7 @@ fn repeat(mut core: Core, parts: &Receiver<Part>) -> BTreeMap<usize, ReplayRepor
     repeated.collect()
 }
 
-/// The newest images of all topics, and how they become pixels.
+/// The newest images of all topics, and their conversion to pixels.
 struct Images {
     size: (usize, usize),
     converter: Converter,
@@ -424,7 +425,7 @@ impl Images {
         }
     }
 
-    /// A message that cannot be decoded is missed by the step that used it.
+    /// Keeps an image. A message that cannot be decoded is missed by the step that used it.
     fn keep(&mut self, message: &BagMessage) {
         if self.newest.len() == IMAGES {
             self.newest.pop_front();
@@ -457,16 +458,16 @@ impl Images {
     }
 }
 
-/// Why there is no image with the pixels that a step names.
+/// The reason why there is no image with the pixels that a step names.
 enum Missing {
-    /// The step had none.
+    /// The step had no image.
     Mark,
-    /// None of its stamp was recorded so far, or only others: the first of these.
+    /// No image of its stamp was recorded so far, or only others, the first of which this is.
     Image(Option<Result<Vec<u8>, String>>),
 }
 
 impl Missing {
-    /// What to go on with when no other comes.
+    /// The pixels to go on with when no other image comes.
     fn into_pixels(self) -> Result<Vec<u8>, String> {
         match self {
             Self::Mark => Err("the step has no image".into()),
@@ -476,7 +477,7 @@ impl Missing {
     }
 }
 
-/// What each image of another recording of the same images led to.
+/// The outcomes of another recording of the same images, by the images' stamps.
 fn outcomes(bag: &Path) -> anyhow::Result<BTreeMap<i64, Outcome>> {
     let journal = Journal::open(bag, None)?;
     let mut outcomes = BTreeMap::new();
@@ -494,7 +495,7 @@ fn outcomes(bag: &Path) -> anyhow::Result<BTreeMap<i64, Outcome>> {
     Ok(outcomes)
 }
 
-/// A message, or none where a part of the bag is damaged and the rest can be read.
+/// Reads a message; `None` where a part of the bag is damaged and the rest can be read.
 fn whole(
     message: Result<BagMessage, latco_bag::BagError>,
 ) -> Result<Option<BagMessage>, latco_bag::BagError> {

@@ -1,4 +1,4 @@
-//! What ROS arguments do to a command.
+//! The effect of ROS arguments on a command.
 
 use latco_controller::Config;
 
@@ -8,10 +8,10 @@ use crate::managed::arguments::{ArgumentErrors, RosArguments};
 use crate::managed::parameters::Value;
 use crate::middleware::Place;
 
-/// The parameters: a configuration with those of the command line, which win over the file.
+/// The parameters of a configuration with those of the command line, which win over the file.
 ///
 /// # Errors
-/// Status 2, with everything that is wrong in the message.
+/// A failure with status 2 and everything that is wrong in its message.
 pub(super) fn configured(
     config: &Config,
     arguments: &RosArguments,
@@ -53,7 +53,7 @@ pub(super) fn configured(
     }
 }
 
-/// Says which ROS arguments do nothing here.
+/// Warns of ROS arguments that have no effect on this command.
 pub(super) fn warn_without_effect(arguments: &RosArguments) {
     for argument in &arguments.without_effect {
         tracing::warn!(

@@ -17,7 +17,7 @@ use crate::controller::{self, ControllerFault, ControllerOptions};
 use crate::managed::arguments::RosArguments;
 use crate::middleware::{Network, NodeError, Stop};
 
-/// The controller node
+/// Run the controller node
 #[derive(Debug, Args)]
 pub(super) struct Run {
     /// The configuration, TOML
@@ -52,7 +52,8 @@ pub(super) struct Run {
     network: NetworkArgs,
 }
 
-/// Takes a priority if it can be had; that it cannot is worth a warning only where it was asked for.
+/// Takes a real-time priority if it can be had; a refusal is worth a warning only where the priority was
+/// asked for.
 fn take_priority(asked: Option<u8>) {
     let Some(wanted) = NonZeroU8::new(asked.unwrap_or(priority::USUAL)) else {
         return;

@@ -17,7 +17,7 @@ const DEFAULT_SIZE: ImageSize = ImageSize {
     height: latco_envs::DEFAULT_IMAGE_SIZE,
 };
 
-/// The simulated robot with a camera, as a node
+/// Run the simulated robot with a camera, as a node
 #[derive(Debug, Args)]
 pub(super) struct Sim {
     /// The task
@@ -97,7 +97,7 @@ impl Sim {
         }
     }
 
-    /// Its place; the simulated robot has no parameters.
+    /// The name and namespace of the node; the simulated robot has no parameters.
     fn place(&self, ros: &RosArguments) -> Result<Place, Failure> {
         let place = ros.place(&self.namespace, "robot");
         super::ros::warn_without_effect(ros);

@@ -97,7 +97,7 @@ impl Solve {
     }
 }
 
-/// One line an iteration and plan.
+/// The table of the iterations, a line for each iteration of each plan.
 fn table(iterations: &[IterationTrace]) -> String {
     let mut lines = vec![format!(
         "{:>9} {:>5} {:>12} {:>12} {:>12} {:>11} {:>11} {:>9} {:>9}",

@@ -1,4 +1,5 @@
-//! The camera's end: raw and compressed images of any size become the pixels that the model takes.
+//! The subscriptions of the camera: raw and compressed images of any size become the pixels that the model
+//! takes.
 //!
 //! Decoding an image takes milliseconds, so a thread of its own does it: the reactor thread hands the message over and
 //! goes on with the joint states. The newest images win when they come faster than they are converted. Raw images of
@@ -20,12 +21,13 @@ use latco_controller::runtime::ImagePort;
 use super::intake::{Complaints, Counters};
 use crate::middleware::{NodeBuilder, NodeError, qos};
 
-/// Images that wait for the thread; an older one gives way.
+/// Number of images that wait for the thread; an older one gives way.
 const WAITING: usize = 2;
-/// Where images come on both topics, the other one is taken when the present one was silent for so long.
+/// Time of silence on the topic in use after which the camera's other topic is taken, where images come on
+/// both.
 const SWITCH_AFTER: Duration = Duration::from_secs(1);
 
-/// Where the handlers of the subscriptions put what arrives.
+/// Hand-over from the handlers of the subscriptions to the thread that converts.
 #[derive(Clone)]
 pub(super) struct CameraInbox {
     waiting: Arc<ArrayQueue<Received>>,
@@ -126,7 +128,7 @@ impl CameraInbox {
         let _ = self.wake.try_send(());
     }
 
-    /// The camera, for an image that is only copied and that no other is before.
+    /// The camera, for an image that is only copied and that no other is waiting before.
     fn at_once(&self, received: &Received) -> Option<MutexGuard<'_, Camera>> {
         let Ok(CameraImage::Raw(image)) = received else {
             return None;
@@ -143,7 +145,7 @@ impl CameraInbox {
     }
 }
 
-/// What converts images, one at a time.
+/// The converter of images, used by one thread at a time.
 struct Camera {
     port: ImagePort,
     converter: Converter,
@@ -215,7 +217,7 @@ enum Kind {
     Compressed,
 }
 
-/// Which of two topics that show the same images is listened to.
+/// The choice between two topics that show the same images.
 #[derive(Default)]
 struct Source(Option<(Kind, Instant)>);
 

@@ -8,9 +8,9 @@ use latco_models::{Bundle, Decode};
 
 use crate::middleware::Outbox;
 
-/// Frames in a strip.
+/// Number of frames in a strip.
 const FRAMES: usize = 8;
-/// Least time between two strips, ns.
+/// Least time between two strips, in ns.
 const EVERY_NS: i64 = 1_000_000_000;
 
 struct Plan {
@@ -18,17 +18,17 @@ struct Plan {
     states: Vec<f32>,
 }
 
-/// Where plans are given to be shown.
+/// Hand-over of plans to the thread that draws them.
 pub(super) struct Imagined {
     plans: Sender<Plan>,
     state_size: usize,
     last_ns: i64,
 }
 
-/// The session that draws; it takes its time to be made.
+/// Makes the session that draws, which takes a while.
 ///
 /// # Errors
-/// The bundle has no decoder, or ONNX Runtime's reason.
+/// An error when the bundle has no decoder, or with ONNX Runtime's reason.
 pub(super) fn decoder(bundle: &Bundle) -> anyhow::Result<Decode> {
     bundle.decode(1).context("the decoder of ~/imagined/image")
 }

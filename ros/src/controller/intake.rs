@@ -1,4 +1,5 @@
-//! What arrives, checked before anything further in sees it: counted, ignored and reported when it is wrong.
+//! Checks of what arrives, before anything further in sees it: wrong messages are counted, ignored and
+//! reported.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,22 +12,22 @@ use latco_controller::runtime::JointPort;
 
 use crate::managed::diagnostics::Arrivals;
 
-/// A reason is logged at once and then at most so often.
+/// Least time between two log lines of one reason; the first is logged at once.
 const LOG_EVERY: Duration = Duration::from_secs(5);
 
-/// What was taken and refused, shared with the status.
+/// Counts of what was taken and refused, shared with the status.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) images: AtomicU64,
     pub(super) images_refused: AtomicU64,
-    /// Images that a newer one overtook while they waited to be converted.
+    /// Number of images that a newer one overtook while they waited to be converted.
     pub(super) images_overtaken: AtomicU64,
     pub(super) joint_states: AtomicU64,
     pub(super) joint_states_refused: AtomicU64,
-    /// What came in at all, taken or not.
+    /// Arrivals of images and joint states, taken or not.
     pub(super) image_arrivals: Arrivals,
     pub(super) joint_arrivals: Arrivals,
-    /// Last reasons for refusing, for the status.
+    /// The last reasons for refusing, for the status.
     pub(super) last_image_error: Mutex<String>,
     pub(super) last_joints_error: Mutex<String>,
 }
@@ -37,7 +38,7 @@ impl Counters {
     }
 }
 
-/// Logs what is wrong with one input, without flooding.
+/// Log of what is wrong with one input, which does not flood.
 pub(super) struct Complaints {
     what: &'static str,
     refused: u64,
@@ -64,7 +65,7 @@ impl Complaints {
     }
 }
 
-/// The joint states' end.
+/// The handler of joint states.
 pub(super) struct Joints {
     port: JointPort,
     order: JointOrder,
@@ -76,7 +77,7 @@ pub(super) struct Joints {
 }
 
 impl Joints {
-    /// Hands joint states with these names on while it is `open`.
+    /// Makes a handler that hands on joint states with these names while it is `open`.
     pub(super) fn new(
         port: JointPort,
         names: &[String],

@@ -9,22 +9,22 @@ use crate::middleware::{NodeBuilder, Outbox, qos};
 
 /// The name of the topic.
 pub const TOPIC: &str = "~/journal";
-/// Records that may wait for the middleware.
+/// Number of records that may wait for the middleware.
 const QUEUE: usize = 64;
 
-/// Publishes what the planner thread noted.
+/// Publisher of what the planner thread noted.
 pub(super) struct JournalTopic {
     reader: JournalReader,
     outbox: Outbox<UInt8MultiArray>,
-    /// Stands before every step in which the core forgot everything.
+    /// Header record, published before every step in which the core forgot everything.
     header: Vec<u8>,
 }
 
 impl JournalTopic {
-    /// Of a controller with this configuration and bundle.
+    /// Makes the topic for a controller with this configuration and bundle.
     ///
     /// # Errors
-    /// The topic cannot be made.
+    /// The error of a topic that cannot be made.
     pub(super) fn new(
         node: &mut NodeBuilder,
         config: &Config,
@@ -39,7 +39,7 @@ impl JournalTopic {
         })
     }
 
-    /// Publishes all steps that are there.
+    /// Publishes all steps that are waiting.
     pub(super) fn publish(&mut self) {
         let Self {
             reader,

@@ -10,26 +10,26 @@ use latco_models::{Bundle, Decode};
 
 use super::imagined;
 
-/// What a configured controller is made from.
+/// The parts that a configured controller is made from.
 pub(super) struct Loaded {
     pub(super) config: Config,
     pub(super) bundle: Bundle,
     pub(super) controller: Controller,
-    /// For `~/imagined/image`.
+    /// Session that decodes states for `~/imagined/image`.
     pub(super) decode: Option<Decode>,
 }
 
-/// A load that runs.
+/// A load that is under way.
 pub(super) struct Loading {
     pub(super) done: Receiver<anyhow::Result<Loaded>>,
     given_up: Arc<AtomicBool>,
 }
 
 impl Loading {
-    /// Starts the thread.
+    /// Starts the thread that loads.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// The system's error when it gives no thread.
     pub(super) fn start(config: Config, imagined: bool) -> std::io::Result<Self> {
         let given_up = Arc::new(AtomicBool::new(false));
         let (sender, done) = bounded(1);
@@ -42,7 +42,7 @@ impl Loading {
         Ok(Self { done, given_up })
     }
 
-    /// Its result is no longer wanted: it ends after the step that it is in.
+    /// Tells the load that its result is no longer wanted: it ends after the step that it is in.
     pub(super) fn give_up(&self) {
         self.given_up.store(true, Ordering::SeqCst);
     }

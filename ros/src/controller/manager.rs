@@ -17,29 +17,29 @@ use super::work::Work;
 use crate::managed::lifecycle::{Change, Lifecycle, Outcome, State};
 use crate::middleware::{Outbox, RunningNode, Stop, middleware_alive};
 
-/// How often records of the planner are looked at.
+/// Time between two looks at the planner's records.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// How often the heartbeat goes out.
+/// Time between two heartbeats.
 const STATUS_EVERY: Duration = Duration::from_millis(200);
-/// How often diagnostics go out.
+/// Time between two diagnostics.
 const DIAGNOSE_EVERY: Duration = Duration::from_secs(1);
-/// How often the middleware's threads are looked for.
+/// Time between two checks that the middleware's threads are alive.
 const WATCH_EVERY: Duration = Duration::from_millis(500);
-/// Time to come to rest when it is deactivated; the runtime itself stops braking after 5 s.
+/// Longest time to come to rest when the node is deactivated; the runtime itself stops braking after 5 s.
 pub(super) const LONGEST_STOP: Duration = Duration::from_secs(6);
 /// Time for the last messages to leave before the middleware is taken down.
 const LINGER: Duration = Duration::from_millis(100);
 
-/// What the node does without being asked.
+/// What the node does by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Auto {
-    /// It was not told to, or has done so.
+    /// Nothing: it was not told to, or has done so.
     Nothing,
-    /// As soon as it is configured, and no emergency stop is latched.
+    /// Activate, as soon as it is configured and no emergency stop is latched.
     Activate,
 }
 
-/// What the node has in every state, as seen from here.
+/// The topics and services that the node has in every state.
 pub(super) struct Ends {
     pub(super) lifecycle: Arc<Lifecycle>,
     pub(super) changes: Receiver<Change>,
@@ -57,25 +57,25 @@ pub(super) struct Manager<'a> {
     pub(super) lifecycle: Arc<Lifecycle>,
     pub(super) ends: Ends,
     pub(super) diagnostics: Diagnostics,
-    /// The parameters that it is configured with.
+    /// The parameters that the node is configured with.
     pub(super) configured: Option<Parameters>,
     /// The transition whose work is under way.
     pub(super) change: Option<Change>,
     pub(super) loading: Option<Loading>,
-    /// Until when a robot that was told to rest must have done so.
+    /// Time by which a robot that was told to rest must have done so.
     pub(super) rest_by: Option<Instant>,
     pub(super) work: Option<Work>,
     pub(super) auto: Auto,
     pub(super) estopped: bool,
-    /// The process was told to end.
+    /// Whether the process was told to end.
     pub(super) stopping: bool,
-    /// Why the last transition failed, or what broke.
+    /// The reason why the last transition failed, or what broke; empty without.
     pub(super) failure: String,
-    /// What the process ends with, where it ends by itself.
+    /// The error with which the process ends, where it ends by itself.
     pub(super) ending: Option<anyhow::Error>,
     pub(super) counters: Arc<Counters>,
     pub(super) summary: RunSummary,
-    /// As it was when the present work began.
+    /// The summary when the present work began.
     pub(super) before: RunSummary,
 }
 
@@ -113,7 +113,7 @@ impl<'a> Manager<'a> {
         }
     }
 
-    /// Until the node is finalized.
+    /// Runs until the node is finalized.
     pub(super) fn run(mut self, stop: &Stop) -> anyhow::Result<RunSummary> {
         let requests = self.ends.requests.clone();
         let changes = self.ends.changes.clone();

@@ -1,28 +1,28 @@
-//! How a controller node is run, what is asked of it, and why it ends.
+//! Options of a controller node, requests to it, and the faults by which it ends.
 
 use std::path::PathBuf;
 
 use super::parameters::Parameters;
 use crate::middleware::{Network, Place};
 
-/// How a controller node is run.
+/// Options with which a controller node is run.
 #[derive(Clone, Debug)]
 pub struct ControllerOptions {
-    /// Where it talks.
+    /// Domain and interfaces on which the node talks.
     pub network: Network,
-    /// Its name, and what its topics and services are called.
+    /// Name of the node, and the names of its topics and services.
     pub place: Place,
-    /// Its configuration, and whether time is simulated, at the start.
+    /// Parameters at the start, and whether time is simulated.
     pub parameters: Parameters,
-    /// Whether it configures and activates itself, and ends when it cannot or when a fault stops it.
+    /// Whether the node configures and activates itself, and ends when it cannot or when a fault stops it.
     pub auto: bool,
-    /// Where to keep what was decided.
+    /// File for what was decided; `None` keeps nothing.
     pub trace: Option<PathBuf>,
-    /// Publish `~/imagined/image`.
+    /// Whether `~/imagined/image` is published.
     pub imagined: bool,
 }
 
-/// Why a controller node ended by itself.
+/// A fault by which a controller node ends by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum ControllerFault {
     /// A thread of the runtime is gone.
@@ -41,7 +41,7 @@ pub enum ControllerFault {
     MiddlewareDied,
 }
 
-/// What others ask of the node, beside transitions.
+/// A request of others to the node, beside transitions.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Request {
     Estop,

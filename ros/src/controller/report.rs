@@ -1,4 +1,4 @@
-//! What the node says of itself: heartbeat and diagnostics.
+//! The reports of the node: heartbeat and diagnostics.
 
 use super::diagnostics::{Diagnostics, Facts};
 use super::manager::Manager;

@@ -28,17 +28,17 @@ impl RosMessage for ClockMessage {
 /// The clock of a configured controller.
 #[derive(Debug)]
 pub(super) enum RosClock {
-    /// Follows the system's time, without its jumps.
+    /// The clock follows the system's time, without its jumps.
     System(MonotonicClock),
-    /// The newest time of `/clock`, ns; 0 before the first.
+    /// The clock shows the newest time of `/clock` in ns; 0 before the first.
     Simulated(AtomicI64),
 }
 
 impl RosClock {
-    /// With `simulated`, it listens to `/clock`.
+    /// Makes the clock; a `simulated` one listens to `/clock`.
     ///
     /// # Errors
-    /// [`NodeError`]: `/clock` is remapped to what is no name.
+    /// [`NodeError`] when `/clock` is remapped to an invalid name.
     pub(super) fn new(node: &mut NodeBuilder, simulated: bool) -> Result<Arc<Self>, NodeError> {
         if !simulated {
             return Ok(Arc::new(Self::System(MonotonicClock::system())));

@@ -1,4 +1,4 @@
-//! From the executor thread to the command topic, without allocating or waiting on that thread.
+//! The way from the executor thread to the command topic, without allocating or waiting on that thread.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -13,13 +13,14 @@ use latco_controller::{Time, inputs::JointVec};
 
 use crate::middleware::{Outbox, Published, Receipt};
 
-/// Zero set-points go on for so long after the robot is at rest; then there is silence.
+/// Time for which zero set-points go on after the robot is at rest; then there is silence.
 const REST_NOTICE: Duration = Duration::from_millis(500);
 
-/// What the executor does, for the status.
+/// State of the executor, for the status.
 #[derive(Debug, Default)]
 pub(super) struct Doing {
-    /// 0: nothing yet, 1: following, 2..: stopped.
+    /// 0 while there was nothing yet, 1 while following, 2 and more while stopped, for the reason of that
+    /// number.
     mode: AtomicU8,
     limited: AtomicU64,
     moving: AtomicBool,
@@ -51,7 +52,7 @@ impl Doing {
         }
     }
 
-    /// Why the robot is stopped; none while it follows a plan.
+    /// The reason why the robot is stopped; `None` while it follows a plan.
     pub(super) fn stop_reason(&self) -> Option<StopReason> {
         match self.mode.load(Ordering::Relaxed) {
             0 => Some(StopReason::NoPlan),
@@ -65,13 +66,13 @@ impl Doing {
         self.moving.load(Ordering::Relaxed)
     }
 
-    /// Set-points that a limit changed.
+    /// Number of set-points that a limit changed.
     pub(super) fn limited(&self) -> u64 {
         self.limited.load(Ordering::Relaxed)
     }
 }
 
-/// Velocities for `commands`, as they leave.
+/// Makes the message of velocities for `commands`, when it leaves.
 pub(super) fn velocities_message(velocities: JointVec) -> Float64MultiArray {
     Float64MultiArray::vector(velocities.to_vec())
 }
@@ -83,7 +84,7 @@ pub(super) struct PooledChunk {
     pool: Arc<ArrayQueue<Box<Chunk>>>,
 }
 
-/// A trajectory for `joint_trajectory`, as it leaves. Its stamp is the time at which it starts.
+/// Makes the trajectory for `joint_trajectory`, when it leaves. Its stamp is the time at which it starts.
 pub(super) fn trajectory_message(mut pooled: PooledChunk) -> JointTrajectory {
     let Some(chunk) = pooled.chunk.take() else {
         return JointTrajectory::default();
@@ -108,7 +109,7 @@ pub(super) fn trajectory_message(mut pooled: PooledChunk) -> JointTrajectory {
     message
 }
 
-/// Where commands go.
+/// The outgoing command topic.
 pub(super) enum CommandOutbox {
     Velocities(Outbox<JointVec>),
     Trajectories {
@@ -119,7 +120,7 @@ pub(super) enum CommandOutbox {
 }
 
 impl CommandOutbox {
-    /// For trajectories of at most `steps` control periods.
+    /// Makes the outbox of trajectories of at most `steps` control periods.
     pub(super) fn trajectories(
         outbox: Outbox<PooledChunk>,
         joints: &[String],
@@ -134,7 +135,7 @@ impl CommandOutbox {
         }
     }
 
-    /// Commands that left.
+    /// Number of commands that left.
     pub(super) fn sent(&self) -> u64 {
         match self {
             Self::Velocities(outbox) => outbox.counters().sent(),
@@ -142,7 +143,7 @@ impl CommandOutbox {
         }
     }
 
-    /// Commands that did not leave: a full queue, or refused by the middleware.
+    /// Number of commands that did not leave: the queue was full, or the middleware refused them.
     pub(super) fn lost(&self) -> u64 {
         let counters = match self {
             Self::Velocities(outbox) => outbox.counters(),
@@ -169,7 +170,7 @@ impl Clone for CommandOutbox {
     }
 }
 
-/// The end of the executor thread.
+/// The executor thread's side of the command topic.
 pub(super) struct Sink {
     outbox: CommandOutbox,
     doing: Arc<Doing>,
@@ -193,7 +194,7 @@ impl Sink {
         }
     }
 
-    /// A receipt for the first command of each plan.
+    /// Makes a receipt for the first command of each plan.
     fn receipt(&mut self, mode: Mode) -> Option<Receipt> {
         match mode {
             Mode::Follow { plan, .. } if plan != self.last_plan => {

@@ -21,59 +21,59 @@ pub struct RunSummary {
     pub provider: String,
     /// Providers that were preferred to it and cannot be used, with the reasons.
     pub providers_declined: Vec<Declined>,
-    /// Images taken.
+    /// Number of images that were taken.
     pub images: u64,
-    /// Images refused: wrong step or encoding, damaged, truncated, or not decodable.
+    /// Number of images that were refused: wrong step or encoding, damaged, truncated, or not decodable.
     pub images_refused: u64,
-    /// Images that a newer one overtook before they were converted.
+    /// Number of images that a newer one overtook before they were converted.
     pub images_overtaken: u64,
-    /// The last reason for it; empty without.
+    /// The last reason for which an image was refused; empty without.
     pub last_image_error: String,
-    /// Joint states taken.
+    /// Number of joint states that were taken.
     pub joint_states: u64,
-    /// Joint states refused: not finite, joints missing or doubled, or not decodable.
+    /// Number of joint states that were refused: not finite, joints missing or doubled, or not decodable.
     pub joint_states_refused: u64,
-    /// The last reason for it; empty without.
+    /// The last reason for which a joint state was refused; empty without.
     pub last_joints_error: String,
-    /// Episodes begun by the topic or the reset service.
+    /// Number of episodes begun by the topic or the reset service.
     pub resets: u64,
-    /// Plans made.
+    /// Number of plans that were made.
     pub plans: u64,
-    /// Solves that failed; the plan before, shifted, was followed.
+    /// Number of solves that failed; the plan before, shifted, was followed.
     pub failed_plans: u64,
-    /// Why the planner stopped, and how often.
+    /// How often the planner stopped for each reason.
     pub stop_causes: BTreeMap<&'static str, u64>,
-    /// Time of planning, ms.
+    /// Median time of planning, ms.
     pub plan_ms_p50: Option<f64>,
-    /// Time of planning, ms.
+    /// 99th percentile of the time of planning, ms.
     pub plan_ms_p99: Option<f64>,
-    /// Iterations per plan.
+    /// Median number of iterations of a plan.
     pub iterations_p50: Option<f64>,
-    /// From the stamp of an image to the first command that follows the plan made from it, ms.
+    /// Median time from the stamp of an image to the first command that follows the plan made from it, ms.
     pub stamp_to_command_ms_p50: Option<f64>,
-    /// The same.
+    /// 99th percentile of the time from stamp to command, ms.
     pub stamp_to_command_ms_p99: Option<f64>,
-    /// Plans that were ready later than their first new action should have begun.
+    /// Number of plans that were ready later than their first new action should have begun.
     pub deadline_misses: u64,
-    /// Messages on the command topic.
+    /// Number of messages on the command topic.
     pub commands_sent: u64,
-    /// Commands that found the queue full, or that the middleware refused.
+    /// Number of commands that found the queue full, or that the middleware refused.
     pub commands_lost: u64,
-    /// Set-points that a limit of the robot changed.
+    /// Number of set-points that a limit of the robot changed.
     pub limited: u64,
-    /// Ticks of the executor that began more than a period late.
+    /// Number of ticks of the executor that began more than a period late.
     pub late_ticks: u64,
-    /// Inferences made only to keep a GPU awake.
+    /// Number of inferences made only to keep a GPU awake.
     pub keep_alive_runs: u64,
 }
 
-/// What the node is about to say of itself.
+/// State of the node, from which the heartbeat is made.
 pub(super) struct Now<'a> {
     pub(super) name: &'a str,
     /// The bundle's task; empty while there is none.
     pub(super) hardware: &'a str,
     pub(super) state: State,
-    /// Why the last transition that was tried failed, or what broke; empty without.
+    /// The reason why the last transition that was tried failed, or what broke; empty without.
     pub(super) failure: &'a str,
     pub(super) estopped: bool,
     pub(super) final_word: Option<&'a str>,
@@ -82,7 +82,7 @@ pub(super) struct Now<'a> {
 }
 
 impl Now<'_> {
-    /// How it is, in one line.
+    /// The level of the status, and a line that says how the node is.
     pub(super) fn verdict(&self) -> (u8, String) {
         if let Some(word) = self.final_word {
             return (DiagnosticStatus::STALE, word.to_owned());
@@ -113,7 +113,7 @@ impl Now<'_> {
 }
 
 impl RunSummary {
-    /// Takes over what arrived.
+    /// Takes over the counts of what arrived.
     pub(super) fn count(&mut self, counters: &Counters) {
         self.images = Counters::get(&counters.images);
         self.images_refused = Counters::get(&counters.images_refused);
@@ -127,7 +127,7 @@ impl RunSummary {
     }
 }
 
-/// The heartbeat message.
+/// Makes the heartbeat message.
 pub(super) fn status(now: &Now<'_>) -> DiagnosticStatus {
     let summary = now.summary;
     let (level, message) = now.verdict();

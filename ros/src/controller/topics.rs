@@ -1,4 +1,4 @@
-//! Outgoing topics of a configured controller.
+//! The outgoing topics of a configured controller.
 
 use latco_bag::messages::{
     CompressedImage, Float64MultiArray, Image, JointState, JointTrajectory, MultiArrayDimension,
@@ -14,7 +14,7 @@ use crate::middleware::names::wire_name;
 use crate::middleware::peers::Peers;
 use crate::middleware::{NodeBuilder, NodeError, RunningNode, qos};
 
-/// The command topic that the configuration asks for.
+/// Makes the command topic that the configuration asks for.
 ///
 /// # Errors
 /// [`NodeError`] for a wrong name, and for trajectories without names of joints.
@@ -49,7 +49,7 @@ pub(super) fn command_outbox(
     }
 }
 
-/// Publishers of images and of joint states, and subscriptions of the commands.
+/// The publishers of images and of joint states, and the subscriptions of the commands.
 pub(super) fn peers(node: &RunningNode, place: &Place, config: &Config) -> [Peers; 3] {
     let Some(context) = node.context() else {
         return Default::default();
@@ -82,7 +82,8 @@ pub(super) fn peers(node: &RunningNode, place: &Place, config: &Config) -> [Peer
     [images, joints, commands]
 }
 
-/// The planned joint velocities, rad/s, one row a control period; `scale` is the velocity of the action 1 of each joint.
+/// Makes the message of the planned joint velocities in rad/s, one row a control period; `scale` is the
+/// velocity of the action 1 of each joint.
 pub(super) fn plan_message(plan: &Plan, scale: &[f64]) -> Float64MultiArray {
     let joints = scale.len();
     let dimension = |label: &str, size: usize, stride: usize| MultiArrayDimension {

@@ -8,68 +8,69 @@ use latco_controller::plan::PlanReport;
 use latco_controller::trace::IterationTrace;
 use serde::{Deserialize, Serialize};
 
-/// Images of which the figures are kept; later ones are only counted.
+/// Number of images of which the figures are kept; later ones are only counted.
 const MAX_TICKS: usize = 100_000;
-/// Numbers of imagined states that are kept (64 MiB); later plans are kept without.
+/// Number of values of imagined states that are kept (64 MiB); later plans are kept without.
 const MAX_STATE_VALUES: usize = 16 << 20;
 
-/// Everything kept of a run.
+/// The trace of a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RunTrace {
     /// Folder of the bundle.
     pub bundle: String,
     /// Name of the planner.
     pub planner: String,
-    /// Control period, ns.
+    /// Control period in ns.
     pub period_ns: i64,
-    /// Size of a state.
+    /// Length of a state.
     pub state_size: usize,
-    /// One per image that was taken, oldest first.
+    /// A record of each image that was taken, the oldest first.
     pub ticks: Vec<TickTrace>,
-    /// Images for which there was no room.
+    /// Number of images for which there was no room.
     pub dropped: u64,
     #[serde(skip)]
     state_values: usize,
 }
 
-/// One image.
+/// The record of one image.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TickTrace {
-    /// The episode that ran, as announced on the topic.
+    /// Number of the episode that ran, as announced on the topic.
     pub episode: Option<i64>,
-    /// Stamp of the image, ns.
+    /// Stamp of the image in ns.
     pub stamp_ns: i64,
-    /// When the image was in the controller's hands, ns.
+    /// Time at which the controller had the image, in ns.
     pub received_ns: i64,
-    /// Time of the belief's step, ms.
+    /// Time that the belief's step took, in ms.
     pub belief_ms: f64,
-    /// The plan, if one was made.
+    /// The plan that was made from it, if any.
     pub plan: Option<PlanTraced>,
 }
 
-/// One plan.
+/// The record of one plan.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PlanTraced {
-    /// Its number.
+    /// Number of the plan.
     pub number: u64,
-    /// Time of planning, ms.
+    /// Time of planning in ms.
     pub plan_ms: f64,
-    /// When it was handed over, ns.
+    /// Time at which the plan was handed over, in ns.
     pub ready_ns: i64,
-    /// Whether it was ready after its first new action should have begun.
+    /// Whether the plan was ready after its first new action should have begun.
     pub missed: bool,
     /// The planner's report.
     pub report: PlanReport,
-    /// Figures of its iterations.
+    /// Figures of the plan's iterations.
     pub iterations: Vec<IterationTrace>,
-    /// Imagined states, `[steps + 1, n]`, row 0 at the image's stamp, one control period apart; empty if not kept.
+    /// Imagined states, `[steps + 1, n]`, row 0 at the image's stamp, one control period apart; empty if they
+    /// were not kept.
     pub states: Vec<f32>,
-    /// When the middleware had taken the first command that follows it, ns.
+    /// Time at which the middleware had taken the first command that follows the plan, in ns.
     pub command_sent_ns: Option<i64>,
 }
 
 impl RunTrace {
-    /// Of a run that begins.
+    /// Makes the trace of a run that begins.
     pub fn new(bundle: &str, planner: &str, period_ns: i64, state_size: usize) -> Self {
         Self {
             bundle: bundle.into(),
@@ -80,7 +81,7 @@ impl RunTrace {
         }
     }
 
-    /// Keeps one image.
+    /// Keeps the record of one image.
     pub fn push(&mut self, mut tick: TickTrace) {
         if self.ticks.len() >= MAX_TICKS {
             self.dropped += 1;
@@ -113,7 +114,7 @@ impl RunTrace {
     /// Writes the file.
     ///
     /// # Errors
-    /// The system's, with the name of the file.
+    /// The system's error, with the name of the file.
     pub fn write(&self, file: &Path) -> anyhow::Result<()> {
         let bytes = postcard::to_stdvec(self).context("the trace cannot be encoded")?;
         std::fs::write(file, bytes).with_context(|| format!("writing the trace {}", file.display()))
@@ -122,7 +123,7 @@ impl RunTrace {
     /// Reads a file that was written by the same version of the program.
     ///
     /// # Errors
-    /// When it cannot be read or is not such a file.
+    /// An error when the file cannot be read or is no such file.
     pub fn read(file: &Path) -> anyhow::Result<Self> {
         let bytes =
             std::fs::read(file).with_context(|| format!("reading the trace {}", file.display()))?;

@@ -11,14 +11,14 @@ use crate::error_text::whole_message;
 use crate::managed::lifecycle::{Change, Outcome, State};
 
 impl Manager<'_> {
-    /// A transition of the node's own.
+    /// Begins a transition of the node's own.
     pub(super) fn begin(&mut self, label: &str) {
         if let Some(change) = self.lifecycle.begin(label) {
             self.carry_out(change);
         }
     }
 
-    /// The process was told to end.
+    /// Ends the node, because the process was told to end.
     pub(super) fn stop(&mut self) {
         self.auto = Auto::Nothing;
         self.stopping = true;
@@ -69,7 +69,7 @@ impl Manager<'_> {
         }
     }
 
-    /// The loader is done.
+    /// Goes on with `configure` when the loader is done.
     pub(super) fn configure(&mut self, loaded: anyhow::Result<Loaded>) {
         let Some(node) = &mut self.node else { return };
         let keep_states = self.options.trace.is_some();
@@ -124,14 +124,14 @@ impl Manager<'_> {
         }
     }
 
-    /// The transition under way is over.
+    /// Ends the transition that is under way.
     pub(super) fn finish(&mut self, outcome: Outcome) {
         let change = self.leave(outcome);
         Self::answer(change, outcome == Outcome::Success);
         self.beat(None);
     }
 
-    /// Leaves the state of the transition under way, which is not answered yet.
+    /// Leaves the state of the transition that is under way, which is not answered yet.
     fn leave(&mut self, outcome: Outcome) -> Option<Change> {
         self.lifecycle.finish(outcome);
         self.rest_by = None;
@@ -145,8 +145,9 @@ impl Manager<'_> {
         }
     }
 
-    /// The transition under way met an error: everything is freed, and the node is unconfigured again. With `auto` it ends,
-    /// because nobody would configure it again. It is answered from the state that the error leads to, as by rclcpp.
+    /// Ends the transition that is under way with an error: everything is freed, and the node is unconfigured
+    /// again. With `auto` it ends, because nobody would configure it again. The request is answered from the
+    /// state that the error leads to, as by rclcpp.
     pub(super) fn fail(&mut self, error: anyhow::Error) {
         let label = self.change.as_ref().map_or("transition", |c| c.edge.label);
         let message = whole_message(&error);
@@ -157,7 +158,7 @@ impl Manager<'_> {
         Self::answer(change, false);
     }
 
-    /// Something broke in a primary state.
+    /// Reacts to a fault in a primary state.
     pub(super) fn fault(&mut self, fault: ControllerFault) {
         self.failure = fault.to_string();
         tracing::error!("{fault}");
@@ -175,7 +176,7 @@ impl Manager<'_> {
         Self::answer(change, false);
     }
 
-    /// The work of errorprocessing.
+    /// Does the work of errorprocessing.
     pub(super) fn process_error(&mut self, error: anyhow::Error) {
         self.drop_work();
         let is_deaf = matches!(error.downcast_ref(), Some(ControllerFault::MiddlewareDied));
@@ -198,7 +199,7 @@ impl Manager<'_> {
         self.close(work);
     }
 
-    /// Figures, trace; topics and bundle go.
+    /// Takes figures and trace of the work, then frees its topics and the bundle.
     pub(super) fn close(&mut self, mut work: Work) {
         work.count(&self.before, &mut self.summary);
         work.figures(&mut self.summary);

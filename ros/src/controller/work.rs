@@ -28,10 +28,10 @@ use crate::quantile::quantile;
 
 /// A configured controller, inactive at first.
 pub(super) struct Work {
-    /// Freed at the end.
+    /// The bundle, which is freed last.
     bundle: Bundle,
     group: Option<Group>,
-    /// Until the end.
+    /// The threads of the controller; `None` once they have ended.
     runtime: Option<Runtime>,
     /// Whether images and joint states are handed on.
     open: Arc<AtomicBool>,
@@ -49,10 +49,11 @@ pub(super) struct Work {
     trace: RunTrace,
     keep_states: bool,
     scale: Vec<f64>,
-    /// From an image's stamp to the first new action of its plan, ns.
+    /// Time from an image's stamp to the first new action of its plan, in ns.
     lead_ns: i64,
     episode: Option<i64>,
-    /// When it began, ns, and the one before: an image from before belongs to that.
+    /// Times at which the present episode and the one before began, in ns: an image from before the former
+    /// belongs to the latter.
     episode_began_ns: i64,
     previous_episode: Option<i64>,
     first_words: bool,
@@ -62,7 +63,8 @@ impl Work {
     /// Adds the topics to the node and starts the threads.
     ///
     /// # Errors
-    /// The configuration's output is not possible with the bundle, a name is wrong, or the system gives no thread.
+    /// An error when the configuration's output is not possible with the bundle, a name is wrong, or the
+    /// system gives no thread.
     pub(super) fn start(
         node: &mut RunningNode,
         loaded: Loaded,
@@ -179,7 +181,7 @@ impl Work {
         }
     }
 
-    /// Publishers of images and of joint states, and subscriptions of the commands.
+    /// The publishers of images and of joint states, and the subscriptions of the commands.
     pub(super) fn peers(&self, node: &RunningNode, place: &Place) -> [Peers; 3] {
         topics::peers(node, place, &self.config)
     }
@@ -188,7 +190,7 @@ impl Work {
         &self.trace
     }
 
-    /// Plans and moves, or brakes to rest and holds.
+    /// Makes the controller plan and move, or brake to rest and hold.
     pub(super) fn set_active(&self, active: bool) {
         self.open.store(active, Ordering::SeqCst);
         if let Some(runtime) = &self.runtime {
@@ -196,12 +198,12 @@ impl Work {
         }
     }
 
-    /// Whether it has come to rest after it was made inactive.
+    /// Whether the robot has come to rest after the controller was made inactive.
     pub(super) fn is_at_rest(&self) -> bool {
         self.runtime.as_ref().is_none_or(Runtime::is_at_rest)
     }
 
-    /// Whether its threads run.
+    /// Whether the controller's threads run.
     pub(super) fn is_alive(&self) -> bool {
         self.runtime.as_ref().is_none_or(Runtime::is_alive)
     }
@@ -215,14 +217,14 @@ impl Work {
         }
     }
 
-    /// Belief and plan are forgotten.
+    /// Makes the controller forget belief and plan.
     pub(super) fn reset(&self) {
         if let Some(runtime) = &self.runtime {
             runtime.new_episode();
         }
     }
 
-    /// An episode was announced.
+    /// Begins the episode that was announced.
     pub(super) fn begin_episode(&mut self, episode: i64, summary: &mut RunSummary) {
         self.look(summary);
         self.reset();
@@ -309,7 +311,7 @@ impl Work {
         });
     }
 
-    /// Counts of this work so far are put on top of `before`.
+    /// Puts the counts of this work so far on top of `before`.
     pub(super) fn count(&self, before: &RunSummary, summary: &mut RunSummary) {
         summary.commands_sent = before.commands_sent + self.commands.sent();
         summary.commands_lost = before.commands_lost + self.commands.lost();
@@ -320,7 +322,7 @@ impl Work {
         }
     }
 
-    /// Brakes to rest and ends the threads. Its commands still leave through the publisher thread.
+    /// Brakes to rest and ends the threads. The last commands still leave through the publisher thread.
     pub(super) fn stop(&mut self, summary: &mut RunSummary) {
         self.open.store(false, Ordering::SeqCst);
         if let Some(runtime) = self.runtime.take() {
@@ -329,12 +331,12 @@ impl Work {
         self.look(summary);
     }
 
-    /// Its topics, to be taken down.
+    /// The topics of the work, to be taken down.
     pub(super) fn take_group(&mut self) -> Option<Group> {
         self.group.take()
     }
 
-    /// Figures over all plans.
+    /// Computes the figures over all plans.
     pub(super) fn figures(&self, summary: &mut RunSummary) {
         let plans: Vec<_> = self.trace.plans().collect();
         let plan_ms: Vec<f64> = plans.iter().map(|(_, p)| p.plan_ms).collect();
@@ -354,7 +356,7 @@ impl Work {
     }
 }
 
-/// From the stamp of an image to the first command that follows its plan, ms.
+/// Time from the stamp of an image to the first command that follows its plan, in ms.
 pub fn stamp_to_command_ms(tick: &TickTrace, plan: &PlanTraced) -> Option<f64> {
     plan.command_sent_ns
         .map(|sent| (sent - tick.stamp_ns) as f64 * 1e-6)

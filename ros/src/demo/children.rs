@@ -1,4 +1,5 @@
-//! `latco` processes of a `latco` command, such as the two of a demonstration. However the command ends, they end too.
+//! `latco` processes of a `latco` command, such as the two of a demonstration. They end with the command,
+//! however that ends.
 
 use std::io::Read;
 use std::os::unix::process::CommandExt;
@@ -13,7 +14,7 @@ use nix::unistd::Pid;
 use super::error::DemoError;
 use crate::middleware::Stop;
 
-/// Lines of a log that a failure shows.
+/// Number of lines of a log that a failure shows.
 const LAST_WORDS: usize = 12;
 /// Time between asking a process to end and killing it, when nobody waits for its result.
 const GRACE: Duration = Duration::from_secs(3);
@@ -64,14 +65,14 @@ impl Child {
         })
     }
 
-    /// Its status, if it has ended.
+    /// The exit status of the process, if it has ended.
     pub(crate) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         self.process
             .try_wait()
             .with_context(|| format!("the {}", self.name))
     }
 
-    /// SIGTERM.
+    /// Asks the process to end, by SIGTERM.
     pub(crate) fn ask_to_end(&self) {
         if let Ok(id) = i32::try_from(self.process.id()) {
             // It may have ended already.
@@ -79,7 +80,7 @@ impl Child {
         }
     }
 
-    /// Waits for it to end.
+    /// Waits for the process to end.
     pub(crate) fn wait(&mut self, limit: Duration) -> Result<ExitStatus, DemoError> {
         let deadline = Instant::now() + limit;
         loop {
@@ -97,7 +98,7 @@ impl Child {
         }
     }
 
-    /// What it printed; call it once, after its end.
+    /// The output of the process; call it once, after its end.
     pub(crate) fn printed(&mut self) -> anyhow::Result<String> {
         let reader = self.reader.take().context("the output was read before")?;
         match reader.join() {
@@ -106,7 +107,7 @@ impl Child {
         }
     }
 
-    /// The error of its end.
+    /// The error that tells how the process ended.
     pub(crate) fn failure(&self, status: ExitStatus) -> DemoError {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();

@@ -1,4 +1,4 @@
-//! Why there is no demonstration.
+//! Errors of a demonstration.
 
 use std::path::PathBuf;
 
@@ -7,52 +7,52 @@ use thiserror::Error;
 
 use crate::recorder::RecordError;
 
-/// Why there is no demonstration.
+/// The reason why a demonstration failed.
 #[derive(Debug, Error)]
 pub enum DemoError {
-    /// The bundle, or ONNX Runtime.
+    /// The bundle cannot be loaded, or ONNX Runtime is missing.
     #[error(transparent)]
     Bundle(#[from] BundleError),
-    /// The output folder.
+    /// The output folder cannot be used.
     #[error("output folder {}: {reason}", folder.display())]
     Folder {
-        /// The folder.
+        /// The output folder.
         folder: PathBuf,
-        /// What is wrong.
+        /// Description of the fault.
         reason: String,
     },
     /// A process ended that should not have.
     #[error("the {name} ended with {}: {last_words}", status.map_or("a signal".to_owned(), |s| format!("status {s}")))]
     Child {
-        /// Which one.
+        /// Name of the process.
         name: &'static str,
-        /// Its exit status.
+        /// Exit status of the process; `None` after a signal.
         status: Option<i32>,
         /// The end of its log.
         last_words: String,
     },
-    /// It took too long.
+    /// A step of the demonstration took too long.
     #[error("{what} within {seconds} s; the logs are in {}", folder.display())]
     TimeLimit {
-        /// What did not happen.
+        /// Description of what did not happen.
         what: String,
-        /// How long it was waited for.
+        /// Time for which it was awaited, in seconds.
         seconds: u64,
-        /// Where the logs are.
+        /// Folder of the logs.
         folder: PathBuf,
     },
-    /// Ctrl-C.
+    /// The demonstration was interrupted by Ctrl-C.
     #[error("interrupted after {episodes} episodes; the bag of it is {}", bag.display())]
     Interrupted {
-        /// Episodes that came to their end.
+        /// Number of episodes that came to their end.
         episodes: u64,
-        /// The bag.
+        /// Path of the bag.
         bag: PathBuf,
     },
-    /// The recorder.
+    /// The recorder failed.
     #[error("recording: {0}")]
     Record(#[from] RecordError),
-    /// Anything else.
+    /// Any other error.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
 }

@@ -1,4 +1,4 @@
-//! What is demonstrated, and the files that it leaves.
+//! Options of a demonstration, and the files that it leaves.
 
 use std::path::PathBuf;
 
@@ -6,35 +6,35 @@ use latco_controller::Config;
 
 use crate::middleware::Network;
 
-/// The bag in the output folder.
+/// Name of the bag in the output folder.
 pub const BAG: &str = "bag";
-/// The film strip.
+/// Name of the film strip in the output folder.
 pub const FILM: &str = "film_strip.png";
-/// The curves of one plan.
+/// Name of the curves of one plan in the output folder.
 pub const CURVES: &str = "plan_curves.png";
-/// The latency histogram.
+/// Name of the latency histogram in the output folder.
 pub const HISTOGRAM: &str = "latency_histogram.png";
-/// The table, to read.
+/// Name of the table for people in the output folder.
 pub const REPORT: &str = "report.md";
-/// The table, for programs.
+/// Name of the table for programs in the output folder.
 pub const REPORT_JSON: &str = "report.json";
 pub(super) const TRACE: &str = "controller.trace";
 pub(super) const ROBOT_LOG: &str = "sim.log";
 pub(super) const CONTROLLER_LOG: &str = "run.log";
 
-/// What is demonstrated.
+/// Options of a demonstration.
 #[derive(Clone, Debug)]
 pub struct DemoOptions {
-    /// Domain; the loopback interface in any case.
+    /// ROS domain of the two processes; they talk on the loopback interface in any case.
     pub network: Network,
-    /// Episodes.
+    /// Number of episodes.
     pub episodes: u64,
-    /// Offset to the evaluation seeds.
+    /// Number of the first evaluation seed.
     pub seed: u64,
     /// Folder of the results.
     pub out: PathBuf,
-    /// File of the configuration.
+    /// Path of the configuration.
     pub config_file: PathBuf,
-    /// Its content; the bundle and its providers may be others than the file's.
+    /// The configuration; its bundle and providers may be others than the file's.
     pub config: Config,
 }

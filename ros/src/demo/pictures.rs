@@ -16,15 +16,15 @@ use crate::pictures::{self, Film};
 struct Shown<'a> {
     tick: &'a TickTrace,
     plan: &'a PlanTraced,
-    /// Control periods from the episode's first image to the plan's.
+    /// Number of control periods from the episode's first image to the plan's.
     step: usize,
-    /// Control periods of the plan that are shown.
+    /// Number of control periods of the plan that are shown.
     length: usize,
     /// The step at which the episode was solved, if the plan reaches that far.
     solved_at: Option<usize>,
 }
 
-/// Draws all three; gives remarks for the report.
+/// Draws all three pictures; returns remarks for the report.
 pub(super) fn draw(
     folder: &Path,
     bundle: &Bundle,
@@ -45,15 +45,15 @@ pub(super) fn draw(
     Ok(remarks)
 }
 
-/// What makes a plan worth showing, the most important first.
+/// The reasons that make a plan worth showing, the most important first.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 struct Worth {
-    /// Its episode was solved within its horizon, and it foresaw that.
+    /// Whether the episode was solved within the plan's horizon, and the plan foresaw that.
     foreseen: bool,
     solved: bool,
-    /// Made before the robot moved.
+    /// Whether the plan was made before the robot moved.
     early: bool,
-    /// The motion that is left to be seen.
+    /// Amount of motion that is left to be seen.
     ahead: usize,
 }
 
@@ -106,7 +106,7 @@ fn choose<'a>(trace: &'a RunTrace, report: &Report) -> Option<Shown<'a>> {
     best.map(|(_, shown)| shown)
 }
 
-/// The first plan of the same episode, made from nothing: the curves of one that starts warm say little.
+/// The first plan of the same episode, made from nothing: the curves of a warm-started one say little.
 fn cold<'a>(trace: &'a RunTrace, shown: &Shown<'a>) -> &'a PlanTraced {
     let mut of_episode = trace
         .plans()

@@ -18,60 +18,61 @@ use crate::recorder::Recorded;
 /// Figures of a demonstration, as `latco demo --json` prints them.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// Episodes that came to their end.
+    /// Number of episodes that came to their end.
     pub episodes: u64,
-    /// Of these, solved.
+    /// Number of episodes that were solved.
     pub successes: u64,
-    /// Plans made.
+    /// Number of plans that were made.
     pub plans: u64,
-    /// Time of planning, ms.
+    /// Median time of planning, ms.
     pub plan_ms_p50: Option<f64>,
-    /// Time of planning, ms.
+    /// 99th percentile of the time of planning, ms.
     pub plan_ms_p99: Option<f64>,
-    /// Why the planner stopped, and how often.
+    /// How often the planner stopped for each reason.
     pub stop_causes: Value,
-    /// Iterations per plan.
+    /// Median number of iterations of a plan.
     pub iterations_p50: Option<f64>,
-    /// The most iterations of a plan.
+    /// Largest number of iterations of a plan.
     pub iterations_max: Option<f64>,
-    /// From the stamp of an image to the first command that follows the plan made from it, ms.
+    /// Median time from the stamp of an image to the first command that follows the plan made from it, ms.
     pub stamp_to_command_ms_p50: Option<f64>,
-    /// The same.
+    /// 99th percentile of the time from stamp to command, ms.
     pub stamp_to_command_ms_p99: Option<f64>,
-    /// Plans that were ready later than their first new action should have begun.
+    /// Number of plans that were ready later than their first new action should have begun.
     pub deadline_misses: u64,
-    /// Messages on the command topic.
+    /// Number of messages on the command topic.
     pub commands_sent: u64,
-    /// Commands that the robot followed.
+    /// Number of commands that the robot followed.
     pub commands_received: u64,
-    /// Camera images that the controller took.
+    /// Number of camera images that the controller took.
     pub images: u64,
-    /// Camera images that it refused.
+    /// Number of camera images that the controller refused.
     pub images_refused: u64,
-    /// Solves that failed.
+    /// Number of solves that failed.
     pub failed_plans: u64,
-    /// Steps of the simulated robot that began late: the machine was too busy.
+    /// Number of steps of the simulated robot that began late, because the machine was too busy.
     pub late_robot_steps: u64,
-    /// Messages in the bag.
+    /// Number of messages in the bag.
     pub bag_messages: u64,
-    /// Messages that the recorder dropped.
+    /// Number of messages that the recorder dropped.
     pub bag_dropped: u64,
     /// Name of the planner.
     pub planner: String,
     /// Folder of the bundle.
     pub bundle: String,
-    /// ROS domain.
+    /// The ROS domain.
     pub domain: u16,
-    /// Control period, ms.
+    /// Control period in ms.
     pub control_period_ms: f64,
-    /// Where everything is.
+    /// Folder of all results.
     pub output_dir: PathBuf,
-    /// One by one, as the simulated robot reports them.
+    /// Results of the episodes, as the simulated robot reports them.
     pub results: Vec<Value>,
 }
 
 impl Report {
-    /// From what the robot and the controller printed, the controller's trace, and the recording.
+    /// Makes the report from what the robot and the controller printed, the controller's trace, and the
+    /// recording.
     pub(super) fn new(
         options: &DemoOptions,
         robot: &str,

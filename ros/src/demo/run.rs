@@ -21,14 +21,14 @@ use crate::controller::trace::RunTrace;
 use crate::middleware::Stop;
 use crate::recorder::{RecordError, RecordOptions, Recorder, standard_topics};
 
-/// Time for both processes to find each other and for the first plan.
+/// Longest time for both processes to find each other and for the first plan.
 const START_LIMIT: Duration = Duration::from_secs(60);
-/// Time that one episode may take, start to start.
+/// Longest time from the start of one episode to the next.
 const EPISODE_LIMIT: Duration = Duration::from_secs(20);
-/// Time for a process to end when it is asked to.
+/// Longest time for a process to end when it is asked to.
 const END_LIMIT: Duration = Duration::from_secs(15);
 
-/// What the recorder sees pass.
+/// The messages that the recorder sees pass.
 #[derive(Debug, Default)]
 struct Seen {
     /// Number of the episode that runs; -1 before the first.
@@ -157,7 +157,7 @@ fn start(options: &DemoOptions, image_size: usize) -> Result<(Child, Child), Dem
     Ok((robot, controller))
 }
 
-/// Waits for the episodes; gives what the robot and the controller printed.
+/// Waits for the episodes; returns what the robot and the controller printed.
 fn follow(
     options: &DemoOptions,
     stop: &Stop,
@@ -230,7 +230,7 @@ fn follow(
     Ok((robot_printed, controller.printed()?))
 }
 
-/// On the recorder's reactor thread, for each message.
+/// Notes a message; called on the recorder's reactor thread.
 fn watch(seen: &Seen, topic: &str, payload: &[u8]) {
     match topic {
         latco_bag::topics::EPISODE => {

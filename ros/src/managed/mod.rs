@@ -1,4 +1,4 @@
-//! What a managed ROS 2 node needs, whatever it does: ROS arguments, life cycle, parameters, diagnostics.
+//! The parts that any managed ROS 2 node needs: ROS arguments, life cycle, parameters, diagnostics.
 //!
 //! Nothing in this folder knows what the node is for.
 

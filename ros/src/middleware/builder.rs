@@ -80,7 +80,7 @@ impl NodeBuilder {
             })
     }
 
-    /// A topic to publish on, with a queue of `depth` messages in front of the publisher thread.
+    /// Adds a topic to publish on, with a queue of `depth` messages in front of the publisher thread.
     ///
     /// # Errors
     /// [`NodeError`] for a wrong name or type.
@@ -93,8 +93,8 @@ impl NodeBuilder {
         self.publisher_of(name, qos, depth, |message: M| message)
     }
 
-    /// As [`publisher`](Self::publisher), for values that only become messages on the publisher thread: a thread that
-    /// must not allocate sends what it has.
+    /// Adds a topic like [`publisher`](Self::publisher), for values that only become messages on the
+    /// publisher thread: a thread that must not allocate sends what it has.
     ///
     /// # Errors
     /// [`NodeError`] for a wrong name or type.
@@ -109,7 +109,7 @@ impl NodeBuilder {
         Ok(self.outlets.add(name.to_owned(), publisher, depth, convert))
     }
 
-    /// A topic to publish on from threads without a deadline, without a queue.
+    /// Adds a topic to publish on without a queue, from threads that have no deadline.
     ///
     /// # Errors
     /// [`NodeError`] for a wrong name or type.
@@ -128,8 +128,8 @@ impl NodeBuilder {
             })
     }
 
-    /// A topic to listen to. `handler` runs on the reactor thread and must not block; a message that does not decode
-    /// is given as `None`.
+    /// Adds a topic to listen to. `handler` runs on the reactor thread and must not block; a message that
+    /// does not decode is given as `None`.
     ///
     /// # Errors
     /// [`NodeError`] for a wrong name or type.
@@ -172,7 +172,7 @@ impl NodeBuilder {
         Ok(())
     }
 
-    /// A `std_srvs/srv/Trigger` service. `handler` runs on the reactor thread and must not block.
+    /// Adds a `std_srvs/srv/Trigger` service. `handler` runs on the reactor thread and must not block.
     ///
     /// # Errors
     /// [`NodeError`] for a wrong name.
@@ -189,7 +189,7 @@ impl NodeBuilder {
         })
     }
 
-    /// A service of the type `(package, name)`. `handler` runs on the reactor thread and must not block.
+    /// Adds a service of the type `(package, name)`. `handler` runs on the reactor thread and must not block.
     ///
     /// # Errors
     /// [`NodeError`] for a wrong name.
@@ -204,7 +204,7 @@ impl NodeBuilder {
         })
     }
 
-    /// As [`serve`](Self::serve), for answers that take their time.
+    /// Adds a service like [`serve`](Self::serve), for answers that take their time.
     ///
     /// # Errors
     /// [`NodeError`] for a wrong name.

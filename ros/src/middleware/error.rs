@@ -1,28 +1,28 @@
-//! Why a node or one of its ends could not be made.
+//! Errors of nodes, topics and services that cannot be made.
 
 use thiserror::Error;
 
 use super::network::NetworkError;
 
-/// Why a node or one of its ends could not be made.
+/// The reason why a node, or a topic or service of it, could not be made.
 #[derive(Debug, Error)]
 pub enum NodeError {
-    /// See [`NetworkError`].
+    /// The network could not be opened, see [`NetworkError`].
     #[error(transparent)]
     Network(#[from] NetworkError),
-    /// A name that ROS does not allow.
+    /// The name is not allowed by ROS.
     #[error(
         "{what} name {name:?} is not a ROS name: {reason}; expected letters, digits, '_' and '/', no digit first"
     )]
     Name {
-        /// Topic, service or node.
+        /// Kind of the name: topic, service or node.
         what: &'static str,
-        /// The name given.
+        /// The name that was given.
         name: String,
-        /// What is wrong.
+        /// Description of what is wrong with it.
         reason: String,
     },
-    /// A message type that is not of the form `package/msg/Type`.
+    /// The message type is not of the form `package/msg/Type`.
     #[error(
         "message type {0:?}: expected the form package/msg/Type, such as sensor_msgs/msg/Image"
     )]
@@ -30,14 +30,14 @@ pub enum NodeError {
     /// The middleware refused.
     #[error("{what} {name:?} could not be made: {reason}")]
     Middleware {
-        /// Topic, service or node.
+        /// Kind of what was asked for: topic, service or node.
         what: &'static str,
-        /// Its name.
+        /// Name of what was asked for.
         name: String,
         /// The middleware's words.
         reason: String,
     },
-    /// Trajectories name their joints.
+    /// Trajectories were asked for without joint names, which they need.
     #[error(
         "control.output = \"joint_trajectory\" needs the names of the joints, and the bundle has none; use \
          output = \"commands\""

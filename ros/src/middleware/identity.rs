@@ -1,8 +1,8 @@
-//! Other names for a node, its topics and services: `-r from:=to`.
+//! The names of a node, its topics and its services, and the rules that change them (`-r from:=to`).
 
 use std::fmt;
 
-/// Which names a rule is about.
+/// The names that a rule is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scope {
     Topics,
@@ -10,30 +10,30 @@ enum Scope {
     Both,
 }
 
-/// What a rule changes.
+/// The part that a rule changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Target {
     Node,
     Namespace,
-    /// The name that is changed, as given.
+    /// The name that is changed, as it was given.
     Name(Scope, String),
 }
 
 /// One rule of static remapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// Only for the node of this name.
+    /// Name of the only node that it applies to; `None` for all nodes.
     node: Option<String>,
     target: Target,
     to: String,
 }
 
-/// What a name belongs to.
+/// The kind of thing that a name belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
-    /// A topic.
+    /// The name of a topic.
     Topic,
-    /// A service.
+    /// The name of a service.
     Service,
 }
 
@@ -41,7 +41,7 @@ impl Rule {
     /// Reads `from:=to`, `node:from:=to`, `__node:=name`, `__ns:=/name`, `rostopic://from:=to`, `rosservice://from:=to`.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A description of what is wrong with the rule.
     pub fn parse(text: &str) -> Result<Self, String> {
         let Some((from, to)) = text.split_once(":=") else {
             return Err(format!("expected from:=to, found {text:?}"));
@@ -88,15 +88,15 @@ impl Rule {
 /// A node's place among names: its namespace, its name, and the rules that rename what it uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Absolute, `/` for none.
+    /// Absolute namespace, `/` for none.
     pub namespace: String,
-    /// Without its namespace.
+    /// Name of the node, without its namespace.
     pub name: String,
     rules: Vec<Rule>,
 }
 
 impl Place {
-    /// A node that nobody renames.
+    /// Makes the identity of a node that no rule renames.
     pub fn new(namespace: &str, name: &str) -> Self {
         Self {
             namespace: absolute_namespace(namespace),
@@ -105,7 +105,8 @@ impl Place {
         }
     }
 
-    /// Where the rules put a node of this name. The first rule that fits counts, as in ROS.
+    /// Makes the identity that the rules give a node of this name. The first rule that fits counts, as in
+    /// ROS.
     pub fn with_rules(namespace: &str, name: &str, rules: &[Rule]) -> Self {
         let mut place = Self::new(namespace, name);
         let applies = |rule: &Rule| rule.node.as_deref().is_none_or(|node| node == name);
@@ -183,7 +184,7 @@ fn absolute_namespace(namespace: &str) -> String {
     format!("/{}", namespace.trim_matches('/'))
 }
 
-/// One part of a name: letters, digits and `_`, no digit first.
+/// Checks one part of a name: letters, digits and `_`, no digit first.
 fn check_token(token: &str) -> Result<(), String> {
     let mut characters = token.chars();
     match characters.next() {
@@ -202,7 +203,7 @@ fn check_token(token: &str) -> Result<(), String> {
     }
 }
 
-/// A namespace.
+/// Checks a namespace.
 pub(super) fn check_namespace(namespace: &str) -> Result<(), String> {
     if !namespace.starts_with('/') {
         return Err("expected '/' first".to_owned());
@@ -213,7 +214,7 @@ pub(super) fn check_namespace(namespace: &str) -> Result<(), String> {
     namespace.split('/').skip(1).try_for_each(check_token)
 }
 
-/// A topic's or service's name before it is made absolute.
+/// Checks a topic's or service's name before it is made absolute.
 fn check_name(name: &str) -> Result<(), String> {
     let plain = ["{node}", "{namespace}", "{ns}"]
         .iter()

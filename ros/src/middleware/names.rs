@@ -15,7 +15,8 @@ pub fn expand(namespace: &str, node: &str, name: &str) -> String {
     }
 }
 
-/// Names are always made absolute here: the middleware's own way doubles the slash of the root namespace.
+/// Resolves a name for the middleware. Names are always made absolute here: the middleware's own way doubles
+/// the slash of the root namespace.
 pub(super) fn resolve(place: &Place, name: &str, used_as: Use) -> Result<Name, NodeError> {
     let full = place.resolve(name, used_as);
     Name::parse(&full).map_err(|e| NodeError::Name {
@@ -28,10 +29,10 @@ pub(super) fn resolve(place: &Place, name: &str, used_as: Use) -> Result<Name, N
     })
 }
 
-/// `sensor_msgs/msg/Image` (or `sensor_msgs/Image`) for the middleware.
+/// Converts `sensor_msgs/msg/Image` (or `sensor_msgs/Image`) for the middleware.
 ///
 /// # Errors
-/// [`NodeError::Type`].
+/// [`NodeError::Type`] for a name of another form.
 pub fn message_type(name: &str) -> Result<MessageTypeName, NodeError> {
     let parts: Vec<&str> = name.split('/').collect();
     match parts[..] {

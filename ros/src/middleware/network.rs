@@ -1,4 +1,4 @@
-//! Which domain and which interfaces a process talks on.
+//! The domain and the interfaces on which a process talks.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -18,10 +18,10 @@ pub struct Network {
     pub localhost: bool,
 }
 
-/// Why there is no DDS context.
+/// The reason why there is no DDS context.
 #[derive(Debug, Error)]
 pub enum NetworkError {
-    /// Settings of the command line or the environment that cannot be, all of them.
+    /// The command line or the environment has settings that are not possible; all of them are listed.
     #[error("{}", .0.join("\n"))]
     Settings(Vec<String>),
     /// The middleware could not start.
@@ -38,8 +38,9 @@ pub enum NetworkError {
 }
 
 impl Network {
-    /// From the command line, else from the environment: `ROS_DOMAIN_ID` (default 0), `ROS_LOCALHOST_ONLY` (0 or 1) or
-    /// `ROS_AUTOMATIC_DISCOVERY_RANGE` (`SUBNET` or `LOCALHOST`), and `RMW_IMPLEMENTATION` for [`Services`].
+    /// Takes the network from the command line, else from the environment: `ROS_DOMAIN_ID` (default 0),
+    /// `ROS_LOCALHOST_ONLY` (0 or 1) or `ROS_AUTOMATIC_DISCOVERY_RANGE` (`SUBNET` or `LOCALHOST`), and
+    /// `RMW_IMPLEMENTATION` for [`Services`].
     ///
     /// # Errors
     /// [`NetworkError::Settings`] with everything that is wrong.
@@ -123,18 +124,18 @@ impl Network {
     }
 }
 
-/// How services are mapped to DDS. Topics cross between implementations; services do not, and nothing on the wire tells
-/// which mapping a peer has.
+/// The mapping of services to DDS. Topics cross between implementations; services do not, and nothing on the
+/// wire tells which mapping a peer has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Services {
-    /// As rmw_fastrtps, the default of ROS 2.
+    /// The mapping of rmw_fastrtps, the default of ROS 2.
     FastRtps,
-    /// As rmw_cyclonedds.
+    /// The mapping of rmw_cyclonedds.
     Cyclone,
 }
 
 impl Services {
-    /// As the environment says in `RMW_IMPLEMENTATION`; as rmw_fastrtps without it.
+    /// The mapping that `RMW_IMPLEMENTATION` names; without it that of rmw_fastrtps.
     pub fn from_environment() -> Self {
         let name = std::env::var("RMW_IMPLEMENTATION").ok();
         Self::of(name.as_deref()).unwrap_or(Self::FastRtps)
@@ -151,7 +152,7 @@ impl Services {
         }
     }
 
-    /// The implementation that it is the mapping of.
+    /// Name of the implementation that has this mapping.
     pub fn name(self) -> &'static str {
         match self {
             Self::FastRtps => "rmw_fastrtps",
@@ -159,7 +160,7 @@ impl Services {
         }
     }
 
-    /// For the middleware.
+    /// The middleware's name for the mapping.
     pub(super) fn mapping(self) -> ServiceMapping {
         match self {
             Self::FastRtps => ServiceMapping::Enhanced,

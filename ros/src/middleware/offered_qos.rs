@@ -7,17 +7,17 @@ use rustdds::policy;
 
 use super::qos;
 
-/// What matters when a topic is recorded or played again.
+/// The quality of service that matters when a topic is recorded or played again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offered {
-    /// Every publisher repeats what is lost.
+    /// Whether every publisher repeats what is lost.
     pub reliable: bool,
-    /// Every publisher keeps its newest messages for those who come later.
+    /// Whether every publisher keeps its newest messages for those who come later.
     pub transient_local: bool,
 }
 
 impl Offered {
-    /// What a publisher says of itself in discovery.
+    /// The quality of service that a publisher announces in discovery.
     pub fn of(publication: &rustdds::discovery::PublicationBuiltinTopicData) -> Self {
         Self {
             reliable: matches!(
@@ -31,7 +31,7 @@ impl Offered {
         }
     }
 
-    /// What all of them offer.
+    /// The quality of service that all of them offer; `None` without any.
     pub fn common(all: &[Self]) -> Option<Self> {
         let (first, rest) = all.split_first()?;
         Some(rest.iter().fold(*first, |a, b| Self {
@@ -54,8 +54,8 @@ impl Offered {
         all.iter().map(of_one).collect::<Vec<_>>().join("\n")
     }
 
-    /// What the publishers in such a text have in common: numbers up to version 8 of the format, words from then on.
-    /// None where nothing is said.
+    /// The quality of service that the publishers in such a text have in common; its policies are numbers up
+    /// to version 8 of the format, words from then on. `None` where nothing is said.
     pub fn from_text(text: &str) -> Option<Self> {
         let yaml = Yaml::parse(text).ok()?;
         let all: Vec<Self> = yaml
@@ -72,7 +72,7 @@ impl Offered {
         Self::common(&all)
     }
 
-    /// For a subscription that hears all that these publishers keep.
+    /// The profile of a subscription that hears all that these publishers keep.
     pub fn to_listen(offered: Option<Self>) -> QosProfile {
         match offered {
             Some(Self {
@@ -83,7 +83,8 @@ impl Offered {
         }
     }
 
-    /// For a publisher that stands for these. Large messages are never reliable, see [`qos::images`].
+    /// The profile of a publisher that stands for these. Large messages are never reliable, see
+    /// [`qos::images`].
     pub fn to_publish(offered: Option<Self>, type_name: &str) -> QosProfile {
         let large = type_name.ends_with("Image") || type_name.ends_with("PointCloud2");
         match offered {

@@ -12,7 +12,7 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 use ros2_client::Publisher;
 use serde::Serialize;
 
-/// What became of the messages of one topic.
+/// Counts of the messages of one topic by what became of them.
 #[derive(Debug, Default)]
 pub struct OutboxCounters {
     sent: AtomicU64,
@@ -21,17 +21,17 @@ pub struct OutboxCounters {
 }
 
 impl OutboxCounters {
-    /// Messages that the middleware accepted.
+    /// Number of messages that the middleware accepted.
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// Messages that found the queue full.
+    /// Number of messages that found the queue full.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Messages that the middleware refused: the send window of a reliable writer was full.
+    /// Number of messages that the middleware refused: the send window of a reliable writer was full.
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }
@@ -46,24 +46,24 @@ pub struct Outbox<M> {
     counters: Arc<OutboxCounters>,
 }
 
-/// Called on the publisher thread with the time right after the middleware accepted a message.
+/// A callback on the publisher thread, with the time right after the middleware accepted a message.
 #[derive(Debug, Clone)]
 pub struct Receipt {
     sender: Sender<Published>,
     id: i64,
 }
 
-/// A message with a receipt has left.
+/// The notice that a message with a receipt has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// The number given with the message.
+    /// The number that was given with the message.
     pub id: i64,
-    /// When the middleware had accepted it, nanoseconds since the Unix epoch.
+    /// Time at which the middleware had accepted it, in ns since the Unix epoch.
     pub at_ns: i64,
 }
 
 impl Receipt {
-    /// A receipt that is reported on `sender` (dropped when that is full) with the number `id`.
+    /// Makes a receipt that is reported on `sender` (dropped when that is full) with the number `id`.
     pub fn new(sender: Sender<Published>, id: i64) -> Self {
         Self { sender, id }
     }
@@ -81,12 +81,14 @@ impl<M> Clone for Outbox<M> {
 }
 
 impl<M> Outbox<M> {
-    /// Queues a message; false, and counted, when the queue is full. Never blocks, never allocates.
+    /// Queues a message; returns false, and counts it, when the queue is full. It never blocks and never
+    /// allocates.
     pub fn send(&self, message: M) -> bool {
         self.send_with(message, None)
     }
 
-    /// As [`send`](Self::send); the receipt is reported when the middleware has accepted the message.
+    /// Queues a message like [`send`](Self::send); the receipt is reported when the middleware has accepted
+    /// it.
     pub fn send_with(&self, message: M, receipt: Option<Receipt>) -> bool {
         let queued = self.queue.try_send((message, receipt)).is_ok();
         if queued {
@@ -113,7 +115,7 @@ impl<M> Outbox<M> {
 pub(super) trait Outlet: Send {
     /// Sends the oldest queued message; false when there was none.
     fn send_one(&mut self) -> bool;
-    /// The topic, for logs.
+    /// Name of the topic, for logs.
     fn topic(&self) -> &str;
 }
 
@@ -155,11 +157,11 @@ impl<T: Send, M: Serialize + Send> Outlet for Topic<T, M> {
     }
 }
 
-/// What the publisher thread is told.
+/// A change that the publisher thread is told of.
 pub(super) enum OutletChange {
-    /// Publishers by their indices.
+    /// Publishers are added, with their indices.
     Add(Vec<(usize, Box<dyn Outlet>)>),
-    /// These end.
+    /// The publishers of these indices end.
     Remove(Vec<usize>),
 }
 
@@ -207,7 +209,7 @@ impl Outlets {
         outbox
     }
 
-    /// What was added since the last call.
+    /// The publishers that were added since the last call.
     pub(super) fn take_added(&mut self) -> Vec<(usize, Box<dyn Outlet>)> {
         std::mem::take(&mut self.added)
     }

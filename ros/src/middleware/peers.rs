@@ -1,31 +1,32 @@
-//! Who else is on our topics, and whether they and we can hear each other.
+//! The peers on our topics, and whether they and we can hear each other.
 
 use ros2_client::{Context, QosProfile};
 use rustdds::QosPolicies;
 
-/// The other ends of one of our topics.
+/// The peers on one of our topics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Peers {
-    /// How many there are.
+    /// Number of peers that are known.
     pub(crate) known: usize,
-    /// Why some of them are not heard, or do not hear us: a policy by its DDS name with what is offered and requested,
-    /// or another message type.
+    /// The reasons why some of them are not heard, or do not hear us: a policy by its DDS name with what is
+    /// offered and requested, or another message type.
     pub(crate) mismatches: Vec<String>,
 }
 
 impl Peers {
-    /// Those of another topic too.
+    /// Adds the peers of another topic.
     pub(crate) fn join(&mut self, other: Self) {
         self.known += other.known;
         self.mismatches.extend(other.mismatches);
     }
 
-    /// None of the known ones match.
+    /// Whether there are known peers and none of them matches.
     pub(crate) fn all_mismatch(&self) -> bool {
         self.known > 0 && self.mismatches.len() >= self.known
     }
 
-    /// Foreign publishers of a topic that we subscribe to. `topic` and `ty` as they stand on the wire.
+    /// The foreign publishers of a topic that we subscribe to. `topic` and `ty` are given as they stand on
+    /// the wire.
     pub(crate) fn publishers(context: &Context, topic: &str, ty: &str, ours: &QosProfile) -> Self {
         let requested = QosPolicies::from(ours);
         let mut peers = Self::default();
@@ -38,7 +39,7 @@ impl Peers {
         peers
     }
 
-    /// Foreign subscriptions of a topic that we publish.
+    /// The foreign subscriptions of a topic that we publish.
     pub(crate) fn subscriptions(
         context: &Context,
         topic: &str,
@@ -77,7 +78,7 @@ impl Peers {
     }
 }
 
-/// The value of a policy without what it is wrapped in.
+/// The value of a policy without the type that wraps it.
 fn plain(policy: Option<impl std::fmt::Debug>) -> String {
     let Some(policy) = policy else {
         return "the default".to_owned();

@@ -74,18 +74,18 @@ impl SerializerAdapter<LittleEndianPayload> for Adapter {
     }
 }
 
-/// A topic to publish ready-made payloads on.
+/// A topic on which ready-made payloads are published.
 pub struct RawPublisher {
     writer: DataWriter<LittleEndianPayload, Adapter>,
 }
 
-/// Why a payload was not published.
+/// The reason why a payload was not published.
 #[derive(Debug, thiserror::Error)]
 pub enum RawError {
     /// The first four bytes are not those of plain little-endian CDR.
     #[error("payload starts with {found:02x?}: expected the header 00 01 of little-endian CDR")]
     Encoding {
-        /// The first bytes, at most four.
+        /// The first bytes of the payload, at most four.
         found: Vec<u8>,
     },
     /// The middleware refused.
@@ -97,7 +97,7 @@ impl RawPublisher {
     /// Publishes a payload as it stands in a bag, header included.
     ///
     /// # Errors
-    /// [`RawError`].
+    /// [`RawError`] when the payload is not plain little-endian CDR, or the middleware refuses it.
     pub fn publish(&self, payload: &[u8]) -> Result<(), RawError> {
         match payload {
             [0, 1, _, _, body @ ..] => self
@@ -113,15 +113,15 @@ impl RawPublisher {
         }
     }
 
-    /// Waits until every reliable subscription has all that was published, for `limit` at most; says whether they have.
-    /// At once for a best-effort topic.
+    /// Waits until every reliable subscription has all that was published, for `limit` at most; returns
+    /// whether they have. It returns at once for a best-effort topic.
     pub fn wait_for_acknowledgments(&self, limit: Duration) -> bool {
         matches!(self.writer.wait_for_acknowledgments(limit), Ok(true))
     }
 }
 
 impl NodeBuilder {
-    /// A topic to publish ready-made payloads on, from the caller's own thread.
+    /// Adds a topic on which ready-made payloads are published, from the caller's own thread.
     ///
     /// # Errors
     /// [`NodeError`] for a wrong name or type.
@@ -146,7 +146,8 @@ impl NodeBuilder {
         Ok(RawPublisher { writer })
     }
 
-    /// A topic to listen to without decoding. `handler` runs on the reactor thread with the payload, header included.
+    /// Adds a topic to listen to without decoding. `handler` runs on the reactor thread with the payload,
+    /// header included.
     ///
     /// # Errors
     /// [`NodeError`] for a wrong name or type.

@@ -1,4 +1,5 @@
-//! A node with its threads; ends may be added and removed while it runs.
+//! A node with its threads, to which topics and services may be added, and from which they may be removed,
+//! while it runs.
 
 use latco_controller::priority;
 use std::collections::HashMap;
@@ -97,10 +98,10 @@ impl RunningNode {
         Ok(running)
     }
 
-    /// Adds what `add` adds to the node, and starts it; nothing of it when there is an error.
+    /// Adds what `add` adds to the node, and starts it; adds nothing when there is an error.
     ///
     /// # Errors
-    /// Those of `add`.
+    /// The errors of `add`.
     pub fn extend<T, E>(
         &mut self,
         add: impl FnOnce(&mut NodeBuilder) -> Result<T, E>,
@@ -143,7 +144,7 @@ impl RunningNode {
         group
     }
 
-    /// Takes publishers, subscriptions and services down; what is queued is sent before.
+    /// Takes publishers, subscriptions and services down; what is queued is sent first.
     pub fn remove(&mut self, group: Group) {
         if let Some((changes, _)) = &self.publisher {
             let _ = changes.send(OutletChange::Remove(group.outlets));
@@ -153,18 +154,18 @@ impl RunningNode {
         }
     }
 
-    /// The context, while it runs.
+    /// The context, while the node runs.
     pub(crate) fn context(&self) -> Option<&Context> {
         self.builder.as_ref().map(NodeBuilder::context)
     }
 
-    /// How many foreign publishers of this topic are known.
+    /// Number of foreign publishers of this topic that are known.
     pub fn publisher_count(&self, topic: &str) -> usize {
         let node = self.builder.as_ref().map(NodeBuilder::node);
         node.map_or(0, |n| n.publisher_count(topic))
     }
 
-    /// How many foreign subscriptions of this topic are known.
+    /// Number of foreign subscriptions of this topic that are known.
     pub fn subscription_count(&self, topic: &str) -> usize {
         let node = self.builder.as_ref().map(NodeBuilder::node);
         node.map_or(0, |n| n.subscription_count(topic))

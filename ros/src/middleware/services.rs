@@ -1,4 +1,4 @@
-//! Services: of any type, answered at once or later; `std_srvs/srv/Trigger`.
+//! Services of any type, answered at once or later, and `std_srvs/srv/Trigger`.
 
 use std::future::Future;
 
@@ -27,7 +27,7 @@ pub type TriggerRequest = EmptyRequest;
 /// Reply of `std_srvs/srv/Trigger`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TriggerReply {
-    /// Whether it was done.
+    /// Whether the request was carried out.
     pub success: bool,
     /// What was done, or why not.
     pub message: String,
@@ -42,7 +42,8 @@ fn qos() -> QosProfile {
         .history(History::KeepLast { depth: 10 })
 }
 
-/// A service whose handler answers with a future; requests that come while one is being answered are not kept waiting.
+/// Adds a service whose handler answers with a future; requests that come while one is being answered do not
+/// have to wait.
 pub(super) fn serve<Q, A, F>(
     node: &mut Node,
     full: &Name,

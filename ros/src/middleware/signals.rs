@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, Sender, bounded};
 use nix::sys::signal::{SigSet, Signal};
 
-/// The request to stop of a process: set by SIGINT, SIGTERM or SIGHUP, or by the program itself. Clones share it.
+/// The request to stop a process: set by SIGINT, SIGTERM or SIGHUP, or by the program itself. Clones share
+/// it.
 #[derive(Clone, Debug)]
 pub struct Stop {
     requested: Arc<AtomicBool>,
@@ -27,7 +28,7 @@ impl Default for Stop {
 }
 
 impl Stop {
-    /// A stop that only the program requests; no signal is taken.
+    /// Makes a stop that only the program requests; no signal is taken.
     pub fn new() -> Self {
         let (sender, closed) = bounded(0);
         Self {
@@ -75,7 +76,7 @@ impl Stop {
         Ok(stop)
     }
 
-    /// Asks to stop and wakes everyone who waits.
+    /// Requests the stop and wakes everyone who waits.
     pub fn request(&self) {
         self.requested.store(true, Ordering::SeqCst);
         // Nobody panics while holding the lock; even then the sender is there to be dropped.
@@ -86,7 +87,8 @@ impl Stop {
         drop(closer.take());
     }
 
-    /// Asks to stop when standard input comes to its end: a child process then ends with its parent, however that ends.
+    /// Requests the stop when standard input comes to its end: a child process then ends with its parent,
+    /// however that ends.
     pub fn when_stdin_closes(&self) -> io::Result<()> {
         let stop = self.clone();
         let watch = move || {
@@ -109,14 +111,14 @@ impl Stop {
         &self.closed
     }
 
-    /// Waits until `deadline` or until a stop is asked for; true in the latter case.
+    /// Waits until `deadline` or until a stop is asked for; returns true in the latter case.
     pub fn wait_until(&self, deadline: Instant) -> bool {
         // The channel is never sent on: both ends of the wait are errors, told apart by the flag.
         let _ = self.closed.recv_deadline(deadline);
         self.is_requested()
     }
 
-    /// Waits for `time` or until a stop is asked for; true in the latter case.
+    /// Waits for `time` or until a stop is asked for; returns true in the latter case.
     pub fn wait(&self, time: Duration) -> bool {
         self.wait_until(Instant::now() + time)
     }

@@ -1,8 +1,8 @@
-//! Time of day, read only here.
+//! The time of day, which is read only here.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Nanoseconds since the Unix epoch.
+/// The time of day in ns since the Unix epoch.
 pub fn now_ns() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -1,4 +1,4 @@
-//! The clock of a player: which moment of the bag it is, at a rate, with pauses.
+//! The clock of a player: the moment of the bag that is being played, at a rate, with pauses.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,25 +8,25 @@ use crossbeam::select;
 
 use crate::middleware::{Stop, stamp};
 
-/// Slowest and fastest rate.
+/// The slowest and the fastest rate.
 pub const RATES: std::ops::RangeInclusive<f64> = 0.001..=1000.0;
 
-/// Which moment of the bag it is.
+/// State of the clock.
 #[derive(Clone, Copy, Debug)]
 struct Pace {
     rate: f64,
     paused: bool,
-    /// The moment at which the rest holds, on both clocks of the machine.
+    /// The moment of the machine's clock at which the rest holds.
     anchor: Instant,
     anchor_ns: i64,
-    /// Moment of the bag at the anchor, ns.
+    /// Moment of the bag at the anchor, in ns.
     position_ns: i64,
-    /// Messages to be played although it is paused.
+    /// Number of messages to be played although it is paused.
     steps: u64,
 }
 
 impl Pace {
-    /// Moment of the bag.
+    /// The moment of the bag in ns.
     fn position_ns(&self, now: Instant) -> i64 {
         match self.paused {
             true => self.position_ns,
@@ -37,7 +37,7 @@ impl Pace {
         }
     }
 
-    /// Time from the anchor to a moment of the bag.
+    /// Time in seconds from the anchor to a moment of the bag.
     fn until(&self, bag_ns: i64) -> f64 {
         (i128::from(bag_ns) - i128::from(self.position_ns)) as f64 / self.rate
     }
@@ -63,7 +63,7 @@ pub struct Control {
 }
 
 impl Control {
-    /// At `rate`; a paused player waits before its first message.
+    /// Makes a handle that plays at `rate`; a paused player waits before its first message.
     pub fn new(rate: f64, paused: bool) -> Self {
         Self {
             pace: Mutex::new(Pace {
@@ -96,12 +96,12 @@ impl Control {
         self.change(|pace| pace.position_ns = position_ns);
     }
 
-    /// Holds the player.
+    /// Pauses the player.
     pub fn pause(&self) {
         self.change(|pace| pace.paused = true);
     }
 
-    /// Lets it go on.
+    /// Lets the player go on.
     pub fn resume(&self) {
         self.change(|pace| {
             pace.paused = false;
@@ -109,7 +109,7 @@ impl Control {
         });
     }
 
-    /// Whether it is paused afterwards.
+    /// Changes between pause and playing; returns whether it is paused afterwards.
     pub fn toggle(&self) -> bool {
         match self.is_paused() {
             true => self.resume(),
@@ -118,12 +118,12 @@ impl Control {
         self.is_paused()
     }
 
-    /// Whether it is paused.
+    /// Whether the player is paused.
     pub fn is_paused(&self) -> bool {
         self.pace().paused
     }
 
-    /// Lets one message pass; only a paused player does.
+    /// Lets one message pass; returns false when the player is not paused.
     pub fn play_next(&self) -> bool {
         let paused = self.is_paused();
         if paused {
@@ -132,12 +132,12 @@ impl Control {
         paused
     }
 
-    /// How many times as fast as recorded.
+    /// The rate: how many times as fast as recorded.
     pub fn rate(&self) -> f64 {
         self.pace().rate
     }
 
-    /// Changes the rate; false outside [`RATES`].
+    /// Changes the rate; returns false outside [`RATES`].
     pub fn set_rate(&self, rate: f64) -> bool {
         let possible = RATES.contains(&rate);
         if possible {
@@ -146,7 +146,7 @@ impl Control {
         possible
     }
 
-    /// Waits for a moment of the bag. Gives how late it is, or none when a stop was asked for.
+    /// Waits for a moment of the bag. Returns how late it is, or `None` when a stop was asked for.
     pub(super) fn wait_for(&self, bag_ns: i64, stop: &Stop) -> Option<Duration> {
         loop {
             if stop.is_requested() {
@@ -176,7 +176,7 @@ impl Control {
         }
     }
 
-    /// The time of day, ns, that a moment of the bag has in this playing.
+    /// The time of day in ns that a moment of the bag has in this playing.
     pub(super) fn stamp_ns(&self, bag_ns: i64) -> i64 {
         let pace = self.pace();
         pace.anchor_ns.saturating_add(pace.until(bag_ns) as i64)

@@ -17,77 +17,77 @@ use crate::middleware::offered_qos::Offered;
 use crate::middleware::raw::RawPublisher;
 use crate::middleware::{Network, NodeBuilder, NodeError, RunningNode, Stop};
 
-/// How long the player stays at most for reliable subscriptions to get its last messages.
+/// Longest time for which the player stays for reliable subscriptions to get its last messages.
 const LAST_MESSAGES: Duration = Duration::from_secs(3);
 
-/// How a bag is played.
+/// Options with which a bag is played.
 #[derive(Clone, Debug)]
 pub struct PlayOptions {
-    /// Where it is played.
+    /// Domain and interfaces on which it is played.
     pub network: Network,
     /// Namespace in front of relative topics.
     pub namespace: String,
-    /// The bag.
+    /// Path of the bag.
     pub bag: PathBuf,
-    /// Rate and pause, and the handle to change them while it plays.
+    /// The handle that sets rate and pause, also while it plays.
     pub control: Arc<Control>,
-    /// Where in the bag every round starts.
+    /// Moment of the bag at which every round starts.
     pub start: Duration,
-    /// Start again at the end, until stopped.
+    /// Whether it starts again at the end, until stopped.
     pub repeat: bool,
-    /// Send header stamps as recorded; otherwise they are moved with the messages, so that a stamp that was 5 ms old
-    /// when it was recorded is 5 ms old when it is played.
+    /// Whether header stamps are sent as recorded; otherwise they are moved with the messages, so that a
+    /// stamp that was 5 ms old when it was recorded is 5 ms old when it is played.
     pub keep_stamps: bool,
-    /// Play what is left of a damaged bag. One that only lacks its end is played anyhow.
+    /// Whether what is left of a damaged bag is played. One that only lacks its end is played anyhow.
     pub partial: bool,
-    /// Topics to play; empty: all.
+    /// Topics to play; all of them when empty.
     pub topics: Vec<String>,
     /// Time for subscribers to find the topics before the first message.
     pub delay: Duration,
 }
 
-/// Why a bag is not played.
+/// The reason why a bag is not played.
 #[derive(Debug, Error)]
 pub enum PlayError {
     /// The bag cannot be read, or is damaged.
     #[error("{0}{hint}", hint = if .0.is_partial() { "; --partial plays what is left" } else { "" })]
     Bag(#[from] BagError),
-    /// The start lies behind the end.
+    /// The start lies behind the end of the bag.
     #[error("--start {start_s}: expected at most the {length_s:.3} s that the bag is long")]
     Start {
-        /// Asked for, s.
+        /// Start that was asked for, in s.
         start_s: f64,
-        /// From its first message to its last, s.
+        /// Time from the bag's first message to its last, in s.
         length_s: f64,
     },
     /// Topics that were asked for and are not in the bag.
     #[error("topics {missing:?} are not in the bag; it has {present:?}")]
     NoTopic {
-        /// Asked for.
+        /// Topics that were asked for and are missing.
         missing: Vec<String>,
-        /// In the bag.
+        /// Topics of the bag.
         present: Vec<String>,
     },
-    /// An impossible rate.
+    /// The rate is not possible.
     #[error("--rate: expected a number from {low} to {high}, found {0}", low = RATES.start(), high = RATES.end())]
     Rate(f64),
-    /// The node.
+    /// The node could not be made.
     #[error(transparent)]
     Node(#[from] NodeError),
 }
 
-/// What was played.
+/// The outcome of playing.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Played {
-    /// Messages published.
+    /// Number of messages that were published.
     pub messages: u64,
-    /// Messages that the middleware refused.
+    /// Number of messages that the middleware refused.
     pub refused: u64,
-    /// Times through the bag, the last one perhaps not to its end.
+    /// Number of times that the bag was played, the last one perhaps not to its end.
     pub rounds: u64,
-    /// The largest lag behind the recorded timing, ms.
+    /// The largest lag behind the recorded timing, in ms.
     pub latest_ms: f64,
-    /// What is missing of the bag.
+    /// Parts of the bag that are missing.
     pub lost: Vec<String>,
     /// Topics of which a reliable subscription had not acknowledged the last messages when the player left.
     pub unacknowledged: Vec<String>,
@@ -178,7 +178,8 @@ pub fn play(options: &PlayOptions, stop: &Stop) -> Result<Played, PlayError> {
     Ok(played)
 }
 
-/// Stays until reliable subscriptions have the last messages: what is lost on the way is sent again only from here.
+/// Stays until reliable subscriptions have the last messages: only from here is sent again what gets lost on
+/// the way.
 fn hand_over(publishers: &HashMap<Arc<str>, (RawPublisher, bool)>, played: &mut Played) {
     let deadline = Instant::now() + LAST_MESSAGES;
     for (topic, (publisher, _)) in publishers {
@@ -191,7 +192,7 @@ fn hand_over(publishers: &HashMap<Arc<str>, (RawPublisher, bool)>, played: &mut 
     played.unacknowledged.sort_unstable();
 }
 
-/// Tells once of each part that is missing.
+/// Tells of each part that is missing, once.
 fn note(damage: &BagError, known: &mut HashSet<String>, played: &mut Played) {
     let text = damage.to_string();
     if known.insert(text.clone()) {
@@ -245,7 +246,7 @@ fn round(
     Ok(())
 }
 
-/// The definition in the bag, or the one that is known here; empty where there is none.
+/// The definition of the topic's type in the bag, or the one that is known here; empty where there is none.
 fn definition(topic: &TopicInfo, types: &TypeFinder) -> String {
     match topic.definition.is_empty() {
         false => topic.definition.clone(),

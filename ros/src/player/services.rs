@@ -18,21 +18,21 @@ pub struct Nothing {
 /// Reply of `rosbag2_interfaces/srv/IsPaused`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IsPaused {
-    /// Whether it is paused.
+    /// Whether the player is paused.
     pub paused: bool,
 }
 
 /// Reply of `rosbag2_interfaces/srv/PlayNext` and `SetRate`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Success {
-    /// Whether it was done.
+    /// Whether the request was carried out.
     pub success: bool,
 }
 
 /// Request of `rosbag2_interfaces/srv/SetRate`, reply of `GetRate`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rate {
-    /// How many times as fast as recorded.
+    /// The rate: how many times as fast as recorded.
     pub rate: f64,
 }
 

@@ -20,25 +20,26 @@ use crate::middleware::{
     Network, NodeBuilder, NodeError, RunningNode, Stop, expand, ros_name, stamp,
 };
 
-/// Messages that may wait for the disk.
+/// Number of messages that may wait for the disk.
 const QUEUE: usize = 4096;
-/// Bytes that may wait for the disk.
+/// Number of bytes that may wait for the disk.
 const QUEUE_BYTES: u64 = 64 << 20;
-/// How long other publishers are looked for after the first.
+/// Time for which other publishers are looked for after the first.
 const SETTLE: Duration = Duration::from_millis(500);
-/// How often the chunk in work is closed, so that a killed recorder loses no more than that.
+/// Time between two closings of the chunk that is being filled; a killed recorder loses no more than that.
 const FLUSH_EVERY: Duration = Duration::from_secs(2);
 
 /// A topic to record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topic {
-    /// Name, relative or absolute.
+    /// Name of the topic, relative or absolute.
     pub name: String,
-    /// Type, `package/msg/Type`.
+    /// Type of the topic, `package/msg/Type`.
     pub ty: String,
 }
 
-/// Topics recorded when none are named: what went into a controller, what came out, and how it went.
+/// The topics that are recorded when none are named: what goes into a controller, what comes out, and how it
+/// goes.
 pub fn standard_topics() -> Vec<Topic> {
     [
         ("camera/image_raw", "sensor_msgs/msg/Image"),
@@ -62,31 +63,31 @@ pub fn standard_topics() -> Vec<Topic> {
     .to_vec()
 }
 
-/// Why there is no recording.
+/// The reason why there is no recording.
 #[derive(Debug, Error)]
 pub enum RecordError {
-    /// The node.
+    /// The node could not be made.
     #[error(transparent)]
     Node(#[from] NodeError),
-    /// The bag.
+    /// The bag could not be written.
     #[error(transparent)]
     Bag(#[from] BagError),
-    /// Something that is no message type.
+    /// The text is no message type.
     #[error("topic {topic}: {source}")]
     Type {
-        /// The topic.
+        /// Name of the topic.
         topic: String,
-        /// What is wrong with its type.
+        /// The error in its type.
         source: NoDefinition,
     },
-    /// Publishers do not agree on a type, and a topic of a bag has one.
+    /// Publishers do not agree on a type; a topic of a bag has one.
     #[error(
         "topic {topic}: expected one type, found publishers of {types:?}; choose one as {topic}:package/msg/Type"
     )]
     SeveralTypes {
-        /// The topic.
+        /// Name of the topic.
         topic: String,
-        /// Types announced.
+        /// Types that were announced.
         types: Vec<String>,
     },
     /// Nobody publishes a topic whose type was not given.
@@ -95,9 +96,9 @@ pub enum RecordError {
          give the type as {topic}:package/msg/Type"
     )]
     NoPublisher {
-        /// The topic.
+        /// Name of the topic.
         topic: String,
-        /// How long it was waited for.
+        /// Time for which a publisher was awaited, in seconds.
         seconds: f64,
     },
     /// The operating system gave no thread.
@@ -105,16 +106,16 @@ pub enum RecordError {
     Thread(#[from] std::io::Error),
 }
 
-/// How topics are recorded.
+/// Options with which topics are recorded.
 #[derive(Clone, Debug, Default)]
 pub struct RecordOptions {
     /// Format of the bag.
     pub bag: BagOptions,
-    /// Where definitions of types come from.
+    /// Finder of the definitions of types.
     pub types: TypeFinder,
 }
 
-/// A recording that is going on.
+/// A recording that is under way.
 pub struct Recorder {
     node: Option<RunningNode>,
     writer: Option<JoinHandle<Result<BagSummary, BagError>>>,
@@ -124,16 +125,16 @@ pub struct Recorder {
     without_definition: Vec<String>,
 }
 
-/// What was recorded.
+/// The outcome of a recording.
 #[derive(Clone, Debug)]
 pub struct Recorded {
-    /// The bag.
+    /// Contents of the bag.
     pub summary: BagSummary,
-    /// Messages that were dropped because the disk did not follow.
+    /// Number of messages that were dropped because the disk did not follow.
     pub dropped: u64,
 }
 
-/// `NAME` or `NAME:TYPE`.
+/// Reads `NAME` or `NAME:TYPE`.
 pub fn parse_topic(text: &str) -> (String, Option<String>) {
     match text.split_once(':') {
         Some((name, ty)) => (name.to_owned(), Some(ty.to_owned())),
@@ -141,7 +142,7 @@ pub fn parse_topic(text: &str) -> (String, Option<String>) {
     }
 }
 
-/// `(topic, type, what it offers)` of every publisher that is known.
+/// Every publisher that is known, as `(topic, type, what it offers)`.
 fn publishers(node: &NodeBuilder) -> Vec<(String, String, Offered)> {
     let writers = node.context().domain_participant().discovered_writers();
     writers
@@ -183,7 +184,7 @@ pub fn discover_all(node: &NodeBuilder, time: Duration, stop: &Stop) -> Vec<Topi
         .collect()
 }
 
-/// Types of topics by what their publishers announce; waits for them at most `limit`.
+/// The types of topics by what their publishers announce; waits for them at most `limit`.
 ///
 /// # Errors
 /// [`RecordError::NoPublisher`] for the first topic that stays unknown, [`RecordError::SeveralTypes`].
@@ -247,7 +248,7 @@ impl Recorder {
     /// Opens a node for recording.
     ///
     /// # Errors
-    /// [`RecordError::Node`].
+    /// [`RecordError::Node`] when the node cannot be made.
     pub fn node(network: Network, namespace: &str) -> Result<NodeBuilder, RecordError> {
         Ok(NodeBuilder::open(network, namespace, "recorder")?)
     }
@@ -351,22 +352,22 @@ impl Recorder {
         })
     }
 
-    /// Topics whose types have no known definition.
+    /// The topics whose types have no known definition.
     pub fn without_definition(&self) -> &[String] {
         &self.without_definition
     }
 
-    /// Messages written so far.
+    /// Number of messages written so far.
     pub fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }
 
-    /// Messages dropped so far because the disk did not follow.
+    /// Number of messages dropped so far because the disk did not follow.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Messages that could not be written so far.
+    /// Number of messages that could not be written so far.
     pub fn failed(&self) -> u64 {
         self.failed.load(Ordering::Relaxed)
     }
@@ -374,7 +375,7 @@ impl Recorder {
     /// Ends the recording and completes the file.
     ///
     /// # Errors
-    /// [`BagError`].
+    /// [`BagError`] when the file cannot be completed.
     pub fn finish(mut self) -> Result<Recorded, BagError> {
         drop(self.node.take());
         let summary = match self.writer.take().map(JoinHandle::join) {
@@ -402,7 +403,7 @@ impl Drop for Recorder {
     }
 }
 
-/// A topic and what the bag says about it.
+/// A topic, and what the bag says about it.
 struct TopicRecord {
     name: Arc<str>,
     ty: String,
@@ -411,7 +412,7 @@ struct TopicRecord {
 }
 
 struct Incoming {
-    /// Its number among the topics.
+    /// Number of the topic among all.
     topic: usize,
     time_ns: i64,
     payload: Bytes,
@@ -427,7 +428,7 @@ struct Writing {
 }
 
 impl Writing {
-    /// Until the last sender is gone.
+    /// Writes messages until the last sender is gone.
     fn run(mut self, queue: &Receiver<Incoming>) -> Result<BagSummary, BagError> {
         let mut flushed = Instant::now();
         let mut announced = vec![false; self.records.len()];

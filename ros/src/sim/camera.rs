@@ -10,32 +10,32 @@ use latco_envs::Robot;
 
 use crate::middleware::{NodeBuilder, NodeError, Outbox, qos, stamp};
 
-/// Quality of the simulated camera's jpegs; drivers have 80 to 95.
+/// Quality of the simulated camera's JPEGs; drivers use 80 to 95.
 const JPEG_QUALITY: u8 = 90;
 
 /// How a simulated camera publishes its images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Transport {
-    /// `camera/image_raw`, rgb8.
+    /// Raw images on `camera/image_raw`, rgb8
     #[default]
     Raw,
-    /// `camera/image_raw/compressed`, jpeg.
+    /// JPEGs on `camera/image_raw/compressed`
     Compressed,
-    /// Both.
+    /// Both topics
     Both,
 }
 
 /// Columns and rows of an image, written as `640x480`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImageSize {
-    /// Columns, pixels.
+    /// Number of columns, pixels.
     pub width: usize,
-    /// Rows, pixels.
+    /// Number of rows, pixels.
     pub height: usize,
 }
 
 impl ImageSize {
-    /// The side of the largest square in it.
+    /// The side of the largest square in the image, pixels.
     pub fn square(self) -> usize {
         self.width.min(self.height)
     }
@@ -67,10 +67,10 @@ impl FromStr for ImageSize {
     }
 }
 
-/// Renders the robot and publishes what the camera sees.
+/// The camera of a simulated robot, which renders and publishes.
 pub(super) struct RobotCamera {
     size: ImageSize,
-    /// What the robot renders: the square in the middle.
+    /// The picture that the robot renders: the square in the middle.
     square: Vec<u8>,
     raw: Option<Outbox<Image>>,
     compressed: Option<Outbox<Image>>,
@@ -126,7 +126,7 @@ impl RobotCamera {
     }
 }
 
-/// As a camera's driver compresses it.
+/// Compresses an image as a camera's driver does.
 pub(crate) fn jpeg(image: Image) -> CompressedImage {
     let quality = JPEG_QUALITY;
     compress(image, Compression::Jpeg { quality }).unwrap_or_else(|error| {

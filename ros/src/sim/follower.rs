@@ -6,36 +6,37 @@
 use latco_bag::messages::JointTrajectory;
 use thiserror::Error;
 
-/// Position correction, 1/s: how fast an error is worked off on top of the feed-forward velocity.
+/// Gain of the position correction in 1/s: how fast an error is worked off on top of the feed-forward
+/// velocity.
 const POSITION_GAIN_PER_S: f64 = 1.5;
-/// Velocity set-points older than this count as zero.
+/// Age in ns from which velocity set-points count as zero.
 pub const COMMAND_TIMEOUT_NS: i64 = 200_000_000;
 
-/// Why a command was refused. The robot keeps following what it had.
+/// The reason why a command was refused. The robot keeps following what it had.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refused {
-    /// Wrong number of values, or a missing, doubled or unknown joint.
+    /// The joints are not those of the robot: missing, doubled or unknown, or in a wrong number.
     #[error(
         "expected exactly the joints {expected:?}, found {found:?}; check the joint names of the controller"
     )]
     Joints {
-        /// The robot's joints.
+        /// Joints of the robot.
         expected: Vec<String>,
-        /// The message's.
+        /// Joints in the message.
         found: Vec<String>,
     },
-    /// Wrong number of values.
+    /// The number of values is wrong.
     #[error("expected {expected} values, found {found}")]
     Length {
-        /// One per joint.
+        /// Expected number, one per joint.
         expected: usize,
-        /// In the message.
+        /// Number in the message.
         found: usize,
     },
-    /// NaN or infinity.
+    /// A value is NaN or infinite.
     #[error("a value is not finite")]
     NotFinite,
-    /// Times that do not rise.
+    /// The times of the points do not rise.
     #[error("point {0} is not later than the one before it")]
     Times(usize),
     /// The trajectory is from before the last reset.
@@ -57,7 +58,7 @@ enum Goal {
     Velocities { values: Vec<f64>, received_ns: i64 },
 }
 
-/// Turns the newest command into velocity set-points by time.
+/// A follower, which turns the newest command into velocity set-points by time.
 #[derive(Clone, Debug)]
 pub struct Follower {
     joints: Vec<String>,
@@ -66,7 +67,7 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// For a robot with these joints, in its order.
+    /// Makes a follower for a robot with these joints, in its order.
     pub fn new(joints: Vec<String>) -> Self {
         Self {
             joints,
@@ -85,7 +86,7 @@ impl Follower {
     /// first point lies in the future starts from.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`Refused`] with the reason.
     pub fn accept_trajectory(
         &mut self,
         message: &JointTrajectory,
@@ -163,7 +164,7 @@ impl Follower {
     /// Takes velocity set-points, rad/s, in the robot's order; they replace the present command.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`Refused`] with the reason.
     pub fn accept_velocities(&mut self, values: &[f64], now_ns: i64) -> Result<(), Refused> {
         if values.len() != self.joints.len() {
             return Err(Refused::Length {
@@ -184,7 +185,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Desired positions and velocities of the trajectory in work.
+    /// Desired positions and velocities of the trajectory that is being followed.
     fn desired(&self, now_ns: i64) -> Option<(Vec<f64>, Vec<f64>)> {
         let Goal::Trajectory(points) = &self.goal else {
             return None;
@@ -218,7 +219,7 @@ impl Follower {
         Some(desired.unzip())
     }
 
-    /// Velocity set-points for now, rad/s, into `out`; `robot` is the position now, rad.
+    /// Writes the velocity set-points for now in rad/s into `out`; `robot` is the position now in rad.
     pub fn set_points(&self, now_ns: i64, robot: &[f64], out: &mut [f64]) {
         match &self.goal {
             Goal::Rest => out.fill(0.0),

@@ -18,62 +18,62 @@ use super::follower::{Follower, Refused};
 use crate::middleware::Place;
 use crate::middleware::{Network, NodeBuilder, NodeError, Outbox, RunningNode, Stop, qos, stamp};
 
-/// How a simulated robot is run.
+/// Options with which a simulated robot is run.
 #[derive(Clone, Debug)]
 pub struct RobotOptions {
-    /// Where it talks.
+    /// Domain and interfaces on which the node talks.
     pub network: Network,
-    /// Its name, and what its topics are called.
+    /// Name of the node, and the names of its topics.
     pub place: Place,
     /// Size of the camera's images; the robot renders the largest square in it.
     pub camera_size: ImageSize,
-    /// How the images are published.
+    /// Transport by which the images are published.
     pub transport: Transport,
-    /// Episode k starts from seed `seed + k`.
+    /// Seed of the first episode; episode k starts from seed `seed + k`.
     pub seed: u64,
-    /// Episodes to run; none: until stopped.
+    /// Number of episodes to run; `None` runs until stopped.
     pub episodes: Option<u64>,
-    /// Control periods that an episode goes on after it is solved.
+    /// Number of control periods that an episode goes on after it is solved.
     pub after_success_steps: usize,
 }
 
-/// What became of one episode.
+/// The outcome of one episode.
 #[derive(Clone, Copy, Debug, Serialize, PartialEq)]
 pub struct EpisodeResult {
-    /// Counts from 0.
+    /// Number of the episode, from 0.
     pub episode: u64,
     /// Seed of start and goal.
     pub seed: u64,
     /// Whether the task was solved at any step.
     pub success: bool,
-    /// The first step at which it was.
+    /// The first step at which the task was solved.
     pub solved_at_step: Option<usize>,
-    /// Whether it was solved at the last step as well.
+    /// Whether the task was solved at the last step as well.
     pub success_at_end: bool,
-    /// Control periods.
+    /// Number of control periods.
     pub steps: usize,
-    /// How far from solved it began.
+    /// How far from solved the episode began, in the task's unit.
     pub difficulty: f64,
 }
 
-/// What became of all of them.
+/// The outcome of all episodes.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct RobotSummary {
-    /// The task.
+    /// Name of the task.
     pub task: String,
-    /// Episodes that came to their end.
+    /// Number of episodes that came to their end.
     pub episodes: usize,
-    /// Of these, solved.
+    /// Number of episodes that were solved.
     pub successes: usize,
-    /// One by one.
+    /// The episodes, one by one.
     pub results: Vec<EpisodeResult>,
-    /// Trajectories and velocity commands that were followed.
+    /// Number of trajectories and velocity commands that were followed.
     pub commands_received: u64,
-    /// Commands that were refused.
+    /// Number of commands that were refused.
     pub commands_refused: u64,
-    /// Simulation steps that began more than one substep late: the machine is too busy.
+    /// Number of simulation steps that began more than one substep late, because the machine was too busy.
     pub late_steps: u64,
-    /// The largest such delay, ms.
+    /// The largest such delay in ms.
     pub latest_step_ms: f64,
 }
 
@@ -99,7 +99,7 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// Runs the robot until its episodes are done or a stop is asked for. `progress` is called as each episode ends.
 ///
 /// # Errors
-/// When the node cannot be made.
+/// An error when the node cannot be made.
 pub fn run(
     mut robot: Box<dyn Robot>,
     options: &RobotOptions,
@@ -191,7 +191,8 @@ impl Simulation {
         }
     }
 
-    /// Images and joint states of the robot at rest until the first command; true when stopped instead.
+    /// Publishes images and joint states of the robot at rest until the first command; returns true when
+    /// stopped instead.
     fn wait_for_command(&mut self, stop: &Stop) -> bool {
         self.next = Instant::now();
         loop {
@@ -207,7 +208,7 @@ impl Simulation {
         }
     }
 
-    /// One episode; none when stopped before its end.
+    /// Runs one episode; `None` when stopped before its end.
     fn episode(
         &mut self,
         episode: u64,
@@ -262,7 +263,8 @@ impl Simulation {
         }
     }
 
-    /// Moves the robot by one substep of real time and publishes its joint states; true when a stop is asked for.
+    /// Moves the robot by one substep of real time and publishes its joint states; returns true when a stop
+    /// is asked for.
     fn substep(&mut self, stop: &Stop) -> bool {
         self.next += self.substep;
         if stop.wait_until(self.next) {

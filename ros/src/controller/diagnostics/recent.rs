@@ -2,25 +2,25 @@
 
 use std::collections::VecDeque;
 
-/// Plans over which latencies are taken.
+/// Number of plans over which latencies are taken.
 const RECENT: usize = 100;
 /// Latencies of the newest plans.
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
     pub(super) plan_ms: VecDeque<f64>,
     pub(super) latency_ms: VecDeque<f64>,
-    /// Number and image stamp of plans whose first command has not left.
+    /// Numbers and image stamps of plans whose first command has not left yet.
     waiting: VecDeque<(u64, i64)>,
 }
 
 impl Recent {
-    /// A plan was made from an image.
+    /// Notes a plan that was made from an image.
     pub(crate) fn planned(&mut self, number: u64, stamp_ns: i64, plan_ms: f64) {
         push(&mut self.plan_ms, plan_ms);
         push(&mut self.waiting, (number, stamp_ns));
     }
 
-    /// The first command of a plan has left.
+    /// Notes that the first command of a plan has left.
     pub(crate) fn commanded(&mut self, number: u64, at_ns: i64) {
         let found = self.waiting.iter().position(|(n, _)| *n == number);
         if let Some((_, stamp_ns)) = found.and_then(|index| self.waiting.remove(index)) {

@@ -10,10 +10,10 @@ use super::subjects;
 use crate::managed::diagnostics::{Arrivals, Input};
 use crate::middleware::stamp;
 
-/// A message rate counts from this many seconds on.
+/// Least time in seconds over which a message rate is computed.
 const LEAST_SPAN_S: f64 = 0.2;
 
-/// Counts at the report before, for rates.
+/// Counts at the previous report, for rates.
 #[derive(Clone, Copy)]
 struct Before {
     at: Instant,
@@ -35,7 +35,7 @@ impl Diagnostics {
         Self { before: None }
     }
 
-    /// The report now.
+    /// Makes the report of this moment.
     pub(crate) fn report(&mut self, facts: &Facts<'_>) -> DiagnosticArray {
         let summary = facts.now.summary;
         let present = Before {

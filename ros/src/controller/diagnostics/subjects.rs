@@ -1,4 +1,4 @@
-//! The other subjects.
+//! The subjects of `/diagnostics` beside the inputs.
 
 use latco_bag::messages::DiagnosticStatus;
 use latco_controller::execute::StopReason;

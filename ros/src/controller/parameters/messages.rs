@@ -14,7 +14,8 @@ use crate::managed::parameters::{Kind, Value};
 pub struct ParameterEvent(pub raw::ParameterEvent);
 
 impl ParameterEvent {
-    /// These parameters of a node have changed at `now_ns`, nanoseconds since the Unix epoch.
+    /// Makes the event that these parameters of a node have changed at `now_ns`, nanoseconds since the Unix
+    /// epoch.
     pub fn changed(node: &str, values: &[(&'static str, Value)], now_ns: i64) -> Self {
         Self(raw::ParameterEvent {
             stamp: builtin_interfaces::Time::from_nanos(now_ns),
@@ -48,7 +49,7 @@ impl RosMessage for ParameterEvent {
     );
 }
 
-/// A value from a message; as not set where the type is none that there is.
+/// Converts a value from a message; it is not set where the message's type is none that there is.
 pub fn from_message(message: raw::ParameterValue) -> Value {
     let kinds = [
         Kind::NotSet,
@@ -76,7 +77,7 @@ pub fn from_message(message: raw::ParameterValue) -> Value {
     }
 }
 
-/// A value for a message.
+/// Converts a value to a message.
 pub fn to_message(value: &Value) -> raw::ParameterValue {
     let mut message = raw::ParameterValue {
         ptype: value.kind() as u8,
@@ -105,7 +106,7 @@ pub fn to_message(value: &Value) -> raw::ParameterValue {
     message
 }
 
-/// What is said of a parameter; of one that is not declared, its name.
+/// The descriptor of a parameter; for one that is not declared it holds only the name.
 pub fn descriptor(name: &str, declared: Option<&Declared>) -> raw::ParameterDescriptor {
     let mut message = raw::ParameterDescriptor {
         name: name.to_owned(),

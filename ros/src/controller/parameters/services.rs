@@ -25,7 +25,7 @@ pub(crate) struct SharedParameters {
 }
 
 impl SharedParameters {
-    /// As they are now.
+    /// The parameters as they are now.
     pub(crate) fn now(&self) -> Parameters {
         self.lock().clone()
     }
@@ -34,10 +34,10 @@ impl SharedParameters {
         self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds the services to a node; tells when values changed that take effect at once.
+    /// Adds the services to a node; the receiver hears of values that take effect at once.
     ///
     /// # Errors
-    /// A name is remapped to none.
+    /// The error of a name that is remapped to an invalid one.
     pub(crate) fn serve(
         node: &mut NodeBuilder,
         parameters: Parameters,
@@ -133,7 +133,7 @@ struct Setter {
 }
 
 impl Setter {
-    /// All of them or none.
+    /// Sets all of the parameters, or none.
     fn set(&self, wanted: Vec<raw::Parameter>) -> raw::SetParametersResult {
         let wanted: Vec<(String, Value)> = wanted
             .into_iter()

@@ -1,4 +1,4 @@
-//! The parameters of a node that runs: their values, and what may become of them in which state.
+//! The parameters of a running node: their values, and which changes a state allows.
 
 use latco_controller::Config;
 use thiserror::Error;
@@ -18,7 +18,7 @@ pub const USE_SIM_TIME: Declared = Declared {
     description: "Whether the time is that of /clock",
 };
 
-/// Why parameters were not set; nothing has changed then.
+/// The reasons why parameters were not set; nothing has changed then.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{}", .0.join("; "))]
 pub struct NotSet(pub Vec<String>);
@@ -26,9 +26,9 @@ pub struct NotSet(pub Vec<String>);
 /// A change that was made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Changed {
-    /// Names and values, as they are now.
+    /// Names and values of the changed parameters, as they are now.
     pub values: Vec<(&'static str, Value)>,
-    /// Whether some of them are in effect at once.
+    /// Whether some of the changes are in effect at once.
     pub live: bool,
 }
 
@@ -40,7 +40,7 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Those of a configuration.
+    /// Makes the parameters of a configuration.
     pub fn new(config: Config, use_sim_time: bool) -> Self {
         Self {
             config,
@@ -48,7 +48,7 @@ impl Parameters {
         }
     }
 
-    /// The configuration that they are.
+    /// The configuration that the parameters stand for.
     pub fn config(&self) -> &Config {
         &self.config
     }
@@ -74,7 +74,7 @@ impl Parameters {
         }
     }
 
-    /// The value of a parameter; none for a name that is not declared.
+    /// The value of a parameter; `None` for a name that is not declared.
     pub fn get(&self, name: &str) -> Option<Value> {
         if name == USE_SIM_TIME.name {
             Some(Value::Bool(self.use_sim_time))
@@ -116,7 +116,7 @@ impl Parameters {
         (names, found)
     }
 
-    /// Sets all of these or none, in a node that is in this state.
+    /// Sets all of these parameters, or none, in a node that is in this state.
     ///
     /// # Errors
     /// [`NotSet`] with everything that is wrong: unknown names, wrong types, values out of range by themselves or beside the

@@ -6,12 +6,12 @@ use crate::managed::parameters::Value;
 /// One parameter of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Entry {
-    /// Which nodes it is for.
+    /// The nodes that it is for.
     pub(super) nodes: Pattern,
-    /// Its name, parts joined by dots.
+    /// Name of the parameter, its parts joined by dots.
     pub(super) name: String,
     pub(super) value: Value,
-    /// Where it stands, from 1.
+    /// Number of its line, from 1.
     pub(super) line: usize,
 }
 
@@ -30,12 +30,12 @@ impl Pattern {
         )
     }
 
-    /// Nodes of this name in any namespace.
+    /// The pattern of nodes of this name in any namespace.
     pub(super) fn of_name(name: &str) -> Self {
         Self(vec!["**".to_owned(), name.to_owned()])
     }
 
-    /// Whether the node of this full name is meant.
+    /// Whether the pattern means the node of this full name.
     pub(super) fn matches(&self, full_name: &str) -> bool {
         fn fits(pattern: &[String], parts: &[&str]) -> bool {
             match (pattern.split_first(), parts.split_first()) {
@@ -53,7 +53,7 @@ impl Pattern {
         fits(&self.0, &parts)
     }
 
-    /// Whether it may mean several nodes, so that not every parameter is for each.
+    /// Whether the pattern may mean several nodes, so that not every parameter is for each.
     pub(super) fn is_wild(&self) -> bool {
         self.0.iter().any(|part| part.contains('*'))
     }
@@ -70,7 +70,7 @@ pub(super) fn read(text: &str) -> (Vec<Entry>, Vec<String>) {
     (entries, errors)
 }
 
-/// Down to `ros__parameters`.
+/// Walks down to `ros__parameters` and collects the entries below.
 fn nodes(node: &Node, path: &mut Vec<String>, entries: &mut Vec<Entry>, errors: &mut Vec<String>) {
     let Node::Map(map) = node else {
         let line = match node {

@@ -34,12 +34,12 @@ fn list(errors: &[String]) -> String {
     errors.iter().map(|error| format!("\n  {error}")).collect()
 }
 
-/// What the ROS arguments of a command line say.
+/// The ROS arguments of a command line.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RosArguments {
     rules: Vec<Rule>,
     parameters: Vec<(Option<Pattern>, Given)>,
-    /// `--log-level LEVEL`, as `tracing` knows it; the last one counts.
+    /// Level of `--log-level`, as `tracing` knows it; the last one counts.
     pub log_level: Option<&'static str>,
     /// Arguments that are known and have no effect here.
     pub without_effect: Vec<String>,
@@ -49,11 +49,11 @@ pub struct RosArguments {
 /// A parameter that was given a value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Given {
-    /// Its name.
+    /// Name of the parameter.
     pub name: String,
-    /// Its value.
+    /// Value that it was given.
     pub value: Value,
-    /// Where it was given, for people.
+    /// The place where it was given, for people.
     pub origin: String,
     /// Whether it was given to several nodes by a wildcard, so that a node may lack it.
     pub is_for_several: bool,
@@ -64,7 +64,7 @@ impl RosArguments {
     /// `read` reads a parameter file. What comes after a `--` that is not in such a section is left alone.
     ///
     /// # Errors
-    /// [`ArgumentErrors`] with all that is wrong.
+    /// [`ArgumentErrors`] with everything that is wrong.
     pub fn split(
         line: impl IntoIterator<Item = OsString>,
         read: impl Fn(&Path) -> io::Result<String>,
@@ -94,12 +94,12 @@ impl RosArguments {
         }
     }
 
-    /// Whether the command line had any.
+    /// Whether the command line has any ROS arguments.
     pub fn is_given(&self) -> bool {
         self.given
     }
 
-    /// Where the remapping rules put a node.
+    /// Name and namespace that the remapping rules give a node.
     pub fn place(&self, namespace: &str, name: &str) -> Place {
         Place::with_rules(namespace, name, &self.rules)
     }

@@ -7,21 +7,21 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 use crate::managed::parameters::Value;
 
-/// Maps and lists inside each other.
+/// Deepest nesting of maps and lists.
 const MAX_DEPTH: usize = 64;
 
 /// A YAML document, with the lines of its parts (from 1).
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Node {
-    /// Keys in their order.
+    /// A map, its keys in their order with their lines.
     Map(Vec<(String, usize, Node)>),
-    /// Its elements.
+    /// A list, with its line.
     List(usize, Vec<Node>),
-    /// A value.
+    /// A value, with its line.
     Scalar(usize, Value),
 }
 
-/// Reads a text of at most one document; none for an empty one.
+/// Reads a text of at most one document; `None` for an empty one.
 pub(super) fn parse(text: &str) -> Result<Option<Node>, String> {
     let mut reader = Reader {
         events: Parser::new_from_str(text),
@@ -42,7 +42,7 @@ pub(super) fn parse(text: &str) -> Result<Option<Node>, String> {
     }
 }
 
-/// One value, as after `name:=`.
+/// Reads one value, as after `name:=`.
 pub(super) fn parse_value(text: &str) -> Result<Value, String> {
     match parse(text)? {
         Some(node) => to_value(&node).map_err(|(_, reason)| reason),
@@ -50,7 +50,7 @@ pub(super) fn parse_value(text: &str) -> Result<Value, String> {
     }
 }
 
-/// The value that a node stands for; otherwise the line and what is wrong.
+/// Converts a node to a value; the error is the line and what is wrong there.
 pub(super) fn to_value(node: &Node) -> Result<Value, (usize, String)> {
     match node {
         Node::Scalar(line, Value::NotSet) => {
@@ -79,7 +79,7 @@ pub(super) fn to_value(node: &Node) -> Result<Value, (usize, String)> {
     }
 }
 
-/// A list of the one type that its elements have.
+/// Makes a list of the one type that its elements have.
 fn list(values: &[Value]) -> Result<Value, String> {
     fn all<T>(values: &[Value], take: impl Fn(&Value) -> Option<T>) -> Option<Vec<T>> {
         values.iter().map(take).collect()
@@ -194,7 +194,7 @@ impl<'input> Reader<'input> {
     }
 }
 
-/// The type of a scalar without quotes.
+/// The value of a scalar without quotes, in the type that ROS gives it.
 fn plain(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Value::NotSet,

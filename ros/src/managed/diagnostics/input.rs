@@ -1,4 +1,4 @@
-//! A topic that we listen to.
+//! The status of a topic that the node listens to.
 
 use std::sync::atomic::Ordering;
 
@@ -10,12 +10,12 @@ use crate::managed::lifecycle::State;
 use crate::middleware::peers::Peers;
 use crate::middleware::stamp;
 
-/// A topic that we listen to.
+/// A topic that the node listens to.
 pub(crate) struct Input<'a> {
     pub(crate) what: &'static str,
-    /// Messages a second.
+    /// Rate of the messages, per second.
     pub(crate) rate: f64,
-    /// Age at which the robot is stopped.
+    /// Age in ms at which the robot is stopped.
     pub(crate) limit_ms: f64,
     pub(crate) arrivals: &'a Arrivals,
     pub(crate) taken: u64,

@@ -1,4 +1,4 @@
-//! One status in the making.
+//! A status that is being put together.
 
 use std::collections::VecDeque;
 

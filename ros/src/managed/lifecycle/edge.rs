@@ -2,40 +2,40 @@
 
 use super::state::State;
 
-/// How the work of a transition state ended.
+/// The outcome of the work of a transition state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// As asked.
+    /// The work was done as asked.
     Success,
-    /// Not possible now; nothing changed.
+    /// The work is not possible now; nothing changed.
     Failure,
     /// Something broke, and has to be cleared away.
     Error,
 }
 
-/// Who makes a transition happen.
+/// The causes of a transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Trigger {
-    /// Somebody outside, through `~/change_state`.
+    /// A request from outside, through `~/change_state`.
     Request,
-    /// The node, when the work of a transition state is done: success, failure or error.
+    /// The node itself, when the work of a transition state is done: success, failure or error.
     Outcome(Outcome),
-    /// The node, when something broke in a primary state.
+    /// The node itself, when something broke in a primary state.
     Fault,
 }
 
 /// One transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Edge {
-    /// As in `lifecycle_msgs/msg/Transition`.
+    /// Number of the transition, as in `lifecycle_msgs/msg/Transition`.
     pub id: u8,
-    /// As `rcl_lifecycle` calls it.
+    /// Label of the transition, as `rcl_lifecycle` calls it.
     pub label: &'static str,
-    /// Before.
+    /// State before the transition.
     pub start: State,
-    /// After.
+    /// State after the transition.
     pub goal: State,
-    /// What causes it.
+    /// Cause of the transition.
     pub trigger: Trigger,
 }
 
@@ -80,7 +80,7 @@ use State::{
     Inactive, ShuttingDown, Unconfigured,
 };
 
-/// Those that `rcl_lifecycle` has, as other nodes list them: all but the faults.
+/// The transitions that `rcl_lifecycle` has, as other nodes list them: all but the faults.
 pub fn graph() -> impl Iterator<Item = &'static Edge> {
     EDGES.iter().filter(|e| e.trigger != Trigger::Fault)
 }

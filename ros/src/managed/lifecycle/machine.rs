@@ -1,11 +1,11 @@
-//! In which state a node is, and what may be asked of it there.
+//! The state machine of a managed node: its state, and the requests that are possible there.
 
 use thiserror::Error;
 
 use super::edge::{EDGES, Edge, Outcome, Trigger};
 use super::state::State;
 
-/// Why a request for a transition is not followed.
+/// The reason why a request for a transition is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refused {
     /// The id is none of `lifecycle_msgs/msg/Transition` that can be asked for, or the label none of theirs: a request of a
@@ -16,30 +16,30 @@ pub enum Refused {
         known()
     )]
     Unknown {
-        /// In the request.
+        /// The id in the request.
         id: u8,
-        /// In the request.
+        /// The label in the request.
         label: String,
     },
-    /// Id and label say different things.
+    /// Id and label contradict each other.
     #[error(
         "id {id} and label {label:?} do not belong together: {label:?} is id {}; give one of the two",
         list(.ids, ToString::to_string)
     )]
     Contradiction {
-        /// In the request.
+        /// The id in the request.
         id: u8,
-        /// In the request.
+        /// The label in the request.
         label: String,
         /// The ids with this label.
         ids: Vec<u8>,
     },
-    /// Not from this state.
+    /// The transition is not possible in this state.
     #[error("{label} is not possible while {state}: {}", possible(.state))]
     NotNow {
-        /// What was asked for.
+        /// Label of the transition that was asked for.
         label: &'static str,
-        /// The state.
+        /// The state of the node.
         state: State,
     },
 }
@@ -72,7 +72,7 @@ fn requestable(state: State) -> impl Iterator<Item = &'static Edge> {
         .filter(move |e| e.start == state && e.trigger == Trigger::Request)
 }
 
-/// A step that the machine does not have from where it is: a mistake of the program.
+/// A step that the machine does not have in its state: a mistake of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("no such transition from {0}")]
 pub struct Misplaced(pub State);
@@ -90,14 +90,14 @@ impl Default for Machine {
 }
 
 impl Machine {
-    /// Unconfigured.
+    /// Makes a machine that is unconfigured.
     pub fn new() -> Self {
         Self {
             state: State::Unconfigured,
         }
     }
 
-    /// Where it is.
+    /// The state of the machine.
     pub fn state(&self) -> State {
         self.state
     }
@@ -138,7 +138,7 @@ impl Machine {
         })
     }
 
-    /// Transitions that may be asked for now.
+    /// The transitions that may be asked for now.
     pub fn available(&self) -> impl Iterator<Item = &'static Edge> {
         requestable(self.state)
     }
@@ -151,7 +151,7 @@ impl Machine {
     /// Enters the transition state of a request.
     ///
     /// # Errors
-    /// The request belongs to another state.
+    /// [`Misplaced`] when the request belongs to another state.
     pub fn begin(&mut self, edge: &'static Edge) -> Result<(), Misplaced> {
         if edge.trigger != Trigger::Request {
             return Err(Misplaced(self.state));
@@ -159,10 +159,10 @@ impl Machine {
         self.take(edge)
     }
 
-    /// Leaves a transition state; says by which transition.
+    /// Leaves a transition state; returns the transition by which it did.
     ///
     /// # Errors
-    /// It is in a primary state.
+    /// [`Misplaced`] when the machine is in a primary state.
     pub fn finish(&mut self, outcome: Outcome) -> Result<&'static Edge, Misplaced> {
         self.step(Trigger::Outcome(outcome))
     }
@@ -170,7 +170,8 @@ impl Machine {
     /// Goes to errorprocessing, because something broke in a primary state.
     ///
     /// # Errors
-    /// Nothing can break there: unconfigured, finalized; or a transition state, which [`Machine::finish`] leaves.
+    /// [`Misplaced`] where nothing can break: unconfigured, finalized; or in a transition state, which
+    /// [`Machine::finish`] leaves.
     pub fn fault(&mut self) -> Result<&'static Edge, Misplaced> {
         self.step(Trigger::Fault)
     }

@@ -1,4 +1,4 @@
-//! `lifecycle_msgs`.
+//! The messages of `lifecycle_msgs`.
 
 use latco_bag::messages::RosMessage;
 use ros2_client::Message;
@@ -10,9 +10,9 @@ use super::state::State;
 /// `lifecycle_msgs/msg/State`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateMessage {
-    /// See [`State::id`].
+    /// Number of the state, see [`State::id`].
     pub id: u8,
-    /// See [`State::label`].
+    /// Name of the state, see [`State::label`].
     pub label: String,
 }
 
@@ -28,9 +28,9 @@ impl From<State> for StateMessage {
 /// `lifecycle_msgs/msg/Transition`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransitionMessage {
-    /// See [`Edge`].
+    /// Number of the transition, see [`Edge`].
     pub id: u8,
-    /// See [`Edge`].
+    /// Label of the transition, see [`Edge`].
     pub label: String,
 }
 
@@ -46,11 +46,11 @@ impl From<&Edge> for TransitionMessage {
 /// `lifecycle_msgs/msg/TransitionDescription`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransitionDescription {
-    /// Which.
+    /// The transition.
     pub transition: TransitionMessage,
-    /// From here.
+    /// State before it.
     pub start_state: StateMessage,
-    /// To there.
+    /// State after it.
     pub goal_state: StateMessage,
 }
 
@@ -67,18 +67,18 @@ impl From<&Edge> for TransitionDescription {
 /// `lifecycle_msgs/msg/TransitionEvent`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransitionEvent {
-    /// When, nanoseconds since the Unix epoch.
+    /// Time of the transition, in ns since the Unix epoch.
     pub timestamp: u64,
-    /// Which.
+    /// The transition.
     pub transition: TransitionMessage,
-    /// From here.
+    /// State before it.
     pub start_state: StateMessage,
-    /// To there.
+    /// State after it.
     pub goal_state: StateMessage,
 }
 
 impl TransitionEvent {
-    /// It happened at `now_ns`, nanoseconds since the Unix epoch.
+    /// Makes the event of a transition at `now_ns`, nanoseconds since the Unix epoch.
     pub fn new(edge: &Edge, now_ns: i64) -> Self {
         Self {
             timestamp: u64::try_from(now_ns).unwrap_or(0),
@@ -104,7 +104,7 @@ impl RosMessage for TransitionEvent {
 /// Request of `lifecycle_msgs/srv/ChangeState`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ChangeStateRequest {
-    /// Id, label or both.
+    /// The transition that is asked for: its id, its label, or both.
     pub transition: TransitionMessage,
 }
 
@@ -125,14 +125,14 @@ pub struct GetStateReply {
 /// Reply of `lifecycle_msgs/srv/GetAvailableStates`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct GetAvailableStatesReply {
-    /// All that there are.
+    /// All states.
     pub available_states: Vec<StateMessage>,
 }
 
 /// Reply of `lifecycle_msgs/srv/GetAvailableTransitions`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct GetAvailableTransitionsReply {
-    /// From the state now, or all of the graph.
+    /// The transitions from the state now, or all of the graph.
     pub available_transitions: Vec<TransitionDescription>,
 }
 

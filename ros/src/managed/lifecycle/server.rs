@@ -22,9 +22,9 @@ const PACKAGE: &str = "lifecycle_msgs";
 
 /// A transition that has begun and waits for its work to be done.
 pub(crate) struct Change {
-    /// Which.
+    /// The transition.
     pub(crate) edge: &'static Edge,
-    /// Who asked for it; none for the node itself.
+    /// Channel for the answer to the request; `None` for a transition of the node's own.
     pub(crate) answer: Option<oneshot::Sender<bool>>,
 }
 
@@ -35,10 +35,10 @@ pub(crate) struct Lifecycle {
 }
 
 impl Lifecycle {
-    /// Adds topic and services to a node; gives the transitions that begin, one at a time.
+    /// Adds topic and services to a node; the receiver gets the transitions that begin, one at a time.
     ///
     /// # Errors
-    /// A name is remapped to none.
+    /// The error of a name that is remapped to an invalid one.
     pub(crate) fn serve(
         node: &mut NodeBuilder,
     ) -> Result<(Arc<Self>, Receiver<Change>), NodeError> {
@@ -123,13 +123,13 @@ impl Lifecycle {
         Ok(edge)
     }
 
-    /// Begins a transition of the node's own; none when it is not possible now.
+    /// Begins a transition of the node's own; `None` when it is not possible now.
     pub(crate) fn begin(&self, label: &str) -> Option<Change> {
         let edge = self.ask(0, label).ok()?;
         Some(Change { edge, answer: None })
     }
 
-    /// Ends the transition; the state after it.
+    /// Ends the transition and returns the state after it.
     pub(crate) fn finish(&self, outcome: Outcome) -> State {
         let mut machine = self.machine();
         match machine.finish(outcome) {
@@ -139,7 +139,7 @@ impl Lifecycle {
         machine.state()
     }
 
-    /// Something broke outside of a transition; false where nothing could.
+    /// Reacts to a fault outside of a transition; returns false where nothing can break.
     pub(crate) fn fault(&self) -> bool {
         let edge = self.machine().fault();
         if let Ok(edge) = edge {

@@ -1,4 +1,4 @@
-//! The states.
+//! The states of a managed node.
 
 use std::fmt;
 
@@ -6,32 +6,32 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum State {
-    /// Known to the messages; no node is ever in it.
+    /// A state that only the messages know; no node is ever in it.
     Unknown = 0,
     /// Nothing is loaded.
     Unconfigured = 1,
-    /// Everything is loaded and warm, nothing moves.
+    /// Everything is loaded and warm, and nothing moves.
     Inactive = 2,
-    /// It plans and moves.
+    /// The node plans and moves.
     Active = 3,
-    /// The end.
+    /// The node has ended.
     Finalized = 4,
-    /// From unconfigured to inactive.
+    /// The node goes from unconfigured to inactive.
     Configuring = 10,
-    /// From inactive to unconfigured.
+    /// The node goes from inactive to unconfigured.
     CleaningUp = 11,
-    /// To finalized.
+    /// The node goes to finalized.
     ShuttingDown = 12,
-    /// From inactive to active.
+    /// The node goes from inactive to active.
     Activating = 13,
-    /// From active to inactive.
+    /// The node goes from active to inactive.
     Deactivating = 14,
-    /// After an error, to unconfigured or finalized.
+    /// The node goes to unconfigured or finalized after an error.
     ErrorProcessing = 15,
 }
 
 impl State {
-    /// All, by id.
+    /// All states, by id.
     pub const ALL: [Self; 11] = [
         Self::Unknown,
         Self::Unconfigured,
@@ -46,12 +46,12 @@ impl State {
         Self::ErrorProcessing,
     ];
 
-    /// The number in messages.
+    /// Number of the state in messages.
     pub fn id(self) -> u8 {
         self as u8
     }
 
-    /// The name in messages.
+    /// Name of the state in messages.
     pub fn label(self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
@@ -68,7 +68,7 @@ impl State {
         }
     }
 
-    /// Whether a node stays in it until it is told otherwise.
+    /// Whether a node stays in the state until it is told otherwise.
     pub fn is_primary(self) -> bool {
         matches!(
             self,

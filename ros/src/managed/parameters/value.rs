@@ -5,26 +5,26 @@ use std::fmt;
 /// A value, of one of the types of `rcl_interfaces/msg/ParameterType`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Value {
-    /// None.
+    /// The parameter is not set.
     #[default]
     NotSet,
-    /// True or false.
+    /// A truth value.
     Bool(bool),
     /// A whole number.
     Integer(i64),
-    /// A number.
+    /// A floating-point number.
     Double(f64),
     /// A text.
     String(String),
-    /// Bytes.
+    /// A list of bytes.
     Bytes(Vec<u8>),
-    /// List of truth values.
+    /// A list of truth values.
     Bools(Vec<bool>),
-    /// List of whole numbers.
+    /// A list of whole numbers.
     Integers(Vec<i64>),
-    /// List of numbers.
+    /// A list of floating-point numbers.
     Doubles(Vec<f64>),
-    /// List of texts.
+    /// A list of texts.
     Strings(Vec<String>),
 }
 
@@ -32,25 +32,25 @@ pub enum Value {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
-    /// `PARAMETER_NOT_SET`
+    /// The type `PARAMETER_NOT_SET`.
     NotSet = 0,
-    /// `PARAMETER_BOOL`
+    /// The type `PARAMETER_BOOL`.
     Bool = 1,
-    /// `PARAMETER_INTEGER`
+    /// The type `PARAMETER_INTEGER`.
     Integer = 2,
-    /// `PARAMETER_DOUBLE`
+    /// The type `PARAMETER_DOUBLE`.
     Double = 3,
-    /// `PARAMETER_STRING`
+    /// The type `PARAMETER_STRING`.
     String = 4,
-    /// `PARAMETER_BYTE_ARRAY`
+    /// The type `PARAMETER_BYTE_ARRAY`.
     Bytes = 5,
-    /// `PARAMETER_BOOL_ARRAY`
+    /// The type `PARAMETER_BOOL_ARRAY`.
     Bools = 6,
-    /// `PARAMETER_INTEGER_ARRAY`
+    /// The type `PARAMETER_INTEGER_ARRAY`.
     Integers = 7,
-    /// `PARAMETER_DOUBLE_ARRAY`
+    /// The type `PARAMETER_DOUBLE_ARRAY`.
     Doubles = 8,
-    /// `PARAMETER_STRING_ARRAY`
+    /// The type `PARAMETER_STRING_ARRAY`.
     Strings = 9,
 }
 
@@ -72,7 +72,7 @@ impl fmt::Display for Kind {
 }
 
 impl Value {
-    /// Its type.
+    /// The type of the value.
     pub fn kind(&self) -> Kind {
         match self {
             Self::NotSet => Kind::NotSet,
@@ -88,7 +88,8 @@ impl Value {
         }
     }
 
-    /// As it stands in a configuration; none for [`Value::NotSet`], and for bytes, which configurations do not have.
+    /// Converts the value to TOML; `None` for [`Value::NotSet`], and for bytes, which configurations do not
+    /// have.
     pub fn to_toml(&self) -> Option<toml::Value> {
         fn list<T: Clone>(values: &[T], wrap: fn(T) -> toml::Value) -> toml::Value {
             toml::Value::Array(values.iter().cloned().map(wrap).collect())
