@@ -29,7 +29,7 @@ impl<T> Ring<T> {
         self.next = (self.next + 1) % self.capacity;
     }
 
-    /// Newest first.
+    /// The values from the newest to the oldest.
     fn newest_first(&self) -> impl Iterator<Item = &(Time, T)> {
         let len = self.entries.len();
         (1..=len).map(move |back| &self.entries[(self.next + len - back) % len.max(1)])
@@ -45,7 +45,7 @@ impl<T> Ring<T> {
     }
 }
 
-/// Velocities sent to the robot, each held until the next.
+/// The velocities sent to the robot, each held until the next.
 #[derive(Clone, Debug)]
 pub(crate) struct CommandHistory {
     ring: Ring<JointVec>,
@@ -58,7 +58,7 @@ impl CommandHistory {
         }
     }
 
-    /// Notes what was sent; entries that are older than the last are left out.
+    /// Notes the velocities that were sent; entries that are older than the last are left out.
     pub(crate) fn push(&mut self, time: Time, velocities: &JointVec) {
         if self.ring.newest().is_none_or(|(last, _)| time > *last) {
             self.ring.push(time, velocities.clone());
@@ -69,7 +69,7 @@ impl CommandHistory {
         self.ring.clear();
     }
 
-    /// Mean velocity from `from` to `to` into `mean`; zero where nothing is known.
+    /// Writes the mean velocity from `from` to `to` into `mean`; it is zero where nothing is known.
     pub(crate) fn mean(&self, from: Time, to: Time, mean: &mut [f64]) {
         mean.fill(0.0);
         let whole_s = to.seconds_since(from);

@@ -1,8 +1,8 @@
-//! What comes in, and the checks that nothing wrong gets any further.
+//! The inputs of the controller, and the checks that nothing wrong gets any further.
 
 use crate::time::Time;
 
-/// Most joints (and actions) of a robot.
+/// Largest number of joints (and actions) of a robot.
 pub const MAX_JOINTS: usize = 16;
 
 /// One number per joint.
@@ -11,20 +11,20 @@ pub type JointVec = heapless::Vec<f64, MAX_JOINTS>;
 /// A camera image, tightly packed rgb8.
 #[derive(Clone, Copy, Debug)]
 pub struct ImageInput<'a> {
-    /// When it was taken.
+    /// Time at which the image was taken.
     pub stamp: Time,
-    /// Columns.
+    /// Number of columns.
     pub width: usize,
-    /// Rows.
+    /// Number of rows.
     pub height: usize,
-    /// `[height, width, 3]` bytes.
+    /// Pixels, `[height, width, 3]` bytes.
     pub pixels: &'a [u8],
 }
 
 /// A sample of the robot's joints, in the order of the bundle.
 #[derive(Clone, Copy, Debug)]
 pub struct JointInput<'a> {
-    /// When it was taken.
+    /// Time at which the sample was taken.
     pub stamp: Time,
     /// Positions in rad, one a joint.
     pub positions: &'a [f64],
@@ -32,7 +32,7 @@ pub struct JointInput<'a> {
     pub velocities: &'a [f64],
 }
 
-/// What a step of the controller gets; both are optional.
+/// The inputs of one step of the controller; both are optional.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Inputs<'a> {
     /// The newest image.
@@ -41,60 +41,60 @@ pub struct Inputs<'a> {
     pub joints: Option<JointInput<'a>>,
 }
 
-/// Why an input was refused, or could not be used.
+/// The reason why an input was refused, or could not be used.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum InputError {
-    /// The same stamp as the last one.
+    /// The stamp equals the last one.
     #[error("{0} with a stamp that came before: ignored")]
     RepeatedStamp(Source),
-    /// Older than the last one.
+    /// The stamp is older than the last one.
     #[error("{source_} is {older_s:.3} s older than the one before: ignored")]
     OlderStamp {
-        /// Which input.
+        /// The input concerned.
         source_: Source,
-        /// By how much, in s.
+        /// How much older it is, in s.
         older_s: f64,
     },
-    /// Further in the future than the tolerance.
+    /// The stamp lies further in the future than the tolerance.
     #[error("{source_} lies {ahead_s:.3} s in the future: check that the clocks agree")]
     FutureStamp {
-        /// Which input.
+        /// The input concerned.
         source_: Source,
-        /// How far, in s.
+        /// How far in the future it lies, in s.
         ahead_s: f64,
     },
-    /// Not the size the model was trained with.
+    /// The image has another size than the model was trained with.
     #[error(
         "expected an image of {expected_width}x{expected_height} ({expected_bytes} bytes), found \
          {width}x{height} ({bytes} bytes): set the camera's size or use another bundle"
     )]
     ImageSize {
-        /// Columns that the model takes.
+        /// Number of columns that the model takes.
         expected_width: usize,
-        /// Rows that the model takes.
+        /// Number of rows that the model takes.
         expected_height: usize,
-        /// Bytes of such an image.
+        /// Number of bytes of such an image.
         expected_bytes: usize,
-        /// Columns of the image.
+        /// Number of columns of the image.
         width: usize,
-        /// Rows of the image.
+        /// Number of rows of the image.
         height: usize,
-        /// Its bytes.
+        /// Number of bytes of the image.
         bytes: usize,
     },
-    /// Not one number per joint.
+    /// The joint states do not have one number per joint.
     #[error(
         "expected {expected} joint positions and velocities, found {positions} and {velocities}"
     )]
     JointCount {
-        /// Joints of the robot.
+        /// Number of joints of the robot.
         expected: usize,
-        /// Positions in the message.
+        /// Number of positions in the message.
         positions: usize,
-        /// Velocities in the message.
+        /// Number of velocities in the message.
         velocities: usize,
     },
-    /// NaN or an infinity among the joint states.
+    /// A joint state is NaN or infinite.
     #[error("joint {joint} has a position or velocity that is not finite: ignored")]
     NonFiniteJoint {
         /// Index of the first such joint.
@@ -106,13 +106,13 @@ pub enum InputError {
     /// The joint states nearest to the image are too old for it.
     #[error("the joint states are {age_s:.3} s older than the image")]
     StaleJoints {
-        /// Age in s.
+        /// Age of the joint states in s.
         age_s: f64,
     },
     /// The image came before the next model step is due; not a fault.
     #[error("the image comes {early_s:.3} s before the next model step is due: not needed")]
     NotDue {
-        /// How early, in s.
+        /// How early the image came, in s.
         early_s: f64,
     },
     /// The model gave a belief that is not finite, or failed.
@@ -141,31 +141,31 @@ impl std::fmt::Display for Source {
 /// How many inputs were taken and how many were refused, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InputCounts {
-    /// Images that stepped the belief.
+    /// Number of images that stepped the belief.
     pub images: u64,
-    /// Joint states taken.
+    /// Number of joint states that were taken.
     pub joints: u64,
-    /// Stamps that came before.
+    /// Number of stamps that equalled the one before.
     pub repeated: u64,
-    /// Stamps older than the last.
+    /// Number of stamps that were older than the last.
     pub older: u64,
-    /// Stamps in the future.
+    /// Number of stamps in the future.
     pub future: u64,
-    /// Images of the wrong size.
+    /// Number of images of the wrong size.
     pub wrong_size: u64,
-    /// Joint states of the wrong length.
+    /// Number of joint states of the wrong length.
     pub wrong_count: u64,
-    /// Joint states that were not finite.
+    /// Number of joint states that were not finite.
     pub non_finite: u64,
-    /// Images without joint states near enough.
+    /// Number of images without joint states near enough.
     pub without_joints: u64,
-    /// Images between two model steps, not needed.
+    /// Number of images between two model steps, which are not needed.
     pub not_due: u64,
-    /// Failures of the model.
+    /// Number of failures of the model.
     pub model: u64,
-    /// Model steps that were bridged for want of an image.
+    /// Number of model steps that were bridged for want of an image.
     pub skipped_steps: u64,
-    /// Times that the belief began anew.
+    /// Number of times that the belief began anew.
     pub restarts: u64,
 }
 
@@ -248,13 +248,13 @@ impl JointInput<'_> {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JointMap {
-    /// For each joint of the robot its place in the message.
+    /// The place in the message of each joint of the robot.
     places: heapless::Vec<usize, MAX_JOINTS>,
-    /// Length of the message.
+    /// Number of joints in the message.
     received: usize,
 }
 
-/// Why the joints of a message do not fit the robot.
+/// The reason why the joints of a message do not fit the robot.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the joint states do not fit the robot: missing {missing:?}, more than once {twice:?}; \
@@ -265,15 +265,15 @@ pub struct JointMapError {
     pub missing: Vec<String>,
     /// Joints of the robot that the message has more than once.
     pub twice: Vec<String>,
-    /// The robot's joints.
+    /// Joints of the robot.
     pub expected: Vec<String>,
-    /// The message's joints.
+    /// Joints of the message.
     pub found: Vec<String>,
 }
 
 impl JointMap {
-    /// The map from the message's order (`received`) to the robot's (`robot`). Joints of the
-    /// message that the robot does not have are left out.
+    /// Makes the map from the message's order (`received`) to the robot's (`robot`). Joints of the message
+    /// that the robot does not have are left out.
     ///
     /// # Errors
     /// [`JointMapError`] with every missing and every doubled name.

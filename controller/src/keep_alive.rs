@@ -1,4 +1,4 @@
-//! Inferences while nothing else is to be computed.
+//! Inferences that keep a GPU awake while nothing else is computed.
 //!
 //! A GPU that idles lowers its clocks, and the next plan is late. While the planner thread waits, it therefore runs one
 //! graph every so often. Nothing of the controller is touched by it: the session is its own, and its result is dropped.
@@ -9,7 +9,8 @@ use latco_models::{Bundle, BundleError, Dynamics, RunError};
 
 use crate::config::BundleSection;
 
-/// How long a planner thread on a GPU waits before it keeps the GPU busy, unless the configuration says otherwise.
+/// Time for which a planner thread on a GPU waits before it keeps the GPU busy, unless the configuration says
+/// otherwise.
 const DEFAULT_MS: f64 = 20.0;
 
 /// A session that is run to keep a GPU awake.
@@ -19,8 +20,8 @@ pub struct KeepAlive {
 }
 
 impl KeepAlive {
-    /// The session, of the `dynamics` graph at the horizon, if `config` or the bundle's provider asks for it: by default
-    /// on a GPU only.
+    /// Makes a session of the `dynamics` graph at the horizon, if `config` or the bundle's provider asks for
+    /// it: by default on a GPU only.
     ///
     /// # Errors
     /// ONNX Runtime's reason.
@@ -40,13 +41,13 @@ impl KeepAlive {
         }))
     }
 
-    /// Time without work after which it is run.
+    /// Time without work after which the session is run.
     #[must_use]
     pub fn every(&self) -> Duration {
         self.every
     }
 
-    /// One inference.
+    /// Runs one inference.
     ///
     /// # Errors
     /// ONNX Runtime's reason.

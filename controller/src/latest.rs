@@ -19,9 +19,9 @@ use std::sync::Arc;
 use crossbeam::queue::ArrayQueue;
 
 struct Shared<T> {
-    /// At most one value: the newest that the reader has not taken.
+    /// The newest value that the reader has not taken, if there is one.
     newest: ArrayQueue<Box<T>>,
-    /// Values nobody looks at.
+    /// Values that neither side is using.
     free: ArrayQueue<Box<T>>,
 }
 
@@ -37,7 +37,7 @@ pub struct Reader<T> {
     value: Box<T>,
 }
 
-/// A pair of ends; `make` is called for each of the five values that go round.
+/// Makes a pair of ends; `make` is called for each of the five values that go round.
 pub fn channel<T>(mut make: impl FnMut() -> T) -> (Writer<T>, Reader<T>) {
     let shared = Arc::new(Shared {
         newest: ArrayQueue::new(1),
@@ -83,7 +83,7 @@ impl<T> Writer<T> {
 }
 
 impl<T> Reader<T> {
-    /// Takes the newest value if there is one that was not seen before; says whether there was.
+    /// Takes the newest value if there is one that was not seen before; returns whether there was.
     ///
     /// # Real-time
     /// No allocation, no waiting.
@@ -96,7 +96,7 @@ impl<T> Reader<T> {
         true
     }
 
-    /// The value taken last; as `make` left it before the first [`Reader::update`].
+    /// The value that was taken last; before the first [`Reader::update`] it is as `make` left it.
     pub fn value(&self) -> &T {
         &self.value
     }

@@ -1,10 +1,10 @@
-//! What the core asks of a learned model, and the bundle's ONNX graphs behind it.
+//! The learned model as the core sees it, and the bundle's ONNX graphs behind it.
 //!
 //! The traits are where tests and fault injection put something else in.
 
 use latco_models::{Bundle, BundleError, Dynamics, Observe, RunError};
 
-/// The filter step and the prior step of one state.
+/// A model that gives the filter step and the prior step of one state.
 pub trait FilterModel: Send {
     /// Posterior after an image: writes the mean `[n]`. `joints` (`[2 nj]`, positions then
     /// velocities, raw) is empty for a model without them; `state` `[n]` and `action` `[na]` are
@@ -21,8 +21,8 @@ pub trait FilterModel: Send {
         mean: &mut [f32],
     ) -> Result<(), RunError>;
 
-    /// The filter step once more on what it was last given, for nothing: afterwards its weights are in the processor's
-    /// caches. Models without weights have nothing to do.
+    /// Repeats the filter step on its last inputs and discards the result, so that the model's weights are in
+    /// the processor's caches afterwards. Models without weights have nothing to do.
     ///
     /// # Errors
     /// The runtime's reason.
@@ -30,7 +30,7 @@ pub trait FilterModel: Send {
         Ok(())
     }
 
-    /// Prior mean of the next state: writes `mu(state, action)`, `[n]`. Eq. 6 of the paper.
+    /// Writes the prior mean of the next state, `mu(state, action)`, `[n]`. Eq. 6 of the paper.
     ///
     /// # Errors
     /// The runtime's reason.
@@ -44,7 +44,7 @@ pub struct OnnxFilter {
 }
 
 impl OnnxFilter {
-    /// Sessions of batch 1.
+    /// Makes sessions of batch 1.
     ///
     /// # Errors
     /// ONNX Runtime's reason.

@@ -15,36 +15,36 @@ use thread_priority::{
 
 /// The priority that ros2_control gives its control loop: above the usual threads, below those of the kernel's interrupts.
 pub const USUAL: u8 = 50;
-/// The highest priority.
+/// The highest real-time priority.
 pub const HIGHEST: u8 = 99;
 
-/// What the threads of this process may take; 0: none.
+/// The priority that the threads of this process may take; 0 for none.
 static PERMITTED: AtomicU8 = AtomicU8::new(0);
 
-/// Why there is no real-time priority.
+/// The reason why there is no real-time priority.
 #[derive(Debug, Error)]
 pub enum PriorityError {
-    /// Higher than there is.
+    /// The priority is higher than the highest.
     #[error("expected a priority from 1 to {HIGHEST}, found {found}")]
     TooHigh {
-        /// What was asked for.
+        /// Priority that was asked for.
         found: u8,
     },
-    /// The system does not permit it to this process.
+    /// The system does not permit the priority to this process.
     #[error(
         "the system does not permit SCHED_FIFO with priority {wanted} ({reason}): give the process CAP_SYS_NICE, or its user \
          an rtprio limit of {wanted} or more (/etc/security/limits.d, or LimitRTPRIO of a systemd unit)"
     )]
     Refused {
-        /// What was asked for.
+        /// Priority that was asked for.
         wanted: NonZeroU8,
         /// The system's words.
         reason: String,
     },
 }
 
-/// Lets the threads of this process that ask for it have a priority (SCHED_FIFO, 1 to [`HIGHEST`]); tried out on a thread
-/// that ends at once, so that the caller's stays as it is.
+/// Lets the threads of this process that ask for it have a priority (SCHED_FIFO, 1 to [`HIGHEST`]). It is
+/// tried out on a thread that ends at once, so that the caller's own priority stays as it is.
 ///
 /// # Errors
 /// [`PriorityError`]; then nothing changes.
@@ -75,8 +75,8 @@ pub fn raise() {
     }
 }
 
-/// Runs something on a thread that was raised and is waited for: the threads that it starts are raised too, the caller is
-/// not.
+/// Runs `start` on a thread with the permitted priority and waits for it: the threads that it starts have the
+/// priority too, the caller has not.
 pub fn starting_raised<T: Send>(start: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let started = scope.spawn(|| {

@@ -13,14 +13,14 @@ use crate::provider::{Declined, Provider};
 use crate::runtime;
 use crate::session::Bound;
 
-/// What is measured.
+/// Options of the measurement.
 #[derive(Clone, Copy, Debug)]
 pub struct BenchOptions {
-    /// Runs of each graph and batch size.
+    /// Number of runs of each graph and batch size.
     pub runs: usize,
-    /// Plans iterated at once, N.
+    /// Number of plans that are iterated at once, N.
     pub starts: usize,
-    /// Counts the Rust allocations of this thread, if the program can.
+    /// Function that counts the Rust allocations of this thread, if the program has one.
     pub allocations: Option<fn() -> u64>,
 }
 
@@ -37,23 +37,23 @@ impl Default for BenchOptions {
 /// Latency of every graph.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bench {
-    /// Folder.
+    /// Folder of the bundle.
     pub bundle: PathBuf,
-    /// Execution provider.
+    /// The execution provider that was used.
     pub provider: Provider,
     /// Providers that were preferred to it and cannot be used.
     pub declined: Vec<Declined>,
     /// Version of ONNX Runtime.
     pub onnxruntime: String,
-    /// File of ONNX Runtime.
+    /// Path of ONNX Runtime's library.
     pub library: Option<PathBuf>,
-    /// Runs per graph and batch size.
+    /// Number of runs per graph and batch size.
     pub runs: usize,
-    /// Time of loading the bundle with all its checks, ms.
+    /// Time in ms to load the bundle with all its checks.
     pub load_ms: f64,
-    /// Time of making all sessions below, ms.
+    /// Time in ms to make all sessions below.
     pub sessions_ms: f64,
-    /// The part of `sessions_ms` that the runs before the first use took, ms.
+    /// Part of `sessions_ms` that the runs before the first use took, in ms.
     pub warm_up_ms: f64,
     /// Latency by graph, one entry for each batch size.
     pub graphs: BTreeMap<Graph, Vec<Latency>>,
@@ -64,19 +64,19 @@ pub struct Bench {
 pub struct Latency {
     /// Batch size.
     pub batch: usize,
-    /// Median, microseconds.
+    /// Median latency in microseconds.
     pub median_us: f64,
-    /// 99th percentile, microseconds.
+    /// 99th percentile of the latency in microseconds.
     pub p99_us: f64,
-    /// Time of making the session without its first runs, ms.
+    /// Time in ms to make the session without its first runs.
     pub load_ms: f64,
-    /// Time of its first runs, ms.
+    /// Time in ms of the session's first runs.
     pub warm_up_ms: f64,
-    /// Rust allocations of the runs that were timed, per run; none if the program does not count them.
+    /// Number of Rust allocations per timed run; `None` if the program does not count them.
     pub allocations_per_run: Option<f64>,
 }
 
-/// A [`bench()`] failed.
+/// The reason why [`bench()`] failed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum BenchError {
     /// The bundle cannot be used.
@@ -87,11 +87,11 @@ pub enum BenchError {
     Run(#[from] RunError),
 }
 
-/// Times every graph at the batch sizes that a controller uses, after a tenth of the runs to warm up: one image, one
-/// state, the H states of a plan, and the N H states and N action sequences of N plans.
+/// Times every graph at the batch sizes that a controller uses, after a tenth of the runs to warm up: one
+/// image, one state, the H states of a plan, and the N H states and N action sequences of N plans.
 ///
 /// # Errors
-/// A graph fails.
+/// [`BenchError`] when a graph fails or the bundle cannot be used.
 pub fn bench(bundle: &Bundle, options: &BenchOptions) -> Result<Bench, BenchError> {
     let runs = options.runs.max(1);
     let horizon = bundle.manifest().dims.horizon;

@@ -7,17 +7,17 @@ use thiserror::Error;
 use crate::graph::Graph;
 use crate::provider::{Declined, Provider};
 
-/// The ONNX Runtime library cannot be used.
+/// The reason why the ONNX Runtime library cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RuntimeError {
-    /// No library at any of the places looked at.
+    /// There is no library at any of the places that were looked at.
     #[error(
         "the ONNX Runtime library is missing: looked at {}; run `make onnxruntime`, or set ORT_DYLIB_PATH to a \
          libonnxruntime.so of version 1.22 or newer",
         .looked_at.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
     )]
     Missing {
-        /// Files that do not exist.
+        /// Paths that do not exist.
         looked_at: Vec<PathBuf>,
     },
     /// There is a file, but it cannot be used as the library.
@@ -27,14 +27,14 @@ pub enum RuntimeError {
         .path.display()
     )]
     Unusable {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// The loader's reason.
         reason: String,
     },
 }
 
-/// A bundle cannot be used. Programs end with exit status 2 on it.
+/// The reason why a bundle cannot be used. Programs end with exit status 2 on it.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum BundleError {
     /// The ONNX Runtime library cannot be used.
@@ -45,7 +45,7 @@ pub enum BundleError {
     Manifest {
         /// Folder of the bundle.
         dir: PathBuf,
-        /// What is wrong.
+        /// Description of what is wrong.
         reason: String,
     },
     /// The bundle fails checks; all of them are listed.
@@ -53,19 +53,19 @@ pub enum BundleError {
     Refused {
         /// Folder of the bundle.
         dir: PathBuf,
-        /// One sentence each.
+        /// The failed checks, one sentence each.
         mismatches: Vec<String>,
     },
     /// An execution provider cannot be used on this machine.
     #[error("provider {provider} is not available: {reason}; {advice}")]
     Unavailable {
-        /// Execution provider asked for.
+        /// The execution provider that was asked for.
         provider: Provider,
         /// File name of the library that is missing, if that is the reason.
         missing: Option<String>,
-        /// What ONNX Runtime said, in plain words.
+        /// ONNX Runtime's reason, in plain words.
         reason: String,
-        /// What to install, and how to point to it.
+        /// Advice on what to install, and how to point to it.
         advice: String,
     },
     /// None of several providers can be used.
@@ -73,15 +73,15 @@ pub enum BundleError {
     NoProvider {
         /// Folder of the bundle.
         dir: PathBuf,
-        /// Each with its reason, in the order in which they were tried.
+        /// The providers with their reasons, in the order in which they were tried.
         declined: Vec<Declined>,
     },
     /// ONNX Runtime cannot make a session of a graph.
     #[error("graph {graph} on provider {provider}: {reason}")]
     Session {
-        /// The graph.
+        /// The graph concerned.
         graph: Graph,
-        /// Execution provider asked for.
+        /// The execution provider that was asked for.
         provider: Provider,
         /// ONNX Runtime's reason.
         reason: String,
@@ -108,11 +108,11 @@ fn refusal(dir: &std::path::Path, mismatches: &[String]) -> String {
     text
 }
 
-/// A graph failed while running.
+/// A failure of a graph while it ran.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("graph {graph} failed: {reason}")]
 pub struct RunError {
-    /// The graph.
+    /// The graph concerned.
     pub graph: Graph,
     /// ONNX Runtime's reason.
     pub reason: String,

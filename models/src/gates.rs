@@ -20,11 +20,11 @@ pub struct Rule {
     pub threshold: f64,
     /// Whether larger values are better.
     pub higher_is_better: bool,
-    /// What a model that fails does wrong.
+    /// Description of what a model that fails does wrong.
     pub failing_means: &'static str,
 }
 
-/// How well the reward of a frame is told from its posterior state (area under the curve).
+/// Area under the curve with which the reward of a frame is told from its posterior state.
 pub const POSTERIOR_REWARD_AUC: Rule = Rule {
     name: "posterior_reward_auc",
     threshold: 0.99,
@@ -32,7 +32,8 @@ pub const POSTERIOR_REWARD_AUC: Rule = Rule {
     failing_means: "it does not see when the task is solved",
 };
 
-/// The same from states predicted 15 steps ahead without seeing anything.
+/// Area under the curve with which the reward is told from states predicted 15 steps ahead without seeing
+/// anything.
 pub const OPEN_LOOP_REWARD_AUC: Rule = Rule {
     name: "open_loop_reward_auc",
     threshold: 0.95,
@@ -40,7 +41,7 @@ pub const OPEN_LOOP_REWARD_AUC: Rule = Rule {
     failing_means: "it does not foresee when the task is solved",
 };
 
-/// Mean absolute error of the joint positions in these states, rad.
+/// Mean absolute error in rad of the joint positions in states predicted 15 steps ahead.
 pub const OPEN_LOOP_JOINT_ERROR: Rule = Rule {
     name: "open_loop_joint_error_rad",
     threshold: 0.07,
@@ -48,7 +49,8 @@ pub const OPEN_LOOP_JOINT_ERROR: Rule = Rule {
     failing_means: "it does not foresee how the arm moves",
 };
 
-/// Mean distance between an object and where a small network reads it off the image features, m; of the worst object.
+/// Mean distance in m between an object and where a small network reads it off the image features, of the
+/// worst object.
 pub const OBJECT_POSITION_ERROR: Rule = Rule {
     name: "object_position_error",
     threshold: 0.03,
@@ -56,7 +58,7 @@ pub const OBJECT_POSITION_ERROR: Rule = Rule {
     failing_means: "it does not see where things are",
 };
 
-/// Mean predicted reward where action sequences that solve the task do so.
+/// Mean predicted reward of action sequences that solve the task, where they do.
 pub const EXPERT_PREDICTED_REWARD: Rule = Rule {
     name: "expert_predicted_reward",
     threshold: 0.8,
@@ -64,7 +66,7 @@ pub const EXPERT_PREDICTED_REWARD: Rule = Rule {
     failing_means: "it does not believe in plans that work",
 };
 
-/// True over predicted reward of the planner's own plans, executed without looking.
+/// True over predicted reward of the planner's own plans, executed to their end without looking.
 pub const PLAN_CALIBRATION: Rule = Rule {
     name: "plan_calibration",
     threshold: 0.5,
@@ -92,13 +94,13 @@ impl Rule {
         }
     }
 
-    /// What is needed, as text: `>= 0.99`.
+    /// The value that is needed, as text, for example `>= 0.99`.
     pub fn needed(&self) -> String {
         let sign = if self.higher_is_better { ">=" } else { "<=" };
         format!("{sign} {}", self.threshold)
     }
 
-    /// The gate for a measured value; none, or one that is not finite, was not measured.
+    /// The gate for a measured value; it counts as not measured with `None` or a value that is not finite.
     pub fn gate(&self, value: Option<f64>, note: impl Into<String>) -> Gate {
         let value = value.filter(|value| value.is_finite());
         Gate {
@@ -110,8 +112,8 @@ impl Rule {
     }
 }
 
-/// What is not right with the gates of a bundle, one sentence each: those that failed and those that were not
-/// measured. Empty if plans on it can be trusted as far as gates can tell.
+/// The shortcomings of a bundle's gates, one sentence each: those that failed and those that were not
+/// measured. It is empty if plans on the bundle can be trusted as far as gates can tell.
 pub fn shortcomings(manifest: &Manifest) -> Vec<String> {
     RULES
         .iter()
@@ -149,7 +151,7 @@ fn reason(note: &str) -> &str {
     }
 }
 
-/// One line for every gate: name, value, what is needed, verdict.
+/// The gates as lines for a terminal: name, value, what is needed, verdict.
 pub fn lines(manifest: &Manifest) -> Vec<String> {
     let known = RULES.iter().map(|rule| rule.name);
     let others = (manifest.gates.keys().map(String::as_str))
@@ -189,8 +191,8 @@ fn needed(name: &str, gate: Option<&Gate>) -> String {
     }
 }
 
-/// The gates of several bundles as one Markdown table: a row for every gate, a column for every bundle, failing values
-/// in bold, and a line that names the failing ones.
+/// The gates of several bundles as a Markdown table: a row for every gate, a column for every bundle, failing
+/// values in bold, and a line that names the failing ones.
 pub fn markdown(bundles: &[(String, Manifest)]) -> String {
     let mut out = "| gate | needed |".to_owned();
     for (name, _) in bundles {
@@ -230,7 +232,7 @@ pub fn markdown(bundles: &[(String, Manifest)]) -> String {
 /// an interruption leaves the former manifest.
 ///
 /// # Errors
-/// The manifest cannot be read or written.
+/// [`BundleError`] when the manifest cannot be read or written.
 pub fn write(dir: &Path, gates: BTreeMap<String, Gate>) -> Result<Manifest, BundleError> {
     let mut manifest = read_manifest(dir)?;
     manifest.gates = gates;

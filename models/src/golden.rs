@@ -27,7 +27,7 @@ pub const TOLERANCE: f32 = 1e-4;
 /// Golden vectors of a bundle.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Golden {
-    /// Any number of cases per graph, at least one of each.
+    /// The cases: any number per graph, at least one of each.
     pub cases: Vec<GoldenCase>,
 }
 
@@ -36,9 +36,9 @@ pub struct Golden {
 pub struct GoldenCase {
     /// The graph.
     pub graph: Graph,
-    /// All its inputs.
+    /// Tensors of all its inputs.
     pub inputs: Vec<GoldenTensor>,
-    /// Its outputs.
+    /// Tensors of its outputs.
     pub outputs: Vec<GoldenTensor>,
 }
 
@@ -47,9 +47,9 @@ pub struct GoldenCase {
 pub struct GoldenTensor {
     /// Name of the graph's input or output.
     pub name: String,
-    /// Shape.
+    /// Shape of the tensor.
     pub shape: Vec<usize>,
-    /// Elements.
+    /// Elements of the tensor.
     pub data: GoldenData,
 }
 
@@ -78,7 +78,7 @@ impl GoldenData {
 }
 
 impl Golden {
-    /// Appends a case for `graph` and gives it to be filled.
+    /// Appends a case for `graph` and returns it to be filled.
     pub fn case(&mut self, graph: Graph) -> &mut GoldenCase {
         self.cases.push(GoldenCase {
             graph,
@@ -88,10 +88,10 @@ impl Golden {
         self.cases.last_mut().expect("a case was just pushed")
     }
 
-    /// Reads the file's bytes.
+    /// Reads golden vectors from the file's bytes.
     ///
     /// # Errors
-    /// The bytes are not golden vectors.
+    /// An error when the bytes are not golden vectors.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, postcard::Error> {
         let (golden, rest) = postcard::take_from_bytes(bytes)?;
         if rest.is_empty() {
@@ -101,10 +101,10 @@ impl Golden {
         }
     }
 
-    /// The file's bytes.
+    /// Converts the golden vectors to the file's bytes.
     ///
     /// # Errors
-    /// Never for vectors in memory; the serialiser's error type is passed on.
+    /// No error for vectors in memory; the serialiser's error type is passed on.
     pub fn to_bytes(&self) -> Result<Vec<u8>, postcard::Error> {
         postcard::to_allocvec(self)
     }
@@ -141,12 +141,12 @@ impl GoldenCase {
         self
     }
 
-    /// Input of this name.
+    /// The input of this name.
     pub fn find_input(&self, name: &str) -> Option<&GoldenTensor> {
         self.inputs.iter().find(|tensor| tensor.name == name)
     }
 
-    /// Expected output of this name.
+    /// The expected output of this name.
     pub fn find_output(&self, name: &str) -> Option<&GoldenTensor> {
         self.outputs.iter().find(|tensor| tensor.name == name)
     }

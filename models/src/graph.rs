@@ -10,24 +10,24 @@ use crate::manifest::{DynamicsKind, Manifest};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Graph {
-    /// Camera image, joints, previous state and action to the posterior: the filter step.
+    /// The filter step: camera image, joints, previous state and action to the posterior.
     Observe,
-    /// States and actions to the prior mean, with what the solver needs for the Jacobian.
+    /// The prior step: states and actions to the prior mean, with what the solver needs for the Jacobian.
     Dynamics,
-    /// States to rewards and their gradients.
+    /// The reward head: states to rewards and their gradients.
     Reward,
-    /// A start state and action sequences to rewards.
+    /// The rollout: a start state and action sequences to rewards.
     Rollout,
-    /// States to images, for people.
+    /// The decoder: states to images, for people.
     Decode,
 }
 
 /// Element type of an input or output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Element {
-    /// 32-bit float.
+    /// A 32-bit float.
     F32,
-    /// Byte.
+    /// A byte.
     U8,
 }
 
@@ -40,10 +40,11 @@ impl fmt::Display for Element {
     }
 }
 
-/// Name, element type and shape of an input or output. The first dimension of the tensor is the batch and not listed.
+/// The name, element type and shape of an input or output. The first dimension of the tensor is the batch and
+/// is not listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
-    /// Name in the graph.
+    /// Name of the input or output in the graph.
     pub name: &'static str,
     /// Element type.
     pub element: Element,
@@ -71,7 +72,7 @@ impl Graph {
         Self::Decode,
     ];
 
-    /// Name, as in reports.
+    /// Name of the graph, as in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Observe => "observe",
@@ -82,7 +83,7 @@ impl Graph {
         }
     }
 
-    /// File name in the bundle.
+    /// Name of the graph's file in the bundle.
     pub fn file(self) -> &'static str {
         match self {
             Self::Observe => "observe.onnx",
@@ -101,7 +102,7 @@ impl Graph {
         }
     }
 
-    /// Inputs in order, for the sizes in `manifest`.
+    /// The inputs in order, for the sizes in `manifest`.
     pub fn inputs(self, manifest: &Manifest) -> Vec<Port> {
         let dims = &manifest.dims;
         let state = Port::new("state", &[dims.state()]);
@@ -125,7 +126,7 @@ impl Graph {
         }
     }
 
-    /// Outputs in order, for the sizes in `manifest`.
+    /// The outputs in order, for the sizes in `manifest`.
     pub fn outputs(self, manifest: &Manifest) -> Vec<Port> {
         let dims = &manifest.dims;
         let (n, ns) = (dims.state(), dims.stoch);

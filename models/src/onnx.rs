@@ -43,7 +43,7 @@ pub struct ModelProto {
     /// Program that wrote the file.
     #[prost(string, tag = "2")]
     pub producer_name: String,
-    /// Its version.
+    /// Version of that program.
     #[prost(string, tag = "3")]
     pub producer_version: String,
     /// The graph.
@@ -88,16 +88,16 @@ pub struct GraphProto {
 /// One operation.
 #[derive(Clone, PartialEq, Message)]
 pub struct NodeProto {
-    /// Names of the values read.
+    /// Names of the values that the operation reads.
     #[prost(string, repeated, tag = "1")]
     pub input: Vec<String>,
-    /// Names of the values written.
+    /// Names of the values that the operation writes.
     #[prost(string, repeated, tag = "2")]
     pub output: Vec<String>,
     /// Name of the node.
     #[prost(string, tag = "3")]
     pub name: String,
-    /// Operator.
+    /// Name of the operator.
     #[prost(string, tag = "4")]
     pub op_type: String,
     /// Attributes.
@@ -108,7 +108,7 @@ pub struct NodeProto {
 /// A constant parameter of an operation.
 #[derive(Clone, PartialEq, Message)]
 pub struct AttributeProto {
-    /// Name.
+    /// Name of the parameter.
     #[prost(string, tag = "1")]
     pub name: String,
     /// Value if the type is a float.
@@ -123,7 +123,7 @@ pub struct AttributeProto {
     /// Value if the type is a list of integers.
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub ints: Vec<i64>,
-    /// One of [`attribute_type`].
+    /// Type of the value, one of [`attribute_type`].
     #[prost(int32, tag = "20")]
     pub r#type: i32,
 }
@@ -131,16 +131,16 @@ pub struct AttributeProto {
 /// A constant tensor, row-major.
 #[derive(Clone, PartialEq, Message)]
 pub struct TensorProto {
-    /// Shape.
+    /// Shape of the tensor.
     #[prost(int64, repeated, packed = "false", tag = "1")]
     pub dims: Vec<i64>,
-    /// One of [`data_type`].
+    /// Element type, one of [`data_type`].
     #[prost(int32, tag = "2")]
     pub data_type: i32,
-    /// Name.
+    /// Name of the tensor.
     #[prost(string, tag = "8")]
     pub name: String,
-    /// Little-endian elements.
+    /// Elements in little-endian order.
     #[prost(bytes = "vec", tag = "9")]
     pub raw_data: Vec<u8>,
 }
@@ -148,10 +148,10 @@ pub struct TensorProto {
 /// Name and type of an input or output.
 #[derive(Clone, PartialEq, Message)]
 pub struct ValueInfoProto {
-    /// Name.
+    /// Name of the input or output.
     #[prost(string, tag = "1")]
     pub name: String,
-    /// Type.
+    /// Type of the input or output.
     #[prost(message, optional, tag = "2")]
     pub r#type: Option<TypeProto>,
 }
@@ -159,7 +159,7 @@ pub struct ValueInfoProto {
 /// Type of a value; bundles have tensors only.
 #[derive(Clone, PartialEq, Message)]
 pub struct TypeProto {
-    /// Tensor type.
+    /// Type of the tensor.
     #[prost(message, optional, tag = "1")]
     pub tensor_type: Option<TensorTypeProto>,
 }
@@ -167,15 +167,15 @@ pub struct TypeProto {
 /// Element type and shape.
 #[derive(Clone, PartialEq, Message)]
 pub struct TensorTypeProto {
-    /// One of [`data_type`].
+    /// Element type, one of [`data_type`].
     #[prost(int32, tag = "1")]
     pub elem_type: i32,
-    /// Shape.
+    /// Shape of the tensor.
     #[prost(message, optional, tag = "2")]
     pub shape: Option<TensorShapeProto>,
 }
 
-/// A shape.
+/// A shape, as a list of dimensions.
 #[derive(Clone, PartialEq, Message)]
 pub struct TensorShapeProto {
     /// Dimensions.
@@ -194,10 +194,10 @@ pub struct DimensionProto {
 /// Size of a dimension.
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub enum Dimension {
-    /// Fixed.
+    /// A fixed size.
     #[prost(int64, tag = "1")]
     Value(i64),
-    /// Dynamic, with its name.
+    /// A dynamic size, with its name.
     #[prost(string, tag = "2")]
     Param(String),
 }
@@ -205,13 +205,13 @@ pub enum Dimension {
 /// A constant of a graph read from its file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Initialiser {
-    /// Shape.
+    /// Shape of the constant.
     pub shape: Vec<usize>,
     /// Elements, row-major.
     pub data: Vec<f32>,
 }
 
-/// All f32 constants of an ONNX file by name.
+/// Reads all f32 constants of an ONNX file, by name.
 ///
 /// # Errors
 /// A sentence that says what is wrong if the bytes are not an ONNX model or a constant's size contradicts its shape.

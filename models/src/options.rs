@@ -9,11 +9,11 @@ use crate::provider::Provider;
 /// A provider as sessions of one bundle use it.
 #[derive(Clone, Debug)]
 pub(crate) enum Execution {
-    /// On the CPU.
+    /// Sessions run on the CPU.
     Cpu,
-    /// On the GPU through CUDA.
+    /// Sessions run on the GPU through CUDA.
     Cuda,
-    /// On the GPU through TensorRT, with its engines kept.
+    /// Sessions run on the GPU through TensorRT, with its engines kept.
     TensorRt(EngineCache),
 }
 
@@ -27,8 +27,8 @@ impl Execution {
         }
     }
 
-    /// Runs of a new session before it is used. The first one allocates; on a GPU it also chooses the kernels, and a
-    /// few more let the clocks come up.
+    /// Number of runs of a new session before it is used. The first one allocates; on a GPU it also chooses
+    /// the kernels, and a few more let the clocks come up.
     pub(crate) fn warm_up_runs(&self) -> usize {
         if self.provider().is_gpu() { 5 } else { 1 }
     }
@@ -59,7 +59,8 @@ impl Execution {
     }
 }
 
-/// Registers `provider` with no graph, which loads its libraries; the library's reason if it cannot be used.
+/// Registers `provider` with no graph, which loads its libraries; the error is the library's reason if it
+/// cannot be used.
 pub(crate) fn probe(provider: Provider, builder: SessionBuilder) -> Result<(), String> {
     let device = match provider {
         Provider::Cpu => return Ok(()),
@@ -85,7 +86,7 @@ fn common(builder: SessionBuilder) -> Result<SessionBuilder, String> {
         .map_err(text)
 }
 
-/// A graph that the device cannot compute as a whole is an error: nothing runs on the CPU in silence.
+/// Requires that the device computes the graph as a whole: nothing runs on the CPU in silence.
 fn on_gpu(
     builder: SessionBuilder,
     device: ep::ExecutionProviderDispatch,
@@ -97,8 +98,8 @@ fn on_gpu(
         .map_err(text)
 }
 
-/// Full f32 (TF32 has 10 bits of mantissa and fails the golden vectors), memory as needed, one stream for all that a
-/// session does. No CUDA graph: it needs buffers on the device.
+/// CUDA's options: full f32 (TF32 has 10 bits of mantissa and fails the golden vectors), memory as needed,
+/// one stream for all that a session does. There is no CUDA graph: it needs buffers on the device.
 fn cuda() -> ep::CUDA {
     ep::CUDA::default()
         .with_tf32(false)
@@ -107,8 +108,8 @@ fn cuda() -> ep::CUDA {
         .with_arbitrary_config("use_ep_level_unified_stream", "1")
 }
 
-/// No half precision: the solver needs the Jacobian's digits. TensorRT has no option against TF32, only the environment
-/// variable `NVIDIA_TF32_OVERRIDE=0`.
+/// TensorRT's options: no half precision, since the solver needs the Jacobian's digits. TensorRT has no
+/// option against TF32, only the environment variable `NVIDIA_TF32_OVERRIDE=0`.
 fn tensorrt() -> ep::TensorRT {
     ep::TensorRT::default().with_fp16(false)
 }

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Where the graphs are computed. There is no silent fallback: a provider that is not available is an error.
+/// An execution provider, which computes the graphs. There is no silent fallback: a provider that is not
+/// available is an error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {
@@ -19,7 +20,7 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// Whether it computes on a GPU.
+    /// Whether the provider computes on a GPU.
     pub fn is_gpu(self) -> bool {
         self != Self::Cpu
     }
@@ -64,10 +65,10 @@ impl FromStr for Provider {
 pub struct Providers(Vec<Provider>);
 
 impl Providers {
-    /// A list of providers in order of preference.
+    /// Makes a list of providers in order of preference.
     ///
     /// # Errors
-    /// The list is empty, or names a provider twice.
+    /// An error when the list is empty, or names a provider twice.
     pub fn new(list: Vec<Provider>) -> Result<Self, String> {
         if list.is_empty() {
             return Err("no provider, expected at least one of cpu, cuda, tensorrt".to_owned());
@@ -82,12 +83,12 @@ impl Providers {
         }
     }
 
-    /// The one that is tried first.
+    /// The provider that is tried first.
     pub fn preferred(&self) -> Provider {
         self.0[0]
     }
 
-    /// All, in order of preference.
+    /// All providers, in order of preference.
     pub fn as_slice(&self) -> &[Provider] {
         &self.0
     }
@@ -146,7 +147,7 @@ impl FromStr for Providers {
 pub struct Declined {
     /// The provider.
     pub provider: Provider,
-    /// Why it cannot be used; names the provider.
+    /// The reason why it cannot be used, which names the provider.
     pub reason: String,
 }
 

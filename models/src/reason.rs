@@ -1,20 +1,20 @@
-//! Why a GPU provider cannot be had, in words that say what is missing and what to install.
+//! The reasons why a GPU provider cannot be had, in words that say what is missing and what to install.
 
 use std::path::Path;
 
 use crate::error::BundleError;
 use crate::provider::Provider;
 
-/// What the library says in front of its own words.
+/// Text that the library puts in front of its own words.
 const CODE: &str = " : FAIL : ";
-/// What it says of a provider that it was built without.
+/// Text that the library has for a provider that it was built without.
 const NOT_BUILT: &str = "is not enabled in this build";
-/// What the system's loader says of a library that it does not find.
+/// Text that the system's loader has for a library that it does not find.
 const NOT_FOUND: &str = ": cannot open shared object file";
-/// What CUDA's functions report, with a number and a reason behind.
+/// Text that CUDA's functions report, followed by a number and a reason.
 const CUDA_FAILURE: &str = "CUDA failure ";
 
-/// The error for what ONNX Runtime, loaded from `library`, said when `provider` was asked for.
+/// Makes the error from what ONNX Runtime, loaded from `library`, said when `provider` was asked for.
 pub(crate) fn unavailable(provider: Provider, library: &Path, said: &str) -> BundleError {
     let said = said
         .rsplit_once(CODE)
@@ -84,7 +84,7 @@ fn part(provider: Provider) -> &'static str {
     }
 }
 
-/// What it needs beside it.
+/// The software that the provider needs beside that part.
 fn stack(provider: Provider) -> &'static str {
     match provider {
         Provider::Cpu => "the CPU provider needs nothing else",
@@ -104,7 +104,7 @@ fn not_found(said: &str) -> Option<&str> {
     Path::new(path).file_name()?.to_str()
 }
 
-/// What to install for a library of NVIDIA's.
+/// The package to install for a library of NVIDIA's.
 fn package(library: &str) -> String {
     let (name, version) = library.split_once(".so").unwrap_or((library, ""));
     let major = version.trim_start_matches('.').split('.').next();

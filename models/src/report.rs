@@ -1,4 +1,4 @@
-//! What `latco model info | check` print, as values.
+//! The outputs of `latco model info | check`, as values.
 
 use std::path::{Path, PathBuf};
 
@@ -11,14 +11,14 @@ use crate::provider::{Declined, Provider};
 use crate::runtime;
 use crate::verify::Verification;
 
-/// Contents of a bundle, without checking its files.
+/// The contents of a bundle, without a check of its files.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Info {
-    /// Folder.
+    /// Folder of the bundle.
     pub bundle: PathBuf,
-    /// Size n of a state.
+    /// Length n of a state.
     pub state: usize,
-    /// Size of all files together as the manifest lists them, bytes.
+    /// Size of all files together in bytes, as the manifest lists them.
     pub total_bytes: u64,
     /// The manifest.
     pub manifest: Manifest,
@@ -27,7 +27,7 @@ pub struct Info {
 /// Reads the manifest of the bundle in `dir`. Works without ONNX Runtime.
 ///
 /// # Errors
-/// [`BundleError::Manifest`].
+/// [`BundleError::Manifest`] when there is no readable manifest.
 pub fn info(dir: &Path) -> Result<Info, BundleError> {
     let manifest = read_manifest(dir)?;
     Ok(Info {
@@ -41,29 +41,30 @@ pub fn info(dir: &Path) -> Result<Info, BundleError> {
     })
 }
 
-/// Result of the checks.
+/// The result of the checks.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Check {
-    /// Folder.
+    /// Folder of the bundle.
     pub bundle: PathBuf,
-    /// Execution provider the vectors were run on; none if the checks did not get that far.
+    /// The execution provider on which the vectors were run; `None` if the checks did not get that far.
     pub provider: Option<Provider>,
     /// Providers that were preferred to it and cannot be used.
     pub declined: Vec<Declined>,
     /// Version of ONNX Runtime.
     pub onnxruntime: String,
-    /// Whether everything is right.
+    /// Whether all checks passed.
     pub passed: bool,
-    /// Everything that is wrong.
+    /// Descriptions of everything that is wrong.
     pub mismatches: Vec<String>,
-    /// Differences measured; empty if the checks did not get that far.
+    /// The measured differences; empty if the checks did not get that far.
     pub verification: Verification,
 }
 
 /// Runs every check of [`Bundle::load`].
 ///
 /// # Errors
-/// Those that leave nothing to check: ONNX Runtime or the manifest missing. Mismatches are part of the result.
+/// The errors that leave nothing to check: ONNX Runtime or the manifest is missing. Mismatches are part of
+/// the result.
 pub fn check(dir: &Path, options: &LoadOptions) -> Result<Check, BundleError> {
     let mut check = Check {
         bundle: dir.to_path_buf(),

@@ -13,10 +13,10 @@ use crate::controller::{Controller, Tick};
 use crate::latest;
 use crate::plan::{DumpHeader, Problem, write_dump};
 
-/// How the files end.
+/// File extension of dumps.
 const EXTENSION: &str = "dump";
 
-/// The planner thread's end.
+/// The planner thread's side.
 pub(super) struct DumpPort {
     problems: latest::Writer<Problem>,
     wake: channel::Sender<()>,
@@ -24,7 +24,7 @@ pub(super) struct DumpPort {
 }
 
 impl DumpPort {
-    /// Hands the problem of a step over if its solve failed or took too long.
+    /// Hands over the problem of a step if its solve failed or took too long.
     ///
     /// # Real-time
     /// Copies a problem; no allocation, no waiting.
@@ -42,7 +42,7 @@ impl DumpPort {
     }
 }
 
-/// The thread's end.
+/// The writing thread's side.
 pub(super) struct DumpThread {
     problems: latest::Reader<Problem>,
     woken: channel::Receiver<()>,
@@ -51,7 +51,7 @@ pub(super) struct DumpThread {
     keep: usize,
 }
 
-/// Both ends; none when no dumps are asked for or the planner keeps no problems.
+/// Makes both sides; `None` when no dumps are asked for or the planner keeps no problems.
 pub(super) fn make(config: &Config, controller: &Controller) -> Option<(DumpPort, DumpThread)> {
     let folder = PathBuf::from(config.planner.dump_dir.as_ref()?);
     let header = controller.dump_header()?.clone();

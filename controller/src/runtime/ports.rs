@@ -15,50 +15,50 @@ use crate::plan::Plan;
 use crate::time::Time;
 use crate::trace::PlanTrace;
 
-/// All ends of the ports; give each to whom it concerns.
+/// The outer sides of all ports, each to be given to its user.
 pub struct Ports {
-    /// Images in.
+    /// Port of the images that come in.
     pub images: ImagePort,
-    /// Joint states in.
+    /// Port of the joint states that come in.
     pub joints: JointPort,
-    /// The newest plan with its iterations, out.
+    /// Port of the newest plan with its iterations.
     pub plans: latest::Reader<PlanRecord>,
-    /// What each image led to, out; the oldest are dropped when nobody takes them.
+    /// Port of the records of the images' steps; the oldest are dropped when nobody takes them.
     pub ticks: Arc<ArrayQueue<TickRecord>>,
-    /// What is needed to repeat the run, out; none with `trace.journal = false`.
+    /// Port of the journal, which repeats the run; `None` with `trace.journal = false`.
     pub journal: Option<JournalReader>,
 }
 
-/// A plan with what is known of how it was made.
+/// A plan with what is known about how it was made.
 #[derive(Clone, Debug)]
 pub struct PlanRecord {
     /// The plan.
     pub plan: Plan,
-    /// Its iterations.
+    /// Figures of its iterations.
     pub trace: PlanTrace,
     /// The belief it is based on, `[n]`.
     pub belief: Vec<f32>,
 }
 
-/// What an image led to.
+/// The record of one image's step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TickRecord {
     /// Stamp of the image.
     pub stamp: Time,
-    /// When the planner thread took it.
+    /// Time at which the planner thread took the image.
     pub taken: Time,
-    /// When the step was done and the plan, if any, handed over.
+    /// Time at which the step was done and the plan, if any, handed over.
     pub done: Time,
     /// Number of the newest plan.
     pub plan: u64,
     /// The report of the step.
     pub tick: Tick,
-    /// All inputs so far.
+    /// Counts of all inputs so far.
     pub counts: InputCounts,
 }
 
 impl TickRecord {
-    /// From the image's stamp to the plan handed over.
+    /// Time from the image's stamp to the moment at which the plan was handed over.
     #[must_use]
     pub fn age(&self) -> Duration {
         self.done.saturating_since(self.stamp)
@@ -102,7 +102,7 @@ impl JointSample {
     }
 }
 
-/// Where images go in.
+/// The port through which images go in.
 pub struct ImagePort {
     buffer: latest::Writer<ImageBuffer>,
     wake: channel::Sender<()>,
@@ -154,7 +154,7 @@ impl ImagePort {
     }
 }
 
-/// Where joint states go in.
+/// The port through which joint states go in.
 pub struct JointPort {
     planner: Arc<ArrayQueue<JointSample>>,
     executor: latest::Writer<JointSample>,

@@ -10,10 +10,10 @@ use serde::Serialize;
 
 use crate::{ClosedLoop, EvaluateError, check_fit};
 
-/// A plan promises the reward if it predicts at least this much of it in one step.
+/// Least reward that a plan has to predict in one step to promise the reward.
 const PROMISED: f32 = 0.5;
 
-/// What to measure.
+/// Options of the measurement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CalibrationOptions {
     /// Name of the simulated task.
@@ -41,7 +41,7 @@ pub struct OpenLoopPlan {
     pub rewarded: bool,
 }
 
-/// All plans together.
+/// The results of all plans.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Calibration {
     /// Name of the planner.
@@ -51,19 +51,19 @@ pub struct Calibration {
 }
 
 impl Calibration {
-    /// Mean sum of predicted rewards.
+    /// The mean sum of predicted rewards.
     #[must_use]
     pub fn mean_predicted(&self) -> f64 {
         self.mean(|plan| plan.predicted_return)
     }
 
-    /// Mean sum of true rewards.
+    /// The mean sum of true rewards.
     #[must_use]
     pub fn mean_true(&self) -> f64 {
         self.mean(|plan| plan.true_return)
     }
 
-    /// Plans that promise the reward, and those of them that get it.
+    /// The number of plans that promise the reward, and of those that get it.
     #[must_use]
     pub fn promises(&self) -> (usize, usize) {
         let promised = self.plans.iter().filter(|plan| plan.promised);
@@ -71,8 +71,8 @@ impl Calibration {
         (promised.count(), kept.count())
     }
 
-    /// True over predicted reward of all plans that promise the reward: 1 for a model that knows
-    /// what its plans do, 0 for one that is exploited. None if no plan promises anything.
+    /// The true over the predicted reward of all plans that promise the reward: 1 for a model that knows what
+    /// its plans do, 0 for one that is exploited. It is `None` if no plan promises anything.
     #[must_use]
     pub fn ratio(&self) -> Option<f64> {
         let promised = || self.plans.iter().filter(|plan| plan.promised);

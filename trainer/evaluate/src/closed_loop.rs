@@ -23,20 +23,20 @@ pub struct ClosedLoop {
     ticks: u32,
 }
 
-/// What happened in one control period.
+/// The report of one control period.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PeriodReport {
-    /// When it began, in simulated time.
+    /// Begin of the period, in simulated time.
     pub start: Time,
     /// The controller's step on the image of that time.
     pub tick: Tick,
 }
 
 impl ClosedLoop {
-    /// A loop for the robot the bundle was trained for.
+    /// Makes a loop for the robot that the bundle was trained for.
     ///
     /// # Errors
-    /// The controller cannot be made.
+    /// [`SetupError`] when the controller cannot be made.
     pub fn new(config: &Config, bundle: &Bundle) -> Result<Self, SetupError> {
         let controller = Controller::new(config, bundle)?;
         let side = bundle.manifest().image.width;
@@ -66,7 +66,7 @@ impl ClosedLoop {
         self.controller.planner_name()
     }
 
-    /// The controller.
+    /// The controller of the loop.
     #[must_use]
     pub fn controller(&self) -> &Controller {
         &self.controller
@@ -78,13 +78,13 @@ impl ClosedLoop {
         self.controller.plan()
     }
 
-    /// Iterations of the newest plan.
+    /// The iterations of the newest plan.
     #[must_use]
     pub fn trace(&self) -> &PlanTrace {
         self.controller.trace()
     }
 
-    /// What the executor counted since the episode began.
+    /// The executor's counts since the episode began.
     #[must_use]
     pub fn executor_counts(&self) -> ExecutorCounts {
         self.executor.counts()
@@ -96,7 +96,7 @@ impl ClosedLoop {
         &self.pixels
     }
 
-    /// A new episode at time 0 with nothing remembered. The planner's random numbers depend on the
+    /// Begins an episode at time 0 with nothing remembered. The planner's random numbers depend on the
     /// configured seed and `episode` alone.
     pub fn begin(&mut self, episode: u64) {
         self.controller.reset(episode);
@@ -106,7 +106,7 @@ impl ClosedLoop {
         self.now = Time(0);
     }
 
-    /// One control period: looks at the robot, plans, and moves it at the command rate.
+    /// Runs one control period: looks at the robot, plans, and moves it at the command rate.
     pub fn period(&mut self, robot: &mut dyn Robot, clock: &dyn Clock) -> PeriodReport {
         let start = self.now;
         robot.render(&mut self.pixels);
@@ -133,7 +133,8 @@ impl ClosedLoop {
         PeriodReport { start, tick }
     }
 
-    /// One control period in which the camera's image changes neither belief nor plan: the newest plan is followed on.
+    /// Runs one control period in which the camera's image changes neither belief nor plan: the newest plan
+    /// is followed on.
     pub fn follow(&mut self, robot: &mut dyn Robot) {
         self.executor.image(self.now);
         self.drive(robot);

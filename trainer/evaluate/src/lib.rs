@@ -39,7 +39,7 @@ pub use policy::PlannerPolicy;
 pub use statistics::{percentile, wilson_interval};
 pub use thread_clock::ThreadClock;
 
-/// What to evaluate.
+/// Options of an evaluation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Name of the simulated task.
@@ -52,10 +52,10 @@ pub struct Options {
     pub expert: bool,
 }
 
-/// Why nothing could be evaluated.
+/// The reason why nothing could be evaluated.
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluateError {
-    /// No such simulated robot.
+    /// There is no such simulated robot.
     #[error(transparent)]
     Env(#[from] EnvError),
     /// The controller cannot be made.
@@ -69,37 +69,37 @@ pub enum EvaluateError {
     NotFollowed {
         /// Seed of the episode.
         seed: u64,
-        /// Set-points from the plan's start to its end.
+        /// Number of set-points from the plan's start to its end.
         ticks: u64,
-        /// Those of them that follow it.
+        /// Number of those set-points that follow it.
         followed: u64,
     },
     /// The bundle is for another robot.
     #[error("the bundle does not fit the task {task}:{}", .mismatches.iter().fold(String::new(), |t, m| t + "\n  " + m))]
     Mismatch {
-        /// The task.
+        /// Name of the task.
         task: String,
-        /// Every mismatch.
+        /// Descriptions of every mismatch.
         mismatches: Vec<String>,
     },
 }
 
-/// One episode.
+/// The result of one episode.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Episode {
     /// Seed of the robot.
     pub seed: u64,
-    /// How far from solved it began.
+    /// How far from solved the episode began, in the task's unit.
     pub difficulty: f64,
-    /// Solved after any of its steps.
+    /// Whether the task was solved after any step.
     pub success: bool,
-    /// Solved after its last step.
+    /// Whether the task was solved after the last step.
     pub success_at_end: bool,
     /// Sum of the rewards after each step.
     pub episode_return: f64,
-    /// What the first plan promised: its clipped rollout return.
+    /// Clipped rollout return that the first plan promised.
     pub predicted_return: f64,
-    /// Whether the scripted expert solves it; none if it was not run.
+    /// Whether the scripted expert solves the episode; `None` if it was not run.
     pub expert_success: Option<bool>,
     /// Measured time of each plan, ms.
     #[serde(skip)]
@@ -123,40 +123,40 @@ pub struct Episode {
     pub stop_causes: BTreeMap<&'static str, u64>,
 }
 
-/// All episodes together. The field names are those of `latco-train eval --json`.
+/// The results of all episodes. The field names are those of `latco-train eval --json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Evaluation {
     /// Name of the task.
     pub task: String,
     /// Name of the planner.
     pub planner: String,
-    /// Episodes that were run.
+    /// Number of episodes that were run.
     pub episodes: usize,
     /// Share of episodes solved after any step.
     pub success: f64,
     /// Lower end of the 95 % Wilson interval of `success`.
     pub success_low: f64,
-    /// Upper end.
+    /// Upper end of the 95 % Wilson interval of `success`.
     pub success_high: f64,
     /// Share of episodes solved after the last step.
     pub success_at_end: f64,
-    /// Share of the same episodes that the scripted expert solves; none if it was not run.
+    /// Share of the same episodes that the scripted expert solves; `None` if it was not run.
     pub expert_success: Option<f64>,
-    /// Mean sum of rewards.
+    /// Mean sum of rewards of an episode.
     pub mean_return: f64,
-    /// Mean of what the first plans promised.
+    /// Mean clipped rollout return that the first plans promised.
     pub mean_predicted_return: f64,
-    /// Median time of a plan, ms.
+    /// Median time of a plan in ms.
     pub plan_ms_p50: f64,
-    /// 99th percentile of the time of a plan, ms.
+    /// 99th percentile of the time of a plan in ms.
     pub plan_ms_p99: f64,
-    /// Plans made.
+    /// Number of plans that were made.
     pub plans: usize,
-    /// Median iterations of a plan.
+    /// Median number of iterations of a plan.
     pub iterations_median: f64,
     /// How often plans ended for each cause.
     pub stop_causes: BTreeMap<&'static str, u64>,
-    /// First seed.
+    /// Number of the first evaluation episode.
     pub seed: u64,
     /// Seeds of the episodes that were not solved.
     pub failed_seeds: Vec<u64>,
@@ -177,7 +177,8 @@ pub fn evaluate(
     evaluate_by(bundle, config, options, &clock, progress)
 }
 
-/// [`evaluate`] with time budgets and measured times by another clock, e.g. [`ThreadClock`].
+/// Evaluates like [`evaluate`], with time budgets and measured times by another clock, for example
+/// [`ThreadClock`].
 ///
 /// # Errors
 /// [`EvaluateError`].

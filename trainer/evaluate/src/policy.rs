@@ -8,24 +8,24 @@ use latco_models::Bundle;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Moves a robot by plans on a learned model, with the timing of the node: the action of a period
-/// was planned on the image before it.
+/// A policy that moves a robot by plans on a learned model, with the timing of the node: the action of a
+/// period was planned on the image before it.
 ///
 /// Unlike the scripted policies it sees only the picture and the joints.
 pub struct PlannerPolicy {
     controller: Controller,
     pixels: Vec<u8>,
     now: Time,
-    /// Standard deviation of what is added to the actions.
+    /// Standard deviation of the noise that is added to the actions.
     noise: f64,
     rng: ChaCha8Rng,
 }
 
 impl PlannerPolicy {
-    /// A policy on this bundle.
+    /// Makes a policy on this bundle.
     ///
     /// # Errors
-    /// The controller cannot be made.
+    /// [`SetupError`] when the controller cannot be made.
     pub fn new(config: &Config, bundle: &Bundle) -> Result<Self, SetupError> {
         let side = bundle.manifest().image.width;
         Ok(Self {
@@ -37,8 +37,8 @@ impl PlannerPolicy {
         })
     }
 
-    /// Adds normal noise of this standard deviation to every action, which then stays within its
-    /// limits: what the planner would not do is tried as well.
+    /// Adds normal noise of this standard deviation to every action, which then stays within its limits, so
+    /// that actions are tried that the planner would not choose.
     #[must_use]
     pub fn with_noise(mut self, std: f64) -> Self {
         self.noise = std;
@@ -106,7 +106,7 @@ impl Policy for PlannerPolicy {
     }
 }
 
-/// A standard normal number.
+/// Draws a standard normal number.
 fn normal(rng: &mut ChaCha8Rng) -> f64 {
     let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
     radius * (rng.random::<f64>() * std::f64::consts::TAU).cos()

@@ -3,10 +3,10 @@
 use latco_controller::{Clock, Time};
 use nix::time::ClockId;
 
-/// CPU time that the calling thread has used (`CLOCK_THREAD_CPUTIME_ID`): other programs on the
-/// machine do not make it run faster, so that budgets by it are fair on a machine with other work. It
-/// counts all of a planner's work only where that is done by one thread: `planner.threads = 1` on the
-/// CPU provider. All readings that are compared must be of one thread.
+/// The CPU time that the calling thread has used (`CLOCK_THREAD_CPUTIME_ID`). Other programs on the machine
+/// do not make it run faster, so that budgets by it are fair on a machine with other work. It counts all of a
+/// planner's work only where one thread does it: `planner.threads = 1` on the CPU provider. All readings that
+/// are compared must be of one thread.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ThreadClock;
 

@@ -1,4 +1,4 @@
-//! One episode of a simulated robot into a bag.
+//! Recording one episode of a simulated robot into a bag.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,34 +7,34 @@ use latco_envs::{Policy, Robot};
 
 use super::record::{EpisodeRecorder, Step};
 
-/// How an episode begins.
+/// The begin of an episode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EpisodeBegin {
-    /// Its number in the bag.
+    /// Number of the episode in the bag.
     pub number: i64,
-    /// Time of its first step, ns.
+    /// Time of its first step in ns.
     pub time_ns: i64,
     /// Seed of robot and policy.
     pub seed: u64,
 }
 
-/// What became of an episode.
+/// The outcome of an episode.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Recorded {
-    /// Solved after any step.
+    /// Whether the task was solved after any step.
     pub solved: bool,
     /// Sum of the rewards that were recorded.
     pub episode_return: f64,
-    /// Steps.
+    /// Number of steps.
     pub steps: usize,
-    /// Time of the end of its last step, ns.
+    /// Time at which its last step ends, in ns.
     pub end_ns: i64,
 }
 
-/// Records one episode; none if it was stopped before its end, and the bag then holds a part of it.
+/// Records one episode; `None` if it was stopped before its end, and the bag then holds a part of it.
 ///
 /// # Errors
-/// Those of [`EpisodeRecorder`].
+/// The errors of [`EpisodeRecorder`].
 pub fn record_episode(
     robot: &mut dyn Robot,
     policy: &mut dyn Policy,

@@ -1,22 +1,22 @@
-//! Why data cannot be used.
+//! Errors of training data.
 
 use std::path::PathBuf;
 
 use latco_bag::BagError;
 
-/// What is wrong with bags or npz files as training data.
+/// The reason why bags or npz files cannot be used as training data.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
-    /// Nothing to read.
+    /// There is nothing to read.
     #[error("no bags found: expected bag folders, .mcap or .db3 files, or folders that hold bags, found {}", list(.given))]
     NoBags {
-        /// Paths given.
+        /// Paths that were given.
         given: Vec<PathBuf>,
     },
-    /// Every bag failed.
+    /// No bag can be used.
     #[error("none of {} bags can be used:\n{}", .problems.len(), .problems.join("\n"))]
     AllFailed {
-        /// One line per bag.
+        /// The problems, a line per bag.
         problems: Vec<String>,
     },
     /// The bag cannot be read.
@@ -28,11 +28,11 @@ pub enum DataError {
         bag.display(), found.join(", ")
     )]
     MissingTopic {
-        /// Bag.
+        /// Path of the bag.
         bag: PathBuf,
-        /// Topic.
+        /// Name of the topic.
         topic: &'static str,
-        /// Its type.
+        /// Type of the topic.
         expected: &'static str,
         /// Topics of the bag.
         found: Vec<String>,
@@ -40,35 +40,35 @@ pub enum DataError {
     /// No image can be used.
     #[error("{}: expected images, found none that can be used{}", bag.display(), because(.problems))]
     NoFrames {
-        /// Bag.
+        /// Path of the bag.
         bag: PathBuf,
-        /// What was wrong with its messages.
+        /// Problems of its messages.
         problems: Vec<String>,
     },
     /// Widths of actions or joints, or image sizes, differ from the other bags or the
     /// configuration.
     #[error("{}: expected {quantity} {expected}, found {found}; use only bags of one robot and one configuration", bag.display())]
     Mismatch {
-        /// Bag.
+        /// Path of the bag.
         bag: PathBuf,
-        /// What differs.
+        /// Name of the quantity that differs.
         quantity: &'static str,
-        /// Of the configuration or the bags before.
+        /// Value of the configuration or of the bags before.
         expected: String,
-        /// Of this bag.
+        /// Value of this bag.
         found: String,
     },
     /// Episodes cannot be stored.
     #[error("cannot set images aside on disk: {0}; make room there or raise data.memory_mb")]
     Store(std::io::Error),
-    /// What must be in memory is more than allowed.
+    /// The data that must be in memory is larger than the limit.
     #[error(
         "data.memory_mb: expected at least {needed} for the joints, actions, rewards and image codes of these data, found {found}"
     )]
     Memory {
-        /// Least limit, MB.
+        /// Least limit that would do, in MB.
         needed: usize,
-        /// The limit, MB.
+        /// The limit in MB.
         found: usize,
     },
     /// A setting that makes no sense.
@@ -76,19 +76,19 @@ pub enum DataError {
     Setting {
         /// Name of the setting.
         name: &'static str,
-        /// What it should be.
+        /// Description of the values that make sense.
         expected: &'static str,
-        /// What it is.
+        /// The value that was found.
         found: String,
     },
-    /// An npz file that is not an episode.
+    /// An npz file is not an episode.
     #[error("{}: not an episode:\n{}\nthe file holds {}", path.display(), .problems.iter().map(|p| format!("  {p}")).collect::<Vec<_>>().join("\n"), .found.join(", "))]
     Npz {
-        /// File.
+        /// Path of the file.
         path: PathBuf,
-        /// Everything that does not fit.
+        /// Descriptions of everything that does not fit.
         problems: Vec<String>,
-        /// `key dtype [shape]` of everything in the file.
+        /// Everything in the file, as `key dtype [shape]`.
         found: Vec<String>,
     },
 }

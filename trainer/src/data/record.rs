@@ -5,16 +5,16 @@ use latco_bag::messages::{
 };
 use latco_bag::{BagError, BagWriter, topics};
 
-/// What is recorded at one step: an observation and the command that follows it.
+/// The record of one step: an observation and the command that follows it.
 #[derive(Debug, Clone, Copy)]
 pub struct Step<'a> {
-    /// Packed RGB, `[height, width, 3]`.
+    /// Packed RGB image, `[height, width, 3]`.
     pub image: &'a [u8],
-    /// rad, `[nj]`; empty when joints are not known.
+    /// Joint positions in rad, `[nj]`; empty when joints are not known.
     pub positions: &'a [f64],
-    /// rad/s, `[nj]`.
+    /// Joint velocities in rad/s, `[nj]`.
     pub velocities: &'a [f64],
-    /// Joint velocity set-points held until the next step, rad/s, `[na]`.
+    /// Joint velocity set-points in rad/s that are held until the next step, `[na]`.
     pub command: &'a [f64],
     /// Reward of the observation.
     pub reward: f64,
@@ -29,7 +29,7 @@ pub struct EpisodeRecorder {
 }
 
 impl EpisodeRecorder {
-    /// A recorder of `width` x `height` pictures and the joints `joint_names` (may be empty).
+    /// Makes a recorder of `width` x `height` pictures and the joints `joint_names` (may be empty).
     ///
     /// # Errors
     /// [`BagError::Write`].
@@ -54,7 +54,7 @@ impl EpisodeRecorder {
         })
     }
 
-    /// Marks the begin of an episode at the time of its first step.
+    /// Marks the beginning of an episode at the time of its first step.
     ///
     /// # Errors
     /// [`BagError::Write`], [`BagError::NegativeTime`].

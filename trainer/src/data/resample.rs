@@ -1,4 +1,4 @@
-//! Streams of messages to frames on the control period.
+//! Conversion of streams of messages to frames on the control period.
 
 /// Values with their times, ns, in rising order of time; `values` is `[times, width]`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -60,18 +60,17 @@ impl Stream {
     }
 }
 
-/// Choice of an image for each tick of the control period.
+/// The choice of an image for one tick of the control period.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tick {
-    /// Time of the tick, ns.
+    /// Time of the tick in ns.
     pub(super) time_ns: i64,
     /// Index of the image.
     pub(super) image: usize,
 }
 
-/// Ticks from the first image on, one period apart, each with its nearest image. Where no image
-/// is within a period (dropped frames, a damaged part), the run of ticks ends and another begins
-/// at the next image.
+/// The ticks from the first image on, one period apart, each with its nearest image. Where no image is within
+/// a period (dropped frames, a damaged part), the run of ticks ends and another begins at the next image.
 pub(super) fn ticks(image_times: &[i64], period_ns: i64) -> Vec<Vec<Tick>> {
     let mut runs = Vec::new();
     let mut run: Vec<Tick> = Vec::new();
@@ -120,7 +119,7 @@ pub(super) struct Channels<'a> {
 }
 
 impl Channels<'_> {
-    /// Appends the values of the tick at `time`; `false` and nothing appended where joints are
+    /// Appends the values of the tick at `time`; returns `false` and appends nothing where joints are
     /// recorded but none is known by then.
     pub(super) fn append(
         &self,

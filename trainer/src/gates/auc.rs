@@ -1,7 +1,7 @@
 //! Area under the receiver operating characteristic.
 
-/// Probability that a positive scores above a negative; none without both, or with scores that
-/// are not finite.
+/// The probability that a positive scores above a negative; `None` without both, or with scores that are not
+/// finite.
 pub fn auc(scores: &[f32], truths: &[bool]) -> Option<f64> {
     let positive = truths.iter().filter(|t| **t).count() as f64;
     let negative = truths.len() as f64 - positive;

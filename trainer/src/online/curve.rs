@@ -8,29 +8,29 @@ use latco_pictures::{Curves, Panel, PictureError};
 
 use super::exchange::EpisodeFacts;
 
-/// File names in the folder of a run.
+/// Names of the files in the folder of a run.
 const CSV_FILE: &str = "curve.csv";
 const PLOT_FILE: &str = "curve.png";
 const HEAD: &str = "episode,name,time_s,policy,generation,solved,return,steps";
-/// Episodes that a point of the plot is the mean of.
+/// Number of episodes that a point of the plot is the mean of.
 const WINDOW: usize = 20;
 
-/// One episode.
+/// The record of one episode.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CurveRow {
-    /// Name in the exchange.
+    /// Name of the episode in the exchange.
     pub name: String,
-    /// Time of the run at which it was finished, without the time that the run stood still, s.
+    /// Time of the run at which it was finished in s, without the time that the run stood still.
     pub time_s: f64,
-    /// What moved the robot.
+    /// Name of the policy that moved the robot.
     pub policy: String,
-    /// Bundle it was on; 0 for scripted ones.
+    /// Number of the bundle that the planner used; 0 for scripted policies.
     pub generation: u64,
-    /// Solved after any step.
+    /// Whether the task was solved after any step.
     pub solved: bool,
     /// Sum of the rewards.
     pub episode_return: f64,
-    /// Steps.
+    /// Number of steps.
     pub steps: usize,
 }
 
@@ -44,7 +44,7 @@ impl Curve {
     /// Opens the curve of a run; a last line that was cut off is dropped.
     ///
     /// # Errors
-    /// Those of the file system, and lines that are none of a curve.
+    /// The errors of the file system, and lines that do not belong to a curve.
     pub fn open(folder: &Path) -> std::io::Result<Self> {
         let path = folder.join(CSV_FILE);
         let text = match std::fs::read_to_string(&path) {
@@ -70,7 +70,7 @@ impl Curve {
         })
     }
 
-    /// Episodes so far.
+    /// The episodes so far.
     pub fn rows(&self) -> &[CurveRow] {
         &self.rows
     }
@@ -78,7 +78,7 @@ impl Curve {
     /// Adds an episode.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// The errors of the file system.
     pub fn add(&mut self, name: &str, facts: &EpisodeFacts, time_s: f64) -> std::io::Result<()> {
         let row = CurveRow {
             name: name.to_owned(),
@@ -106,7 +106,7 @@ impl Curve {
         Ok(())
     }
 
-    /// Share of solved episodes among the newest of the planner, and how many these are.
+    /// The share of solved episodes among the planner's newest, and how many these are.
     pub fn recent_success(&self, most: usize) -> (f64, usize) {
         let planned = self.rows.iter().rev().filter(|row| row.generation > 0);
         let newest: Vec<bool> = planned.take(most).map(|row| row.solved).collect();
