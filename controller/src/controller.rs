@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use latco_models::{Bundle, BundleError, Manifest, RunError};
+use latco_models::{Bundle, Manifest, RunError};
 
 use crate::belief::{BeliefFilter, Observed};
 use crate::config::Config;
+use crate::error::SetupError;
 use crate::inputs::{InputCounts, InputError, Inputs, JointVec};
 use crate::keep_alive::KeepAlive;
 use crate::model::{FilterModel, OnnxFilter};
@@ -13,33 +14,9 @@ use crate::plan::{
     self, Decisions, DumpHeader, Plan, PlanReport, PlanRequest, PlanSizes, Planner, Problem,
     Solution, StopCause,
 };
-use crate::rehearsal::TooSlow;
 use crate::robot::{Robot, RobotError};
 use crate::time::{Clock, FrozenClock, Time};
 use crate::trace::PlanTrace;
-
-/// A controller cannot be made from this configuration and bundle.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// They are about different robots.
-    #[error(transparent)]
-    Robot(#[from] RobotError),
-    /// A session cannot be made.
-    #[error(transparent)]
-    Bundle(#[from] BundleError),
-    /// The solver refused its settings or sizes.
-    #[error("the planner cannot be set up: {0}")]
-    Solver(#[from] latco_solver::SetupError),
-    /// The planner's threads could not be started.
-    #[error("a planning thread could not be started: {0}; lower planner.threads")]
-    Threads(std::io::Error),
-    /// A provider that stands in for others is not fast enough.
-    #[error(transparent)]
-    TooSlow(#[from] TooSlow),
-    /// The model failed before the first image.
-    #[error("the model cannot be run: {0}")]
-    Rehearsal(InputError),
-}
 
 /// What one step did.
 #[derive(Clone, Debug, PartialEq)]

@@ -11,7 +11,7 @@ use crate::config::{Config, LiveSettings};
 use crate::inputs::{InputError, JointInput, JointVec, MAX_JOINTS};
 use crate::latest;
 use crate::plan::Plan;
-use crate::robot::Robot;
+use crate::robot::{LimitHits, Robot};
 use crate::time::Time;
 
 /// Why the robot is moved as it is.
@@ -60,25 +60,6 @@ impl StopReason {
             Self::EmergencyStop => "emergency_stop",
             Self::Deactivated => "deactivated",
         }
-    }
-}
-
-/// Which limits changed a set-point, one bit a joint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LimitHits {
-    /// Position.
-    pub position: u16,
-    /// Velocity.
-    pub velocity: u16,
-    /// Acceleration.
-    pub acceleration: u16,
-}
-
-impl LimitHits {
-    /// Whether any limit was hit.
-    #[must_use]
-    pub fn any(self) -> bool {
-        self != Self::default()
     }
 }
 

@@ -36,6 +36,7 @@
 pub mod belief;
 pub mod config;
 mod controller;
+mod error;
 pub mod execute;
 mod history;
 pub mod inputs;
@@ -52,9 +53,9 @@ pub mod time;
 pub mod trace;
 
 pub use config::{Config, ConfigError};
-pub use controller::{Controller, SetupError, Tick};
+pub use controller::{Controller, Tick};
+pub use error::{Rehearsal, SetupError, TooSlow};
 pub use execute::{Executor, SetPoint};
 pub use keep_alive::KeepAlive;
-pub use rehearsal::{Rehearsal, TooSlow};
 pub use robot::Robot;
 pub use time::{Clock, Time};

@@ -2,50 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use latco_models::{Bundle, Declined, Provider};
+use latco_models::Bundle;
 
 use crate::config::Config;
-use crate::controller::{Controller, SetupError};
+use crate::controller::Controller;
+use crate::error::{REHEARSED_PLANS, Rehearsal, SetupError, TooSlow};
 use crate::inputs::{ImageInput, Inputs, JointInput};
 use crate::time::{FrozenClock, Time};
-
-/// Warm plans that are timed.
-const PLANS: usize = 5;
-
-/// Times of a controller that plans in full, without its time budget.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rehearsal {
-    /// The provider.
-    pub provider: Provider,
-    /// From image to plan, median of the warm plans, ms.
-    pub median_ms: f64,
-    /// The longest of them, ms.
-    pub worst_ms: f64,
-    /// What the configuration allows: the planner's budget, or the time between two plans if that is shorter, ms.
-    pub allowed_ms: f64,
-}
-
-/// The CPU provider would stand in for others and takes too long for the configured rate.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error(
-    "the {} provider is too slow to stand in: image to plan takes {:.1} ms (median of {PLANS}, worst {:.1} ms), the \
-     configuration allows {:.1} ms; make one of the others work, plan less often or with fewer iterations, or name {} \
-     alone to use it all the same; the others:{}",
-    .rehearsal.provider, .rehearsal.median_ms, .rehearsal.worst_ms, .rehearsal.allowed_ms, .rehearsal.provider,
-    list(.declined)
-)]
-pub struct TooSlow {
-    /// What was measured.
-    pub rehearsal: Rehearsal,
-    /// The providers that were preferred.
-    pub declined: Vec<Declined>,
-}
-
-fn list(declined: &[Declined]) -> String {
-    declined.iter().fold(String::new(), |text, one| {
-        format!("{text}\n  - {}", one.reason)
-    })
-}
 
 impl Rehearsal {
     /// Makes a controller, lets it plan on images without content, and drops it.
@@ -59,10 +22,10 @@ impl Rehearsal {
         let zeros = vec![0.0; controller.robot().names().len()];
         let period = controller.period();
         let every = config.control.replan_every_periods.max(1);
-        let mut plan_ms = Vec::with_capacity(PLANS);
+        let mut plan_ms = Vec::with_capacity(REHEARSED_PLANS);
         let mut stamp = Time(0);
         // The first plan is cold.
-        for tick in 0..=PLANS * every as usize {
+        for tick in 0..=REHEARSED_PLANS * every as usize {
             stamp = stamp + period;
             let inputs = Inputs {
                 image: Some(ImageInput {

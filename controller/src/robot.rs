@@ -3,7 +3,6 @@
 use latco_models::Manifest;
 
 use crate::config::Config;
-use crate::execute::LimitHits;
 use crate::inputs::{JointVec, MAX_JOINTS};
 
 /// Joints and limits, from the bundle's manifest and the configuration.
@@ -16,6 +15,25 @@ pub struct Robot {
     max_velocity: JointVec,
     max_acceleration: JointVec,
     velocity_scale: f64,
+}
+
+/// Which limits changed a set-point, one bit a joint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LimitHits {
+    /// Position.
+    pub position: u16,
+    /// Velocity.
+    pub velocity: u16,
+    /// Acceleration.
+    pub acceleration: u16,
+}
+
+impl LimitHits {
+    /// Whether any limit was hit.
+    #[must_use]
+    pub fn any(self) -> bool {
+        self != Self::default()
+    }
 }
 
 /// An error for a configuration and a bundle that are not about the same robot.

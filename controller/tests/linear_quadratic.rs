@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)] // a failed helper fails the test
 
 use latco_controller::Time;
-use latco_controller::config::{Config, Damping, Objective, Optimiser, PlannerKind, SolverKind};
+use latco_controller::config::{Config, Objective, Optimiser, PlannerKind, SolverKind};
 use latco_controller::plan::{self, PlanRequest, PlanSizes, Solution};
 use latco_controller::time::FrozenClock;
 use latco_controller::trace::PlanTrace;
@@ -277,7 +277,7 @@ fn cases() -> Vec<Case> {
         (latco.starts, latco.sampled_starts) = (1, 0);
         (latco.iterations_cold, latco.stall_iterations) = (1500, 1500);
         (latco.tolerance, latco.reward_tolerance) = (1e-6, 0.0);
-        (latco.damping, latco.damping_policy) = (0.1, Damping::Adaptive);
+        latco.damping = 1e-3;
         latco.rollout_every_iterations = 1;
         change(&mut config);
         Case {
@@ -298,7 +298,7 @@ fn cases() -> Vec<Case> {
             0.005,
             |config| config.planner.latco.solver = SolverKind::BlockTridiagonal,
         ),
-        // Its expectation is that of 50 samples, and without adaptive damping it comes near slowly.
+        // Its expectation is that of 50 samples, and it comes near slowly.
         case(
             "gaussian_latco",
             PlannerKind::GaussianLatco,

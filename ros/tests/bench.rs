@@ -135,7 +135,7 @@ fn quality_of_plans() {
     let summary = json(&arguments);
     assert_eq!(number(&summary, "problems"), 3.0);
     assert_eq!(number(&summary, "learned"), 2.0);
-    for side in ["equal_iterations", "equal_time", "adaptive_damping"] {
+    for side in ["equal_iterations", "equal_time"] {
         let side = &summary[side];
         let counted: f64 = ["reduced_wins", "other_wins", "ties"]
             .iter()

@@ -1,6 +1,6 @@
 //! Work in parts, and who does them.
 
-use crate::kernels::wide::{LANES, padded};
+use crate::kernels::lanes::{LANES, padded};
 
 /// Most parts that a stage of work can be cut into.
 pub const MAX_PARTS: usize = 8;

@@ -118,7 +118,7 @@ pub use crew::{Alone, Crew, Cut, MAX_PARTS};
 pub use dense::DenseJacobian;
 pub use dims::{Dims, MAX_PLANS, Shape};
 pub use gru::{GruFactors, GruJacobian, GruSizes, GruWeights};
-pub use kernels::wide::{Instructions, limit_instructions};
+pub use kernels::lanes::{Instructions, limit_instructions};
 pub use model::{Model, Predictions, Slab, Trajectories};
 pub use multipliers::updated as updated_multiplier;
 pub use plan::{Multipliers, Plan};
@@ -127,7 +127,7 @@ pub use reduced::Reduced;
 pub use report::{LayoutError, PlanFault, Quantity, SetupError, StepError, StepReport};
 pub use rssm::{DenseLayer, Rssm, RssmWeights};
 pub use scalar::Scalar;
-pub use settings::{DampingPolicy, InvalidSetting, Settings};
+pub use settings::{InvalidSetting, Settings};
 pub use solver::Solver;
 
 /// The vector instructions that kernels of `S` run on here: found at run time on x86-64.

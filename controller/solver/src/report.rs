@@ -29,9 +29,6 @@ pub struct StepReport {
     pub merit: f64,
     /// Both largest violations are within their tolerances.
     pub feasible: bool,
-    /// The step was refused, and plan and multipliers are as before it
-    /// ([`crate::DampingPolicy::Adaptive`]).
-    pub refused: bool,
 }
 
 impl StepReport {

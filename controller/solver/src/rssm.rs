@@ -10,9 +10,9 @@
 
 use core::convert::Infallible;
 
+use crate::kernels::lanes::padded;
 use crate::kernels::packed::{Rows, pack, packed_len, product};
 use crate::kernels::vector::dot;
-use crate::kernels::wide::padded;
 use crate::workspace::{Parts, total};
 use crate::{
     Crew, Cut, Dims, GruFactors, GruJacobian, GruSizes, GruWeights, LayoutError, Model,

@@ -1,7 +1,7 @@
 use core::fmt::Debug;
 use core::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
-use crate::kernels::wide::Dispatch;
+use crate::kernels::lanes::Dispatch;
 
 /// The number type of a solver: `f32` on a robot, `f64` to reproduce published figures.
 pub trait Scalar:

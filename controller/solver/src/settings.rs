@@ -17,26 +17,11 @@ pub struct Settings {
     /// Levenberg-Marquardt damping `gamma`, in the published units: in the units of the residuals
     /// it is `gamma / 2 (mean sqrt(lambda) + mean sqrt(nu) + 1)^2`. Default 1e-3.
     pub damping: f64,
-    /// Whether the damping stays, or follows the success of the steps. Default constant.
-    pub damping_policy: DampingPolicy,
     /// Largest allowed `|a_j|`, in normalised actions. Default 1.
     pub action_limit: f64,
     /// Weight of one unit of constraint violation above its tolerance in
     /// [`crate::StepReport::merit`]. Default 100.
     pub merit_penalty: f64,
-}
-
-/// What becomes of the damping from step to step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DampingPolicy {
-    /// Every step is taken, with the same damping: the published solver.
-    #[default]
-    Constant,
-    /// A step is taken if the cost it was made for (weighted squared residuals, at the multipliers
-    /// before it) did not grow. Then the damping is divided by 3, else multiplied by 4 and the plan
-    /// stays; it keeps within a factor of 1e4 of its setting. A refused step costs one more
-    /// evaluation of the model.
-    Adaptive,
 }
 
 impl Default for Settings {
@@ -49,7 +34,6 @@ impl Default for Settings {
             learning_rate: 0.1,
             log_offset: 0.1,
             damping: 1e-3,
-            damping_policy: DampingPolicy::Constant,
             action_limit: 1.0,
             merit_penalty: 100.0,
         }

@@ -2,20 +2,14 @@ use core::marker::PhantomData;
 
 use heapless::Vec;
 
-use crate::kernels::wide::padded;
+use crate::kernels::lanes::padded;
 use crate::multipliers::{self, mean_sqrt};
 use crate::problem::{LinearProblem, LinearSolver, PlanFaults, Scales};
 use crate::workspace::{Parts, total};
 use crate::{
-    Crew, DampingPolicy, Dims, LayoutError, MAX_PLANS, Model, Multipliers, Plan, PlanFault,
-    Predictions, Quantity, Scalar, Settings, SetupError, Shape, StepError, StepReport,
-    Trajectories,
+    Crew, Dims, LayoutError, MAX_PLANS, Model, Multipliers, Plan, PlanFault, Predictions, Quantity,
+    Scalar, Settings, SetupError, Shape, StepError, StepReport, Trajectories,
 };
-
-/// Bounds of the factor on the damping, and what a refused and a taken step make of it.
-const DAMPING_FACTOR: (f64, f64) = (1e-4, 1e4);
-const AFTER_REFUSED: f64 = 4.0;
-const AFTER_TAKEN: f64 = 1.0 / 3.0;
 
 /// Iterates plans with the linear solver `L` in the arena `A` (`&mut [S]`, an array, a `Vec`).
 #[derive(Debug)]
@@ -23,31 +17,11 @@ pub struct Solver<S, L, A> {
     shape: Shape,
     settings: Settings,
     arena: A,
-    /// Of each plan.
-    states: Vec<PlanState, MAX_PLANS>,
+    /// What the last step made of each plan.
+    outcomes: Vec<Result<StepReport, PlanFault>, MAX_PLANS>,
     /// The model's linearisation and this arena belong to the caller's plans.
     current: bool,
     kind: PhantomData<fn() -> (S, L)>,
-}
-
-/// What the solver knows of one plan between steps.
-#[derive(Clone, Copy, Debug)]
-struct PlanState {
-    outcome: Result<StepReport, PlanFault>,
-    /// On the damping of the settings.
-    damping_factor: f64,
-    /// Cost at the plan that the last step started from.
-    cost: f64,
-}
-
-impl PlanState {
-    fn new() -> Self {
-        Self {
-            outcome: Ok(StepReport::default()),
-            damping_factor: 1.0,
-            cost: 0.0,
-        }
-    }
 }
 
 /// The arena in parts, all of `N` plans.
@@ -155,7 +129,9 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
             shape,
             settings,
             arena,
-            states: (0..shape.plans).map(|_| PlanState::new()).collect(),
+            outcomes: (0..shape.plans)
+                .map(|_| Ok(StepReport::default()))
+                .collect(),
             current: false,
             kind: PhantomData,
         })
@@ -186,12 +162,12 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
         Ok(())
     }
 
-    /// Forgets the evaluated plans, their faults and adapted dampings. Call it whenever a plan, its
+    /// Forgets the evaluated plans and their faults. Call it whenever a plan, its
     /// anchor or the model was changed (also: used for another plan) since the last call; the next
     /// one then evaluates afresh.
     pub fn reset(&mut self) {
         self.current = false;
-        self.states.fill(PlanState::new());
+        self.outcomes.fill(Ok(StepReport::default()));
     }
 
     /// Predicted rewards of `z_1..z_H` of plan `b`, `[H]`, at the last evaluation.
@@ -221,7 +197,7 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
     /// # Errors
     /// The plan could not be iterated, in this step or one before it; see [`Solver::step_all`].
     pub fn outcome(&self, b: usize) -> Result<StepReport, PlanFault> {
-        self.states[b].outcome
+        self.outcomes[b]
     }
 
     /// Measures a plan without changing it (but for row 0, see [`Plan::states`]); of several, the
@@ -278,8 +254,7 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
     /// then unchanged.
     ///
     /// # Real-time
-    /// No allocation, no blocking; the work depends on the sizes only (and, with adaptive damping,
-    /// is one evaluation of the model more where a step is refused).
+    /// No allocation, no blocking; the work depends on the sizes only.
     pub fn step_all<M: Model<S>, C: Crew>(
         &mut self,
         model: &mut M,
@@ -304,9 +279,6 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
     ) -> Result<(), StepError<M::Error>> {
         self.begin(model, plan, multipliers)?;
         self.prepare(model, crew, plan)?;
-        for b in 0..self.shape.plans {
-            self.states[b].cost = self.cost(b, multipliers);
-        }
 
         let Shape { dims, plans, .. } = self.shape;
         let (states_len, actions_len) = (dims.states_len(), dims.actions_len());
@@ -327,7 +299,7 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
             let normaliser = mean_sqrt(&multipliers.dynamics[of_plan.clone()])
                 + mean_sqrt(&multipliers.actions[of_plan])
                 + S::ONE;
-            let damping = 0.5 * self.settings.damping * self.states[b].damping_factor;
+            let damping = 0.5 * self.settings.damping;
             *scales = Scales {
                 damping: S::from_f64(damping) * normaliser * normaliser,
                 normaliser,
@@ -356,7 +328,7 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
             &mut faults,
         );
 
-        for (b, state) in self.states.iter_mut().enumerate() {
+        for (b, outcome) in self.outcomes.iter_mut().enumerate() {
             let states = b * states_len..(b + 1) * states_len;
             let actions = b * actions_len..(b + 1) * actions_len;
             let mut squares = S::ZERO;
@@ -378,11 +350,11 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
                 }
             }
             if let Some(stage) = faults.get(b) {
-                state.fail(PlanFault::NotPositiveDefinite { stage });
+                fail(outcome, PlanFault::NotPositiveDefinite { stage });
             } else if !squares.is_finite() {
-                state.fail(PlanFault::NonFinite(Quantity::Step));
+                fail(outcome, PlanFault::NonFinite(Quantity::Step));
             }
-            match &mut state.outcome {
+            match outcome {
                 Ok(report) => {
                     let len = (states_len + actions_len) as f64;
                     report.step_rms = libm::sqrt(squares.to_f64() / len);
@@ -411,15 +383,12 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
     ) -> Result<(), StepError<M::Error>> {
         self.evaluate_new(model, crew)?;
         self.current = true;
-        if self.settings.damping_policy == DampingPolicy::Adaptive {
-            self.judge(model, crew, plan, multipliers)?;
-        }
 
         let dims = self.shape.dims;
         let (states_len, actions_len) = (dims.states_len(), dims.actions_len());
         let work = Work::split(&self.shape, self.arena.as_mut());
-        for (b, state) in self.states.iter().enumerate() {
-            if !matches!(state.outcome, Ok(report) if !report.refused) {
+        for (b, outcome) in self.outcomes.iter().enumerate() {
+            if outcome.is_err() {
                 continue;
             }
             let states = b * states_len..(b + 1) * states_len;
@@ -444,69 +413,6 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
         Ok(())
     }
 
-    /// Refuses the steps that made the cost grow, and adapts the dampings.
-    fn judge<M: Model<S>, C: Crew>(
-        &mut self,
-        model: &mut M,
-        crew: &mut C,
-        plan: &Plan<'_, S>,
-        multipliers: &Multipliers<'_, S>,
-    ) -> Result<(), StepError<M::Error>> {
-        let dims = self.shape.dims;
-        let (states_len, actions_len) = (dims.states_len(), dims.actions_len());
-        let mut any_refused = false;
-        for b in 0..self.shape.plans {
-            let cost = self.cost(b, multipliers);
-            let state = &mut self.states[b];
-            let Ok(report) = &mut state.outcome else {
-                continue;
-            };
-            report.refused = cost > state.cost;
-            let change = if report.refused {
-                AFTER_REFUSED
-            } else {
-                AFTER_TAKEN
-            };
-            let (least, most) = DAMPING_FACTOR;
-            state.damping_factor = (state.damping_factor * change).clamp(least, most);
-            if report.refused {
-                any_refused = true;
-                let work = Work::split(&self.shape, self.arena.as_mut());
-                let states = b * states_len..(b + 1) * states_len;
-                let actions = b * actions_len..(b + 1) * actions_len;
-                work.new_states[states.clone()].copy_from_slice(&plan.states[states]);
-                work.new_actions[actions.clone()].copy_from_slice(&plan.actions[actions]);
-            }
-        }
-        if any_refused {
-            self.current = false;
-            self.evaluate_new(model, crew)?;
-            self.current = true;
-        }
-        Ok(())
-    }
-
-    /// The cost of plan `b` at its last evaluation: `sum lambda |defect|^2 + nu |excess|^2 +
-    /// softplus(-r)^2`.
-    fn cost(&mut self, b: usize, multipliers: &Multipliers<'_, S>) -> f64 {
-        let dims = self.shape.dims;
-        let (h, na) = (dims.horizon, dims.action);
-        let limit = S::from_f64(self.settings.action_limit);
-        let work = Work::split(&self.shape, self.arena.as_mut());
-        let mut cost = 0.0;
-        for i in b * h..(b + 1) * h {
-            let residual = work.residuals[i].to_f64();
-            let defect = (multipliers.dynamics[i] * work.dynamics_violations[i]).to_f64();
-            let excess = work.new_actions[i * na..][..na].iter().map(|a| {
-                let excess = (a.abs() - limit).maximum(S::ZERO).to_f64();
-                excess * excess
-            });
-            let excess = multipliers.actions[i].to_f64() * excess.sum::<f64>();
-            cost += residual * residual + defect + excess;
-        }
-        cost
-    }
-
     /// Checks the lengths of everything and the values of each plan.
     fn begin<M: Model<S>>(
         &mut self,
@@ -522,21 +428,21 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
         LayoutError::check("plans of the model", self.shape.plans, model.plans())?;
         plan.check(&self.shape)?;
         multipliers.check(&self.shape)?;
-        if self.states.iter().all(|state| state.outcome.is_err()) {
+        if self.outcomes.iter().all(Result::is_err) {
             self.reset();
         }
         let is_anchored = finite(plan.anchor);
         let is_positive = |values: &[S]| values.iter().all(|&m| m > S::ZERO && m.is_finite());
-        for (b, state) in self.states.iter_mut().enumerate() {
+        for (b, outcome) in self.outcomes.iter_mut().enumerate() {
             let states = &plan.states[b * own.states_len()..][..own.states_len()];
             let actions = &plan.actions[b * own.actions_len()..][..own.actions_len()];
             let of_plan = b * own.horizon..(b + 1) * own.horizon;
             if !(is_anchored && finite(states) && finite(actions)) {
-                state.fail(PlanFault::NonFinite(Quantity::Plan));
+                fail(outcome, PlanFault::NonFinite(Quantity::Plan));
             } else if !(is_positive(&multipliers.dynamics[of_plan.clone()])
                 && is_positive(&multipliers.actions[of_plan]))
             {
-                state.fail(PlanFault::NonFinite(Quantity::Multipliers));
+                fail(outcome, PlanFault::NonFinite(Quantity::Multipliers));
             }
         }
         Ok(())
@@ -555,12 +461,12 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
         let dims = self.shape.dims;
         let (states_len, actions_len) = (dims.states_len(), dims.actions_len());
         let work = Work::split(&self.shape, self.arena.as_mut());
-        for (b, state) in self.states.iter().enumerate() {
+        for (b, outcome) in self.outcomes.iter().enumerate() {
             let states = b * states_len..(b + 1) * states_len;
             let actions = b * actions_len..(b + 1) * actions_len;
             let new_states = &mut work.new_states[states.clone()];
             let new_actions = &mut work.new_actions[actions.clone()];
-            if state.outcome.is_err() {
+            if outcome.is_err() {
                 new_states.fill(S::ZERO);
                 new_actions.fill(S::ZERO);
                 continue;
@@ -601,7 +507,7 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
             )
             .map_err(StepError::Model)?;
 
-        for (b, state) in self.states.iter_mut().enumerate() {
+        for (b, outcome) in self.outcomes.iter_mut().enumerate() {
             let mut fault = None;
             for t in 0..h {
                 let i = b * h + t;
@@ -640,7 +546,7 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
                 }
             }
             if let Some(quantity) = fault {
-                state.fail(PlanFault::NonFinite(quantity));
+                fail(outcome, PlanFault::NonFinite(quantity));
             }
         }
         Ok(())
@@ -650,7 +556,7 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
     fn report(&mut self, multipliers: &Multipliers<'_, S>) {
         let h = self.shape.dims.horizon;
         for b in 0..self.shape.plans {
-            let Ok(mut report) = self.states[b].outcome else {
+            let Ok(mut report) = self.outcomes[b] else {
                 continue;
             };
             report.measure(
@@ -665,17 +571,15 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
             };
             report.dynamics_multiplier_max = largest(multipliers.dynamics);
             report.action_multiplier_max = largest(multipliers.actions);
-            self.states[b].outcome = Ok(report);
+            self.outcomes[b] = Ok(report);
         }
     }
 }
 
-impl PlanState {
-    /// The first fault stays.
-    fn fail(&mut self, fault: PlanFault) {
-        if self.outcome.is_ok() {
-            self.outcome = Err(fault);
-        }
+/// Notes the fault of a plan that had none: the first one stays.
+fn fail(outcome: &mut Result<StepReport, PlanFault>, fault: PlanFault) {
+    if outcome.is_ok() {
+        *outcome = Err(fault);
     }
 }
 

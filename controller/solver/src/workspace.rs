@@ -1,4 +1,4 @@
-use crate::kernels::wide::{LANES, padded};
+use crate::kernels::lanes::{LANES, padded};
 
 /// Hands out parts of an arena, one after the other, each at the beginning of a cache line: a
 /// vector load across two lines takes twice as long.

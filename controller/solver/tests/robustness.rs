@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 
 use latco_solver::{
-    Alone, BlockTridiagonal, DampingPolicy, DenseLayer, Dims, GruSizes, GruWeights, LinearSolver,
-    Model, Multipliers, Plan, PlanFault, Quantity, Reduced, Rssm, RssmWeights, Settings, Shape,
-    Solver, StepError, StepReport,
+    Alone, BlockTridiagonal, DenseLayer, Dims, GruSizes, GruWeights, LinearSolver, Model,
+    Multipliers, Plan, PlanFault, Quantity, Reduced, Rssm, RssmWeights, Settings, Shape, Solver,
+    StepError, StepReport,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -73,9 +73,6 @@ impl Numbers {
             action_limit: positive(10.0),
             ..Settings::default()
         };
-        if self.one_in(3) {
-            settings.damping_policy = DampingPolicy::Adaptive;
-        }
         if self.one_in(4) {
             settings.learning_rate = self.magnitude(1.0).min(0.9);
         }

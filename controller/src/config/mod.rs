@@ -326,17 +326,6 @@ pub enum SolverKind {
     BlockTridiagonal,
 }
 
-/// What becomes of the damping from iteration to iteration.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Damping {
-    /// Every step is taken, with the same damping: the published solver.
-    #[default]
-    Constant,
-    /// A step that makes the cost grow is refused and the damping raised; after others it falls.
-    Adaptive,
-}
-
 /// How LatCo changes states and actions from iteration to iteration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -395,8 +384,6 @@ pub struct LatcoSection {
     pub learning_rate: f64,
     /// Damping of the Levenberg-Marquardt step.
     pub damping: f64,
-    /// Whether the damping stays or follows the success of the steps.
-    pub damping_policy: Damping,
     /// Factor on the multipliers at each warm start: 1 copies them, less relaxes the dynamics (but
     /// none that is above its initial value below that), 0 sets them to their initial values.
     pub multiplier_relaxation: f64,
@@ -431,7 +418,6 @@ impl Default for LatcoSection {
             multiplier_every_iterations: 1,
             learning_rate: 0.05,
             damping: 1e-3,
-            damping_policy: Damping::Constant,
             multiplier_relaxation: 1.0,
             reward_tolerance: 1e-4,
             stall_iterations: 1000,

@@ -69,7 +69,8 @@ impl Config {
         let mut errors = Vec::new();
         let mut root: Table = toml::from_str(text)?;
         let mut planner = take_section(&mut root, "planner", "", &mut errors);
-        let latco = take_section(&mut planner, "latco", "planner.", &mut errors);
+        let mut latco = take_section(&mut planner, "latco", "planner.", &mut errors);
+        drop_gone(&mut latco, "planner.latco", &mut errors);
         let mut of_planner = |name: &str| take_section(&mut planner, name, "planner.", &mut errors);
         let gaussian_latco = of_planner("gaussian_latco");
         let (cem, mppi) = (of_planner("cem"), of_planner("mppi"));
@@ -145,6 +146,29 @@ fn take_section(
                 message: format!("expected a section, found {}", other.type_str()),
             });
             Table::new()
+        }
+    }
+}
+
+/// Keys that are gone: section, key, the value that means what is always done now (so that an old
+/// recording is still read), and what to do about any other value.
+const GONE: &[(&str, &str, &str, &str)] = &[(
+    "planner.latco",
+    "damping_policy",
+    "constant",
+    "the damping is always constant, an adaptive one made worse plans; remove the line",
+)];
+
+/// Takes the keys that are gone out of a section, with an error for each that asks for what is gone.
+fn drop_gone(section: &mut Table, path: &str, errors: &mut Vec<FieldError>) {
+    for (_, key, neutral, advice) in GONE.iter().filter(|gone| gone.0 == path) {
+        if let Some(value) = section.remove(*key)
+            && value.as_str() != Some(neutral)
+        {
+            errors.push(FieldError {
+                field: format!("{path}.{key}"),
+                message: format!("found {value}, but {advice}"),
+            });
         }
     }
 }
@@ -232,6 +256,20 @@ mod tests {
             );
         }
         assert_eq!(errors.len(), expected.len(), "{errors:#?}");
+    }
+
+    #[test]
+    fn a_key_that_is_gone_is_named_unless_it_asks_for_what_is_always_done() {
+        let text = |policy: &str| {
+            format!("[bundle]\npath = 'b'\n[planner.latco]\ndamping_policy = '{policy}'")
+        };
+        let errors = errors_of(&text("adaptive"));
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(
+            errors[0].starts_with("planner.latco.damping_policy: found \"adaptive\""),
+            "{errors:?}"
+        );
+        assert!(Config::from_toml(&text("constant")).is_ok());
     }
 
     #[test]

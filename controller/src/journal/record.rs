@@ -3,7 +3,7 @@
 use latco_models::Bundle;
 use serde::{Deserialize, Serialize};
 
-use super::Step;
+use super::step::Step;
 use crate::config::Config;
 use crate::plan::DumpHeader;
 

@@ -6,9 +6,10 @@ use latco_models::Bundle;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Event, ImageMark, Outcome, Step, sum_of};
+use super::step::{Event, ImageMark, Outcome, Step, sum_of};
 use crate::config::Config;
-use crate::controller::{Controller, SetupError};
+use crate::controller::Controller;
+use crate::error::SetupError;
 use crate::inputs::{ImageInput, Inputs, JointInput};
 use crate::time::{FrozenClock, Time};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
 
-use super::{Event, ImageMark, Outcome, Step, sum_of};
+use super::step::{Event, ImageMark, Outcome, Step, sum_of};
 use crate::controller::{Controller, Tick};
 use crate::inputs::ImageInput;
 use crate::time::Time;

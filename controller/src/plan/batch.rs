@@ -3,7 +3,7 @@
 use latco_solver::Multipliers;
 use serde::{Deserialize, Serialize};
 
-use super::PlanSizes;
+use super::solution::PlanSizes;
 
 /// N plans with their multipliers, one after the other in each array.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,6 @@
 //! Keeping to a deadline: the next iteration's time is predicted from the last ones.
 
-use super::PlanRequest;
+use super::contract::PlanRequest;
 use crate::time::{Clock, Time};
 
 /// Factor on the estimate when an iteration was refused. Nothing is measured then, and an estimate
@@ -265,7 +265,7 @@ mod tests {
         // The seventh ends at 42 ms, and 3 ms are kept for what follows.
         assert_eq!(parts(Cut::new(&request(None), &clock, 3e-3)), 7);
         clock.0.set(Time(0));
-        let again = Some(super::super::Decisions::default());
+        let again = Some(super::super::decisions::Decisions::default());
         assert_eq!(parts(Cut::new(&request(again), &clock, 3e-3)), 100);
     }
 }

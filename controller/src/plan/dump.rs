@@ -22,11 +22,12 @@ use latco_models::Bundle;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::contract::{PlanRequest, Planner};
 use super::latco::LatcoPlanner;
 use super::problem::Problem;
-use super::{PlanRequest, PlanSizes, Planner, Solution};
+use super::solution::{PlanSizes, Solution};
 use crate::config::{Config, PlannerKind, PlannerSection};
-use crate::controller::SetupError;
+use crate::error::SetupError;
 use crate::time::{FrozenClock, Time};
 use crate::trace::PlanTrace;
 

@@ -2,17 +2,18 @@
 
 use latco_models::{Bundle, RunError};
 use latco_solver::{
-    BlockTridiagonal, Crew, DampingPolicy, Dims, Model, PlanFault, Reduced, Settings, Shape,
-    Solver, StepError, StepReport,
+    BlockTridiagonal, Crew, Dims, Model, PlanFault, Reduced, Settings, Shape, Solver, StepError,
+    StepReport,
 };
 
 use super::batch::Batch;
 use super::first_order::FirstOrder;
 use super::model::OnnxModel;
+use super::report::StopCause;
+use super::solution::PlanSizes;
 use super::threads::{Threads, threads};
-use super::{PlanSizes, StopCause};
-use crate::config::{Damping, Optimiser, PlannerSection, SolverKind};
-use crate::controller::SetupError;
+use crate::config::{Optimiser, PlannerSection, SolverKind};
+use crate::error::SetupError;
 
 /// Iterates the first plans of a [`Batch`].
 pub(super) struct Engine {
@@ -49,10 +50,6 @@ impl Engine {
             action_tolerance: settings.tolerance,
             learning_rate: settings.multiplier_rate,
             damping: settings.damping,
-            damping_policy: match settings.damping_policy {
-                Damping::Constant => DampingPolicy::Constant,
-                Damping::Adaptive => DampingPolicy::Adaptive,
-            },
             action_limit: f64::from(manifest.action.limit),
             ..Settings::default()
         };

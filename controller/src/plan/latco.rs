@@ -9,15 +9,19 @@
 use latco_models::{Bundle, RewardHead, RunError};
 
 use super::batch::Batch;
+use super::contract::{PlanRequest, Planner};
+use super::decisions::Decisions;
 use super::noise::Noise;
-use super::problem::{Decisions, Problem};
+use super::problem::Problem;
 use super::refine::{Best, Lane, Progress, Solve};
+use super::report::StartKind;
+use super::report::{PlanReport, StopCause};
 use super::rollout::{ActionRollout, PriorSteps};
-use super::starts::{Sampler, Sampling, StartKind, start_fresh};
+use super::solution::{PlanSizes, Solution};
+use super::starts::{Sampler, Sampling, start_fresh};
 use super::warm_start::{Relaxation, Shift, start_warm};
-use super::{PlanReport, PlanRequest, PlanSizes, Planner, Solution, StopCause};
 use crate::config::{Config, LatcoSection};
-use crate::controller::SetupError;
+use crate::error::SetupError;
 use crate::time::Clock;
 use crate::trace::PlanTrace;
 

@@ -3,6 +3,8 @@
 mod adam;
 mod batch;
 mod budget;
+mod contract;
+mod decisions;
 mod dump;
 mod engine;
 mod first_order;
@@ -20,289 +22,36 @@ mod report;
 mod rollout;
 mod sampling;
 mod shooting;
+mod solution;
 mod starts;
 mod threads;
 mod warm_start;
 
 use std::time::Duration;
 
-use latco_models::{Bundle, Manifest};
-use serde::{Deserialize, Serialize};
+use latco_models::Bundle;
 
 use crate::config::{Config, PlannerKind};
-use crate::controller::SetupError;
-use crate::time::{Clock, MonotonicClock, Time};
+use crate::error::SetupError;
+use crate::time::{Clock as _, MonotonicClock, Time};
 use crate::trace::PlanTrace;
 use images::ImagePlanner;
 use shooting::{DescentPlanner, GaussNewtonPlanner, IlqrPlanner};
 
 pub use batch::Iterate;
+pub use contract::{PlanRequest, Planner};
+pub use decisions::Decisions;
 pub use dump::{Dump, DumpError, DumpHeader, Solved, write_dump};
 pub use gaussian::GaussianPlanner;
 pub use latco::LatcoPlanner;
 pub use memory::{MemoryBudget, memory};
 pub use model::OnnxModel;
 pub use noise::NoiseState;
-pub use problem::{Decisions, Problem};
-pub use report::{PlanReport, StopCause};
+pub use problem::Problem;
+pub use report::{PlanReport, StartKind, StopCause};
 pub use sampling::SamplingPlanner;
-pub use starts::StartKind;
+pub use solution::{Plan, PlanSizes, Solution};
 pub use threads::{Threads, threads};
-
-/// A time-stamped plan in preallocated memory, as the executor follows it.
-///
-/// Action `t` applies from `start + t * period` for one period. The first `lead` actions were
-/// committed before the plan was made: they are what the robot does while the planner thinks.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// Counts the plans of a controller from 1; 0 means that there is none yet.
-    pub number: u64,
-    /// Stamp of the image that the plan is based on.
-    pub stamp: Time,
-    /// When the first action applies.
-    pub start: Time,
-    /// Control period.
-    pub period: Duration,
-    /// Until when the plan may be followed.
-    pub valid_until: Time,
-    /// The planner gave up after repeated failures: stop the robot.
-    pub abandoned: bool,
-    /// Actions in normalised units inside the limit, `[L, na]`, L = lead + H.
-    pub actions: Vec<f32>,
-    /// Imagined states `[L + 1, n]`; row 0 is the belief of the image.
-    pub states: Vec<f32>,
-    /// Predicted rewards of the states after the committed actions, under the plan's actions
-    /// (rollout through the prior), `[H]`.
-    pub rewards: Vec<f32>,
-    /// Sum of `rewards`, each within the range of the reward: what plans are compared by.
-    pub predicted_return: f32,
-    lead: usize,
-    action_size: usize,
-    state_size: usize,
-}
-
-/// Sizes of a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlanSizes {
-    /// Steps that the planner decides, H.
-    pub horizon: usize,
-    /// Steps before them that are committed.
-    pub lead: usize,
-    /// Size of a state, n.
-    pub state: usize,
-    /// Size of an action, na.
-    pub action: usize,
-}
-
-impl PlanSizes {
-    /// Sizes of the plans that a controller with this configuration makes with a bundle.
-    #[must_use]
-    pub fn new(config: &Config, manifest: &Manifest) -> Self {
-        Self {
-            horizon: manifest.dims.horizon,
-            lead: config.control.lead_periods as usize,
-            state: manifest.dims.state(),
-            action: manifest.dims.action,
-        }
-    }
-}
-
-impl Plan {
-    /// An empty plan.
-    #[must_use]
-    pub fn new(sizes: &PlanSizes, period: Duration) -> Self {
-        let steps = sizes.horizon + sizes.lead;
-        Self {
-            number: 0,
-            stamp: Time(0),
-            start: Time(0),
-            period,
-            valid_until: Time(0),
-            abandoned: false,
-            actions: vec![0.0; steps * sizes.action],
-            states: vec![0.0; (steps + 1) * sizes.state],
-            rewards: vec![0.0; sizes.horizon],
-            predicted_return: 0.0,
-            lead: sizes.lead,
-            action_size: sizes.action,
-            state_size: sizes.state,
-        }
-    }
-
-    /// All steps, L: the committed ones and the H planned ones.
-    #[must_use]
-    pub fn steps(&self) -> usize {
-        self.lead + self.rewards.len()
-    }
-
-    /// Steps that were committed before the plan was made.
-    #[must_use]
-    pub fn lead(&self) -> usize {
-        self.lead
-    }
-
-    /// Size of a state, n.
-    #[must_use]
-    pub fn state_size(&self) -> usize {
-        self.state_size
-    }
-
-    /// Size of an action, na.
-    #[must_use]
-    pub fn action_size(&self) -> usize {
-        self.action_size
-    }
-
-    /// Action of step `step`, `[na]`.
-    #[must_use]
-    pub fn action(&self, step: usize) -> &[f32] {
-        &self.actions[step * self.action_size..(step + 1) * self.action_size]
-    }
-
-    /// Imagined state at step `step`, `[n]`.
-    #[must_use]
-    pub fn state(&self, step: usize) -> &[f32] {
-        &self.states[step * self.state_size..(step + 1) * self.state_size]
-    }
-
-    /// The step whose action applies at `time`: none before the start, after the last step, after
-    /// the validity, or when there is no plan.
-    #[must_use]
-    pub fn step_at(&self, time: Time) -> Option<usize> {
-        if self.number == 0 || time < self.start || time >= self.valid_until {
-            return None;
-        }
-        let step = (time.0 - self.start.0) / (self.period.as_nanos().max(1) as i64);
-        (step < self.steps() as i64).then_some(step as usize)
-    }
-
-    /// End of the last step.
-    #[must_use]
-    pub fn end(&self) -> Time {
-        self.start + self.period * self.steps() as u32
-    }
-
-    /// Makes this plan equal to `other`, of the same sizes, without allocating.
-    pub fn copy_from(&mut self, other: &Plan) {
-        self.number = other.number;
-        self.stamp = other.stamp;
-        self.start = other.start;
-        self.period = other.period;
-        self.valid_until = other.valid_until;
-        self.abandoned = other.abandoned;
-        self.actions.copy_from_slice(&other.actions);
-        self.states.copy_from_slice(&other.states);
-        self.rewards.copy_from_slice(&other.rewards);
-        self.predicted_return = other.predicted_return;
-    }
-}
-
-/// What a planner finds, in preallocated memory.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Solution {
-    /// Actions in normalised units inside the limit, `[H, na]`.
-    pub actions: Vec<f32>,
-    /// Planned states `[H + 1, n]`; row 0 is the state asked for.
-    pub states: Vec<f32>,
-    /// Predicted rewards under `actions` (rollout through the prior), `[H]`.
-    pub rewards: Vec<f32>,
-    /// Sum of `rewards`, each within the range of the reward.
-    pub predicted_return: f32,
-}
-
-impl Solution {
-    /// All zeros.
-    #[must_use]
-    pub fn new(sizes: &PlanSizes) -> Self {
-        Self {
-            actions: vec![0.0; sizes.horizon * sizes.action],
-            states: vec![0.0; (sizes.horizon + 1) * sizes.state],
-            rewards: vec![0.0; sizes.horizon],
-            predicted_return: 0.0,
-        }
-    }
-
-    /// Sets it to no motion at all in `state` `[n]`: the answer if nothing better is found.
-    pub(crate) fn stand_still(&mut self, state: &[f32]) {
-        self.actions.fill(0.0);
-        self.rewards.fill(0.0);
-        for row in self.states.chunks_exact_mut(state.len()) {
-            row.copy_from_slice(state);
-        }
-        self.predicted_return = 0.0;
-    }
-
-    /// Makes this solution equal to `other`, of the same sizes, without allocating.
-    pub fn copy_from(&mut self, other: &Self) {
-        self.actions.copy_from_slice(&other.actions);
-        self.states.copy_from_slice(&other.states);
-        self.rewards.copy_from_slice(&other.rewards);
-        self.predicted_return = other.predicted_return;
-    }
-
-    /// Whether every number is finite.
-    #[must_use]
-    pub fn is_finite(&self) -> bool {
-        let all = |values: &[f32]| values.iter().all(|v| v.is_finite());
-        all(&self.actions) && all(&self.states) && all(&self.rewards)
-    }
-}
-
-/// What a planner starts from.
-#[derive(Clone, Copy, Debug)]
-pub struct PlanRequest<'a> {
-    /// The state at the plan's start, `[n]`.
-    pub state: &'a [f32],
-    /// Joint positions at the plan's start in rad, `[nj]`, where they are known: for planners that have to tell a
-    /// filter step what the joints are.
-    pub joints: Option<&'a [f32]>,
-    /// Control periods from the start of the previous plan to the start of this one, with their
-    /// fraction; none when there is no previous plan to start from.
-    pub elapsed_periods: Option<f64>,
-    /// When the planner has to be done; none: its iteration budget alone decides.
-    pub deadline: Option<Time>,
-    /// To make a plan again: what the clock decided then. The deadline does not matter then.
-    pub replay: Option<Decisions>,
-}
-
-/// Something that makes plans.
-///
-/// # Real-time
-/// After the first cold and the first warm plan, `plan` does not allocate, and it reads no clock
-/// but the one it is given.
-pub trait Planner: Send {
-    /// Makes a plan into `solution` and notes each iteration in `trace`.
-    ///
-    /// After an unsuccessful stop `solution` still holds a finite answer: the best iterate, the
-    /// previous plan, shifted, or standing still.
-    fn plan(
-        &mut self,
-        request: &PlanRequest<'_>,
-        clock: &dyn Clock,
-        solution: &mut Solution,
-        trace: &mut PlanTrace,
-    ) -> PlanReport;
-
-    /// Forgets the previous plan, and sets the random numbers back to the seed.
-    fn reset(&mut self, seed: u64);
-
-    /// Forgets the previous plan only.
-    fn drop_warm_start(&mut self);
-
-    /// The problem that was solved last, with its answer; none from a planner that keeps no such
-    /// record.
-    fn problem(&self) -> Option<&Problem> {
-        None
-    }
-
-    /// What the clock decided in the last plan; none where the report says it all.
-    fn decisions(&self) -> Option<Decisions> {
-        self.problem().map(|problem| problem.decisions)
-    }
-
-    /// The name as it stands in configurations.
-    fn name(&self) -> &'static str;
-}
 
 /// The planner that the configuration names, for plans of these sizes. With `planner.budget_ms` it has
 /// found out how long its steps take, so that it keeps to the budget from the first plan on.
@@ -360,32 +109,4 @@ fn learn_times(planner: &mut dyn Planner, config: &Config, sizes: &PlanSizes, bu
         allowed = budget.max(8 * clock.now().saturating_since(began));
     }
     planner.reset(config.planner.seed);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn actions_are_picked_by_time() {
-        let sizes = PlanSizes {
-            horizon: 2,
-            lead: 1,
-            state: 2,
-            action: 1,
-        };
-        let mut plan = Plan::new(&sizes, Duration::from_millis(100));
-        assert_eq!(plan.step_at(Time(0)), None, "there is no plan");
-        plan.number = 1;
-        plan.start = Time::from_seconds(1.0);
-        plan.valid_until = plan.end();
-        assert_eq!(plan.step_at(Time::from_seconds(0.999)), None);
-        assert_eq!(plan.step_at(Time::from_seconds(1.0)), Some(0));
-        assert_eq!(plan.step_at(Time::from_seconds(1.099)), Some(0));
-        assert_eq!(plan.step_at(Time::from_seconds(1.1)), Some(1));
-        assert_eq!(plan.step_at(Time::from_seconds(1.299)), Some(2));
-        assert_eq!(plan.step_at(Time::from_seconds(1.3)), None);
-        plan.valid_until = Time::from_seconds(1.15);
-        assert_eq!(plan.step_at(Time::from_seconds(1.2)), None, "not valid");
-    }
 }

@@ -6,7 +6,7 @@ use latco_solver::{
     Predictions, Shape, Slab, Trajectories,
 };
 
-use crate::controller::SetupError;
+use crate::error::SetupError;
 
 /// [`Model`] on ONNX graphs, evaluated for all steps of all plans at once; the two graphs run on two
 /// threads where the crew has them.

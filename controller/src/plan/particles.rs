@@ -3,9 +3,9 @@
 
 use latco_models::{Bundle, BundleError, Dynamics, Reward, Rollout, RunError};
 
-use super::PlanSizes;
 use super::noise::Noise;
 use super::rollout::repeat;
+use super::solution::PlanSizes;
 
 /// How the samples of a sampling planner are rolled out: `N` sequences at a time from one state.
 pub(super) enum Futures {

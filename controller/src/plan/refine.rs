@@ -10,12 +10,14 @@ use latco_solver::StepReport;
 
 use super::batch::Batch;
 use super::budget::IterationTimer;
+use super::contract::PlanRequest;
 use super::engine::Engine;
+use super::report::StartKind;
+use super::report::StopCause;
 use super::rollout::{ActionRollout, clip};
-use super::starts::StartKind;
-use super::{PlanRequest, PlanSizes, Solution, StopCause};
+use super::solution::{PlanSizes, Solution};
 use crate::config::{LatcoSection, PlannerSection};
-use crate::controller::SetupError;
+use crate::error::SetupError;
 use crate::time::{Clock, Time};
 use crate::trace::{IterationTrace, PlanTrace};
 

@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::StartKind;
-
 /// Why a planner stopped.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -59,6 +57,37 @@ impl StopCause {
             Self::NonFinite => "non_finite",
             Self::FactorisationFailed => "factorisation_failed",
             Self::ModelFailed => "model_failed",
+        }
+    }
+}
+
+/// What a plan was started from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StartKind {
+    /// Nothing promised more than no motion at all.
+    #[default]
+    StandingStill,
+    /// The previous plan, shifted by the elapsed time.
+    Shifted,
+    /// States and actions from a unit Gaussian.
+    Gaussian,
+    /// One of the best sampled action sequences, and the states it leads to.
+    Sampled,
+    /// Actions uniform within their limits.
+    Uniform,
+}
+
+impl StartKind {
+    /// The name as it stands in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::StandingStill => "standing_still",
+            Self::Shifted => "shifted",
+            Self::Gaussian => "gaussian",
+            Self::Sampled => "sampled",
+            Self::Uniform => "uniform",
         }
     }
 }

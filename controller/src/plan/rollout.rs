@@ -2,7 +2,7 @@
 
 use latco_models::{Bundle, BundleError, Dynamics, RewardHead, Rollout, RunError};
 
-use super::PlanSizes;
+use super::solution::PlanSizes;
 
 /// Rolls N action sequences at a time.
 ///

@@ -4,14 +4,15 @@
 use latco_models::{Bundle, RewardHead, RunError};
 
 use super::budget::IterationTimer;
+use super::contract::{PlanRequest, Planner};
+use super::decisions::Decisions;
 use super::noise::Noise;
 use super::particles::Futures;
+use super::report::{PlanReport, StartKind, StopCause};
 use super::rollout::{ActionRollout, PriorSteps, clip};
-use super::{
-    Decisions, PlanReport, PlanRequest, PlanSizes, Planner, Solution, StartKind, StopCause,
-};
+use super::solution::{PlanSizes, Solution};
 use crate::config::{Config, PlannerKind};
-use crate::controller::SetupError;
+use crate::error::SetupError;
 use crate::time::Clock;
 use crate::trace::{IterationTrace, PlanTrace};
 

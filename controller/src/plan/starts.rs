@@ -8,45 +8,14 @@
 //! it, which are kept, as the cross-entropy method does.
 
 use latco_models::RunError;
-use serde::{Deserialize, Serialize};
 
-use super::PlanSizes;
 use super::batch::IterateMut;
 use super::budget::IterationTimer;
 use super::noise::{Noise, correlate};
 use super::refine::Solve;
+use super::report::StartKind;
 use super::rollout::{ActionRollout, PriorSteps};
-
-/// What a plan was started from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StartKind {
-    /// Nothing promised more than no motion at all.
-    #[default]
-    StandingStill,
-    /// The previous plan, shifted by the elapsed time.
-    Shifted,
-    /// States and actions from a unit Gaussian.
-    Gaussian,
-    /// One of the best sampled action sequences, and the states it leads to.
-    Sampled,
-    /// Actions uniform within their limits.
-    Uniform,
-}
-
-impl StartKind {
-    /// The name as it stands in reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::StandingStill => "standing_still",
-            Self::Shifted => "shifted",
-            Self::Gaussian => "gaussian",
-            Self::Sampled => "sampled",
-            Self::Uniform => "uniform",
-        }
-    }
-}
+use super::solution::PlanSizes;
 
 /// Correlations from step to step of the sampled sequences, taken in turn: white noise hardly
 /// moves an arm, a nearly constant action moves it far.

@@ -14,9 +14,9 @@
 
 use latco_models::RunError;
 
-use super::PlanSizes;
 use super::batch::IterateMut;
 use super::rollout::PriorSteps;
+use super::solution::PlanSizes;
 
 /// Nearer to a whole number of periods than this is the rounding of stamps.
 const WHOLE: f64 = 1e-3;

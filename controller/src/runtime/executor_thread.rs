@@ -8,7 +8,7 @@ use crossbeam::channel;
 use crossbeam::queue::ArrayQueue;
 
 use super::ports::JointSample;
-use super::{CommandSink, Shared};
+use super::shared::{CommandSink, Shared};
 use crate::config::{LiveSettings, OutputKind};
 use crate::execute::{Chunk, Executor, ExecutorCounts, Mode, SetPoint, StopReason};
 use crate::inputs::JointVec;

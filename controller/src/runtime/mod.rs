@@ -33,6 +33,7 @@ mod dump_thread;
 mod executor_thread;
 mod planner_thread;
 mod ports;
+mod shared;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -44,41 +45,15 @@ use crossbeam::queue::ArrayQueue;
 
 use crate::config::{Config, LiveSettings};
 use crate::controller::Controller;
-use crate::execute::{Chunk, Executor, ExecutorCounts, SetPoint};
+use crate::execute::{Executor, ExecutorCounts};
 use crate::inputs::{InputCounts, JointVec};
 use crate::latest;
 use crate::time::{Clock, Time};
 
+use shared::Shared;
+
 pub use ports::{ImagePort, JointPort, PlanRecord, Ports, TickRecord};
-
-/// Where the executor thread puts what the robot shall do.
-///
-/// # Real-time
-/// Called on the executor thread: must neither block nor take long. Hand the value to another
-/// thread that publishes it.
-pub trait CommandSink: Send {
-    /// A set-point, at the command rate and when a new plan is there.
-    fn set_point(&mut self, point: &SetPoint);
-    /// A chunk, for every new plan and every stop, with `output = "joint_trajectory"`.
-    fn chunk(&mut self, chunk: &Chunk);
-}
-
-/// What both threads and the handle share.
-struct Shared {
-    stopping: AtomicBool,
-    /// Whether images are planned on and plans are followed.
-    active: AtomicBool,
-    /// Written by the executor: it holds, and the last set-point was zero.
-    at_rest: AtomicBool,
-    estop: AtomicBool,
-    /// Stamp of the newest image that the belief took, ns; `i64::MIN` before the first.
-    image_ns: AtomicI64,
-    /// Counts new episodes.
-    episodes: AtomicU64,
-    late_ticks: AtomicU64,
-    keep_alive_runs: AtomicU64,
-    warm_ups: AtomicU64,
-}
+pub use shared::CommandSink;
 
 /// The running threads.
 ///

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{self, RecvTimeoutError};
 use crossbeam::queue::ArrayQueue;
 
-use super::Shared;
 use super::dump_thread::DumpPort;
 use super::ports::{ImageBuffer, JointSample, PlanRecord, TickRecord};
+use super::shared::Shared;
 use crate::config::LiveSettings;
 use crate::controller::Controller;
 use crate::inputs::{InputCounts, Inputs, JointVec};

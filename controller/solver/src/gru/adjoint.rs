@@ -7,12 +7,13 @@
 
 use heapless::Vec;
 
+use super::factors::{Factors, GruFactors, GruSizes};
+use super::jacobian::GruJacobian;
 use super::work::{Part, Work};
-use super::{Factors, GruFactors, GruJacobian, GruSizes};
 use crate::crew::MAX_PARTS;
 use crate::kernels::gram::scale_rows;
+use crate::kernels::lanes::{LANES, padded};
 use crate::kernels::packed::{Rows, formed_product, product, scaled_sum};
-use crate::kernels::wide::{LANES, padded};
 use crate::{Crew, Scalar, Slab};
 
 impl<S: Scalar, A: AsRef<[S]> + AsMut<[S]>> GruJacobian<S, A> {

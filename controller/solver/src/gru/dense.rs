@@ -1,12 +1,13 @@
 //! The Jacobian as a matrix, for the block-tridiagonal solver.
 
 use super::adjoint::form;
+use super::factors::{GruFactors, GruSizes};
+use super::jacobian::GruJacobian;
 use super::work::Work;
-use super::{GruFactors, GruJacobian, GruSizes};
 use crate::Scalar;
+use crate::kernels::lanes::{LANES, padded};
 use crate::kernels::packed::{Rows, product};
 use crate::kernels::vector::add_row_product;
-use crate::kernels::wide::{LANES, padded};
 
 impl<S: Scalar, A: AsRef<[S]> + AsMut<[S]>> GruJacobian<S, A> {
     /// Does what [`crate::Model::jacobian`] asks for.

@@ -2,12 +2,13 @@
 
 use heapless::Vec;
 
+use super::factors::GruFactors;
+use super::jacobian::GruJacobian;
 use super::work::{Part, Work};
-use super::{GruFactors, GruJacobian};
 use crate::crew::MAX_PARTS;
 use crate::kernels::gram::scale_rows;
+use crate::kernels::lanes::padded;
 use crate::kernels::packed::{Rows, product};
-use crate::kernels::wide::padded;
 use crate::{Crew, Scalar};
 
 impl<S: Scalar, A: AsRef<[S]> + AsMut<[S]>> GruJacobian<S, A> {

@@ -1,10 +1,10 @@
 use heapless::Vec;
 
-use super::{GruSizes, GruWeights, Shape};
+use super::factors::{GruSizes, GruWeights, Shape};
 use crate::Scalar;
 use crate::crew::{Cut, MAX_PARTS};
+use crate::kernels::lanes::{LANES, padded};
 use crate::kernels::packed::{pack, pack_triple, packed_len, triple_len};
-use crate::kernels::wide::{LANES, padded};
 use crate::workspace::{Parts, total};
 
 /// The arena of a Jacobian: what all parts read, and what each has of its own.

@@ -1,6 +1,6 @@
 //! Products of the rows of one matrix with each other and with weights.
 
-use super::wide::{LANES, Task, Wide};
+use super::lanes::{LANES, Task, Wide};
 use crate::Scalar;
 
 /// Adds `weight * rows rows'` to the lower triangle of a block of a matrix: entry `(r, c)`,
@@ -210,7 +210,8 @@ impl<S: Scalar> Task<S> for ScaleRows<'_, S> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::wide::{LANES, on_every_path};
+    use super::super::lanes::LANES;
+    use super::super::wide::on_every_path;
     use super::*;
 
     #[test]

@@ -1,6 +1,6 @@
 //! A constant matrix packed once, so that a product with few rows reads it in order.
 
-use super::wide::{LANES, Task, Wide, padded};
+use super::lanes::{LANES, Task, Wide, padded};
 use crate::Scalar;
 
 /// Row-major rows of a left factor, or a run of columns of one: row `i` is

@@ -8,15 +8,16 @@ use super::super::budget::IterationTimer;
 use super::super::engine::{failure, stop_cause};
 use super::super::model::OnnxModel;
 use super::super::refine::{Best, Solve, mean};
+use super::super::report::StartKind;
+use super::super::report::StopCause;
 use super::super::rollout::clip;
-use super::super::starts::StartKind;
+use super::super::solution::PlanSizes;
 use super::super::threads::{Threads, threads};
-use super::super::{PlanSizes, StopCause};
 use super::model::GaussianModel;
 use super::rollout::MomentRollout;
 use super::steps::OnnxSteps;
 use crate::config::{GaussianLatcoSection, PlannerSection};
-use crate::controller::SetupError;
+use crate::error::SetupError;
 use crate::trace::IterationTrace;
 
 /// How far one of the plans has come.

@@ -19,12 +19,13 @@ use latco_models::{Bundle, RewardHead, RunError};
 use super::batch::Batch;
 use super::noise::Noise;
 use super::refine::{Best, Solve};
+use super::report::StartKind;
 use super::rollout::PriorSteps;
-use super::starts::{Sampler, Sampling, StartKind, start_fresh};
+use super::starts::{Sampler, Sampling, start_fresh};
 use super::warm_start::{Relaxation, Shift, start_warm};
 use super::{Decisions, PlanReport, PlanRequest, PlanSizes, Planner, Solution, StopCause};
 use crate::config::{Config, GaussianLatcoSection, PlannerKind};
-use crate::controller::SetupError;
+use crate::error::SetupError;
 use crate::time::Clock;
 use crate::trace::PlanTrace;
 

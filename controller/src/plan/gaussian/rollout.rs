@@ -3,9 +3,9 @@
 
 use latco_models::{Bundle, BundleError, Dynamics, Reward, RewardHead, RunError};
 
-use super::super::PlanSizes;
 use super::super::noise::Noise;
 use super::super::rollout::repeat;
+use super::super::solution::PlanSizes;
 use super::super::starts::Valuation;
 use super::moments;
 use crate::config::{GaussianLatcoSection, Objective};

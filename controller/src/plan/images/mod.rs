@@ -36,7 +36,7 @@ use super::shooting::{Method, Schedule, ShootingPlanner};
 use super::warm_start::{Shift, relax};
 use super::{PlanRequest, PlanSizes, StartKind, StopCause};
 use crate::config::{Config, ImageCollocationSection, PlannerKind};
-use crate::controller::SetupError;
+use crate::error::SetupError;
 use crate::trace::IterationTrace;
 use joints::Kinematics;
 

@@ -5,14 +5,16 @@ use latco_solver::updated_multiplier;
 
 use super::super::adam::Adam;
 use super::super::budget::Cut;
+use super::super::contract::PlanRequest;
 use super::super::limits;
 use super::super::noise::Noise;
+use super::super::report::StopCause;
+use super::super::solution::PlanSizes;
 use super::super::warm_start::Shift;
-use super::super::{PlanRequest, PlanSizes, StopCause};
+use super::method::{Method, Schedule};
 use super::unrolled::Unrolled;
-use super::{Method, Schedule};
 use crate::config::{Config, PlannerKind, ShootingGdSection};
-use crate::controller::SetupError;
+use crate::error::SetupError;
 use crate::trace::IterationTrace;
 
 /// As in LatCo's update of the multipliers.

@@ -8,14 +8,16 @@ use latco_models::Bundle;
 
 use super::super::batch::Batch;
 use super::super::budget::Cut;
+use super::super::contract::PlanRequest;
 use super::super::engine::Engine;
 use super::super::noise::Noise;
+use super::super::report::StopCause;
 use super::super::rollout::PriorSteps;
+use super::super::solution::PlanSizes;
 use super::super::warm_start::Shift;
-use super::super::{PlanRequest, PlanSizes, StopCause};
-use super::{Method, Schedule};
-use crate::config::{Config, Damping, Optimiser, PlannerKind, ShootingGnSection, SolverKind};
-use crate::controller::SetupError;
+use super::method::{Method, Schedule};
+use crate::config::{Config, Optimiser, PlannerKind, ShootingGnSection, SolverKind};
+use crate::error::SetupError;
 use crate::trace::IterationTrace;
 
 /// Multiplier of the dynamics: a change of a defect costs this much more than one of an action.
@@ -50,7 +52,6 @@ impl Method for GaussNewton {
         let mut planner = config.planner.clone();
         planner.latco.optimiser = Optimiser::LevenbergMarquardt;
         planner.latco.solver = SolverKind::Reduced;
-        planner.latco.damping_policy = Damping::Constant;
         planner.latco.action_multiplier = settings.action_multiplier;
         // The solver's damping is in units of the residuals divided by this.
         let normaliser = f64::from(STIFF).sqrt() + settings.action_multiplier.sqrt() + 1.0;

@@ -7,13 +7,15 @@
 use latco_models::Bundle;
 
 use super::super::budget::Cut;
+use super::super::contract::PlanRequest;
 use super::super::noise::Noise;
+use super::super::report::StopCause;
+use super::super::solution::PlanSizes;
 use super::super::warm_start::Shift;
-use super::super::{PlanRequest, PlanSizes, StopCause};
+use super::method::{Method, Schedule};
 use super::unrolled::Unrolled;
-use super::{Method, Schedule};
 use crate::config::{Config, IlqrSection, PlannerKind};
-use crate::controller::SetupError;
+use crate::error::SetupError;
 use crate::trace::IterationTrace;
 
 /// A cost that falls by less than this share is as good as it gets.

@@ -4,10 +4,10 @@ use heapless::Vec as Few;
 use latco_models::{Bundle, RunError};
 use latco_solver::{Alone, Cut, Dims, MAX_PARTS, Model, Predictions, Shape, Slab, Trajectories};
 
-use super::super::PlanSizes;
 use super::super::model::OnnxModel;
 use super::super::rollout::PriorSteps;
-use crate::controller::SetupError;
+use super::super::solution::PlanSizes;
+use crate::error::SetupError;
 
 /// States, outputs of the reward head and derivatives along an action sequence.
 pub(super) struct Unrolled {

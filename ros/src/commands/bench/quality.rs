@@ -1,5 +1,5 @@
 //! `latco bench solver --quality`: what plans are worth, the reduced solver against the
-//! block-tridiagonal one and against itself with adaptive damping, from the same start.
+//! block-tridiagonal one, from the same start.
 //!
 //! All begin with the same noise and do the same number of iterations. The **return** is that of
 //! the last iterate's actions, clipped to their limit and rolled out through the model: the sum of
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use latco_models::{Bundle, LoadOptions, RewardKind, Rollout};
-use latco_solver::{BlockTridiagonal, DampingPolicy, LinearSolver, Reduced, Settings};
+use latco_solver::{BlockTridiagonal, LinearSolver, Reduced, Settings};
 
 use super::progress::Progress;
 use super::quality_report;
@@ -72,8 +72,6 @@ pub(super) struct Comparison {
     pub(super) equal_iterations: Plan,
     /// Of the block-tridiagonal solver at the time of the reduced one.
     pub(super) equal_time: Plan,
-    /// Of the reduced solver with adaptive damping and step acceptance, at as many iterations.
-    pub(super) adaptive: Plan,
 }
 
 /// One plan.
@@ -101,20 +99,11 @@ impl Row for Comparison {
         "equal_time_ms",
         "equal_time_return",
         "equal_time_violation",
-        "adaptive_iterations",
-        "adaptive_ms",
-        "adaptive_return",
-        "adaptive_violation",
     ];
 
     fn values(&self) -> Vec<String> {
         let mut values = vec![self.problem.clone(), self.learned.to_string()];
-        let plans = [
-            &self.reduced,
-            &self.equal_iterations,
-            &self.equal_time,
-            &self.adaptive,
-        ];
+        let plans = [&self.reduced, &self.equal_iterations, &self.equal_time];
         for plan in plans {
             values.push(plan.iterations.to_string());
             values.extend([plan.time_ms, plan.value, plan.violation].map(|v| v.to_string()));
@@ -140,7 +129,6 @@ impl Row for Comparison {
             reduced: plan(2)?,
             equal_iterations: plan(6)?,
             equal_time: plan(10)?,
-            adaptive: plan(14)?,
         })
     }
 }
@@ -214,10 +202,8 @@ fn compare(
     stop: &Stop,
 ) -> Result<Option<Comparison>, Failure> {
     let count = quality.iterations;
-    use DampingPolicy::{Adaptive, Constant};
-    let reduced = solve::<Reduced>(bundle, start, Constant, count, seed, stop)?;
-    let tridiagonal = solve::<BlockTridiagonal>(bundle, start, Constant, count, seed, stop)?;
-    let adaptive = solve::<Reduced>(bundle, start, Adaptive, count, seed, stop)?;
+    let reduced = solve::<Reduced>(bundle, start, count, seed, stop)?;
+    let tridiagonal = solve::<BlockTridiagonal>(bundle, start, count, seed, stop)?;
     if stop.is_requested() {
         return Ok(None);
     }
@@ -230,7 +216,6 @@ fn compare(
         reduced,
         equal_iterations: last(&tridiagonal),
         equal_time: in_time.copied().unwrap_or_default(),
-        adaptive: last(&adaptive),
     }))
 }
 
@@ -239,7 +224,6 @@ fn compare(
 fn solve<L: LinearSolver>(
     bundle: &Bundle,
     start: &[f32],
-    damping_policy: DampingPolicy,
     iterations: usize,
     seed: u64,
     stop: &Stop,
@@ -254,7 +238,6 @@ fn solve<L: LinearSolver>(
     let limit = bundle.manifest().action.limit;
     let settings = Settings {
         action_limit: f64::from(limit),
-        damping_policy,
         ..Settings::default()
     };
     let mut run = Run::<L>::new(bundle, &sizes, settings, 2, seed)?;
@@ -321,7 +304,6 @@ mod tests {
             reduced: plan(100),
             equal_iterations: plan(99),
             equal_time: plan(4),
-            adaptive: plan(98),
         };
         let values = row.values();
         assert_eq!(values.len(), Comparison::COLUMNS.len());

@@ -12,7 +12,6 @@ use crate::commands::output::{print_json, print_line};
 
 /// Names of what it is compared with.
 const BLOCK_TRIDIAGONAL: &str = "block-tridiagonal";
-const ADAPTIVE: &str = "adaptive damping";
 
 /// Returns that differ by less than this share count as equal.
 const TIE: f64 = 0.01;
@@ -27,13 +26,11 @@ struct Summary {
     seed: u64,
     equal_iterations: Side,
     equal_time: Side,
-    adaptive_damping: Side,
     reduced_ms_median: f64,
     block_tridiagonal_ms_median: f64,
-    adaptive_damping_ms_median: f64,
 }
 
-/// The reduced solver with constant damping against another one, by return.
+/// The reduced solver against another one, by return.
 #[derive(Debug, PartialEq, Serialize)]
 struct Side {
     other: &'static str,
@@ -93,10 +90,8 @@ pub(super) fn write(
         seed: quality.seed,
         equal_iterations: side(rows, BLOCK_TRIDIAGONAL, |row| &row.equal_iterations),
         equal_time: side(rows, BLOCK_TRIDIAGONAL, |row| &row.equal_time),
-        adaptive_damping: side(rows, ADAPTIVE, |row| &row.adaptive),
         reduced_ms_median: times(|row| &row.reduced),
         block_tridiagonal_ms_median: times(|row| &row.equal_iterations),
-        adaptive_damping_ms_median: times(|row| &row.adaptive),
     };
     let text = markdown(rows, &summary);
     if let Some(out) = &quality.out {
@@ -134,7 +129,6 @@ fn markdown(rows: &[&Comparison], summary: &Summary) -> String {
     for (name, s) in [
         ("iterations", &summary.equal_iterations),
         ("time", &summary.equal_time),
-        ("iterations", &summary.adaptive_damping),
     ] {
         let _ = writeln!(
             text,
@@ -153,23 +147,20 @@ fn markdown(rows: &[&Comparison], summary: &Summary) -> String {
     let _ = writeln!(
         text,
         "\n| problem | reduced: return | violation | ms | block-tridiagonal: return | violation | \
-         ms | in equal time: return | violation | iterations | adaptive damping: return | \
-         violation | ms |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|"
+         ms | in equal time: return | violation | iterations |\n|---|---|---|---|---|---|---|---|---|---|"
     );
     for row in rows {
         let plan = |p: &Plan| format!("{:.2} | {:.1e} | ", p.value, p.violation);
         let _ = writeln!(
             text,
-            "| {} | {}{:.0} | {}{:.0} | {}{} | {}{:.0} |",
+            "| {} | {}{:.0} | {}{:.0} | {}{} |",
             row.problem,
             plan(&row.reduced),
             row.reduced.time_ms,
             plan(&row.equal_iterations),
             row.equal_iterations.time_ms,
             plan(&row.equal_time),
-            row.equal_time.iterations,
-            plan(&row.adaptive),
-            row.adaptive.time_ms
+            row.equal_time.iterations
         );
     }
     text
@@ -194,7 +185,6 @@ mod tests {
                 ..Plan::default()
             },
             equal_time: Plan::default(),
-            adaptive: Plan::default(),
         };
         let rows = [row(2.0, 1.0), row(-1.0, 1.0), row(5.0, 5.01), row(0.0, 0.0)];
         let rows: Vec<&Comparison> = rows.iter().collect();

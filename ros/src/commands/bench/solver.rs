@@ -28,8 +28,7 @@ use crate::middleware::Stop;
 /// the time of these products at that rate. Run it on an idle machine.
 ///
 /// With --sweep: the growth over horizons and state sizes, for the reduced, the block-tridiagonal
-/// and a dense solve. With --quality: what the plans are worth, reduced against block-tridiagonal,
-/// constant against adaptive damping.
+/// and a dense solve. With --quality: what the plans are worth, reduced against block-tridiagonal.
 #[derive(Debug, Args)]
 pub(super) struct SolverBench {
     #[command(flatten)]

@@ -190,7 +190,6 @@ pub const DECLARED: &[Declared] = &[
     fixed("planner.kind", Text, OneOf(&["latco", "gaussian_latco", "cem", "mppi", "shooting_gd", "shooting_gn", "ilqr", "image_collocation"]), "Which planner"),
     fixed("planner.latco.action_multiplier", Double, Positive, "Initial multiplier of the action limits"),
     fixed("planner.latco.damping", Double, Positive, "Damping of the Levenberg-Marquardt step"),
-    fixed("planner.latco.damping_policy", Text, OneOf(&["constant", "adaptive"]), "Whether the damping follows the success of the steps"),
     fixed("planner.latco.dynamics_multiplier", Double, Positive, "Initial multiplier of the dynamics"),
     fixed("planner.latco.iterations_cold", Integer, Within(1.0, COUNT), "Iterations of a plan made from nothing"),
     fixed("planner.latco.iterations_warm", Integer, Within(1.0, COUNT), "Iterations of a plan that starts from the one before"),
