@@ -100,14 +100,6 @@ impl BeliefFilter {
         &self.mean
     }
 
-    /// Joint positions at the newest image, rad, `[nj]`; none before the first, and of a model that does not
-    /// take them.
-    #[must_use]
-    pub fn joint_positions(&self) -> Option<&[f32]> {
-        let known = self.observes_joints && self.stamp.is_some();
-        known.then(|| &self.joints[..self.joints.len() / 2])
-    }
-
     /// Brings the model's weights into the processor's caches; the belief stays what it is.
     ///
     /// # Errors
@@ -201,22 +193,6 @@ impl BeliefFilter {
             .prior(&self.mean, action, state)
             .map_err(|error| InputError::Model(error.to_string()))?;
         check_finite(state)
-    }
-
-    /// Joint positions a time after the newest image, under the normalised action; into `positions` `[nj]`, as
-    /// far as they are known.
-    pub fn predict_joints<'a>(
-        &self,
-        action: &[f32],
-        after: Duration,
-        positions: &'a mut [f32],
-    ) -> Option<&'a [f32]> {
-        positions.copy_from_slice(self.joint_positions()?);
-        for (joint, (position, action)) in positions.iter_mut().zip(action).enumerate() {
-            let velocity = self.robot.action_scale(joint) * f64::from(*action);
-            *position += (velocity * after.as_secs_f64()) as f32;
-        }
-        Some(positions)
     }
 
     fn try_observe(&mut self, image: &ImageInput<'_>, now: Time) -> Result<Observed, InputError> {

@@ -61,7 +61,6 @@ pub struct Controller {
     solution: Solution,
     trace: PlanTrace,
     start_state: Vec<f32>,
-    start_joints: Vec<f32>,
     committed: Vec<f32>,
     /// Start of the planned part of the plan that the planner remembers.
     last_start: Option<Time>,
@@ -121,7 +120,6 @@ impl Controller {
             solution: Solution::new(&sizes),
             trace: PlanTrace::with_capacity(config.trace.iterations as usize),
             start_state: vec![0.0; sizes.state],
-            start_joints: vec![0.0; manifest.joints.names.len()],
             committed: vec![0.0; sizes.action],
             sizes,
             last_start: None,
@@ -340,15 +338,12 @@ impl Controller {
         } else {
             self.start_state.copy_from_slice(self.filter.mean());
         }
-        let after = self.period * self.lead;
-        let joints = (self.filter).predict_joints(&self.committed, after, &mut self.start_joints);
         let start = stamp + self.period * self.lead;
         // In whole nanoseconds, so that whole periods give whole numbers.
         let elapsed = (self.last_start)
             .map(|last| (start.0 - last.0) as f64 / self.period.as_nanos().max(1) as f64);
         let request = PlanRequest {
             state: &self.start_state,
-            joints,
             elapsed_periods: elapsed,
             deadline: limit.deadline,
             replay: limit.replay,
@@ -420,7 +415,6 @@ mod tests {
     #[derive(Default)]
     struct Script {
         asked: Vec<Asked>,
-        joints: Vec<Option<Vec<f32>>>,
         dropped: u32,
         answer: Option<StopCause>,
         poison: bool,
@@ -447,7 +441,6 @@ mod tests {
             for (step, action) in solution.actions.iter_mut().enumerate() {
                 *action = 0.1 * number + 0.01 * step as f32;
             }
-            script.joints.push(request.joints.map(<[f32]>::to_vec));
             if script.poison {
                 solution.actions[1] = f32::NAN;
             }
@@ -540,17 +533,6 @@ mod tests {
         assert_eq!(bench.asked()[2].1, Some(2.0));
         let committed = bench.controller.plan().action(0)[0];
         assert!((committed - 0.21).abs() < 1e-6, "{committed}");
-    }
-
-    #[test]
-    fn a_planner_is_told_where_the_joints_will_be_at_the_plans_start() {
-        let mut bench = Bench::new(|_| ());
-        bench.image(1000);
-        bench.image(1100);
-        let joints = bench.script.lock().unwrap().joints.clone();
-        // Measured at 0.3 rad; the committed action is 0 first, then 0.1 of 0.5 rad/s for 0.1 s.
-        assert!(close(joints[0].as_ref().unwrap(), &[0.3]), "{joints:?}");
-        assert!(close(joints[1].as_ref().unwrap(), &[0.305]), "{joints:?}");
     }
 
     #[test]

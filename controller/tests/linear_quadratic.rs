@@ -386,7 +386,6 @@ fn every_planner_reaches_the_optimum() {
         let mut trace = PlanTrace::with_capacity(5000);
         let state = START.map(|z| z as f32);
         let request = PlanRequest {
-            joints: None,
             state: &state,
             elapsed_periods: None,
             deadline: None,
@@ -414,8 +413,5 @@ fn every_planner_reaches_the_optimum() {
         kinds.push(case.config.planner.kind);
     }
     assert!(missed.is_empty(), "{missed:?}");
-    // Image collocation plans what a camera sees, of which this problem has nothing: its images are noise.
-    let is_apart = |kind: &PlannerKind| *kind == PlannerKind::ImageCollocation;
-    let mut all = PlannerKind::ALL.iter();
-    assert!(all.all(|kind| is_apart(kind) || kinds.contains(kind)));
+    assert!(PlannerKind::ALL.iter().all(|kind| kinds.contains(kind)));
 }

@@ -4,12 +4,9 @@
 
 mod planner_bench;
 
-use std::cell::Cell;
 use std::time::Duration;
 
-use latco_controller::config::{
-    ImageCollocationSection, Objective, Optimiser, PlannerKind, SolverKind,
-};
+use latco_controller::config::{Objective, Optimiser, PlannerKind, SolverKind};
 use latco_controller::plan::{Decisions, StartKind, StopCause};
 use latco_controller::{Clock, Config, Time};
 use latco_models::RewardKind;
@@ -317,7 +314,6 @@ fn the_deadline_is_kept_and_the_best_so_far_is_the_answer() {
             config.planner.mppi.iterations = 1000;
             config.planner.shooting_gd.iterations_cold = 1000;
             config.planner.shooting_gn.iterations_cold = 1000;
-            config.planner.image_collocation.iterations_cold = 1000;
         });
         let clock = TickingClock::new(Duration::from_millis(1));
         // One plan to learn how long its parts take.
@@ -333,9 +329,7 @@ fn the_deadline_is_kept_and_the_best_so_far_is_the_answer() {
             clock.now()
         );
         assert!((20..100).contains(&report.iterations), "{report:?}");
-        // So few iterations on images are worth nothing: the start is the best.
-        let improves = kind != PlannerKind::ImageCollocation;
-        assert!(report.best_iteration > 0 || !improves, "{report:?}");
+        assert!(report.best_iteration > 0, "{report:?}");
         assert!(report.predicted_return.is_finite());
 
         // Nothing fits: the answer is the shifted plan, or standing still (CEM, MPPI).
@@ -457,9 +451,7 @@ fn the_same_seed_gives_the_same_plan_bit_for_bit() {
         assert_eq!(first.states, bench.solution.states);
         bench.planner.reset(8);
         bench.plan(None);
-        // There is no chance in image collocation, which starts from standing still.
-        let is_random = kind != PlannerKind::ImageCollocation;
-        assert_eq!(first.actions != bench.solution.actions, is_random, "{kind}");
+        assert_ne!(first.actions, bench.solution.actions, "{kind}");
     }
 }
 
@@ -647,180 +639,4 @@ fn with_a_logit_as_reward_head_plans_are_compared_by_probabilities() {
         let promised = bench.trace.iterations().iter().map(|i| i.planned_reward);
         assert!(promised.into_iter().all(|sum| 0.0 < sum && sum < 8.0));
     }
-}
-
-/// Image collocation of few iterations, but for `change`.
-fn images(change: impl FnOnce(&mut ImageCollocationSection)) -> Bench {
-    Bench::new(|config| {
-        config.planner.kind = PlannerKind::ImageCollocation;
-        let images = &mut config.planner.image_collocation;
-        (images.iterations_cold, images.iterations_warm) = (60, 20);
-        change(images);
-    })
-}
-
-#[test]
-fn image_collocation_climbs_rewards_and_comes_to_obey_the_model() {
-    // With next to no constraints images promise ever more ...
-    let calm = |images: &mut ImageCollocationSection| {
-        // Pixels that hardly move between iterations: else their unrest is what is violated.
-        (images.iterations_cold, images.learning_rate) = (400, 1e-3);
-    };
-    let mut bench = images(|images| {
-        calm(images);
-        (images.dynamics_multiplier, images.multiplier_rate) = (1e-6, 0.0);
-    });
-    let report = bench.plan(None);
-    let free = bench.trace.iterations().to_vec();
-    assert!(free[399].planned_reward > free[0].planned_reward + 0.1);
-    assert!(free[399].planned_reward > report.predicted_return);
-
-    // ... and with them they become what the model predicts.
-    let mut bench = images(calm);
-    let report = bench.plan(None);
-    assert_eq!(report.stop, StopCause::IterationBudget, "{report:?}");
-    let lines = bench.trace.iterations();
-    assert_eq!(lines.len(), 400);
-    let (first, last) = (&lines[0], &lines[399]);
-    assert!(last.dynamics_violation_mean < 0.5 * first.dynamics_violation_mean);
-    assert!(last.dynamics_violation_mean < 0.5 * free[399].dynamics_violation_mean);
-    assert!(last.dynamics_multiplier_mean > first.dynamics_multiplier_mean);
-    assert_eq!(report.dynamics_violation, last.dynamics_violation_max);
-    let evaluated = lines.iter().filter(|line| line.rollout_return.is_finite());
-    assert_eq!(evaluated.count(), 40, "every tenth iterate is rolled out");
-}
-
-#[test]
-fn image_collocation_goes_on_from_the_last_plan_with_its_multipliers() {
-    let mut bench = images(|_| ());
-    let cold = bench.plan(None);
-    assert_eq!((cold.warm, cold.iterations), (false, 60));
-    let last = bench.trace.iterations()[59];
-    let worst = (bench.trace.iterations().iter()).fold(0.0f32, |worst, line| {
-        worst.max(line.dynamics_violation_mean)
-    });
-    let warm = bench.plan(Some(1.0));
-    assert_eq!((warm.warm, warm.iterations), (true, 20));
-    let first = bench.trace.iterations()[0];
-    // Nothing has to be learnt again but the end of the plan, which is imagined.
-    assert!(first.dynamics_multiplier_max >= last.dynamics_multiplier_max * 0.99);
-    assert!(
-        first.dynamics_violation_mean < 0.5 * worst,
-        "{first:?} after {last:?}, {worst}"
-    );
-    let far = bench.plan(Some(8.0));
-    assert!(!far.warm, "nothing is left of the old plan");
-
-    // Relaxed to where they began.
-    let mut bench = images(|images| images.multiplier_relaxation = 0.0);
-    bench.plan(None);
-    bench.plan(Some(0.5));
-    assert_eq!(bench.trace.iterations()[0].dynamics_multiplier_max, 1.0);
-}
-
-#[test]
-fn image_collocation_plans_from_the_joints_that_it_is_told() {
-    let mut bench = images(|_| ());
-    bench.plan(None);
-    let unknown = bench.solution.clone();
-    let again = |bench: &mut Bench, joints: Option<Vec<f32>>| {
-        bench.planner.reset(0);
-        bench.joints = joints;
-        bench.plan(None);
-        bench.solution.clone()
-    };
-    assert_eq!(again(&mut bench, None), unknown);
-    let usual = bench.bundle.manifest().joints.mean[..3].to_vec();
-    assert_eq!(
-        again(&mut bench, Some(usual)),
-        unknown,
-        "the middle of the data"
-    );
-    let others = Some(vec![0.7, -0.7, 0.4]);
-    assert_ne!(again(&mut bench, others.clone()), unknown);
-
-    // Without time for an iteration nothing is encoded, and the next plan imagines its images.
-    bench.planner.reset(0);
-    let decisions = Decisions {
-        out_of_time_after: Some(0),
-        ..Decisions::default()
-    };
-    assert_eq!(bench.plan_again(decisions).iterations, 0);
-    let warm = bench.plan(Some(1.0));
-    assert!(
-        warm.warm && warm.stop == StopCause::IterationBudget,
-        "{warm:?}"
-    );
-}
-
-#[test]
-fn image_collocation_names_what_is_not_finite() {
-    let mut bench = images(|_| ());
-    bench.plan(None);
-    bench.state[3] = f32::NAN;
-    let report = bench.plan(Some(1.0));
-    assert_eq!(report.stop, StopCause::NonFinite, "{report:?}");
-    bench.state[3] = 0.0;
-    let next = bench.plan(Some(1.0));
-    assert!(!next.warm && next.stop.was_successful(), "{next:?}");
-}
-
-/// Of 1 ms between looks, and 30 ms after so many of them: iterations are cut that had seemed to fit.
-struct SlowingClock {
-    looks: Cell<u32>,
-    quick: u32,
-}
-
-impl SlowingClock {
-    fn new(quick: u32) -> Self {
-        Self {
-            looks: Cell::new(0),
-            quick,
-        }
-    }
-}
-
-impl Clock for SlowingClock {
-    fn now(&self) -> Time {
-        let looks = self.looks.get() + 1;
-        self.looks.set(looks);
-        let ms = looks + 30 * looks.saturating_sub(self.quick);
-        Time::from_seconds(1e-3 * f64::from(ms))
-    }
-}
-
-#[test]
-fn image_collocation_that_is_cut_within_an_iteration_goes_on_as_if_it_had_not_begun() {
-    let promised = |bench: &Bench| -> Vec<f32> {
-        let lines = bench.trace.iterations().iter();
-        lines.map(|line| line.planned_reward).collect()
-    };
-    let (mut cut, mut improved) = (0, 0);
-    for looks in (4..60).step_by(2) {
-        // What a plan does is the same whether it was cut or told how many iterations there are, and so is the next.
-        let mut bench = images(|images| images.learning_rate = 0.3);
-        let clock = SlowingClock::new(looks);
-        let deadline = Time::from_seconds(0.1);
-        let report = bench.plan_until(None, Some(deadline), &clock);
-        assert_eq!(report.stop, StopCause::TimeBudget, "{report:?}");
-        cut += u32::from(report.iterations == 0);
-        improved += u32::from((1..10).contains(&report.best_iteration));
-        let first = bench.solution.clone();
-        bench.plan(Some(1.0));
-        let second = promised(&bench);
-
-        bench.planner.reset(0);
-        let decisions = Decisions {
-            out_of_time_after: Some(report.iterations),
-            ..Decisions::default()
-        };
-        assert_eq!(bench.plan_again(decisions), report);
-        assert_eq!(bench.solution, first, "{looks} looks");
-        bench.plan(Some(1.0));
-        assert_eq!(promised(&bench), second, "{looks} looks");
-    }
-    assert!(
-        cut > 1 && improved > 1,
-        "{cut} without an iteration, {improved} kept one between rollouts"
-    );
 }

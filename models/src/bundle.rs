@@ -9,7 +9,6 @@ use crate::error::BundleError;
 use crate::factors::DynamicsWeights;
 use crate::features::Features;
 use crate::golden::Golden;
-use crate::gradient::{self, ObserveGradient, ObserveInput, PredictionError};
 use crate::graph::Graph;
 use crate::graphs::{Decode, Dynamics, Observe, Reward, Rollout};
 use crate::manifest::{DynamicsKind, MANIFEST_FILE, Manifest};
@@ -17,7 +16,7 @@ use crate::options::{self, Execution};
 use crate::provider::{Declined, Provider, Providers};
 use crate::reason;
 use crate::runtime;
-use crate::session::{Bound, Ports};
+use crate::session::Bound;
 use crate::verify::{self, Verification};
 
 /// How to load a bundle.
@@ -298,67 +297,6 @@ impl Bundle {
         Features::new(self.bytes(Graph::Observe), &self.manifest)
     }
 
-    /// Session of the filter step for `batch` images of floats, with derivatives by `inputs`.
-    ///
-    /// # Errors
-    /// An `observe` graph that cannot be differentiated, or ONNX Runtime's reason.
-    pub fn observe_gradient(
-        &self,
-        batch: usize,
-        inputs: &[ObserveInput],
-    ) -> Result<ObserveGradient, BundleError> {
-        let joints = self.manifest.joints.observed;
-        let all = [
-            ObserveInput::Image,
-            ObserveInput::Joints,
-            ObserveInput::State,
-            ObserveInput::Action,
-        ];
-        // In the order of the graph's inputs.
-        let by: Vec<ObserveInput> = (all.into_iter())
-            .filter(|input| inputs.contains(input))
-            .filter(|input| joints || *input != ObserveInput::Joints)
-            .collect();
-        let names: Vec<&str> = by.iter().map(|input| input.name()).collect();
-        let bytes = gradient::observe(self.bytes(Graph::Observe), &names)
-            .map_err(|error| self.no_gradient(Graph::Observe, &error))?;
-        let name = format!("observe_by_{}", names.join("_"));
-        let bound = Bound::new(
-            (Graph::Observe, &name),
-            &bytes,
-            &ObserveGradient::ports(&self.manifest, &by),
-            batch,
-            &self.execution,
-        )?;
-        Ok(ObserveGradient::new(bound, batch, joints, by))
-    }
-
-    /// Session of the distance of images from the predicted ones for `steps` states at once, with derivatives.
-    ///
-    /// # Errors
-    /// A `dynamics` or `decode` graph that cannot be differentiated, or ONNX Runtime's reason.
-    pub fn prediction_error(&self, steps: usize) -> Result<PredictionError, BundleError> {
-        let (dynamics, decode) = (self.bytes(Graph::Dynamics), self.bytes(Graph::Decode));
-        let bytes = gradient::prediction_error(dynamics, decode)
-            .map_err(|error| self.no_gradient(Graph::Decode, &error))?;
-        let bound = Bound::new(
-            (Graph::Decode, "prediction_error"),
-            &bytes,
-            &PredictionError::ports(&self.manifest),
-            steps,
-            &self.execution,
-        )?;
-        Ok(PredictionError { bound, steps })
-    }
-
-    fn no_gradient(&self, graph: Graph, error: &gradient::GradientError) -> BundleError {
-        BundleError::Session {
-            graph,
-            provider: self.provider(),
-            reason: format!("no gradient: {error}"),
-        }
-    }
-
     fn bytes(&self, graph: Graph) -> &[u8] {
         self.graphs
             .get(&graph)
@@ -370,9 +308,8 @@ impl Bundle {
     }
 
     pub(crate) fn bound(&self, graph: Graph, batch: usize) -> Result<Bound, BundleError> {
-        let ports = Ports::of(graph, &self.manifest);
-        let name = (graph, graph.name());
-        Bound::new(name, self.bytes(graph), &ports, batch, &self.execution)
+        let bytes = self.bytes(graph);
+        Bound::new(graph, bytes, &self.manifest, batch, &self.execution)
     }
 }
 

@@ -18,7 +18,7 @@
 //! From the outside in: [`report`] and [`bench()`] are what `latco model` prints, [`Providers`] says where the graphs are
 //! computed, [`Bundle`] loads and checks, [`Observe`],
 //! [`Dynamics`], [`Reward`], [`Rollout`] and [`Decode`] run the graphs, [`DynamicsWeights`] and [`FactorRow`] are what
-//! the solver needs for the Jacobian, [`gradient`] differentiates the graphs, [`onnx`] reads and writes the files, [`runtime`] finds the library.
+//! the solver needs for the Jacobian, [`onnx`] reads and writes the files, [`runtime`] finds the library.
 
 mod bench;
 mod bundle;
@@ -28,7 +28,6 @@ pub mod factors;
 mod features;
 pub mod gates;
 pub mod golden;
-pub mod gradient;
 mod graph;
 mod graphs;
 pub mod manifest;
@@ -47,7 +46,6 @@ pub use error::{BundleError, RunError, RuntimeError};
 pub use factors::{DynamicsWeights, FactorRow};
 pub use features::Features;
 pub use golden::{Golden, GoldenCase, GoldenData, GoldenTensor};
-pub use gradient::{ObserveGradient, ObserveInput, PredictionError};
 pub use graph::{Element, Graph, Port};
 pub use graphs::{Decode, Dynamics, Observe, Reward, Rollout};
 pub use manifest::{DynamicsKind, Manifest, RewardHead, RewardKind, RewardRange};

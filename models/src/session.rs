@@ -15,25 +15,6 @@ use crate::manifest::Manifest;
 use crate::options::Execution;
 use crate::runtime;
 
-/// Inputs and outputs of a session.
-pub(crate) struct Ports {
-    /// Name of the dynamic first dimension.
-    pub(crate) batch_name: &'static str,
-    pub(crate) inputs: Vec<Port>,
-    pub(crate) outputs: Vec<Port>,
-}
-
-impl Ports {
-    /// Those of a graph of the bundle.
-    pub(crate) fn of(graph: Graph, manifest: &Manifest) -> Self {
-        Self {
-            batch_name: graph.batch_name(),
-            inputs: graph.inputs(manifest),
-            outputs: graph.outputs(manifest),
-        }
-    }
-}
-
 /// A session of one graph for one batch size.
 ///
 /// # Real-time
@@ -60,16 +41,16 @@ pub(crate) struct Making {
 
 impl Bound {
     /// Makes the session and runs it on zeros, so that later runs find everything allocated, chosen and built.
-    /// `bytes` are those of `graph`, or of what was made of it under another `name`.
+    /// `bytes` are the contents of the graph's file.
     pub(crate) fn new(
-        (graph, name): (Graph, &str),
+        graph: Graph,
         bytes: &[u8],
-        ports: &Ports,
+        manifest: &Manifest,
         batch: usize,
         execution: &Execution,
     ) -> Result<Self, BundleError> {
         let environment = runtime::environment()?;
-        Self::build((graph, name), bytes, ports, batch, execution, environment).map_err(|reason| {
+        Self::build(graph, bytes, manifest, batch, execution, environment).map_err(|reason| {
             BundleError::Session {
                 graph,
                 provider: execution.provider(),
@@ -79,9 +60,9 @@ impl Bound {
     }
 
     fn build(
-        (graph, name): (Graph, &str),
+        graph: Graph,
         bytes: &[u8],
-        ports: &Ports,
+        manifest: &Manifest,
         batch: usize,
         execution: &Execution,
         environment: &ort::environment::Environment,
@@ -92,9 +73,9 @@ impl Bound {
         let began = Instant::now();
         let builder = Session::builder(environment).map_err(|e| e.to_string())?;
         let mut session = execution
-            .configure(builder, &EngineCache::prefix(name, batch))?
+            .configure(builder, &EngineCache::prefix(graph.name(), batch))?
             .with_dimension_override(
-                ports.batch_name,
+                graph.batch_name(),
                 i64::try_from(batch).map_err(|e| e.to_string())?,
             )
             .map_err(|e| e.to_string())?
@@ -102,14 +83,15 @@ impl Bound {
             .map_err(|e| e.to_string())?;
         let load = began.elapsed();
 
-        let (expected_inputs, expected_outputs) = (&ports.inputs, &ports.outputs);
+        let (expected_inputs, expected_outputs) = (graph.inputs(manifest), graph.outputs(manifest));
         let same = |expected: &[Port], found: &[ort::value::Outlet]| {
             expected
                 .iter()
                 .map(|p| p.name)
                 .eq(found.iter().map(|o| o.name()))
         };
-        if !same(expected_inputs, session.inputs()) || !same(expected_outputs, session.outputs()) {
+        if !same(&expected_inputs, session.inputs()) || !same(&expected_outputs, session.outputs())
+        {
             return Err("inputs or outputs differ from those of the manifest".to_owned());
         }
 
@@ -119,7 +101,7 @@ impl Bound {
             .collect::<Result<Vec<_>, _>>()
             .map_err(|e| e.to_string())?;
         let mut selector = OutputSelector::default();
-        for port in expected_outputs {
+        for port in &expected_outputs {
             selector =
                 selector.preallocate(port.name, zeros(port, batch).map_err(|e| e.to_string())?);
         }

@@ -19,8 +19,6 @@ use latco_pictures::Frame;
 pub(crate) struct Situation {
     /// Posterior mean, `[n]`.
     pub(crate) belief: Vec<f32>,
-    /// Joint positions in rad, where the model takes them.
-    pub(crate) joints: Option<Vec<f32>>,
     /// The newest image.
     pub(crate) frame: Frame,
     /// Stamp of the newest image.
@@ -63,7 +61,6 @@ pub(crate) fn of_robot(
     filter.observe(&image, stamp)?;
     Ok(Situation {
         belief: filter.mean().to_vec(),
-        joints: filter.joint_positions().map(<[f32]>::to_vec),
         frame: Frame::new(side, side, pixels)?,
         stamp,
         images: 1,
@@ -158,7 +155,6 @@ pub(crate) fn of_bag(
     };
     Ok(Situation {
         belief: filter.mean().to_vec(),
-        joints: filter.joint_positions().map(<[f32]>::to_vec),
         frame: Frame::new(width, height, pixels)?,
         stamp,
         images,

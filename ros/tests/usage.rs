@@ -106,7 +106,7 @@ fn all_errors_of_ros_arguments_come_at_once() {
     ended.assert_code(2);
     for part in [
         "4 errors",
-        "line 7: planner.kind: expected one of latco, gaussian_latco, cem, mppi, shooting_gd, shooting_gn, ilqr, image_collocation, found \"a_star\"",
+        "line 7: planner.kind: expected one of latco, gaussian_latco, cem, mppi, shooting_gd, shooting_gn, ilqr, found \"a_star\"",
         "planner.budget_ms: expected a double, found a string (\"fast\")",
         "planner.budget: there is no such parameter",
         "planner.cem.elites: expected 1 to samples (10), found 100",

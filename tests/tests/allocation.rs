@@ -126,8 +126,6 @@ fn configs() -> Vec<Config> {
             &mut planner.shooting_gn.iterations_warm,
             &mut planner.ilqr.iterations_cold,
             &mut planner.ilqr.iterations_warm,
-            &mut planner.image_collocation.iterations_cold,
-            &mut planner.image_collocation.iterations_warm,
         ] {
             *iterations = 5;
         }

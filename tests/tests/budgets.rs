@@ -46,8 +46,6 @@ fn config(kind: PlannerKind, budget_ms: u64) -> Config {
     (gn.iterations_cold, gn.iterations_warm) = (MANY, MANY);
     let ilqr = &mut planner.ilqr;
     (ilqr.iterations_cold, ilqr.iterations_warm) = (MANY, MANY);
-    let images = &mut planner.image_collocation;
-    (images.iterations_cold, images.iterations_warm) = (MANY, MANY);
     config
 }
 
@@ -65,7 +63,6 @@ impl Case {
         let began = ThreadClock.now();
         let request = PlanRequest {
             state: &self.state,
-            joints: None,
             elapsed_periods,
             deadline: Some(began + self.budget),
             replay: None,

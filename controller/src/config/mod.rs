@@ -18,7 +18,6 @@
 
 mod baselines;
 mod gaussian;
-mod images;
 mod live;
 mod read;
 mod validate;
@@ -28,7 +27,6 @@ use serde::{Deserialize, Serialize};
 
 pub use baselines::{CemSection, IlqrSection, MppiSection, ShootingGdSection, ShootingGnSection};
 pub use gaussian::{GaussianLatcoSection, Objective};
-pub use images::ImageCollocationSection;
 pub use live::LiveSettings;
 pub use read::{ConfigError, FieldError};
 
@@ -190,13 +188,11 @@ pub enum PlannerKind {
     ShootingGn,
     /// Iterative linear-quadratic regulator.
     Ilqr,
-    /// Collocation of images instead of latent states.
-    ImageCollocation,
 }
 
 impl PlannerKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 7] = [
         Self::Latco,
         Self::GaussianLatco,
         Self::Cem,
@@ -204,7 +200,6 @@ impl PlannerKind {
         Self::ShootingGd,
         Self::ShootingGn,
         Self::Ilqr,
-        Self::ImageCollocation,
     ];
 
     /// The name as it stands in configurations and reports.
@@ -218,7 +213,6 @@ impl PlannerKind {
             Self::ShootingGd => "shooting_gd",
             Self::ShootingGn => "shooting_gn",
             Self::Ilqr => "ilqr",
-            Self::ImageCollocation => "image_collocation",
         }
     }
 }
@@ -241,9 +235,21 @@ impl std::str::FromStr for PlannerKind {
     }
 }
 
+/// What replaces a planner of an earlier version, for the error that refuses its name.
+pub(crate) fn removed_planner(name: &str) -> Option<&'static str> {
+    (name == "image_collocation").then_some(
+        "expected no image_collocation, which is no planner of the robot any more: it is a row of \
+         `latco-train experiment table3`; choose another planner and remove the keys of this one",
+    )
+}
+
 /// There is no such planner.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected one of {}, found {name}", PlannerKind::ALL.map(PlannerKind::name).join(", "))]
+#[error(
+    "expected one of {}, found {name}{}",
+    PlannerKind::ALL.map(PlannerKind::name).join(", "),
+    removed_planner(name).map_or(String::new(), |advice| format!(" ({advice})"))
+)]
 pub struct UnknownPlanner {
     /// What was asked for.
     pub name: String,
@@ -287,8 +293,6 @@ pub struct PlannerSection {
     pub shooting_gn: ShootingGnSection,
     /// Parameters of `kind = "ilqr"`.
     pub ilqr: IlqrSection,
-    /// Parameters of `kind = "image_collocation"`.
-    pub image_collocation: ImageCollocationSection,
 }
 
 impl Default for PlannerSection {
@@ -310,7 +314,6 @@ impl Default for PlannerSection {
             shooting_gd: ShootingGdSection::default(),
             shooting_gn: ShootingGnSection::default(),
             ilqr: IlqrSection::default(),
-            image_collocation: ImageCollocationSection::default(),
         }
     }
 }

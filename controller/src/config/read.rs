@@ -69,6 +69,7 @@ impl Config {
         let mut errors = Vec::new();
         let mut root: Table = toml::from_str(text)?;
         let mut planner = take_section(&mut root, "planner", "", &mut errors);
+        refuse_removed(&mut planner, &mut errors);
         let mut latco = take_section(&mut planner, "latco", "planner.", &mut errors);
         drop_gone(&mut latco, "planner.latco", &mut errors);
         let mut of_planner = |name: &str| take_section(&mut planner, name, "planner.", &mut errors);
@@ -77,7 +78,6 @@ impl Config {
         let shooting_gd = of_planner("shooting_gd");
         let shooting_gn = of_planner("shooting_gn");
         let ilqr = of_planner("ilqr");
-        let images = of_planner("image_collocation");
         let mut section = |name: &str, errors: &mut _| take_section(&mut root, name, "", errors);
         let mut config = Config {
             bundle: parse(section("bundle", &mut errors), "bundle", &mut errors),
@@ -97,7 +97,6 @@ impl Config {
         config.planner.shooting_gd = parse(shooting_gd, "planner.shooting_gd", &mut errors);
         config.planner.shooting_gn = parse(shooting_gn, "planner.shooting_gn", &mut errors);
         config.planner.ilqr = parse(ilqr, "planner.ilqr", &mut errors);
-        config.planner.image_collocation = parse(images, "planner.image_collocation", &mut errors);
         for (name, value) in root {
             let what = if value.is_table() { "section" } else { "key" };
             errors.push(FieldError {
@@ -127,6 +126,28 @@ impl Config {
             Ok(())
         } else {
             Err(ConfigError::Fields(errors))
+        }
+    }
+}
+
+/// Takes out what a planner of earlier versions was configured by, with what replaces it.
+fn refuse_removed(planner: &mut Table, errors: &mut Vec<FieldError>) {
+    let kind = planner.get("kind").and_then(Value::as_str);
+    if let Some(advice) = kind.and_then(super::removed_planner) {
+        errors.push(FieldError {
+            field: "planner.kind".to_owned(),
+            message: advice.to_owned(),
+        });
+        planner.remove("kind");
+    }
+    let sections: Vec<String> = planner.keys().cloned().collect();
+    for name in sections {
+        if let Some(advice) = super::removed_planner(&name) {
+            errors.push(FieldError {
+                field: format!("planner.{name}"),
+                message: advice.to_owned(),
+            });
+            planner.remove(&name);
         }
     }
 }
@@ -292,36 +313,20 @@ mod tests {
     }
 
     #[test]
-    fn the_settings_of_image_collocation_are_checked() {
+    fn image_collocation_is_refused_with_what_replaces_it() {
         let errors = errors_of(
-            "[bundle]\npath = 'b'\n[planner.image_collocation]\niterations_cold = 0\nlearning_rate = 0.0\n\
-             multiplier_rate = -1.5\nmultiplier_every_iterations = 0\nmultiplier_relaxation = 2.0\ntolerance = -1.0",
+            "[bundle]\npath = 'b'\n[planner]\nkind = 'image_collocation'\n\
+             [planner.image_collocation]\nmultiplier_rate = 0.0",
         );
         let fields: Vec<&str> = errors.iter().filter_map(|e| e.split(':').next()).collect();
-        let expected = [
-            "iterations_cold",
-            "multiplier_every_iterations",
-            "learning_rate",
-            "tolerance",
-            "multiplier_rate",
-            "multiplier_relaxation",
-        ];
-        assert_eq!(
-            fields,
-            expected.map(|key| format!("planner.image_collocation.{key}")),
-            "{errors:#?}"
-        );
-        let errors = errors_of("[bundle]\npath = 'b'\n[planner.image_collocation]\nrate = 1.0");
+        let section = "planner.image_collocation";
+        assert_eq!(fields, ["planner.kind", section], "{errors:?}");
         assert!(
-            errors.len() == 1 && errors[0].starts_with("planner.image_collocation.rate: unknown"),
+            (errors.iter()).all(|e| e.contains("latco-train experiment table3")),
             "{errors:?}"
         );
-        let text = "[bundle]\npath = 'b'\n[planner]\nkind = 'image_collocation'\n\
-                    [planner.image_collocation]\nmultiplier_rate = 0.0";
-        let planner = Config::from_toml(text).unwrap().planner;
-        assert_eq!(planner.kind, PlannerKind::ImageCollocation);
-        assert_eq!(planner.image_collocation.multiplier_rate, 0.0);
-        assert_eq!(planner.image_collocation.learning_rate, 0.02);
+        let of_command = "image_collocation".parse::<PlannerKind>().unwrap_err();
+        assert!(of_command.to_string().contains("experiment table3"));
     }
 
     #[test]

@@ -254,7 +254,6 @@ fn check_planner(planner: &PlannerSection, check: &mut Check<'_>) {
     check.not_negative("planner.latco.reward_tolerance", latco.reward_tolerance);
     super::gaussian::check(&planner.gaussian_latco, check);
     super::baselines::check(planner, check);
-    super::images::check(planner, check);
 }
 
 pub(super) struct Check<'a>(&'a mut Vec<FieldError>);

@@ -248,7 +248,6 @@ mod tests {
         let clock = HandClock(Cell::new(Time(0)));
         let request = |replay| PlanRequest {
             state: &[],
-            joints: None,
             elapsed_periods: None,
             deadline: Some(Time(50_000_000)),
             replay,

@@ -12,9 +12,6 @@ use crate::trace::PlanTrace;
 pub struct PlanRequest<'a> {
     /// The state at the plan's start, `[n]`.
     pub state: &'a [f32],
-    /// Joint positions at the plan's start in rad, `[nj]`, where they are known: for planners that have to tell a
-    /// filter step what the joints are.
-    pub joints: Option<&'a [f32]>,
     /// Control periods from the start of the previous plan to the start of this one, with their
     /// fraction; none when there is no previous plan to start from.
     pub elapsed_periods: Option<f64>,

@@ -210,7 +210,6 @@ impl Dump {
         planner.restore(&self.problem);
         let request = PlanRequest {
             state: &self.problem.anchor,
-            joints: None,
             elapsed_periods: self.problem.elapsed_periods,
             deadline: None,
             replay: Some(self.problem.decisions),

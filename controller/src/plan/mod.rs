@@ -9,7 +9,6 @@ mod dump;
 mod engine;
 mod first_order;
 mod gaussian;
-mod images;
 mod latco;
 mod limits;
 mod memory;
@@ -35,7 +34,6 @@ use crate::config::{Config, PlannerKind};
 use crate::error::SetupError;
 use crate::time::{Clock as _, MonotonicClock, Time};
 use crate::trace::PlanTrace;
-use images::ImagePlanner;
 use shooting::{DescentPlanner, GaussNewtonPlanner, IlqrPlanner};
 
 pub use batch::Iterate;
@@ -71,7 +69,6 @@ pub fn make(
         PlannerKind::ShootingGd => Box::new(DescentPlanner::new(config, bundle, sizes)?),
         PlannerKind::ShootingGn => Box::new(GaussNewtonPlanner::new(config, bundle, sizes)?),
         PlannerKind::Ilqr => Box::new(IlqrPlanner::new(config, bundle, sizes)?),
-        PlannerKind::ImageCollocation => Box::new(ImagePlanner::new(config, bundle, sizes)?),
     };
     if let Some(budget_ms) = config.planner.budget_ms {
         let budget = Duration::from_secs_f64(budget_ms * 1e-3);
@@ -96,7 +93,6 @@ fn learn_times(planner: &mut dyn Planner, config: &Config, sizes: &PlanSizes, bu
         let began = clock.now();
         let request = PlanRequest {
             state: &state,
-            joints: None,
             elapsed_periods: None,
             deadline: Some(began + allowed),
             replay: (!is_sampling).then_some(Decisions {

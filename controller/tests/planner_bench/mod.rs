@@ -25,8 +25,6 @@ pub struct Bench {
     pub solution: Solution,
     pub trace: PlanTrace,
     pub state: Vec<f32>,
-    /// Joint positions that requests tell.
-    pub joints: Option<Vec<f32>>,
     /// Keeps the bundle's folder.
     _folder: tempfile::TempDir,
 }
@@ -58,8 +56,6 @@ impl Bench {
         config.planner.cem.elites = 8;
         config.planner.mppi.samples = 64;
         config.planner.mppi.elites = 8;
-        let images = &mut config.planner.image_collocation;
-        (images.iterations_cold, images.iterations_warm) = (40, 20);
         config.planner.latco.starts = 1;
         config.planner.latco.sampled_starts = 0;
         change(&mut config);
@@ -72,7 +68,6 @@ impl Bench {
             solution: Solution::new(&sizes),
             trace: PlanTrace::with_capacity(4096),
             state: vec![0.1; STATE],
-            joints: None,
             _folder: folder,
         }
     }
@@ -118,7 +113,6 @@ impl Bench {
     ) -> PlanReport {
         let request = PlanRequest {
             state: &self.state,
-            joints: self.joints.as_deref(),
             elapsed_periods,
             deadline,
             replay,

@@ -131,7 +131,6 @@ impl Plan {
             .map(|ms| began + std::time::Duration::from_secs_f64(ms * 1e-3));
         let request = PlanRequest {
             state: &situation.belief,
-            joints: situation.joints.as_deref(),
             elapsed_periods: None,
             deadline: budget,
             replay: None,
@@ -204,7 +203,6 @@ impl Plan {
             config.planner.shooting_gd.iterations_cold = iterations;
             config.planner.shooting_gn.iterations_cold = iterations;
             config.planner.ilqr.iterations_cold = iterations;
-            config.planner.image_collocation.iterations_cold = iterations;
         }
         // All of them are drawn.
         let lines = latco

@@ -27,9 +27,6 @@ pub fn objective(kind: PlannerKind) -> &'static str {
         }
         PlannerKind::ShootingGn => "LatCo's residuals over the actions alone, Gauss-Newton",
         PlannerKind::Ilqr => "as Gauss-Newton, by a linear-quadratic regulator with line search",
-        PlannerKind::ImageCollocation => {
-            "rewards of encoded images by Adam on the images and actions, the next image predicted from those before by multipliers (appendix D)"
-        }
     }
 }
 
@@ -74,10 +71,6 @@ pub fn at_the_papers(config: &Config, kind: PlannerKind) -> Config {
         planner.shooting_gn.warm_start,
     ) = (200, false);
     (planner.ilqr.iterations_cold, planner.ilqr.warm_start) = (200, false);
-    let images = &mut planner.image_collocation;
-    (images.iterations_cold, images.warm_start) = (5000, false);
-    (images.learning_rate, images.multiplier_rate) = (0.02, 1.5);
-    (images.multiplier_every_iterations, images.tolerance) = (5, 1e-4);
     config
 }
 
@@ -122,8 +115,6 @@ pub fn at_equal_time(config: &Config, kind: PlannerKind, ms: f64) -> Config {
     (gn.iterations_cold, gn.iterations_warm) = (MANY, MANY);
     let ilqr = &mut planner.ilqr;
     (ilqr.iterations_cold, ilqr.iterations_warm) = (MANY, MANY);
-    let images = &mut planner.image_collocation;
-    (images.iterations_cold, images.iterations_warm) = (MANY, MANY);
     config
 }
 
@@ -146,8 +137,6 @@ pub fn collecting(config: &Config, kind: PlannerKind) -> Config {
     (gn.iterations_cold, gn.iterations_warm) = (ITERATIONS, ITERATIONS);
     let ilqr = &mut planner.ilqr;
     (ilqr.iterations_cold, ilqr.iterations_warm) = (ITERATIONS, ITERATIONS);
-    let images = &mut planner.image_collocation;
-    (images.iterations_cold, images.iterations_warm) = (ITERATIONS, ITERATIONS);
     config
 }
 
@@ -201,9 +190,6 @@ pub fn ablations(config: &Config) -> Vec<Row> {
         }),
         with("shooting_gn", |config| {
             config.planner.kind = PlannerKind::ShootingGn;
-        }),
-        with("image_collocation", |config| {
-            config.planner.kind = PlannerKind::ImageCollocation;
         }),
     ]
 }
@@ -284,11 +270,6 @@ pub fn budget(config: &Config) -> String {
         }
         PlannerKind::Ilqr => {
             cold_and_warm(ilqr.iterations_cold, ilqr.iterations_warm, ilqr.warm_start)
-        }
-        PlannerKind::ImageCollocation => {
-            let images = &planner.image_collocation;
-            let (cold, warm) = (images.iterations_cold, images.iterations_warm);
-            cold_and_warm(cold, warm, images.warm_start)
         }
         PlannerKind::Latco => {
             let iterations = cold_and_warm(

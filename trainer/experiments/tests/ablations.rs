@@ -81,11 +81,6 @@ fn the_table_has_a_row_for_each_of_them() {
     );
     assert_eq!(row("no_sampled_start").sampled_starts, 0);
     assert_eq!(row("latco").optimiser, Optimiser::LevenbergMarquardt);
-    let images = (grid.cells.iter()).find(|cell| cell.row == "image_collocation");
-    let planner = &images.unwrap().config.planner;
-    assert_eq!(planner.kind, PlannerKind::ImageCollocation);
-    let images = &planner.image_collocation;
-    assert_eq!((images.iterations_cold, images.learning_rate), (5000, 0.02));
     let kinds = grid.cells.iter().map(|cell| cell.config.planner.kind);
     assert_eq!(kinds.filter(|kind| *kind == PlannerKind::Latco).count(), 6);
 }

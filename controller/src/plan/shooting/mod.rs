@@ -14,7 +14,7 @@ use descent::Descent;
 use gauss_newton::GaussNewton;
 use ilqr::Ilqr;
 
-pub(in crate::plan) use method::{Method, Schedule, ShootingPlanner};
+use method::ShootingPlanner;
 
 /// A planner of `kind = "shooting_gd"`.
 pub(in crate::plan) type DescentPlanner = ShootingPlanner<Descent>;

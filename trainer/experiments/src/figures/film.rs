@@ -163,7 +163,6 @@ fn configured(options: &Options, kind: PlannerKind, iterations: u32) -> Config {
     planner.shooting_gd.iterations_cold = iterations;
     planner.shooting_gn.iterations_cold = iterations;
     planner.ilqr.iterations_cold = iterations;
-    planner.image_collocation.iterations_cold = iterations;
     config
 }
 

@@ -74,7 +74,6 @@ impl First {
         self.filter.observe(&image, stamp)?;
         let request = PlanRequest {
             state: self.filter.mean(),
-            joints: self.filter.joint_positions(),
             elapsed_periods: None,
             deadline: None,
             replay: None,

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use latco_controller::config::PlannerKind;
 use latco_pictures::{Curves, Interval, Intervals, Panel};
 
 use super::grid::Cell;
@@ -156,9 +155,8 @@ pub(super) fn markdown(options: &Options, cells: &[Cell]) -> String {
         let _ = writeln!(
             text,
             "\n`no_deterministic` is a property of the model: its row is there for tasks with a bundle `TASK{}` (trained with \
-             `model.deter = 0`) beside the task's. `image_collocation` is a planner of its own: {}.",
-            rows::NO_DETERMINISTIC,
-            rows::objective(PlannerKind::ImageCollocation)
+             `model.deter = 0`) beside the task's.",
+            rows::NO_DETERMINISTIC
         );
     } else {
         text.push_str("\nWhat is optimised:\n");
