@@ -1244,6 +1244,12 @@ impl DomainParticipantInner {
 
     let only_networks: Option<Arc<[IpAddr]>> = only_networks.map(|v| v.into());
 
+    // Restricted to one address, nothing that is sent to another one is heard.
+    let unicast_host = match only_networks.as_deref() {
+      Some([IpAddr::V4(address)]) => address.to_string(),
+      _ => "0.0.0.0".to_owned(),
+    };
+
     let mut listeners = HashMap::new();
 
     match UDPListener::new_multicast_with_buf_size(
@@ -1267,7 +1273,7 @@ impl DomainParticipantInner {
     // Numbers"
     while discovery_listener.is_none() && participant_id < 120 {
       discovery_listener = UDPListener::new_unicast_with_buf_size(
-        "0.0.0.0",
+        &unicast_host,
         spdp_well_known_unicast_port(domain_id, participant_id),
         socket_receive_buffer_size,
       )
@@ -1302,7 +1308,7 @@ impl DomainParticipantInner {
     }
 
     let user_traffic_listener = UDPListener::new_unicast_with_buf_size(
-      "0.0.0.0",
+      &unicast_host,
       user_traffic_unicast_port(domain_id, participant_id),
       socket_receive_buffer_size,
     )
@@ -1310,7 +1316,7 @@ impl DomainParticipantInner {
       if matches!(e.kind(), ErrorKind::AddrInUse) {
         // If we do not get the preferred listening port,
         // try again, with "any" port number.
-        UDPListener::new_unicast_with_buf_size("0.0.0.0", 0, socket_receive_buffer_size).or_else(
+        UDPListener::new_unicast_with_buf_size(&unicast_host, 0, socket_receive_buffer_size).or_else(
           |e| {
             create_error_out_of_resources!(
               "Could not open unicast user traffic listener, any port number: {:?}",

@@ -1054,8 +1054,12 @@ impl Discovery {
     &mut self,
     participant_data: &SpdpDiscoveredParticipantData,
   ) {
-    let was_new = discovery_db_write(&self.discovery_db).update_participant(participant_data);
     let guid_prefix = participant_data.participant_guid.prefix;
+    if discovery_db_read(&self.discovery_db).is_one_too_many(guid_prefix) {
+      debug!("Too many participants: {guid_prefix:?} is not taken up");
+      return;
+    }
+    let was_new = discovery_db_write(&self.discovery_db).update_participant(participant_data);
 
     // Send notification to dp_event_loop. It will update local reader/writer
     // proxies as the SpdpDiscoveredParticipantData contains a bitmap of the

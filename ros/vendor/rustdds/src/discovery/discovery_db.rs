@@ -16,7 +16,7 @@ use crate::{
     topic::{Topic, TopicDescription},
   },
   rtps::{
-    reader::ReaderIngredients, rtps_reader_proxy::RtpsReaderProxy,
+    constant::MAX_PARTICIPANTS, reader::ReaderIngredients, rtps_reader_proxy::RtpsReaderProxy,
     rtps_writer_proxy::RtpsWriterProxy,
   },
   structure::{
@@ -148,6 +148,12 @@ impl DiscoveryDB {
       .participant_status_sender
       .try_send(event)
       .unwrap_or_else(|e| error!("Cannot report participant status: {e:?}"));
+  }
+
+  // Whether this participant is a further one where there are as many as may be
+  pub fn is_one_too_many(&self, guid_prefix: GuidPrefix) -> bool {
+    self.participant_proxies.len() >= MAX_PARTICIPANTS
+      && !self.participant_proxies.contains_key(&guid_prefix)
   }
 
   // Returns if participant was previously unknown

@@ -216,7 +216,18 @@ impl UDPListener {
       return io::Result::Err(io::Error::other("Not a multicast address"));
     }
 
+    // A socket that is bound to the group hears nothing else, unlike one on 0.0.0.0.
+    let group = multicast_group.to_string();
+    let host = match only_networks {
+      Some(_) if cfg!(target_os = "linux") => group.as_str(),
+      _ => host,
+    };
     let mio_socket = Self::new_listening_socket(host, port, true, recv_buffer_size)?;
+    #[cfg(target_os = "linux")]
+    if only_networks.is_some() {
+      // Not what other sockets of this host joined on other interfaces.
+      socket2::SockRef::from(&mio_socket).set_multicast_all_v4(false)?;
+    }
     let mut joined_multicast = false;
 
     for multicast_if_ipaddr in get_local_multicast_ip_addrs_filtered(only_networks)? {

@@ -76,6 +76,24 @@ pub const MAX_UNSENT_CHANGES_PER_READER: usize = DEFAULT_WRITER_MAX_SAMPLES;
 // bounded.
 pub const MAX_TRACKED_CHANGES_PER_WRITER: usize = DEFAULT_WRITER_MAX_SAMPLES;
 
+// Most sequence numbers that one ACKNACK can request (RTPS v2.5 Section 8.3.5.5
+// "SequenceNumberSet"), and most fragments that one NACKFRAG can. A HEARTBEAT
+// may advertise any range, so that no list may be as long as that range.
+pub const MAX_REQUESTS_PER_ACKNACK: usize = 256;
+
+// The largest fragmented sample that is reassembled, and what the unfinished
+// ones of one writer may hold together. A DATAFRAG may claim any size.
+pub const MAX_FRAGMENTED_SAMPLE_BYTES: usize = 128 * 1024 * 1024;
+pub const MAX_REASSEMBLY_BYTES_PER_WRITER: usize = 2 * MAX_FRAGMENTED_SAMPLE_BYTES;
+
+// Samples of which fragments may be requested from a Writer at a time by one
+// reader, and the largest fragment number that may be. A NACKFRAG may name any.
+pub const MAX_SAMPLES_WITH_REQUESTED_FRAGS: usize = 128;
+pub const MAX_FRAGMENT_NUMBER: usize = MAX_FRAGMENTED_SAMPLE_BYTES / 512;
+
+// Participants that are known at a time; further ones are not taken up.
+pub const MAX_PARTICIPANTS: usize = 1024;
+
 // Most payload bytes a TopicCache retains for samples withheld from Reliable
 // DataReaders while an earlier sample from the same Writer is missing. Beyond
 // this, the oldest missing sample is given up as lost, and the samples after it

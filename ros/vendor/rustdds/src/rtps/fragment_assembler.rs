@@ -11,6 +11,7 @@ use log::{debug, error, info, trace, warn};
 
 use crate::{
   dds::ddsdata::DDSData,
+  rtps::constant::{MAX_FRAGMENTED_SAMPLE_BYTES, MAX_REASSEMBLY_BYTES_PER_WRITER},
   messages::submessages::{
     elements::serialized_payload::SerializedPayload,
     submessages::{DATAFRAG_Flags, DataFrag},
@@ -40,13 +41,17 @@ impl AssemblyBuffer {
     let fragment_size: u16 = datafrag.fragment_size;
     debug!("new AssemblyBuffer data_size={data_size} frag_size={fragment_size}");
 
+    if data_size > MAX_FRAGMENTED_SAMPLE_BYTES {
+      error!("Cannot create AssemblyBuffer: data_size={data_size} is too large");
+      return None;
+    }
     if fragment_size == 0 || fragment_size as usize > data_size {
       error!("Cannot create AssemblyBuffer: fragment_size={fragment_size} data_size={data_size}");
       return None;
     }
 
-    let mut buffer_bytes = BytesMut::with_capacity(data_size);
-    buffer_bytes.resize(data_size, 0);
+    // Zeroed by the system, page by page as fragments arrive.
+    let buffer_bytes = BytesMut::zeroed(data_size);
 
     let fragment_count = usize::from(datafrag.total_number_of_fragments());
     if fragment_count == 0 {
@@ -283,7 +288,12 @@ impl FragmentAssembler {
       //  * Best effort: there is no retransmission, so a low incomplete buffer is
       //    lost anyway. Evict the OLDEST (lowest SN) to free room for newer samples
       //    that may still complete.
-      while self.assembly_buffers.len() > MAX_ASSEMBLY_BUFFERS {
+      let held = |buffers: &BTreeMap<SequenceNumber, AssemblyBuffer>| -> usize {
+        buffers.values().map(|ab| ab.buffer_bytes.len()).sum()
+      };
+      while self.assembly_buffers.len() > MAX_ASSEMBLY_BUFFERS
+        || held(&self.assembly_buffers) > MAX_REASSEMBLY_BYTES_PER_WRITER
+      {
         let evicted = if self.reliable {
           self.assembly_buffers.pop_last()
         } else {
@@ -383,6 +393,16 @@ mod tests {
       &whole[..],
       "reassembled bytes must match the original sample"
     );
+  }
+
+  // A DATAFRAG of some tens of bytes may claim a sample of gigabytes.
+  #[test]
+  fn samples_beyond_the_bound_are_not_reassembled() {
+    use crate::rtps::constant::MAX_FRAGMENTED_SAMPLE_BYTES;
+    let largest = u32::try_from(MAX_FRAGMENTED_SAMPLE_BYTES).unwrap();
+    assert!(AssemblyBuffer::new(&datafrag(1, 1, 1024, largest, vec![0; 1024])).is_some());
+    assert!(AssemblyBuffer::new(&datafrag(1, 1, 1024, largest + 1, vec![0; 1024])).is_none());
+    assert!(AssemblyBuffer::new(&datafrag(1, 1, 1024, u32::MAX, vec![0; 1024])).is_none());
   }
 
   // A single DATAFRAG carrying the whole sample in one multi-fragment run.

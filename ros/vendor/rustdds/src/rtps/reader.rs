@@ -42,7 +42,8 @@ use crate::{
   network::udp_sender::UDPSender,
   polling::{ReadySender, SharedTimer, WakeReceiver},
   rtps::{
-    fragment_assembler::FragmentAssembler, message_receiver::MessageReceiverState,
+    constant::MAX_REQUESTS_PER_ACKNACK, fragment_assembler::FragmentAssembler,
+    message_receiver::MessageReceiverState,
     rtps_writer_proxy::RtpsWriterProxy, timed_event::DpTimerEvent, Message,
   },
   structure::{
@@ -1020,6 +1021,9 @@ impl Reader {
             let mut missing_frags = this.missing_frags_for(writer_guid, sn);
             let first_missing = missing_frags.next();
             if let Some(first) = first_missing {
+              // One NACKFRAG has room for a window of so many fragments.
+              let missing_frags = missing_frags
+                .take_while(|f| u32::from(*f) - u32::from(first) < MAX_REQUESTS_PER_ACKNACK as u32);
               let missing_frags_set = iter::once(first).chain(missing_frags).collect(); // "undo" the .next() above
               let nf = NackFrag {
                 reader_id,

@@ -552,12 +552,20 @@ impl RtpsReaderProxy {
   // Fragment handling
 
   pub fn mark_frags_requested(&mut self, seq_num: SequenceNumber, frag_nums: &FragmentNumberSet) {
+    if !self.frags_requested.contains_key(&seq_num)
+      && self.frags_requested.len() >= MAX_SAMPLES_WITH_REQUESTED_FRAGS
+    {
+      return; // it asks again
+    }
     let req_set = self
       .frags_requested
       .entry(seq_num)
       .or_insert_with(|| BitVec::with_capacity(64)); // default capacity out of hat
 
     for f in frag_nums.iter() {
+      if !(1..=MAX_FRAGMENT_NUMBER).contains(&usize::from(f)) {
+        continue;
+      }
       // -1 because FragmentNumbers start at 1
       let idx = usize::from(f) - 1;
       // The bit vector must be long enough to address `idx`. Grow it (filling
@@ -664,6 +672,25 @@ impl Iterator for FragBitVecIterator {
 mod bounded_unsent_tests {
   use super::*;
   use crate::structure::guid::GuidPrefix;
+
+  // A NACKFRAG may name any sample and any fragment.
+  #[test]
+  fn requested_fragments_are_bounded() {
+    use crate::structure::sequence_number::FragmentNumber;
+    let mut proxy = test_proxy();
+    let request = |number: u32| {
+      let f = FragmentNumber::new(number);
+      FragmentNumberSet::from_base_and_set(f, &std::iter::once(f).collect())
+    };
+    proxy.mark_frags_requested(SequenceNumber::new(1), &request(u32::MAX / 2));
+    proxy.mark_frags_requested(SequenceNumber::new(1), &request(0));
+    assert!(!proxy.repair_frags_requested());
+    for sn in 1..10_000 {
+      proxy.mark_frags_requested(SequenceNumber::new(sn), &request(7));
+    }
+    assert!(proxy.repair_frags_requested());
+    assert!(proxy.frags_requested.len() <= MAX_SAMPLES_WITH_REQUESTED_FRAGS);
+  }
 
   fn test_proxy() -> RtpsReaderProxy {
     let guid = GUID::new(GuidPrefix::UNKNOWN, EntityId::UNKNOWN);

@@ -6,7 +6,7 @@ use log::{debug, error, info, trace, warn};
 
 use crate::{
   discovery::sedp_messages::DiscoveredWriterData,
-  rtps::constant::MAX_TRACKED_CHANGES_PER_WRITER,
+  rtps::constant::{MAX_REQUESTS_PER_ACKNACK, MAX_TRACKED_CHANGES_PER_WRITER},
   structure::{
     guid::{EntityId, GUID},
     locator::Locator,
@@ -137,6 +137,9 @@ impl RtpsWriterProxy {
   // Note: Heartbeat gives bounds only. Some samples within that range may
   // have been received already, or not really available, i.e. there may be GAPs
   // in the range.
+  //
+  // Gives those that fit into one ACKNACK: the first one and the next 255 numbers
+  // after it. The range itself is what the sender says and may be of any length.
   pub fn missing_seqnums(
     &self,
     hb_first_sn: SequenceNumber,
@@ -176,6 +179,12 @@ impl RtpsWriterProxy {
 
     // Iterate over all SequenceNumbers (indices) in the advertised range.
     for s in relevant_interval {
+      if missing_seqnums
+        .first()
+        .is_some_and(|first| i64::from(s - *first) >= MAX_REQUESTS_PER_ACKNACK as i64)
+      {
+        break;
+      }
       match known_head {
         None => missing_seqnums.push(s), // no known changes left => s is missing
         Some(known_sn) => {
@@ -236,6 +245,7 @@ impl RtpsWriterProxy {
       // ack_base can be advanced
       self.advance_ack_base();
     }
+    self.enforce_change_map_cap();
   }
 
   // Used to add range of irrelevant changes from GAP submessage or unavailable
@@ -280,8 +290,14 @@ impl RtpsWriterProxy {
         "ack_base increased to {:?} by irrelevant_changes_range {:?} to {:?}. writer={:?}",
         self.ack_base, remove_from, remove_until_before, self.remote_writer_guid
       );
+    } else if i64::from(remove_until_before) - i64::from(remove_from)
+      > MAX_TRACKED_CHANGES_PER_WRITER as i64
+    {
+      // More than the map may hold. What is missing below the range would be given up
+      // by the cap after the last insertion; give it up without the insertions.
+      self.ack_base = remove_until_before;
+      self.advance_ack_base();
     } else {
-      // TODO: This potentially generates a very large BTreeMap
       for na in
         SequenceNumber::range_inclusive(remove_from, remove_until_before - SequenceNumber::new(1))
       {
@@ -433,6 +449,29 @@ mod bounded_map_tests {
       "changes map grew unbounded on contiguous delivery: {} entries",
       wp.tracked_changes_count()
     );
+  }
+
+  // Regression: a HEARTBEAT or a GAP of some tens of bytes may name any range, and
+  // nothing may be allocated for each number in it.
+  #[test]
+  fn ranges_of_any_length_are_answered_with_bounded_lists() {
+    let mut wp = test_proxy();
+    let sn = SequenceNumber::new;
+    wp.received_changes_add(sn(3), Timestamp::INVALID);
+    let missing = wp.missing_seqnums(sn(1), sn(i64::MAX - 1));
+    assert_eq!(missing.len(), MAX_REQUESTS_PER_ACKNACK - 1);
+    assert_eq!((missing[0], missing[1], missing[2]), (sn(1), sn(2), sn(4)));
+    assert_eq!(missing.last(), Some(&sn(256)));
+
+    wp.irrelevant_changes_range(sn(10), sn(i64::MAX - 1));
+    assert_eq!(wp.tracked_changes_count(), 0);
+    assert_eq!(wp.all_ackable_before(), sn(i64::MAX - 1));
+
+    let mut wp = test_proxy();
+    for i in 0..4 * MAX_TRACKED_CHANGES_PER_WRITER as i64 {
+      wp.set_irrelevant_change(sn(10 + 2 * i));
+    }
+    assert!(wp.tracked_changes_count() <= MAX_TRACKED_CHANGES_PER_WRITER);
   }
 
   // Regression: with a permanently missing sample (best-effort loss) ack_base
