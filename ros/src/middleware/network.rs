@@ -88,6 +88,16 @@ impl Network {
                 "ROS_AUTOMATIC_DISCOVERY_RANGE: expected SUBNET or LOCALHOST, found {text:?}"
             )),
         }
+        // As in ROS, "Enforce" means: rather not at all than in the open.
+        let is =
+            |name: &str, value: &str| variable(name).is_some_and(|v| v.eq_ignore_ascii_case(value));
+        if is("ROS_SECURITY_ENABLE", "true") && is("ROS_SECURITY_STRATEGY", "Enforce") {
+            errors.push(
+                "ROS_SECURITY_STRATEGY: Enforce cannot be obeyed: this program has no DDS security and would talk in the \
+                 open; expected Permissive or ROS_SECURITY_ENABLE=false, and then a network that only trusted hosts reach"
+                    .to_owned(),
+            );
+        }
         if let Err(reason) = Services::of(variable("RMW_IMPLEMENTATION").as_deref()) {
             errors.push(reason);
         }
@@ -256,9 +266,11 @@ mod tests {
             ("ROS_LOCALHOST_ONLY", "yes"),
             ("ROS_AUTOMATIC_DISCOVERY_RANGE", "OFF"),
             ("RMW_IMPLEMENTATION", "rmw_zenoh_cpp"),
+            ("ROS_SECURITY_STRATEGY", "Enforce"),
+            ("ROS_SECURITY_ENABLE", "true"),
         ];
         let message = resolve(None, &wrong).unwrap_err().to_string();
-        assert_eq!(message.lines().count(), 4, "{message}");
+        assert_eq!(message.lines().count(), 5, "{message}");
         for (name, _) in wrong {
             assert!(message.contains(name), "{message}");
         }

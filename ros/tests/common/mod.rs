@@ -48,6 +48,10 @@ impl Latco {
         Self(Program::start(&mut command))
     }
 
+    pub fn start_command(command: &mut Command) -> Self {
+        Self(Program::start(command))
+    }
+
     pub fn run(arguments: &[&str], limit: Duration) -> Ended {
         Self::start(arguments).end(limit)
     }
