@@ -73,13 +73,22 @@ def model(r):
 
 
 def cells(r):
-    """One line a task, the best row first."""
-    lines = {}
-    for cell in r["cells"]:
-        lines.setdefault((cell["task"], cell["setting"]), []).append(cell)
-    return "<br>".join(
-        f"**{task}** ({setting}): " + ", ".join(f"`{c['row']}` {c['success']:.2f}" for c in sorted(row, key=lambda c: -c["success"]))
-        for (task, setting), row in lines.items())
+    """A table: a row for each planner or variant, a column for each task and setting, the best of a column bold."""
+    columns = list(dict.fromkeys((c["task"], c["setting"]) for c in r["cells"]))
+    rows = list(dict.fromkeys(c["row"] for c in r["cells"]))
+    value = {(c["row"], c["task"], c["setting"]): c for c in r["cells"]}
+    best = {column: max(c["success"] for key, c in value.items() if key[1:] == column) for column in columns}
+
+    def show(row, column):
+        cell = value.get((row, *column))
+        if cell is None:
+            return ""
+        text = f"{cell['success']:.2f}"
+        text = f"**{text}**" if cell["success"] == best[column] else text
+        return text + (f" ({cell['success_low']:.2f} to {cell['success_high']:.2f})" if "success_low" in cell else "")
+
+    lines = ["| | " + " | ".join(f"{task}, {setting}" for task, setting in columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    return "\n".join(lines + [f"| `{row}` | " + " | ".join(show(row, column) for column in columns) + " |" for row in rows])
 
 
 def frames(r):
@@ -216,15 +225,22 @@ def page(records):
             "them on your own machine", "before relying on them. `make figures` repeats the short ones; `python3 tests/figures.py --list` "
             "names all.", ""]
     for group, figures in GROUPS.items():
-        text += [f"## {group}", "", "| what | figure | command | when, where |", "|---|---|---|---|"]
+        rows, tables = [], []
         for name, (what, command, tell, _) in figures.items():
-            if name in records:
-                record = records[name]
-                result = record["result"]
-                note = f" ({record['note']})" if "note" in record else ""
-                text.append(f"| {what} | {result.get('told') or tell(result)}{note} | `{record['command']}` | {record['date']}, {letter(record)}, "
-                            f"{record['commit']} |")
-        text.append("")
+            if name not in records:
+                continue
+            record = records[name]
+            told = record["result"].get("told") or tell(record["result"])
+            note = f" ({record['note']})" if "note" in record else ""
+            where = f"{record['date']}, {letter(record)}, {record['commit']}"
+            if "\n" in told:
+                tables += ["", f"**{what[0].upper()}{what[1:]}**{note}: `{record['command']}`; {where}", "", told]
+            else:
+                rows.append(f"| {what} | {told}{note} | `{record['command']}` | {where} |")
+        if rows:
+            rows = ["", "| what | figure | command | when, where, version |", "|---|---|---|---|", *rows]
+        if rows or tables:
+            text += [f"## {group}", *rows, *tables, ""]
     if GATES in records:
         text += ["## Gates of the bundles", "", f"As they stand in the manifests; failed ones are bold "
                  f"([what they are](decisions/0005-gates-are-measured-on-the-bundle.md)). `{records[GATES]['command'].removesuffix(' --json')}`", "",
