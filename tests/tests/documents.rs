@@ -165,6 +165,37 @@ fn every_link_leads_to_a_file_and_a_heading() {
 }
 
 #[test]
+fn every_source_file_named_in_a_document_exists() {
+    let (mut problems, mut checked) = (Vec::new(), 0);
+    for document in documents().iter().filter(|document| !document.is_history()) {
+        for span in document.spans() {
+            let is_path = span.contains('/')
+                && span
+                    .chars()
+                    .all(|c| c.is_alphanumeric() || "/._-".contains(c));
+            let is_source = [".rs", ".py", ".sh", ".toml"]
+                .iter()
+                .any(|end| span.ends_with(end));
+            let is_ours = span
+                .split('/')
+                .next()
+                .is_some_and(|first| !first.is_empty() && workspace().join(first).is_dir());
+            if is_path && is_source && is_ours {
+                checked += 1;
+                if !workspace().join(&span).exists() {
+                    problems.push(format!("{}: `{span}`: no such file", document.name()));
+                }
+            }
+        }
+    }
+    assert!(
+        checked > 5,
+        "expected source files named in the documents, found {checked}"
+    );
+    assert_none(&problems);
+}
+
+#[test]
 fn the_readme_is_one_page() {
     let readme = Document::read(&workspace().join("README.md"));
     let lines = readme.text.lines().count();
