@@ -1,17 +1,17 @@
-//! Why a controller cannot be made.
+//! Errors of making a controller.
 
 use latco_models::{BundleError, Declined, Provider};
 
 use crate::inputs::InputError;
 use crate::robot::RobotError;
 
-/// A controller cannot be made from this configuration and bundle.
+/// The reason why a controller cannot be made from a configuration and a bundle.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// They are about different robots.
+    /// The configuration and the bundle are about different robots.
     #[error(transparent)]
     Robot(#[from] RobotError),
-    /// A session cannot be made.
+    /// A session of ONNX Runtime cannot be made.
     #[error(transparent)]
     Bundle(#[from] BundleError),
     /// The solver refused its settings or sizes.
@@ -34,13 +34,14 @@ pub(crate) const REHEARSED_PLANS: usize = 5;
 /// Times of a controller that plans in full, without its time budget.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rehearsal {
-    /// The provider.
+    /// The provider of the graphs.
     pub provider: Provider,
-    /// From image to plan, median of the warm plans, ms.
+    /// Median time from image to plan of the warm plans, in ms.
     pub median_ms: f64,
-    /// The longest of them, ms.
+    /// Longest time from image to plan of the warm plans, in ms.
     pub worst_ms: f64,
-    /// What the configuration allows: the planner's budget, or the time between two plans if that is shorter, ms.
+    /// Time in ms that the configuration allows: the planner's budget, or the time between two plans if that
+    /// is shorter.
     pub allowed_ms: f64,
 }
 
@@ -54,7 +55,7 @@ pub struct Rehearsal {
     list(.declined)
 )]
 pub struct TooSlow {
-    /// What was measured.
+    /// The measured times.
     pub rehearsal: Rehearsal,
     /// The providers that were preferred.
     pub declined: Vec<Declined>,

@@ -14,21 +14,21 @@ use crate::plan::Plan;
 use crate::robot::{LimitHits, Robot};
 use crate::time::Time;
 
-/// Why the robot is moved as it is.
+/// The reason why the robot is moved as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// The step of the plan with this number is followed.
+    /// A step of a plan is followed.
     Follow {
         /// Number of the plan.
         plan: u64,
-        /// Step in it.
+        /// Number of the step in the plan.
         step: usize,
     },
-    /// Braking, or at rest, for this reason.
+    /// The robot brakes, or is at rest, for this reason.
     Stop(StopReason),
 }
 
-/// Why the robot is stopped.
+/// The reason why the robot is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StopReason {
     /// There was no plan yet.
@@ -48,7 +48,7 @@ pub enum StopReason {
 }
 
 impl StopReason {
-    /// The name as it stands in reports.
+    /// The name of the reason in reports.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -63,27 +63,27 @@ impl StopReason {
     }
 }
 
-/// What to send to the robot now.
+/// The set-point to be sent to the robot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SetPoint {
-    /// When it applies.
+    /// Time at which it applies.
     pub time: Time,
     /// Joint velocities in rad/s.
     pub velocities: JointVec,
     /// Joint positions expected now in rad, from the joint states and the commands since.
     pub positions: JointVec,
-    /// Why.
+    /// The reason why the robot is moved as it is.
     pub mode: Mode,
     /// Stamp of the image that the followed plan is based on.
     pub plan_stamp: Option<Time>,
-    /// Limits that changed it.
+    /// The limits that changed it.
     pub limits: LimitHits,
 }
 
 /// One way-point of a [`Chunk`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChunkPoint {
-    /// From the chunk's start.
+    /// Time from the chunk's start.
     pub time_from_start: Duration,
     /// Joint positions in rad.
     pub positions: JointVec,
@@ -94,16 +94,16 @@ pub struct ChunkPoint {
 /// Way-points to the end of the plan and on to rest, for joint_trajectory_controller.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chunk {
-    /// When it starts.
+    /// Time at which it starts.
     pub start: Time,
-    /// Why it moves as it does.
+    /// The reason why the robot moves as it does.
     pub mode: Mode,
     /// The points; the last is at rest.
     pub points: Vec<ChunkPoint>,
 }
 
 impl Chunk {
-    /// Room for the chunks of a plan of `steps` steps.
+    /// Makes a chunk with room for a plan of `steps` steps.
     #[must_use]
     pub fn with_steps(steps: usize) -> Self {
         Self {
@@ -117,19 +117,19 @@ impl Chunk {
 /// Counters of an executor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExecutorCounts {
-    /// Set-points made.
+    /// Number of set-points that were made.
     pub ticks: u64,
-    /// Set-points that follow a plan.
+    /// Number of set-points that follow a plan.
     pub followed: u64,
-    /// Set-points that a limit changed.
+    /// Number of set-points that a limit changed.
     pub limited: u64,
-    /// Numbers that were not finite and were replaced by braking.
+    /// Number of values that were not finite and were replaced by braking.
     pub non_finite: u64,
-    /// Joint samples refused.
+    /// Number of joint samples that were refused.
     pub refused_joints: u64,
 }
 
-/// Turns plans into set-points. Sans-io: time is an argument.
+/// The executor, which turns plans into set-points. It does no I/O: time is an argument.
 pub struct Executor {
     robot: Robot,
     plans: latest::Reader<Plan>,
@@ -144,13 +144,13 @@ pub struct Executor {
     image_stamp: Option<Time>,
     estop: bool,
     hold: Option<StopReason>,
-    /// Plans on older images are not followed.
+    /// Time before which an image must not lie for plans on it to be followed.
     not_before: Option<Time>,
     counts: ExecutorCounts,
 }
 
 impl Executor {
-    /// An executor at rest that takes its plans from `plans`.
+    /// Makes an executor at rest that takes its plans from `plans`.
     #[must_use]
     pub fn new(config: &Config, robot: &Robot, plans: latest::Reader<Plan>) -> Self {
         let zeros: JointVec = std::iter::repeat_n(0.0, robot.joints()).collect();
@@ -195,13 +195,13 @@ impl Executor {
         Ok(())
     }
 
-    /// Notes the stamp of the newest image that the belief took. A plan notes that of its own image, so that this is needed
-    /// where images come without a plan for each. Older stamps change nothing.
+    /// Notes the stamp of the newest image that the belief took. A plan also brings the stamp of its own
+    /// image, so this is needed only where images come without a plan for each. Older stamps change nothing.
     pub fn image(&mut self, stamp: Time) {
         self.image_stamp = self.image_stamp.max(Some(stamp));
     }
 
-    /// Takes over what may change while it runs.
+    /// Takes over the settings that may change while the executor runs.
     pub fn set_live(&mut self, settings: &LiveSettings) {
         self.camera_limit_s = settings.camera_limit_s;
         self.joints_limit_s = settings.joints_limit_s;
@@ -218,7 +218,7 @@ impl Executor {
         self.estop = false;
     }
 
-    /// Brakes and holds from now on, for this reason.
+    /// Brakes and holds the robot from now on, for this reason.
     pub fn hold(&mut self, reason: StopReason) {
         self.hold = Some(reason);
     }
@@ -229,7 +229,7 @@ impl Executor {
         self.not_before = Some(now);
     }
 
-    /// Whether it holds.
+    /// Whether the executor holds the robot.
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.hold.is_some()
@@ -241,25 +241,24 @@ impl Executor {
         self.estop
     }
 
-    /// What was counted.
+    /// The counts so far.
     #[must_use]
     pub fn counts(&self) -> ExecutorCounts {
         self.counts
     }
 
-    /// The newest plan it has seen.
+    /// The newest plan that the executor has seen.
     #[must_use]
     pub fn plan(&self) -> &Plan {
         self.plans.value()
     }
 
-    /// Takes over a newer plan if there is one; says whether there was. [`Executor::tick`] does
-    /// so itself.
+    /// Takes over a newer plan if there is one; returns whether there was. [`Executor::tick`] does so itself.
     pub fn update(&mut self) -> bool {
         self.plans.update()
     }
 
-    /// The set-point for `now`.
+    /// Makes the set-point for `now`.
     ///
     /// # Real-time
     /// No allocation, no waiting; linear in the joints.
@@ -342,7 +341,7 @@ impl Executor {
         }
     }
 
-    /// Velocities in rad/s before the limits.
+    /// Writes the velocities in rad/s before the limits.
     fn wanted(&self, mode: Mode, wanted: &mut [f64]) {
         match mode {
             Mode::Follow { step, .. } => {
@@ -355,8 +354,8 @@ impl Executor {
         }
     }
 
-    /// Way-points from `now` to the end of the plan and on to rest, as [`Executor::tick`] would
-    /// make them; one a control period. Call it after `tick` of the same time.
+    /// Writes the way-points from `now` to the end of the plan and on to rest, as [`Executor::tick`] would
+    /// make them, one a control period. Call it after `tick` of the same time.
     ///
     /// # Real-time
     /// No allocation, no waiting; linear in joints times ticks of the plan.

@@ -14,7 +14,7 @@ impl Rehearsal {
     /// Makes a controller, lets it plan on images without content, and drops it.
     ///
     /// # Errors
-    /// [`SetupError`]: the controller cannot be made, or cannot plan at all.
+    /// [`SetupError`] when the controller cannot be made, or cannot plan at all.
     pub fn run(config: &Config, bundle: &Bundle) -> Result<Self, SetupError> {
         let mut controller = Controller::new(config, bundle)?;
         let (width, height) = controller.image_size();
@@ -63,8 +63,8 @@ impl Rehearsal {
         })
     }
 
-    /// For a bundle whose provider is the CPU only because preferred ones are not available: whether it is fast enough
-    /// for the configured rate. `None` for all others, which are what the user asked for.
+    /// Checks a bundle whose provider is the CPU only because preferred ones are not available: whether it is
+    /// fast enough for the configured rate. It is `None` for all others, which are what the user asked for.
     ///
     /// # Errors
     /// [`SetupError::TooSlow`] with the figures; otherwise as [`Rehearsal::run`].

@@ -25,12 +25,13 @@ static LOADED: OnceLock<Loaded> = OnceLock::new();
 /// Loads the library if this has not happened yet.
 ///
 /// # Errors
-/// The library is missing or unusable; the message says what to do. Callers end with exit status 2.
+/// [`RuntimeError`] when the library is missing or unusable; the message says what to do. Callers end with
+/// exit status 2.
 pub fn load() -> Result<(), RuntimeError> {
     environment().map(|_| ())
 }
 
-/// File of the loaded library, if [`load`] has succeeded.
+/// Path of the loaded library, if [`load`] has succeeded.
 pub fn library_path() -> Option<&'static Path> {
     LOADED.get().map(|loaded| loaded.path.as_path())
 }
@@ -38,7 +39,7 @@ pub fn library_path() -> Option<&'static Path> {
 /// Version and build options of the loaded library.
 ///
 /// # Errors
-/// As [`load`].
+/// As those of [`load`].
 pub fn build_info() -> Result<String, RuntimeError> {
     environment()?;
     Ok(ort::info().to_owned())

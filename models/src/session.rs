@@ -25,17 +25,17 @@ pub(crate) struct Bound {
     session: Session,
     inputs: Vec<SessionInputValue<'static>>,
     options: RunOptions<HasSelectedOutputs>,
-    /// Handles on the preallocated outputs inside `options`.
+    /// Handles to the preallocated outputs inside `options`.
     outputs: Vec<DynValue>,
     making: Making,
 }
 
-/// How long a session took to make.
+/// The time that it took to make a session.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Making {
-    /// Reading and optimising the graph; with TensorRT, building or loading the engine.
+    /// Time to read and optimise the graph; with TensorRT, to build or load the engine.
     pub(crate) load: Duration,
-    /// The runs before its first use.
+    /// Time of the runs before its first use.
     pub(crate) warm_up: Duration,
 }
 
@@ -149,12 +149,12 @@ impl Bound {
         Ok(bound)
     }
 
-    /// How long it took to make.
+    /// The time that it took to make the session.
     pub(crate) fn making(&self) -> Making {
         self.making
     }
 
-    /// Buffer of the input at this position; written before [`Bound::run`].
+    /// The buffer of the input at this position, to be written before [`Bound::run`].
     pub(crate) fn input(&mut self, index: usize) -> &mut [f32] {
         match &mut self.inputs[index] {
             SessionInputValue::Owned(value) => {
@@ -167,7 +167,7 @@ impl Bound {
         }
     }
 
-    /// As [`Bound::input`] for an input of bytes.
+    /// The buffer of an input of bytes at this position, to be written before [`Bound::run`].
     pub(crate) fn input_bytes(&mut self, index: usize) -> &mut [u8] {
         match &mut self.inputs[index] {
             SessionInputValue::Owned(value) => {

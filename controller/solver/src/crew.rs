@@ -1,8 +1,8 @@
-//! Work in parts, and who does them.
+//! Work that is cut into parts, and the threads that do them.
 
 use crate::kernels::lanes::{LANES, padded};
 
-/// Most parts that a stage of work can be cut into.
+/// Largest number of parts that a stage of work can be cut into.
 pub const MAX_PARTS: usize = 8;
 
 /// Threads that do the parts of one stage of work at the same time.
@@ -10,7 +10,7 @@ pub const MAX_PARTS: usize = 8;
 /// The solver has no threads of its own. It cuts each stage into a fixed number of parts, so that
 /// its results do not depend on how many threads there are.
 pub trait Crew {
-    /// Threads, 1 or more.
+    /// Number of threads, 1 or more.
     fn size(&self) -> usize;
 
     /// Calls `work(i, &mut parts[i])` once for each part, on any thread, and returns when all are
@@ -22,7 +22,7 @@ pub trait Crew {
     fn each<T: Send, F: Fn(usize, &mut T) + Sync>(&mut self, parts: &mut [T], work: F);
 }
 
-/// The calling thread alone.
+/// A crew of the calling thread alone.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Alone;
 
@@ -38,7 +38,7 @@ impl Crew for Alone {
     }
 }
 
-/// Which columns of a state each part owns: ranges one behind the other.
+/// The columns of a state that each part owns: ranges one behind the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut {
     bounds: [usize; MAX_PARTS + 1],
@@ -46,8 +46,8 @@ pub struct Cut {
 }
 
 impl Cut {
-    /// `len` columns in `parts` about equal ranges (1 to [`MAX_PARTS`]); where there are few, the
-    /// last ranges are empty.
+    /// Cuts `len` columns into `parts` ranges of about equal length (1 to [`MAX_PARTS`]); where there are few
+    /// columns, the last ranges are empty.
     #[must_use]
     pub fn even(len: usize, parts: usize) -> Self {
         let parts = parts.clamp(1, MAX_PARTS);
@@ -59,32 +59,32 @@ impl Cut {
         Self { bounds, parts }
     }
 
-    /// The same with `len` columns before all others, which the first part owns as well.
+    /// This cut with `len` columns before all others, which the first part owns as well.
     #[must_use]
     pub fn after(mut self, len: usize) -> Self {
         self.bounds[1..].iter_mut().for_each(|bound| *bound += len);
         self
     }
 
-    /// Parts.
+    /// Number of parts.
     #[must_use]
     pub fn parts(&self) -> usize {
         self.parts
     }
 
-    /// First column of part `i`.
+    /// Index of the first column of part `i`.
     #[must_use]
     pub fn first(&self, i: usize) -> usize {
         self.bounds[i]
     }
 
-    /// Columns of part `i`.
+    /// Number of columns of part `i`.
     #[must_use]
     pub fn width(&self, i: usize) -> usize {
         self.bounds[i + 1] - self.bounds[i]
     }
 
-    /// Elements that one row of part `i` takes: its columns, and zeros up to whole registers after
+    /// Number of elements that one row of part `i` takes: its columns, and zeros up to whole registers after
     /// any column.
     #[must_use]
     pub fn stride(&self, i: usize) -> usize {

@@ -9,14 +9,14 @@ use crate::{Crew, Dims, Scalar, Slab};
 pub struct DenseJacobian<'a, S> {
     /// Sizes of each plan.
     pub dims: Dims,
-    /// `dmu/dz`, `[N, H, n, n]`.
+    /// The Jacobians `dmu/dz`, shape `[N, H, n, n]`.
     pub state: &'a [S],
-    /// `dmu/da`, `[N, H, n, na]`.
+    /// The Jacobians `dmu/da`, shape `[N, H, n, na]`.
     pub action: &'a [S],
 }
 
 impl<'a, S: Scalar> DenseJacobian<'a, S> {
-    /// `F_t` and `B_t` of plan `b`.
+    /// The Jacobians `F_t` and `B_t` of plan `b`.
     fn at(&self, b: usize, t: usize) -> (&'a [S], &'a [S]) {
         let (n, na) = (self.dims.state(), self.dims.action);
         let i = b * self.dims.horizon + t;
@@ -26,7 +26,7 @@ impl<'a, S: Scalar> DenseJacobian<'a, S> {
         )
     }
 
-    /// As [`crate::Model::transpose_product`].
+    /// Does what [`crate::Model::transpose_product`] asks for.
     pub fn transpose_product<C: Crew>(
         &self,
         crew: &mut C,
@@ -71,7 +71,7 @@ impl<'a, S: Scalar> DenseJacobian<'a, S> {
         }
     }
 
-    /// As [`crate::Model::product`].
+    /// Does what [`crate::Model::product`] asks for.
     pub fn product(&self, t: usize, states: &[S], actions: &[S], out: &mut [S]) {
         let (n, na, h) = (self.dims.state(), self.dims.action, self.dims.horizon);
         for (b, out) in out.chunks_exact_mut(n).enumerate() {
@@ -85,7 +85,7 @@ impl<'a, S: Scalar> DenseJacobian<'a, S> {
         }
     }
 
-    /// As [`crate::Model::jacobian`].
+    /// Does what [`crate::Model::jacobian`] asks for.
     pub fn jacobian(&self, b: usize, t: usize, state: &mut [S], action: &mut [S]) {
         let (own_state, own_action) = self.at(b, t);
         state.copy_from_slice(own_state);

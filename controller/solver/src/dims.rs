@@ -10,7 +10,7 @@ pub struct Dims {
     pub deter: usize,
     /// Length of an action.
     pub action: usize,
-    /// Steps in a plan.
+    /// Number of steps in a plan.
     pub horizon: usize,
 }
 
@@ -39,24 +39,24 @@ impl Dims {
     }
 }
 
-/// Most plans that one solver iterates at once.
+/// Largest number of plans that one solver iterates at once.
 pub const MAX_PLANS: usize = 64;
 
-/// What a solver's memory depends on.
+/// The sizes that a solver's memory depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Sizes of every plan.
     pub dims: Dims,
-    /// Plans that are iterated at once, `N`, 1 to [`MAX_PLANS`]. They share every reading of the
+    /// Number of plans that are iterated at once, `N`, 1 to [`MAX_PLANS`]. They share every reading of the
     /// model's weights.
     pub plans: usize,
-    /// Parts that a stage of work is cut into, 1 to [`crate::MAX_PARTS`]: as many threads can work
+    /// Number of parts that a stage of work is cut into, 1 to [`crate::MAX_PARTS`]: as many threads can work
     /// at the same time. Results depend on it in the last bits, and not on the threads.
     pub parts: usize,
 }
 
 impl Shape {
-    /// One plan, in two parts.
+    /// The shape of one plan, with stages in two parts.
     #[must_use]
     pub const fn of(dims: Dims) -> Self {
         Self {
@@ -66,7 +66,7 @@ impl Shape {
         }
     }
 
-    /// The same for `plans` plans at once.
+    /// This shape for `plans` plans at once.
     #[must_use]
     pub const fn with_plans(self, plans: usize) -> Self {
         Self { plans, ..self }

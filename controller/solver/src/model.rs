@@ -13,18 +13,18 @@ use crate::{Crew, Cut, Dims, Scalar};
 /// # Real-time
 /// The solver calls these inside its iteration: no allocation, no blocking.
 pub trait Model<S: Scalar> {
-    /// What can go wrong in an evaluation.
+    /// Error of an evaluation.
     type Error;
 
     /// Sizes of the plans this model evaluates.
     fn dims(&self) -> Dims;
 
-    /// Plans at once, `N`.
+    /// Number of plans that are evaluated at once, `N`.
     fn plans(&self) -> usize {
         1
     }
 
-    /// How the columns of a state are cut for products with the transposed Jacobian.
+    /// The way in which the columns of a state are cut for products with the transposed Jacobian.
     fn cut(&self, parts: usize) -> Cut {
         Cut::even(self.dims().state(), parts)
     }
@@ -32,7 +32,7 @@ pub trait Model<S: Scalar> {
     /// Evaluates the model along the plans and keeps the linearisation.
     ///
     /// # Errors
-    /// The model could not be evaluated; the kept linearisation is then undefined.
+    /// An error when the model could not be evaluated; the kept linearisation is then undefined.
     fn evaluate<C: Crew>(
         &mut self,
         crew: &mut C,
@@ -40,10 +40,9 @@ pub trait Model<S: Scalar> {
         predictions: &mut Predictions<'_, S>,
     ) -> Result<(), Self::Error>;
 
-    /// `k` adjoint products at step `t` of each plan: for row `r` of plan `b` in the slabs' `rows
-    /// [N, k, n]` writes `F_t' row` to row `r + 1` of plan `b` in their `states [N, k + 1, n]`, and
-    /// `B_t' row` to row `r` of `actions [N, k, na]`; `k` is given by the length of `actions`, at most
-    /// `H - t`.
+    /// Computes `k` adjoint products at step `t` of each plan: for row `r` of plan `b` in the slabs' `rows
+    /// [N, k, n]` writes `F_t' row` to row `r + 1` of plan `b` in their `states [N, k + 1, n]`, and `B_t'
+    /// row` to row `r` of `actions [N, k, na]`; `k` is given by the length of `actions`, at most `H - t`.
     fn transpose_product<C: Crew>(
         &mut self,
         crew: &mut C,
@@ -52,9 +51,9 @@ pub trait Model<S: Scalar> {
         actions: &mut [S],
     );
 
-    /// Tangent products at step `t`: for each plan `b` writes `F_t dz + B_t da` to row `b` of
-    /// `out [N, n]`. `states` are `dz [N, H + 1, n]`, of which row `t` is asked for, and `actions`
-    /// `da [N, H, na]`.
+    /// Computes the tangent products at step `t`: for each plan `b` writes `F_t dz + B_t da` to row `b` of
+    /// `out [N, n]`. `states` are `dz [N, H + 1, n]`, of which row `t` is asked for, and `actions` `da [N, H,
+    /// na]`.
     fn product<C: Crew>(
         &mut self,
         crew: &mut C,
@@ -64,7 +63,7 @@ pub trait Model<S: Scalar> {
         out: &mut [S],
     );
 
-    /// Dense Jacobians at step `t` of plan `b`: writes `state [n, n]` (`F_t`) and `action [n, na]`
+    /// Writes the dense Jacobians at step `t` of plan `b` to `state [n, n]` (`F_t`) and `action [n, na]`
     /// (`B_t`). Only the block-tridiagonal solver asks for them.
     fn jacobian(&mut self, b: usize, t: usize, state: &mut [S], action: &mut [S]);
 }
@@ -72,36 +71,36 @@ pub trait Model<S: Scalar> {
 /// Plans at which a model is evaluated.
 #[derive(Clone, Copy, Debug)]
 pub struct Trajectories<'a, S> {
-    /// `z_0..z_H`, `[N, H + 1, n]`.
+    /// States `z_0..z_H`, shape `[N, H + 1, n]`.
     pub states: &'a [S],
-    /// `a_0..a_{H-1}`, `[N, H, na]`.
+    /// Actions `a_0..a_{H-1}`, shape `[N, H, na]`.
     pub actions: &'a [S],
 }
 
-/// What a model says of them.
+/// Predictions of a model along plans.
 #[derive(Debug)]
 pub struct Predictions<'a, S> {
-    /// `mu(z_t, a_t)`, `t = 0..H-1`, `[N, H, n]`.
+    /// Prior means `mu(z_t, a_t)` for `t = 0..H-1`, shape `[N, H, n]`.
     pub means: &'a mut [S],
-    /// `r(z_t)`, `t = 1..H`, `[N, H]`.
+    /// Rewards `r(z_t)` for `t = 1..H`, shape `[N, H]`.
     pub rewards: &'a mut [S],
-    /// `dr/dz` there, `[N, H, n]`.
+    /// Gradients `dr/dz` at `z_t` for `t = 1..H`, shape `[N, H, n]`.
     pub gradients: &'a mut [S],
 }
 
 /// One part of the columns of many rows, see [`Model::transpose_product`].
 #[derive(Debug)]
 pub struct Slab<'a, S> {
-    /// First of the columns.
+    /// Index of the first of the columns.
     pub first: usize,
-    /// How many there are.
+    /// Number of columns.
     pub width: usize,
     /// Elements from one row to the next; those after the columns are 0, and stay 0 if they are
     /// written.
     pub stride: usize,
-    /// `[N, k, stride]`.
+    /// Rows to be multiplied, shape `[N, k, stride]`.
     pub rows: &'a [S],
-    /// `[N, k + 1, stride]`; empty where only the actions are asked for (the first step: `z_0` is
-    /// fixed).
+    /// Products with `F_t'`, shape `[N, k + 1, stride]`; empty where only the actions are asked for (the
+    /// first step: `z_0` is fixed).
     pub states: &'a mut [S],
 }

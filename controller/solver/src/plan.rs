@@ -3,18 +3,18 @@ use crate::{LayoutError, Scalar, Settings, Shape};
 /// The plans of a solver in the caller's memory: `N` of them, one behind the other.
 #[derive(Debug)]
 pub struct Plan<'a, S> {
-    /// The state they start from, `z_0 [n]`.
+    /// The state that they start from, `z_0 [n]`.
     pub anchor: &'a [S],
-    /// `z_0..z_H`, `[N, H + 1, n]`. Row 0 of each belongs to the solver: the reduced one sets it to `anchor`,
-    /// the block-tridiagonal one pins it there with a heavy weight.
+    /// States `z_0..z_H`, shape `[N, H + 1, n]`. Row 0 of each plan belongs to the solver: the reduced one
+    /// sets it to `anchor`, the block-tridiagonal one pins it there with a heavy weight.
     pub states: &'a mut [S],
-    /// `a_0..a_{H-1}`, `[N, H, na]`.
+    /// Actions `a_0..a_{H-1}`, shape `[N, H, na]`.
     pub actions: &'a mut [S],
 }
 
 impl<S: Scalar> Plan<'_, S> {
     /// # Errors
-    /// A length differs from what `shape` says.
+    /// [`LayoutError`] when a length differs from what `shape` says.
     pub(crate) fn check(&self, shape: &Shape) -> Result<(), LayoutError> {
         let Shape { dims, plans, .. } = shape;
         LayoutError::check("plan anchor [n]", dims.state(), self.anchor.len())?;
@@ -34,9 +34,9 @@ impl<S: Scalar> Plan<'_, S> {
 /// Lagrange multipliers of the constraints of each step, in the caller's memory.
 #[derive(Debug)]
 pub struct Multipliers<'a, S> {
-    /// Weight of the dynamics constraint, `lambda [N, H]`.
+    /// Weights of the dynamics constraint, `lambda [N, H]`.
     pub dynamics: &'a mut [S],
-    /// Weight of the action limits, `nu [N, H]`.
+    /// Weights of the action limits, `nu [N, H]`.
     pub actions: &'a mut [S],
 }
 
@@ -50,7 +50,7 @@ impl<S: Scalar> Multipliers<'_, S> {
     }
 
     /// # Errors
-    /// A length differs from what `shape` says.
+    /// [`LayoutError`] when a length differs from what `shape` says.
     pub(crate) fn check(&self, shape: &Shape) -> Result<(), LayoutError> {
         let len = shape.plans * shape.dims.horizon;
         LayoutError::check("dynamics multipliers [N, H]", len, self.dynamics.len())?;

@@ -1,28 +1,28 @@
-//! The linear system of one step, and what solves it.
+//! The linear system of one step, and the solvers of such systems.
 
 use crate::{Crew, MAX_PLANS, Model, Scalar, Shape};
 
-/// The linear systems of one step, one a plan, at the current plans.
+/// The linear systems of one step at the current plans, one for each plan.
 #[derive(Debug)]
 pub struct LinearProblem<'a, S> {
     pub(crate) shape: Shape,
-    /// `lambda [N, H]`.
+    /// Multipliers of the dynamics, `lambda [N, H]`.
     pub(crate) dynamics_multipliers: &'a [S],
-    /// `nu [N, H]`.
+    /// Multipliers of the action limits, `nu [N, H]`.
     pub(crate) action_multipliers: &'a [S],
-    /// `z_{t+1} - mu(z_t, a_t)`, `[N, H, n]`.
+    /// Defects `z_{t+1} - mu(z_t, a_t)`, shape `[N, H, n]`.
     pub(crate) defects: &'a [S],
-    /// `softplus(-r(z_t))`, `t = 1..H`, `[N, H]`.
+    /// Reward residuals `softplus(-r(z_t))` for `t = 1..H`, shape `[N, H]`.
     pub(crate) residuals: &'a [S],
-    /// Their gradients, `[N, H, n]`.
+    /// Gradients of the reward residuals, shape `[N, H, n]`.
     pub(crate) gradients: &'a [S],
-    /// The plans' actions `[N, H, na]`.
+    /// Actions of the plans, shape `[N, H, na]`.
     pub(crate) actions: &'a [S],
-    /// `z_0 - anchor`, `[N, n]`; read only by a solver that moves the first state.
+    /// Difference `z_0 - anchor`, shape `[N, n]`; read only by a solver that moves the first state.
     pub(crate) anchor_defect: &'a [S],
     /// Largest allowed `|a|`.
     pub(crate) action_limit: S,
-    /// Of each plan.
+    /// Scales of each plan's system.
     pub(crate) scales: [Scales<S>; MAX_PLANS],
 }
 
@@ -31,12 +31,12 @@ pub struct LinearProblem<'a, S> {
 pub(crate) struct Scales<S> {
     /// Damping added to the squared residuals.
     pub(crate) damping: S,
-    /// `mean sqrt(lambda) + mean sqrt(nu) + 1`, which the published solver divides residuals by.
+    /// The divisor of the published solver's residuals, `mean sqrt(lambda) + mean sqrt(nu) + 1`.
     pub(crate) normaliser: S,
 }
 
 impl<S: Scalar> LinearProblem<'_, S> {
-    /// `1 / alpha_t` and `lambda_t / alpha_t` of plan `b`, `alpha_t = lambda_t + delta`.
+    /// The terms `1 / alpha_t` and `lambda_t / alpha_t` of plan `b`, with `alpha_t = lambda_t + delta`.
     pub(crate) fn dynamics_terms(&self, b: usize, t: usize) -> (S, S) {
         let multiplier = self.dynamics_multipliers[b * self.shape.dims.horizon + t];
         let inverse = S::ONE / (multiplier + self.scales[b].damping);
@@ -44,7 +44,7 @@ impl<S: Scalar> LinearProblem<'_, S> {
     }
 }
 
-/// How much of the limit an action exceeds, with its sign; `None` inside the limit.
+/// The amount by which an action exceeds the limit, with its sign; `None` inside the limit.
 pub(crate) fn excess<S: Scalar>(action: S, limit: S) -> Option<(S, S)> {
     if action > limit {
         Some((action - limit, S::ONE))
@@ -73,18 +73,17 @@ impl PlanFaults {
     }
 }
 
-/// Solves for the change of plans. Implemented by [`crate::Reduced`] and
-/// [`crate::BlockTridiagonal`].
+/// A solver for the change of plans, implemented by [`crate::Reduced`] and [`crate::BlockTridiagonal`].
 pub trait LinearSolver {
     /// Whether the first state is a variable of the system (pinned by a heavy weight) rather than
     /// equal to the anchor.
     const MOVES_ANCHOR: bool;
 
-    /// Elements of scratch memory that [`LinearSolver::solve`] needs.
+    /// Number of elements of scratch memory that [`LinearSolver::solve`] needs.
     fn scratch_len(shape: &Shape) -> usize;
 
-    /// Writes the change of the states `[N, H + 1, n]` and of the actions `[N, H, na]`; what it
-    /// writes for a plan that it reports in `faults` is of no meaning.
+    /// Writes the change of the states `[N, H + 1, n]` and of the actions `[N, H, na]`; what it writes for a
+    /// plan that it reports in `faults` has no meaning.
     fn solve<S: Scalar, M: Model<S>, C: Crew>(
         problem: &LinearProblem<'_, S>,
         crew: &mut C,

@@ -2,20 +2,20 @@ use core::fmt;
 
 use crate::{InvalidSetting, Scalar, Settings};
 
-/// What one iteration left, measured at the new plan.
+/// The state of a plan after one iteration, measured at the new plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StepReport {
-    /// Largest `|z_{t+1} - mu(z_t, a_t)|^2` over the steps.
+    /// Largest dynamics violation `|z_{t+1} - mu(z_t, a_t)|^2` over the steps.
     pub dynamics_violation_max: f64,
-    /// Its mean over the steps.
+    /// Mean dynamics violation over the steps.
     pub dynamics_violation_mean: f64,
-    /// Largest `sum_j max(0, a_j^2 - limit^2)` over the steps.
+    /// Largest action violation `sum_j max(0, a_j^2 - limit^2)` over the steps.
     pub action_violation_max: f64,
-    /// Its mean over the steps.
+    /// Mean action violation over the steps.
     pub action_violation_mean: f64,
-    /// `sum_t r(z_t)`, `t = 1..H`: what the model predicts for the planned states.
+    /// Sum of the rewards that the model predicts for the planned states, `sum_t r(z_t)`, `t = 1..H`.
     pub reward_sum: f64,
-    /// `sum_t softplus(-r(z_t))^2`, the reward part of the minimised cost.
+    /// Reward part of the minimised cost, `sum_t softplus(-r(z_t))^2`.
     pub reward_cost: f64,
     /// Root mean square of the change of states and actions; 0 in an evaluation without a step.
     pub step_rms: f64,
@@ -23,17 +23,17 @@ pub struct StepReport {
     pub dynamics_multiplier_max: f64,
     /// Largest action multiplier after the update.
     pub action_multiplier_max: f64,
-    /// Smaller is better, and comparable between iterations since no multiplier is in it:
-    /// `sum_t softplus(-r_t) + penalty sum_t [max(0, dynamics violation - tolerance) +
-    /// max(0, action violation - tolerance)]`.
+    /// Merit of the plan; smaller is better. It is comparable between iterations since no multiplier is in
+    /// it: `sum_t softplus(-r_t) + penalty sum_t [max(0, dynamics violation - tolerance) + max(0, action
+    /// violation - tolerance)]`.
     pub merit: f64,
-    /// Both largest violations are within their tolerances.
+    /// Whether both largest violations are within their tolerances.
     pub feasible: bool,
 }
 
 impl StepReport {
-    /// Sets everything that follows from the rewards and violations of one plan, all `[H]`: for an
-    /// iteration of another kind than the solver's.
+    /// Sets everything that follows from the rewards and violations of one plan, all `[H]`; meant for
+    /// iterations of another kind than the solver's.
     pub fn measure<S: Scalar>(
         &mut self,
         settings: &Settings,
@@ -59,11 +59,11 @@ impl StepReport {
     }
 }
 
-/// The violations of one plan in short.
+/// A summary of the violations of one plan.
 struct Violations {
     max: f64,
     mean: f64,
-    /// Sum of what is above the tolerance.
+    /// Sum of the amounts above the tolerance.
     above: f64,
 }
 
@@ -84,14 +84,13 @@ impl Violations {
     }
 }
 
-/// Why one plan could not be iterated. It and its multipliers are then as before the call.
+/// The reason why one plan could not be iterated. It and its multipliers are then as before the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlanFault {
-    /// The linear system lost positive definiteness (rounding, or extreme multipliers): for the
-    /// reduced solver `stage` is the row of the H x H system, for the block-tridiagonal one the
-    /// time step.
+    /// The linear system lost positive definiteness (rounding, or extreme multipliers). For the reduced
+    /// solver `stage` is the row of the H x H system, for the block-tridiagonal one the time step.
     NotPositiveDefinite {
-        /// Where the factorisation stopped.
+        /// Stage at which the factorisation stopped.
         stage: usize,
     },
     /// A value is infinite or NaN.
@@ -116,7 +115,7 @@ impl fmt::Display for PlanFault {
 
 impl core::error::Error for PlanFault {}
 
-/// Why an iteration failed. Plans and multipliers are then as before the call.
+/// The reason why an iteration failed. Plans and multipliers are then as before the call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum StepError<E> {
     /// The model could not be evaluated.
@@ -127,16 +126,16 @@ pub enum StepError<E> {
     Plan(PlanFault),
 }
 
-/// Which value was not finite.
+/// The quantity in which a value was not finite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quantity {
     /// The plan or its anchor, as handed in.
     Plan,
     /// The multipliers, as handed in (also: not positive).
     Multipliers,
-    /// Prior means of the model.
+    /// The prior means of the model.
     Means,
-    /// Rewards or their gradients.
+    /// The rewards or their gradients.
     Rewards,
     /// The computed change of the plan.
     Step,
@@ -178,14 +177,14 @@ impl<E> From<PlanFault> for StepError<E> {
     }
 }
 
-/// An array has the wrong length.
+/// An array of the wrong length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LayoutError {
-    /// Which array.
+    /// Name of the array.
     pub what: &'static str,
-    /// Elements it should have.
+    /// Number of elements that it should have.
     pub expected: usize,
-    /// Elements it has.
+    /// Number of elements that it has.
     pub found: usize,
 }
 
@@ -227,16 +226,16 @@ impl fmt::Display for LayoutError {
 
 impl core::error::Error for LayoutError {}
 
-/// A solver or model could not be set up.
+/// The reason why a solver or model could not be set up.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SetupError {
     /// A size is 0 where at least 1 is needed.
     Dims(crate::Dims),
-    /// More plans or parts than a solver takes, or none.
+    /// There are more plans or parts than a solver takes, or none.
     Shape(crate::Shape),
-    /// Memory or weights of the wrong length.
+    /// Memory or weights have the wrong length.
     Layout(LayoutError),
-    /// A setting outside its range.
+    /// A setting is outside its range.
     Setting(InvalidSetting),
 }
 

@@ -1,26 +1,27 @@
 /// Settings of the solver. The defaults are those of the published solver on its Meta-World tasks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
-    /// First value of every dynamics multiplier `lambda`. Default 1.
+    /// First value of every dynamics multiplier `lambda`. The default is 1.
     pub initial_dynamics_multiplier: f64,
-    /// First value of every action multiplier `nu`. Default 1.
+    /// First value of every action multiplier `nu`. The default is 1.
     pub initial_action_multiplier: f64,
-    /// Accepted `|z_{t+1} - mu(z_t, a_t)|^2` of a step. Default 1e-4.
+    /// Accepted dynamics violation `|z_{t+1} - mu(z_t, a_t)|^2` of a step. The default is 1e-4.
     pub dynamics_tolerance: f64,
-    /// Accepted `sum_j max(0, a_j^2 - limit^2)` of a step. Default 1e-4.
+    /// Accepted action violation `sum_j max(0, a_j^2 - limit^2)` of a step. The default is 1e-4.
     pub action_tolerance: f64,
-    /// `alpha` in `lambda *= 1 + alpha log10(violation / eps + eta)`; at 0 multipliers stay. Default 0.1.
+    /// Rate `alpha` in `lambda *= 1 + alpha log10(violation / eps + eta)`; at 0 multipliers stay. The default
+    /// is 0.1.
     pub learning_rate: f64,
-    /// `eta` in that rule: a satisfied constraint shrinks its multiplier by
-    /// `1 + alpha log10(eta)` at most. Default 0.1 (the paper prints 0.01 and a natural logarithm).
+    /// Offset `eta` in that rule: a satisfied constraint shrinks its multiplier by `1 + alpha log10(eta)` at
+    /// most. The default is 0.1 (the paper prints 0.01 and a natural logarithm).
     pub log_offset: f64,
-    /// Levenberg-Marquardt damping `gamma`, in the published units: in the units of the residuals
-    /// it is `gamma / 2 (mean sqrt(lambda) + mean sqrt(nu) + 1)^2`. Default 1e-3.
+    /// Levenberg-Marquardt damping `gamma`, in the published units: in the units of the residuals it is
+    /// `gamma / 2 (mean sqrt(lambda) + mean sqrt(nu) + 1)^2`. The default is 1e-3.
     pub damping: f64,
-    /// Largest allowed `|a_j|`, in normalised actions. Default 1.
+    /// Largest allowed `|a_j|`, in normalised actions. The default is 1.
     pub action_limit: f64,
-    /// Weight of one unit of constraint violation above its tolerance in
-    /// [`crate::StepReport::merit`]. Default 100.
+    /// Weight of one unit of constraint violation above its tolerance in [`crate::StepReport::merit`]. The
+    /// default is 100.
     pub merit_penalty: f64,
 }
 
@@ -91,14 +92,14 @@ impl Settings {
     }
 }
 
-/// A setting is outside its range.
+/// A setting outside its range.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct InvalidSetting {
     /// Name of the field.
     pub field: &'static str,
-    /// Its value.
+    /// Value of the setting.
     pub found: f64,
-    /// What it should be.
+    /// Description of the values in range.
     pub expected: &'static str,
 }
 

@@ -17,14 +17,14 @@ pub struct Solver<S, L, A> {
     shape: Shape,
     settings: Settings,
     arena: A,
-    /// What the last step made of each plan.
+    /// Outcome of the last step for each plan.
     outcomes: Vec<Result<StepReport, PlanFault>, MAX_PLANS>,
-    /// The model's linearisation and this arena belong to the caller's plans.
+    /// Whether the model's linearisation and this arena belong to the caller's plans.
     current: bool,
     kind: PhantomData<fn() -> (S, L)>,
 }
 
-/// The arena in parts, all of `N` plans.
+/// The arena in parts, which hold all `N` plans.
 struct Work<'a, S> {
     rewards: &'a mut [S],
     dynamics_violations: &'a mut [S],
@@ -98,19 +98,19 @@ impl<'a, S: Scalar> Work<'a, S> {
 }
 
 impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
-    /// Elements of the arena for plans of this shape.
+    /// Number of elements of the arena for plans of this shape.
     #[must_use]
     pub fn len(shape: &Shape) -> usize {
         Work::<S>::len(shape) + L::scratch_len(shape)
     }
 
-    /// Bytes of the arena for plans of this shape.
+    /// Number of bytes of the arena for plans of this shape.
     #[must_use]
     pub fn bytes(shape: &Shape) -> usize {
         Self::len(shape) * size_of::<S>()
     }
 
-    /// A solver in `arena`, which has [`Solver::len`] elements or more of any value.
+    /// Makes a solver in `arena`, which has [`Solver::len`] elements or more of any value.
     ///
     /// # Errors
     /// A size is out of range, the arena is too short, or a setting is outside its range.
@@ -155,7 +155,7 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
     /// Replaces the settings from the next step on.
     ///
     /// # Errors
-    /// A setting is outside its range; the old ones stay.
+    /// [`SetupError::Setting`] when a setting is outside its range; the old ones stay.
     pub fn set_settings(&mut self, settings: Settings) -> Result<(), SetupError> {
         settings.validate()?;
         self.settings = settings;
@@ -175,12 +175,12 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
         self.measured(0, b)
     }
 
-    /// `|z_{t+1} - mu(z_t, a_t)|^2` of plan `b`, `[H]`, at the last evaluation.
+    /// Dynamics violations `|z_{t+1} - mu(z_t, a_t)|^2` of plan `b`, `[H]`, at the last evaluation.
     pub fn dynamics_violations(&self, b: usize) -> &[S] {
         self.measured(1, b)
     }
 
-    /// `sum_j max(0, a_j^2 - limit^2)` of plan `b`, `[H]`, at the last evaluation.
+    /// Action violations `sum_j max(0, a_j^2 - limit^2)` of plan `b`, `[H]`, at the last evaluation.
     pub fn action_violations(&self, b: usize) -> &[S] {
         self.measured(2, b)
     }
@@ -192,16 +192,17 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
         &arena[array * padded(self.shape.plans * h) + b * h..][..h]
     }
 
-    /// What the last step made of plan `b`.
+    /// The outcome of the last step for plan `b`.
     ///
     /// # Errors
-    /// The plan could not be iterated, in this step or one before it; see [`Solver::step_all`].
+    /// [`PlanFault`] when the plan could not be iterated, in this step or one before it; see
+    /// [`Solver::step_all`].
     pub fn outcome(&self, b: usize) -> Result<StepReport, PlanFault> {
         self.outcomes[b]
     }
 
-    /// Measures a plan without changing it (but for row 0, see [`Plan::states`]); of several, the
-    /// report is the first one's, see [`Solver::outcome`].
+    /// Measures a plan without changing it (but for row 0, see [`Plan::states`]). Of several plans the report
+    /// is the first one's, see [`Solver::outcome`].
     ///
     /// # Errors
     /// See [`StepError`].
@@ -221,13 +222,13 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
         Ok(self.outcome(0)?)
     }
 
-    /// One iteration of a single plan, see [`Solver::step_all`].
+    /// Does one iteration of a single plan, see [`Solver::step_all`].
     ///
     /// # Errors
-    /// See [`StepError`]; plan and multipliers are then unchanged.
+    /// [`StepError`]; plan and multipliers are then unchanged.
     ///
     /// # Real-time
-    /// As [`Solver::step_all`].
+    /// As of [`Solver::step_all`].
     pub fn step<M: Model<S>, C: Crew>(
         &mut self,
         model: &mut M,
@@ -239,9 +240,9 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
         Ok(self.outcome(0)?)
     }
 
-    /// One iteration of all plans: the Levenberg-Marquardt step from the current plan (Eq. 9), the
-    /// model at the new plan, the multiplier update from the violations there (Eq. 10). It is
-    /// [`Solver::propose`], [`Solver::accept`].
+    /// Does one iteration of all plans: the Levenberg-Marquardt step from the current plan (Eq. 9), the model
+    /// at the new plan, the multiplier update from the violations there (Eq. 10). It is [`Solver::propose`]
+    /// followed by [`Solver::accept`].
     ///
     /// A plan that cannot be iterated is left as it is, now and until [`Solver::reset`] (or until
     /// this is true of all plans); the others go on. [`Solver::outcome`] tells of each.
@@ -266,10 +267,10 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
         self.accept(model, crew, plan, multipliers)
     }
 
-    /// First half of a step: the new plans, in the arena.
+    /// Does the first half of a step: the new plans, in the arena.
     ///
     /// # Errors
-    /// As [`Solver::step_all`].
+    /// As of [`Solver::step_all`].
     pub fn propose<M: Model<S>, C: Crew>(
         &mut self,
         model: &mut M,
@@ -369,11 +370,11 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
         Ok(())
     }
 
-    /// Second half of a step, after [`Solver::propose`] with the same arguments: the model at the
+    /// Does the second half of a step, after [`Solver::propose`] with the same arguments: the model at the
     /// new plans, and the new multipliers.
     ///
     /// # Errors
-    /// As [`Solver::step_all`].
+    /// As of [`Solver::step_all`].
     pub fn accept<M: Model<S>, C: Crew>(
         &mut self,
         model: &mut M,

@@ -9,7 +9,7 @@ pub(crate) struct Parts<'a, S> {
     rest: &'a mut [S],
 }
 
-/// Elements of an arena that gives parts of these lengths, wherever it begins.
+/// Number of elements of an arena that gives parts of these lengths, wherever it begins.
 pub(crate) fn total(lens: impl IntoIterator<Item = usize>) -> usize {
     LANES + lens.into_iter().map(padded).sum::<usize>()
 }
@@ -22,7 +22,7 @@ impl<'a, S> Parts<'a, S> {
         }
     }
 
-    /// Where the parts of `arena` begin.
+    /// The arena from its first cache line on.
     pub(crate) fn aligned(arena: &'a [S]) -> &'a [S] {
         &arena[Self::skipped(arena)..]
     }
@@ -32,12 +32,12 @@ impl<'a, S> Parts<'a, S> {
         arena.as_ptr().align_offset(line).min(arena.len())
     }
 
-    /// All elements not yet handed out.
+    /// All elements that have not been handed out.
     pub(crate) fn rest(self) -> &'a mut [S] {
         self.rest
     }
 
-    /// The next `len` elements.
+    /// Hands out the next `len` elements.
     pub(crate) fn take(&mut self, len: usize) -> &'a mut [S] {
         let rest = core::mem::take(&mut self.rest);
         let (part, rest) = rest.split_at_mut(padded(len));

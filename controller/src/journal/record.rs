@@ -1,4 +1,4 @@
-//! Steps as bytes: a version and postcard.
+//! Steps as bytes: a version, then postcard.
 
 use latco_models::Bundle;
 use serde::{Deserialize, Serialize};
@@ -10,24 +10,24 @@ use crate::plan::DumpHeader;
 /// Version of the format that this program writes and reads.
 const FORMAT: u8 = 1;
 
-/// Model and configuration of the steps that follow.
+/// The model and the configuration of the steps that follow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
-    /// Program and version that wrote it.
+    /// Name and version of the program that wrote it.
     pub program: String,
-    /// Folder of the bundle, as it was named then.
+    /// Folder of the bundle, as it was named when the journal was written.
     pub bundle: String,
-    /// SHA-256 over names and sums of the bundle's files.
+    /// SHA-256 over names and sums of the bundle's files, in hexadecimal.
     pub bundle_sha256: String,
-    /// The configuration, TOML.
+    /// The configuration in TOML.
     pub config: String,
 }
 
 impl Header {
-    /// For a controller with this configuration and bundle.
+    /// Makes the header for a controller with this configuration and bundle.
     ///
     /// # Errors
-    /// [`JournalError::Config`]: it cannot be written as TOML.
+    /// [`JournalError::Config`] when the configuration cannot be written as TOML.
     pub fn new(config: &Config, bundle: &Bundle) -> Result<Self, JournalError> {
         let dump = DumpHeader::new(config, bundle);
         Ok(Self {
@@ -42,28 +42,28 @@ impl Header {
 /// One message of a journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Record {
-    /// What follows is of this model and configuration.
+    /// A header: the steps that follow are of this model and configuration.
     Header(Header),
     /// A step.
     Step(Step),
 }
 
-/// [`Record`] without owning it.
+/// A [`Record`] that borrows its contents.
 #[derive(Serialize)]
 enum Borrowed<'a> {
     Header(&'a Header),
     Step(&'a Step),
 }
 
-/// Why a record cannot be written or read.
+/// The reason why a record cannot be written or read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JournalError {
-    /// Another version.
+    /// The record was written by another version.
     #[error(
         "expected a record of journal format {FORMAT}, found format {0}; replay it with the version that recorded it"
     )]
     Format(u8),
-    /// No record at all.
+    /// The bytes are no record.
     #[error("expected a record of the controller's journal, found bytes that are none: {0}")]
     Content(String),
     /// The configuration cannot be kept.
@@ -75,7 +75,7 @@ impl Record {
     /// Reads one message.
     ///
     /// # Errors
-    /// [`JournalError`].
+    /// [`JournalError::Format`] and [`JournalError::Content`].
     pub fn decode(bytes: &[u8]) -> Result<Self, JournalError> {
         let content = |reason: &str| JournalError::Content(reason.to_owned());
         match bytes.split_first() {
@@ -94,7 +94,7 @@ impl Record {
     }
 }
 
-/// A header as one message.
+/// Encodes a header as one message.
 ///
 /// # Errors
 /// [`JournalError::Content`], which does not happen.
@@ -102,7 +102,7 @@ pub fn encode_header(header: &Header) -> Result<Vec<u8>, JournalError> {
     encode(&Borrowed::Header(header))
 }
 
-/// A step as one message.
+/// Encodes a step as one message.
 ///
 /// # Errors
 /// [`JournalError::Content`], which does not happen.

@@ -19,14 +19,14 @@ use crate::time::{FrozenClock, Time};
 pub enum Stage {
     /// The image is missing or another one.
     Image,
-    /// The posterior.
+    /// The posterior differs.
     Belief,
-    /// The plan.
+    /// The plan differs.
     Plan,
 }
 
 impl Stage {
-    /// The name as it stands in reports.
+    /// The name of the stage in reports.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -37,39 +37,39 @@ impl Stage {
     }
 }
 
-/// The first thing that is not as recorded.
+/// The first difference from the recording.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
     /// Number of the step.
     pub tick: u64,
-    /// Stamp of its image, ns.
+    /// Stamp of its image in ns.
     pub stamp_ns: i64,
-    /// Where in the step.
+    /// The part of the step that differs.
     pub stage: Stage,
-    /// What.
+    /// Description of the difference.
     pub detail: String,
 }
 
-/// What a replay found, of one part or of several in their order.
+/// The findings of a replay, of one part or of several in their order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplayReport {
-    /// Images repeated.
+    /// Number of images that were repeated.
     pub ticks: u64,
-    /// Images that could not be: before the first reset, or after a gap or a missing image until the
-    /// next reset.
+    /// Number of images that could not be repeated: before the first reset, or after a gap or a missing image
+    /// until the next reset.
     pub skipped: u64,
-    /// The first difference.
+    /// The first difference, if there is one.
     pub first_difference: Option<Difference>,
-    /// Largest difference of a number of a belief or of an action.
+    /// Largest difference of a number of a belief or an action.
     pub largest_difference: f32,
     /// SHA-256 over all beliefs and plans of each part that had any.
     pub sums: Vec<[u8; 32]>,
-    /// Time between the stamps of images that were repeated one after the other.
+    /// Sum of the times between the stamps of images that were repeated one after the other.
     pub span: Duration,
 }
 
 impl ReplayReport {
-    /// Adds what was found in a later part.
+    /// Adds the findings of a later part.
     pub fn append(&mut self, later: Self) {
         self.ticks += later.ticks;
         self.skipped += later.skipped;
@@ -86,7 +86,7 @@ impl ReplayReport {
         self.span += later.span;
     }
 
-    /// SHA-256 over the sums of all parts, in hexadecimal: the same for the same decisions.
+    /// SHA-256 over the sums of all parts, in hexadecimal; equal decisions give an equal sum.
     #[must_use]
     pub fn decisions_sha256(&self) -> String {
         let sum = Sha256::digest(self.sums.concat());
@@ -94,8 +94,8 @@ impl ReplayReport {
     }
 }
 
-/// Repeats the steps of a journal, part by part. What follows a reset owes nothing to what was before
-/// it, so parts that begin with one can be repeated side by side, by several of these.
+/// Repeats the steps of a journal, part by part. What follows a reset does not depend on what was before it,
+/// so parts that begin with one can be repeated side by side, by several of these.
 pub struct Replay {
     controller: Controller,
     tolerance: Option<f32>,
@@ -107,8 +107,8 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// A replay with this configuration and bundle. Without a `tolerance` every number has to be the
-    /// same bit for bit, with one no number of a belief or action may differ by more.
+    /// Makes a replay with this configuration and bundle. Without a `tolerance` every number has to be the
+    /// same bit for bit; with one, no number of a belief or action may differ by more.
     ///
     /// # Errors
     /// [`SetupError`].
@@ -127,14 +127,14 @@ impl Replay {
         })
     }
 
-    /// Columns and rows of the images that it takes.
+    /// Columns and rows of the images that the replay takes.
     #[must_use]
     pub fn image_size(&self) -> (usize, usize) {
         self.controller.image_size()
     }
 
-    /// Repeats one step and compares with `expected`. `pixels` are those of the image that the step
-    /// names, `[height, width, 3]`, or why they are not there.
+    /// Repeats one step and compares the outcome with `expected`. `pixels` are those of the image that the
+    /// step names, `[height, width, 3]`, or the reason why they are not there.
     pub fn step(&mut self, step: &Step, pixels: Result<&[u8], &str>, expected: &Outcome) {
         if step.gap {
             self.in_step = false;
@@ -192,7 +192,7 @@ impl Replay {
         self.report.ticks += 1;
     }
 
-    /// Ends a part: the next step is not the one after the last.
+    /// Ends a part: the next step does not follow the last one.
     pub fn end_part(&mut self) -> ReplayReport {
         self.in_step = false;
         self.last_stamp = None;

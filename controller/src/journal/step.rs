@@ -1,4 +1,4 @@
-//! One image with what came before it and what came of it, as the journal keeps them.
+//! One image with the events before it and its outcome, as the journal keeps them.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,63 +6,63 @@ use crate::inputs::JointVec;
 use crate::plan::{Decisions, PlanReport};
 use crate::time::Time;
 
-/// What the core was told between two images, in this order.
+/// An event between two images that the core was told of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
-    /// It forgot everything; random numbers began again for this episode.
+    /// The core forgot everything; random numbers began again for this episode.
     Reset {
-        /// Counts the episodes of the run.
+        /// Number of the episode in the run.
         episode: u64,
     },
     /// A joint state, also one that was refused.
     Joints {
-        /// When it was looked at.
+        /// Time at which it was looked at.
         now: Time,
-        /// Its stamp.
+        /// Stamp of the joint state.
         stamp: Time,
-        /// In rad.
+        /// Positions in rad.
         positions: JointVec,
-        /// In rad/s.
+        /// Velocities in rad/s.
         velocities: JointVec,
     },
-    /// What the executor sent to the robot.
+    /// A command that the executor sent to the robot.
     Sent {
-        /// When.
+        /// Time at which it was sent.
         time: Time,
-        /// In rad/s.
+        /// Velocities in rad/s.
         velocities: JointVec,
     },
 }
 
-/// The image of a step, by what tells it from others.
+/// The mark by which the image of a step is recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageMark {
-    /// Its stamp.
+    /// Stamp of the image.
     pub stamp: Time,
-    /// When it was looked at.
+    /// Time at which it was looked at.
     pub now: Time,
     /// CRC-32C of the rgb8 pixels that the model was given.
     pub crc32c: u32,
 }
 
 impl ImageMark {
-    /// CRC-32C of tightly packed rgb8 pixels.
+    /// Computes the CRC-32C of tightly packed rgb8 pixels.
     #[must_use]
     pub fn sum(pixels: &[u8]) -> u32 {
         crc32c::crc32c(pixels)
     }
 }
 
-/// What an image led to.
+/// The outcome of an image.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// Whether the image stepped the belief; it was refused otherwise.
     pub observed: bool,
-    /// Posterior mean after it, `[n]`.
+    /// Posterior mean after the image, `[n]`.
     pub belief: Vec<f32>,
     /// The planner's report, if it planned.
     pub report: Option<PlanReport>,
-    /// Whether there is a new plan; if not, what follows is of no meaning.
+    /// Whether there is a new plan; if not, what follows has no meaning.
     pub new_plan: bool,
     /// The plan's actions, `[L, na]`.
     pub actions: Vec<f32>,
@@ -70,21 +70,21 @@ pub struct Outcome {
     pub states_crc32c: u32,
 }
 
-/// One image with all that came before it since the last step.
+/// One image with all events since the last step.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// Counts the steps of a run from 1.
+    /// Number of the step in the run, from 1.
     pub number: u64,
-    /// Something between the step before and this one is missing for want of memory: a replay has to
-    /// wait for the next reset.
+    /// Whether something between the step before and this one is missing for want of memory: a replay then
+    /// has to wait for the next reset.
     pub gap: bool,
-    /// What came first.
+    /// The events that came first.
     pub events: Vec<Event>,
-    /// The image; none in a step that was closed because it was full of events.
+    /// The image; `None` in a step that was closed because it was full of events.
     pub image: Option<ImageMark>,
-    /// What the clock decided in the plan.
+    /// The clock's decisions in the plan.
     pub decisions: Decisions,
-    /// What came of it.
+    /// The outcome of the image.
     pub outcome: Outcome,
 }
 

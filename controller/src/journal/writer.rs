@@ -1,4 +1,4 @@
-//! From the planner thread to whoever keeps the journal, without waiting and without allocating.
+//! The way from the planner thread to the reader of the journal, without waiting and without allocating.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use crate::controller::{Controller, Tick};
 use crate::inputs::ImageInput;
 use crate::time::Time;
 
-/// Steps that may wait to be taken.
+/// Number of steps that may wait to be taken.
 const STEPS: usize = 24;
-/// Events of one step; more make another step.
+/// Number of events of one step; more events make another step.
 const EVENTS: usize = 128;
 
-/// The end at which steps are taken.
+/// The reader's side of the journal.
 pub struct JournalReader {
     full: Arc<ArrayQueue<Box<Step>>>,
     free: Arc<ArrayQueue<Box<Step>>>,
@@ -32,7 +32,7 @@ impl JournalReader {
     }
 }
 
-/// The planner thread's end.
+/// The planner thread's side of the journal.
 pub(crate) struct JournalWriter {
     full: Arc<ArrayQueue<Box<Step>>>,
     free: Arc<ArrayQueue<Box<Step>>>,
@@ -41,7 +41,7 @@ pub(crate) struct JournalWriter {
     gap: bool,
 }
 
-/// Both ends, with memory for the steps of this controller.
+/// Makes both sides, with memory for the steps of this controller.
 pub(crate) fn pool(controller: &Controller) -> (JournalWriter, JournalReader) {
     let full = Arc::new(ArrayQueue::new(STEPS));
     let free = Arc::new(ArrayQueue::new(STEPS));
@@ -72,7 +72,7 @@ pub(crate) fn pool(controller: &Controller) -> (JournalWriter, JournalReader) {
 }
 
 impl JournalWriter {
-    /// Notes what the core is told.
+    /// Notes an event that the core is told of.
     ///
     /// # Real-time
     /// No allocation, no waiting.
@@ -86,7 +86,7 @@ impl JournalWriter {
         }
     }
 
-    /// Notes an image and what came of it, and hands the step over.
+    /// Notes an image and its outcome, and hands the step over.
     ///
     /// # Real-time
     /// Copies the plan's actions and reads its states; no allocation, no waiting.

@@ -16,8 +16,8 @@ use crate::latest;
 use crate::priority;
 use crate::time::{Clock, Time};
 
-/// An inactive executor sleeps when the robot has been at rest for so long: whoever is told set-points has then been told
-/// enough zeros.
+/// Time at rest after which an inactive executor sleeps: whoever receives set-points has then received enough
+/// zeros.
 const SLEEP_AFTER: Duration = Duration::from_secs(1);
 /// Longest time to brake to rest when the runtime stops.
 const LONGEST_STOP: Duration = Duration::from_secs(5);
@@ -26,9 +26,9 @@ pub(super) struct ExecutorThread {
     pub(super) shared: Arc<Shared>,
     pub(super) executor: Executor,
     pub(super) clock: Arc<dyn Clock + Send + Sync>,
-    /// Disconnected when the runtime stops.
+    /// Channel that is disconnected when the runtime stops.
     pub(super) halted: channel::Receiver<()>,
-    /// A new plan was handed over.
+    /// Channel that tells of a new plan.
     pub(super) planned: channel::Receiver<()>,
     pub(super) resumed: channel::Receiver<()>,
     pub(super) live: latest::Reader<LiveSettings>,
@@ -94,7 +94,7 @@ impl ExecutorThread {
         }
     }
 
-    /// Until the next tick is due, or what comes before it.
+    /// Waits until the next tick is due, or for what comes before it.
     fn wait(&self, tick: Instant) -> Waited {
         channel::select! {
             recv(self.halted) -> _ => Waited::Halt,
@@ -141,7 +141,7 @@ impl ExecutorThread {
         point
     }
 
-    /// Until it is active again, or stops.
+    /// Sleeps until the executor is active again, or stops.
     fn sleep(&self) {
         while !self.shared.active.load(Ordering::SeqCst) {
             channel::select! {
@@ -151,7 +151,7 @@ impl ExecutorThread {
         }
     }
 
-    /// A chunk for each new plan and each new reason to stop.
+    /// Sends a chunk for each new plan and each new reason to stop.
     fn send_chunk(&mut self, point: &SetPoint, last: &mut Option<ChunkKey>, chunk: &mut Chunk) {
         let key = match point.mode {
             Mode::Follow { plan, .. } => ChunkKey::Plan(plan),
@@ -165,7 +165,7 @@ impl ExecutorThread {
     }
 }
 
-/// What the executor waited for.
+/// The event that ended the executor's wait.
 enum Waited {
     Tick,
     Plan,

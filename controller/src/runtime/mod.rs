@@ -57,7 +57,7 @@ pub use shared::CommandSink;
 
 /// The running threads.
 ///
-/// Dropping it stops them, as [`Runtime::stop`].
+/// Dropping it stops them, like [`Runtime::stop`].
 pub struct Runtime {
     shared: Arc<Shared>,
     wake: channel::Sender<()>,
@@ -66,18 +66,18 @@ pub struct Runtime {
     halt: Option<channel::Sender<()>>,
     planner: Option<JoinHandle<InputCounts>>,
     executor: Option<JoinHandle<ExecutorCounts>>,
-    /// Ends after the planner, when it has written what it was given.
+    /// The thread that writes dumps, which ends after the planner, when it has written what it was given.
     dumper: Option<JoinHandle<()>>,
 }
 
-/// What the threads counted in their life.
+/// The counts of the threads over their life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RuntimeReport {
-    /// Inputs of the controller; none if the planner thread panicked.
+    /// Counts of the controller's inputs; `None` if the planner thread panicked.
     pub inputs: Option<InputCounts>,
-    /// Set-points of the executor; none if the executor thread panicked.
+    /// Counts of the executor's set-points; `None` if the executor thread panicked.
     pub executor: Option<ExecutorCounts>,
-    /// Ticks of the executor that began more than a period late.
+    /// Number of ticks of the executor that began more than a period late.
     pub late_ticks: u64,
 }
 
@@ -85,7 +85,7 @@ impl Runtime {
     /// Starts both threads. `clock` shows the time on the epoch of the inputs' stamps.
     ///
     /// # Errors
-    /// The system cannot start a thread.
+    /// An error when the system cannot start a thread.
     pub fn start(
         config: &Config,
         controller: Controller,
@@ -168,8 +168,8 @@ impl Runtime {
         Ok((runtime, made.ports))
     }
 
-    /// Lets it plan and move the robot, or brakes the robot to rest and holds it; everything stays warm. A runtime begins
-    /// active.
+    /// Lets the runtime plan and move the robot, or brakes the robot to rest and holds it; everything stays
+    /// warm. A runtime begins active.
     ///
     /// Once the robot is at rest the threads of an inactive runtime sleep, images and joint states are not looked at. When it
     /// becomes active again it begins a new episode: no plan from before is followed.
@@ -183,19 +183,20 @@ impl Runtime {
         }
     }
 
-    /// Whether it is active, see [`Runtime::set_active`].
+    /// Whether the runtime is active, see [`Runtime::set_active`].
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.shared.active.load(Ordering::SeqCst)
     }
 
-    /// Whether it is inactive and has braked the robot to rest.
+    /// Whether the runtime is inactive and has braked the robot to rest.
     #[must_use]
     pub fn is_at_rest(&self) -> bool {
         self.shared.at_rest.load(Ordering::SeqCst)
     }
 
-    /// Takes the settings over that may change while it runs, see [`LiveSettings`]; the others are ignored.
+    /// Takes over the settings that may change while the runtime runs, see [`LiveSettings`]; the others are
+    /// ignored.
     pub fn set_live(&mut self, config: &Config) {
         for writer in [&mut self.live.0, &mut self.live.1] {
             *writer.value_mut() = LiveSettings::of(config);
@@ -219,13 +220,13 @@ impl Runtime {
         self.shared.estop.load(Ordering::SeqCst)
     }
 
-    /// A new episode: belief, plan and warm start are forgotten at the next wake of the planner.
+    /// Begins a new episode: belief, plan and warm start are forgotten when the planner wakes next.
     pub fn new_episode(&self) {
         self.shared.episodes.fetch_add(1, Ordering::SeqCst);
         let _ = self.wake.try_send(());
     }
 
-    /// Whether both threads still run; false after a panic in one.
+    /// Whether both threads still run; false after a panic in one of them.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         let running = |finished: Option<bool>| finished.is_some_and(|finished| !finished);
@@ -233,25 +234,25 @@ impl Runtime {
             && running(self.executor.as_ref().map(JoinHandle::is_finished))
     }
 
-    /// Ticks of the executor that began more than a period late.
+    /// Number of ticks of the executor that began more than a period late.
     #[must_use]
     pub fn late_ticks(&self) -> u64 {
         self.shared.late_ticks.load(Ordering::Relaxed)
     }
 
-    /// Inferences that the planner thread made only to keep a GPU awake.
+    /// Number of inferences that the planner thread made only to keep a GPU awake.
     #[must_use]
     pub fn keep_alive_runs(&self) -> u64 {
         self.shared.keep_alive_runs.load(Ordering::Relaxed)
     }
 
-    /// Times that the planner thread prepared for an image that was about to come.
+    /// Number of times that the planner thread prepared for an image that was about to come.
     #[must_use]
     pub fn warm_ups(&self) -> u64 {
         self.shared.warm_ups.load(Ordering::Relaxed)
     }
 
-    /// Brakes the robot to rest, ends both threads and says what they counted.
+    /// Brakes the robot to rest, ends both threads and returns their counts.
     pub fn stop(mut self) -> RuntimeReport {
         self.shut_down()
     }

@@ -36,9 +36,9 @@ pub(super) struct PlannerThread {
     pub(super) tick_records: Arc<ArrayQueue<TickRecord>>,
     pub(super) dumps: Option<DumpPort>,
     pub(super) journal: Option<JournalWriter>,
-    /// How long before the next image is expected its belief is prepared; none: never.
+    /// Time before the next image is expected at which its belief is prepared; `None` for never.
     pub(super) warm_before: Option<Duration>,
-    /// When that is to be done next.
+    /// Time at which that is to be done next.
     pub(super) warm_at: Option<Instant>,
 }
 
@@ -69,7 +69,7 @@ impl PlannerThread {
         *self.controller.counts()
     }
 
-    /// Waits until there is something to do; false when there never will be.
+    /// Waits until there is something to do; returns false when there never will be.
     fn wait(&mut self, keep_alive: &mut Option<KeepAlive>) -> bool {
         loop {
             let idle_until = keep_alive.as_ref().map(|k| Instant::now() + k.every());
@@ -115,7 +115,8 @@ impl PlannerThread {
         }
     }
 
-    /// Also takes the plan away from the executor, so that nothing of the old episode is followed.
+    /// Begins an episode, and takes the plan away from the executor, so that nothing of the old episode is
+    /// followed.
     fn begin_episode(&mut self, episode: u64) {
         self.controller.reset(episode);
         self.note(|| Event::Reset { episode });
