@@ -4,15 +4,19 @@
 //! [`controller`] again. Nothing is decided here: whatever a replay of a bag must be able to repeat is in `latco-controller`.
 
 pub mod allocations;
+#[cfg_attr(not(feature = "sim"), allow(dead_code))] // the demonstration uses the rest
+pub mod child;
 pub mod commands;
 pub mod controller;
+#[cfg(feature = "sim")]
 pub mod demo;
 mod error_text;
 pub mod managed;
 pub mod middleware;
+#[cfg(feature = "sim")]
 mod pictures;
 pub mod player;
 mod quantile;
 pub mod recorder;
+#[cfg(feature = "sim")]
 pub mod sim;
-mod situation;

@@ -47,7 +47,6 @@ fn solver_figures() {
         "solve_ms",
         "multipliers_ms",
         "block_tridiagonal_ms_median",
-        "dense_ms_median",
         "cold_plan_200_iterations_ms",
         "machine_gmac_per_s",
         "least_multiply_adds",
@@ -68,93 +67,6 @@ fn solver_figures() {
     // generous: other tests run beside it
     assert!((0.3..3.0).contains(&(parts / whole)), "{parts} of {whole}");
     assert!(figures["cpu"]["features"].is_array());
-}
-
-#[test]
-fn growth_goes_on_where_it_stopped() {
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("growth");
-    let sweep = |horizons: &str| {
-        let out = out.to_str().unwrap();
-        json(&[
-            "bench",
-            "solver",
-            "--sweep",
-            "--out",
-            out,
-            "--horizons",
-            horizons,
-            "--states",
-            "8,16",
-            "--json",
-        ])
-    };
-    let first = sweep("4,8");
-    let measured = std::fs::read_to_string(out.join("sweep.csv")).unwrap();
-    let second = sweep("4,8,12");
-    let more = std::fs::read_to_string(out.join("sweep.csv")).unwrap();
-    assert!(more.starts_with(&measured), "what is measured stays");
-    assert!(number(&second, "points") > number(&first, "points"));
-    assert_eq!(number(&second, "points"), number(&second, "points_wanted"));
-    let fits = second["fits"].as_array().unwrap();
-    assert!(
-        fits.iter().any(|fit| fit["solver"] == "reduced"),
-        "{fits:?}"
-    );
-    assert!(
-        fits.iter()
-            .all(|fit| number(fit, "state_exponent").is_finite())
-    );
-    let markdown = std::fs::read_to_string(out.join("sweep.md")).unwrap();
-    assert!(markdown.contains("## dense"), "{markdown}");
-    assert!(out.join("sweep.png").exists());
-}
-
-#[test]
-fn quality_of_plans() {
-    let folder = tempfile::tempdir().unwrap();
-    let bundles = folder.path().join("bundles");
-    common::configuration(&bundles_folder(&bundles), "");
-    let out = folder.path().join("quality");
-    let arguments = [
-        "bench",
-        "solver",
-        "--quality",
-        "--models",
-        "1",
-        "--starts",
-        "2",
-        "--iterations",
-        "4",
-        "--bundles",
-        bundles.to_str().unwrap(),
-        "--out",
-        out.to_str().unwrap(),
-        "--json",
-    ];
-    let summary = json(&arguments);
-    assert_eq!(number(&summary, "problems"), 3.0);
-    assert_eq!(number(&summary, "learned"), 2.0);
-    for side in ["equal_iterations", "equal_time"] {
-        let side = &summary[side];
-        let counted: f64 = ["reduced_wins", "other_wins", "ties"]
-            .iter()
-            .map(|field| number(side, field))
-            .sum();
-        assert_eq!(counted, 3.0);
-        assert!(number(side, "reduced_return_mean").is_finite());
-    }
-    let table = std::fs::read_to_string(out.join("quality.csv")).unwrap();
-    json(&arguments);
-    assert_eq!(
-        table,
-        std::fs::read_to_string(out.join("quality.csv")).unwrap()
-    );
-}
-
-fn bundles_folder(folder: &std::path::Path) -> std::path::PathBuf {
-    std::fs::create_dir_all(folder).unwrap();
-    folder.to_path_buf()
 }
 
 #[test]
@@ -193,7 +105,6 @@ fn wrong_sizes_are_refused_with_the_option_s_name() {
         (&["bench", "solver", "--threads", "0"], "--threads"),
         (&["bench", "solver", "--plans", "65"], "--plans"),
         (&["bench", "solver", "--instructions", "mmx"], "avx2"),
-        (&["bench", "solver", "--sweep"], "--out"),
         (&["bench", "tick", "--ticks", "0"], "--ticks"),
         (&["bench", "tick", "--budget-ms", "nan"], "--budget-ms"),
         (&["bench", "tick", "--bundle", "nowhere"], "nowhere"),

@@ -6,7 +6,6 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::failure::Failure;
-
 use super::output::{print_json, print_line};
 
 /// Check configurations

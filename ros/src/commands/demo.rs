@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::failure::Failure;
-
 use super::output::{print_json, print_line};
-
 use super::provider::ProviderArgs;
+use crate::child::ChildError;
 use crate::demo::{self, DemoError, DemoOptions};
 use crate::middleware::{MAX_DOMAIN, Network, Stop};
 
@@ -63,12 +62,12 @@ impl Demo {
         };
         let report = demo::run(&options, stop).map_err(|error| match error {
             DemoError::Bundle(_) | DemoError::Folder { .. } => Failure::usage(error),
-            DemoError::Child {
+            DemoError::Child(ChildError::Ended {
                 status: Some(2), ..
-            } => Failure::usage(error),
-            DemoError::Child {
+            }) => Failure::usage(error),
+            DemoError::Child(ChildError::Ended {
                 status: Some(3), ..
-            } => Failure::fault(error),
+            }) => Failure::fault(error),
             error => Failure::failed(error),
         })?;
         if self.json {

@@ -6,6 +6,7 @@
 
 mod bench;
 mod config;
+#[cfg(feature = "sim")]
 mod demo;
 mod failure;
 mod keys;
@@ -13,15 +14,17 @@ mod model;
 mod network;
 mod output;
 mod plan;
-mod plan_table;
 mod play;
 mod provider;
 mod record;
 mod replay;
 mod ros;
 mod run;
+#[cfg(feature = "sim")]
 mod sim;
 mod solve;
+#[cfg(not(feature = "sim"))]
+mod without_sim;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -46,11 +49,19 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// The main job in one go: simulated robot and controller over DDS, film strip, curves, bag, table
+    #[cfg(feature = "sim")]
     Demo(demo::Demo),
+    /// Simulated robot and controller in one go (not in this build)
+    #[cfg(not(feature = "sim"))]
+    Demo(without_sim::WithoutSim),
     /// Run the controller node
     Run(run::Run),
     /// Run the simulated robot with a camera, as a node
+    #[cfg(feature = "sim")]
     Sim(sim::Sim),
+    /// The simulated robot with a camera, as a node (not in this build)
+    #[cfg(not(feature = "sim"))]
+    Sim(without_sim::WithoutSim),
     /// Record topics into a bag until Ctrl-C
     Record(record::Record),
     /// Play a bag onto its topics, with the recorded timing
@@ -75,11 +86,17 @@ impl Cli {
         start_log(ros.log_level);
         let done = match self.command {
             Command::Run(command) => command.run(ros, stop),
+            #[cfg(feature = "sim")]
             Command::Sim(command) => command.run(ros, stop),
+            #[cfg(not(feature = "sim"))]
+            Command::Sim(command) => command.run("latco sim"),
             _ if ros.is_given() => Err(Failure::usage(anyhow::anyhow!(
                 "--ros-args: only latco run and latco sim take ROS arguments"
             ))),
+            #[cfg(feature = "sim")]
             Command::Demo(command) => command.run(stop),
+            #[cfg(not(feature = "sim"))]
+            Command::Demo(command) => command.run("latco demo"),
             Command::Record(command) => command.run(stop),
             Command::Play(command) => command.run(stop),
             Command::Replay(command) => command.run(),

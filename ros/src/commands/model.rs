@@ -9,9 +9,7 @@ use latco_models::{BenchOptions, Bundle, BundleError, Declined, Provider, bench,
 use serde::Serialize;
 
 use super::failure::Failure;
-
 use super::output::{print_json, print_line};
-
 use super::provider::ProviderArgs;
 use crate::allocations;
 

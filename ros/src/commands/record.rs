@@ -7,9 +7,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::failure::Failure;
-
 use super::network::NetworkArgs;
-
 use super::output::{print_json, print_line, seconds};
 use crate::middleware::{NodeError, Stop};
 use crate::recorder::{

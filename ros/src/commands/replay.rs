@@ -20,9 +20,7 @@ use latco_models::Bundle;
 use serde::Serialize;
 
 use super::failure::Failure;
-
 use super::output::{print_json, print_line};
-
 use super::provider::ProviderArgs;
 
 /// Number of images that are kept until their step comes.

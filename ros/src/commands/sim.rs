@@ -3,14 +3,11 @@
 use clap::Args;
 
 use super::failure::Failure;
-
 use super::network::NetworkArgs;
-
 use super::output::{print_json, print_line};
 use crate::managed::arguments::{ArgumentErrors, RosArguments};
-use crate::middleware::Place;
-use crate::middleware::Stop;
-use crate::sim::robot::{self, ImageSize, Transport};
+use crate::middleware::{ImageSize, Place, Stop, Transport};
+use crate::sim::robot;
 
 const DEFAULT_SIZE: ImageSize = ImageSize {
     width: latco_envs::DEFAULT_IMAGE_SIZE,

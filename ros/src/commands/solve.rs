@@ -9,7 +9,6 @@ use latco_models::{Bundle, LoadOptions};
 use serde::Serialize;
 
 use super::failure::Failure;
-
 use super::output::{print_json, print_line};
 
 /// Solve a dumped planning problem again and compare bit for bit

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use latco_models::BundleError;
 use thiserror::Error;
 
+use crate::child::ChildError;
 use crate::recorder::RecordError;
 
 /// The reason why a demonstration failed.
@@ -21,16 +22,9 @@ pub enum DemoError {
         /// Description of the fault.
         reason: String,
     },
-    /// A process ended that should not have.
-    #[error("the {name} ended with {}: {last_words}", status.map_or("a signal".to_owned(), |s| format!("status {s}")))]
-    Child {
-        /// Name of the process.
-        name: &'static str,
-        /// Exit status of the process; `None` after a signal.
-        status: Option<i32>,
-        /// The end of its log.
-        last_words: String,
-    },
+    /// One of the two processes.
+    #[error(transparent)]
+    Child(#[from] ChildError),
     /// A step of the demonstration took too long.
     #[error("{what} within {seconds} s; the logs are in {}", folder.display())]
     TimeLimit {

@@ -1,7 +1,6 @@
 //! The demonstration: simulated robot and controller as two processes that talk over DDS on the loopback interface,
 //! a recording of everything they say, and what can be seen of it afterwards.
 
-pub(crate) mod children;
 mod error;
 mod options;
 mod pictures;

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use latco_models::Bundle;
 
-use super::children::Child;
 use super::error::DemoError;
 use super::options::{
     BAG, CONTROLLER_LOG, CURVES, DemoOptions, FILM, HISTOGRAM, REPORT, REPORT_JSON, ROBOT_LOG,
@@ -17,6 +16,7 @@ use super::options::{
 };
 use super::pictures;
 use super::report::Report;
+use crate::child::Child;
 use crate::controller::trace::RunTrace;
 use crate::middleware::Stop;
 use crate::recorder::{RecordError, RecordOptions, Recorder, standard_topics};
@@ -175,13 +175,13 @@ fn follow(
     let limit = START_LIMIT + EPISODE_LIMIT * u32::try_from(options.episodes).unwrap_or(u32::MAX);
     let robot_printed = loop {
         if let Some(ended) = controller.ended()? {
-            return Err(controller.failure(ended));
+            return Err(controller.failure(ended).into());
         }
         if let Some(ended) = robot.ended()? {
             if ended.success() {
                 break robot.printed()?;
             }
-            return Err(robot.failure(ended));
+            return Err(robot.failure(ended).into());
         }
         let episode = seen.episode.load(Ordering::Relaxed);
         let commands = seen.commands.load(Ordering::Relaxed);
@@ -225,7 +225,7 @@ fn follow(
     controller.ask_to_end();
     let ended = controller.wait(END_LIMIT)?;
     if !ended.success() {
-        return Err(controller.failure(ended));
+        return Err(controller.failure(ended).into());
     }
     Ok((robot_printed, controller.printed()?))
 }

@@ -7,6 +7,7 @@
 //! ```
 
 mod builder;
+pub mod camera_image;
 mod error;
 pub mod identity;
 pub mod names;
@@ -22,6 +23,7 @@ mod signals;
 pub mod stamp;
 
 pub use builder::NodeBuilder;
+pub use camera_image::{ImageSize, Transport};
 pub use error::NodeError;
 pub use identity::Place;
 pub use names::{expand, message_type, ros_name};

@@ -1,5 +1,5 @@
 //! The simulated robot as a node.
 
-pub(crate) mod camera;
+mod camera;
 pub mod follower;
 pub mod robot;

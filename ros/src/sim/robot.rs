@@ -13,10 +13,11 @@ use latco_envs::Robot;
 use serde::Serialize;
 
 use super::camera::RobotCamera;
-pub use super::camera::{ImageSize, Transport};
 use super::follower::{Follower, Refused};
-use crate::middleware::Place;
-use crate::middleware::{Network, NodeBuilder, NodeError, Outbox, RunningNode, Stop, qos, stamp};
+use crate::middleware::{
+    ImageSize, Network, NodeBuilder, NodeError, Outbox, Place, RunningNode, Stop, Transport, qos,
+    stamp,
+};
 
 /// Options with which a simulated robot is run.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! `latco bench loop`: from an image's stamp to the command, through the node and DDS.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -9,17 +9,16 @@ use latco_controller::Config;
 use latco_models::Bundle;
 use serde::Serialize;
 
+use super::bundle::BundleArgs;
 use super::loop_camera::LoopCamera;
-use super::sizes::Sizes;
-use super::statistics::{median, percentile};
+use crate::child::Child;
 use crate::commands::failure::Failure;
 use crate::commands::network::NetworkArgs;
-use crate::commands::output::{print_json, print_line};
+use crate::commands::output::print_figures;
 use crate::controller::stamp_to_command_ms;
 use crate::controller::trace::{RunTrace, TickTrace};
-use crate::demo::children::Child;
-use crate::middleware::{Network, Stop};
-use crate::sim::robot::{ImageSize, Transport};
+use crate::middleware::{ImageSize, Network, Stop, Transport};
+use crate::quantile::quantile;
 
 /// Images before any counts: the two processes find each other, caches and branch predictors warm up.
 const WARM_UP: u64 = 20;
@@ -38,14 +37,8 @@ const LINGER: Duration = Duration::from_millis(500);
 /// period of the bundle.
 #[derive(Debug, Args)]
 pub(super) struct LoopBench {
-    /// Folder of the bundle [default: random weights of the sizes below, with a camera of 64x64]
-    #[arg(long, value_name = "DIR")]
-    bundle: Option<PathBuf>,
     #[command(flatten)]
-    sizes: Sizes,
-    /// Seed of random weights
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    bundle: BundleArgs,
     /// Images to time
     #[arg(long, value_name = "N", default_value_t = 300)]
     frames: u64,
@@ -76,46 +69,34 @@ struct Figures {
     frames: usize,
     /// Images from which no command came.
     lost: usize,
-    stamp_to_command_ms_p50: f64,
-    stamp_to_command_ms_p99: f64,
-    stamp_to_command_ms_max: f64,
+    stamp_to_command_ms_p50: Option<f64>,
+    stamp_to_command_ms_p99: Option<f64>,
+    stamp_to_command_ms_max: Option<f64>,
     /// From the stamp to the planner's thread: transport and decoding.
-    stamp_to_planner_ms_p50: f64,
-    stamp_to_planner_ms_p99: f64,
-    belief_ms_p50: f64,
-    belief_ms_p99: f64,
+    stamp_to_planner_ms_p50: Option<f64>,
+    stamp_to_planner_ms_p99: Option<f64>,
+    belief_ms_p50: Option<f64>,
+    belief_ms_p99: Option<f64>,
     /// From the plan to the command that the middleware has taken.
-    plan_to_command_ms_p50: f64,
-    plan_to_command_ms_p99: f64,
+    plan_to_command_ms_p50: Option<f64>,
+    plan_to_command_ms_p99: Option<f64>,
     /// Subtracted.
-    plan_ms_p50: f64,
-    plan_ms_p99: f64,
+    plan_ms_p50: Option<f64>,
+    plan_ms_p99: Option<f64>,
     /// Commands that arrived at the camera's process, in all.
     commands_received: u64,
 }
 
 impl LoopBench {
     pub(super) fn run(self, stop: &Stop) -> Result<(), Failure> {
-        self.sizes.check()?;
         if self.frames == 0 {
             return Err(Failure::usage(anyhow::anyhow!(
                 "--frames: expected 1 or more, found 0"
             )));
         }
         let folder = tempfile::tempdir().map_err(Failure::failed)?;
-        let bundle = match &self.bundle {
-            Some(bundle) => bundle.clone(),
-            None => {
-                let bundle = folder.path().join("bundle");
-                self.sizes.write_with_camera(&bundle, self.seed)?;
-                bundle
-            }
-        };
-        let figures = self.measure(&bundle, folder.path(), stop)?;
-        if self.json {
-            return print_json(&figures);
-        }
-        figures.print()
+        let bundle = self.bundle.folder(folder.path())?;
+        print_figures(&self.measure(&bundle, folder.path(), stop)?, self.json)
     }
 
     /// The configuration of the controller's process.
@@ -240,31 +221,24 @@ impl LoopBench {
         let belief_ms: Vec<f64> = ticks.iter().map(|tick| tick.belief_ms).collect();
         let reached: Vec<f64> = ticks.iter().map(|tick| reached_ms(tick)).collect();
         Figures {
-            bundle: self
-                .bundle
-                .as_ref()
-                .map_or("random".to_owned(), |b| b.display().to_string()),
+            bundle: self.bundle.name(),
             image_size: self.image_size.to_string(),
-            image_transport: match self.image_transport {
-                Transport::Raw => "raw",
-                Transport::Compressed => "compressed",
-                Transport::Both => "both",
-            },
+            image_transport: self.image_transport.name(),
             command_rate_hz: config.control.command_rate_hz,
             period_ms: period.as_secs_f64() * 1e3,
             frames: stamps.len(),
             lost: stamps.len() - times.len(),
-            stamp_to_command_ms_p50: median(&times),
-            stamp_to_command_ms_p99: percentile(&times, 0.99),
-            stamp_to_command_ms_max: percentile(&times, 1.0),
-            stamp_to_planner_ms_p50: median(&reached),
-            stamp_to_planner_ms_p99: percentile(&reached, 0.99),
-            belief_ms_p50: median(&belief_ms),
-            belief_ms_p99: percentile(&belief_ms, 0.99),
-            plan_to_command_ms_p50: median(&left),
-            plan_to_command_ms_p99: percentile(&left, 0.99),
-            plan_ms_p50: median(&plan_ms),
-            plan_ms_p99: percentile(&plan_ms, 0.99),
+            stamp_to_command_ms_p50: quantile(&times, 0.5),
+            stamp_to_command_ms_p99: quantile(&times, 0.99),
+            stamp_to_command_ms_max: quantile(&times, 1.0),
+            stamp_to_planner_ms_p50: quantile(&reached, 0.5),
+            stamp_to_planner_ms_p99: quantile(&reached, 0.99),
+            belief_ms_p50: quantile(&belief_ms, 0.5),
+            belief_ms_p99: quantile(&belief_ms, 0.99),
+            plan_to_command_ms_p50: quantile(&left, 0.5),
+            plan_to_command_ms_p99: quantile(&left, 0.99),
+            plan_ms_p50: quantile(&plan_ms, 0.5),
+            plan_ms_p99: quantile(&plan_ms, 0.99),
             commands_received,
         }
     }
@@ -273,29 +247,4 @@ impl LoopBench {
 /// From an image's stamp to the planner's thread.
 fn reached_ms(tick: &TickTrace) -> f64 {
     (tick.received_ns - tick.stamp_ns) as f64 * 1e-6
-}
-
-impl Figures {
-    fn print(&self) -> Result<(), Failure> {
-        print_line(&format!(
-            "{} images {} {} at {:.0} ms, {} lost; image stamp to command without planning: median {:.2} ms, p99 {:.2} ms, \
-             max {:.2} ms (median and p99: to the planner {:.2}, {:.2}, belief {:.2}, {:.2}, to the command {:.2}, {:.2}); \
-             planning: median {:.2} ms",
-            self.frames,
-            self.image_size,
-            self.image_transport,
-            self.period_ms,
-            self.lost,
-            self.stamp_to_command_ms_p50,
-            self.stamp_to_command_ms_p99,
-            self.stamp_to_command_ms_max,
-            self.stamp_to_planner_ms_p50,
-            self.stamp_to_planner_ms_p99,
-            self.belief_ms_p50,
-            self.belief_ms_p99,
-            self.plan_to_command_ms_p50,
-            self.plan_to_command_ms_p99,
-            self.plan_ms_p50,
-        ))
-    }
 }

@@ -9,9 +9,8 @@ use latco_models::Manifest;
 use ros2_client::Publisher;
 
 use crate::commands::failure::Failure;
+use crate::middleware::camera_image::{ImageSize, Transport, jpeg};
 use crate::middleware::{Network, NodeBuilder, RunningNode, qos, stamp};
-use crate::sim::camera::{jpeg, widened};
-use crate::sim::robot::{ImageSize, Transport};
 
 /// Pictures that are shown in turn.
 const PICTURES: u64 = 16;
@@ -31,7 +30,7 @@ pub(super) struct LoopCamera {
 }
 
 impl LoopCamera {
-    /// A camera that shows the simulated Reach robot, for the robot that `manifest` is for.
+    /// A camera that shows a moving disc, for the robot that `manifest` is for.
     ///
     /// # Errors
     /// The node cannot be made.
@@ -41,7 +40,7 @@ impl LoopCamera {
         transport: Transport,
         manifest: &Manifest,
     ) -> Result<Self, Failure> {
-        let pictures = pictures(size)?;
+        let pictures: Vec<Image> = (0..PICTURES).map(|number| picture(size, number)).collect();
         let mut node = NodeBuilder::open(network, "/", "camera").map_err(Failure::failed)?;
         let relative = |topic: &'static str| topic.trim_start_matches('/');
         let raw = (transport != Transport::Compressed)
@@ -124,21 +123,28 @@ impl LoopCamera {
     }
 }
 
-fn pictures(size: ImageSize) -> Result<Vec<Image>, Failure> {
-    let side = size.square().max(latco_envs::MIN_IMAGE_SIZE);
-    let mut robot = latco_envs::make("reach", side).map_err(Failure::usage)?;
+/// A disc on a ground that fades from side to side, as smooth as what a camera sees; it moves with the number.
+fn picture(size: ImageSize, number: u64) -> Image {
+    let (width, height) = (size.width, size.height);
+    let (radius, turn) = (height as f64 / 6.0, number as f64 / PICTURES as f64);
+    let (sine, cosine) = (std::f64::consts::TAU * turn).sin_cos();
+    let centre = (
+        width as f64 * (0.5 + 0.25 * cosine),
+        height as f64 * (0.5 + 0.25 * sine),
+    );
+    let mut data = Vec::with_capacity(width * height * 3);
+    for y in 0..height {
+        for x in 0..width {
+            let away = (x as f64 - centre.0).hypot(y as f64 - centre.1);
+            let ground = |part: usize, whole: usize| (40 + 120 * part / whole) as u8;
+            let pixel = if away < radius {
+                [220, 60, 40]
+            } else {
+                [ground(x, width), ground(y, height), 120]
+            };
+            data.extend_from_slice(&pixel);
+        }
+    }
     let pixels = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
-    let mut square = vec![0; side * side * 3];
-    let shown = |seed| {
-        robot.reset(seed);
-        robot.render(&mut square);
-        let data = widened(&square, side, size);
-        Image::rgb8(
-            Header::default(),
-            pixels(size.width),
-            pixels(size.height),
-            data,
-        )
-    };
-    Ok((0..PICTURES).map(shown).collect())
+    Image::rgb8(Header::default(), pixels(width), pixels(height), data)
 }

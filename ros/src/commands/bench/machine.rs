@@ -15,64 +15,32 @@ pub(super) const KERNEL: &str = "gemm-f32 0.19";
 /// Side of the square matrices, of 9 MB each.
 const SIDE: usize = 1536;
 
-/// A strided part of a matrix that is read.
-#[derive(Clone, Copy)]
-pub(super) struct View<'a> {
-    pub(super) values: &'a [f32],
-    pub(super) row_stride: usize,
-    pub(super) column_stride: usize,
-}
-
-impl View<'_> {
-    fn holds(&self, rows: usize, columns: usize) -> bool {
-        rows == 0
-            || columns == 0
-            || (rows - 1) * self.row_stride + (columns - 1) * self.column_stride < self.values.len()
-    }
-}
-
-/// `out += factor * left right`, `[rows, columns] += [rows, inner] [inner, columns]`; rows of `out`
-/// lie `row_stride` apart.
-pub(super) fn add_product(
-    out: &mut [f32],
-    row_stride: usize,
-    (rows, inner, columns): (usize, usize, usize),
-    factor: f32,
-    left: View<'_>,
-    right: View<'_>,
-) {
-    let written = View {
-        values: out,
-        row_stride,
-        column_stride: 1,
-    };
-    assert!(columns <= row_stride, "rows of a product do not overlap");
+/// `out += left right` for square-wide row-major matrices: `[rows, SIDE] += [rows, SIDE] [SIDE, SIDE]`.
+fn add_product(out: &mut [f32], left: &[f32], right: &[f32]) {
+    let rows = out.len() / SIDE;
     assert!(
-        written.holds(rows, columns) && left.holds(rows, inner) && right.holds(inner, columns),
-        "the operands of a product lie in their slices"
+        out.len() == rows * SIDE && left.len() == out.len() && right.len() == SIDE * SIDE,
+        "the operands of a product have whole rows"
     );
-    if rows == 0 || columns == 0 {
-        return;
-    }
-    let stride = |stride: usize| stride as isize;
-    // SAFETY: all elements that are read and written lie in the slices, and `out` is ours alone.
+    // SAFETY: all elements that are read and written lie in the slices, whose lengths were checked, and `out` is ours
+    // alone.
     unsafe {
         (gemm_f32::gemm::f32::get_gemm_fn())(
             rows,
-            columns,
-            inner,
+            SIDE,
+            SIDE,
             out.as_mut_ptr(),
             1,
-            stride(row_stride),
+            SIDE as isize,
             true,
-            left.values.as_ptr(),
-            stride(left.column_stride),
-            stride(left.row_stride),
-            right.values.as_ptr(),
-            stride(right.column_stride),
-            stride(right.row_stride),
+            left.as_ptr(),
+            1,
+            SIDE as isize,
+            right.as_ptr(),
+            1,
+            SIDE as isize,
             1.0,
-            factor,
+            1.0,
             false,
             false,
             false,
@@ -86,11 +54,6 @@ pub(super) fn add_product(
 pub(super) fn gmac_per_s(threads: usize) -> f64 {
     let operand = vec![1e-3_f32; SIDE * SIDE];
     let mut out = vec![0.0_f32; SIDE * SIDE];
-    let matrix = View {
-        values: &operand,
-        row_stride: SIDE,
-        column_stride: 1,
-    };
     let band = SIDE.div_ceil(threads);
     let mut best_s = f64::INFINITY;
     let started = Instant::now();
@@ -100,13 +63,8 @@ pub(super) fn gmac_per_s(threads: usize) -> f64 {
         std::thread::scope(|scope| {
             let bands = out.chunks_mut(band * SIDE).zip(operand.chunks(band * SIDE));
             for (out, left) in bands {
-                let rows = out.len() / SIDE;
-                let left = View {
-                    values: left,
-                    ..matrix
-                };
-                let mut work =
-                    move || add_product(out, SIDE, (rows, SIDE, SIDE), 1.0, left, matrix);
+                let right = &operand;
+                let mut work = move || add_product(out, left, right);
                 if threads == 1 {
                     work();
                 } else {
@@ -176,21 +134,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_product_of_strided_parts() {
-        // [1 2; 3 4] in the first columns of rows of 3, times its transpose
-        let values = [1.0, 2.0, 9.0, 3.0, 4.0, 9.0];
-        let left = View {
-            values: &values,
-            row_stride: 3,
-            column_stride: 1,
-        };
-        let right = View {
-            values: &values,
-            row_stride: 1,
-            column_stride: 3,
-        };
-        let mut out = [1.0, 1.0, 7.0, 1.0, 1.0];
-        add_product(&mut out, 3, (2, 2, 2), -1.0, left, right);
-        assert_eq!(out, [-4.0, -10.0, 7.0, -10.0, -24.0]);
+    fn a_product_of_some_rows() {
+        let left: Vec<f32> = (0..2 * SIDE).map(|i| (i % 7) as f32).collect();
+        let mut right = vec![0.0; SIDE * SIDE];
+        for i in 0..SIDE {
+            right[i * SIDE + (i + 1) % SIDE] = 2.0;
+        }
+        let mut out = vec![1.0; 2 * SIDE];
+        add_product(&mut out, &left, &right);
+        for (row, column) in [(0, 1), (0, SIDE - 1), (1, 0), (1, 5)] {
+            let from = row * SIDE + (column + SIDE - 1) % SIDE;
+            assert_eq!(out[row * SIDE + column], 1.0 + 2.0 * left[from]);
+        }
     }
 }

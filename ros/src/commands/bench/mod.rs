@@ -1,38 +1,36 @@
 //! `latco bench`: figures of the planner on this machine.
 //!
 //! Everything is measured through the parts a robot uses: a bundle that was written, loaded and
-//! verified, ONNX Runtime, the controller's model and the solver. `solver` times iterations
-//! ([`figures`]), their growth with the sizes ([`growth`]) and what the plans are worth
-//! ([`quality`]); `tick` times whole ticks of a controller, `loop` the way through the node, `soak`
-//! looks for what only shows after long. How a figure is made stands in the command's `--help`.
+//! verified, ONNX Runtime, the controller's model and the solver. `solver` times iterations, `tick`
+//! whole ticks of a controller, `loop` the way through the node, `soak` looks for what only shows
+//! after long. How a figure is made stands in the command's `--help`.
 
+#[cfg(feature = "sim")]
 mod arithmetic;
-mod camera;
+mod bundle;
 mod control_loop;
-mod dense;
-mod dense_run;
-mod figures;
-mod growth;
-mod growth_report;
 mod loop_camera;
+#[cfg(feature = "sim")]
 mod machine;
+#[cfg_attr(not(feature = "sim"), allow(dead_code))] // the solver's benchmark uses the rest
 mod noise;
-mod progress;
-mod quality;
-mod quality_report;
+#[cfg(feature = "sim")]
 mod run;
+mod scene;
+#[cfg(feature = "sim")]
 mod sizes;
 mod soak;
+#[cfg(feature = "sim")]
 mod solver;
-mod start_states;
-mod statistics;
-mod table;
 mod tick;
+#[cfg(feature = "sim")]
 mod timed;
 
 use clap::{Args, Subcommand};
 
 use super::failure::Failure;
+#[cfg(not(feature = "sim"))]
+use super::without_sim::WithoutSim;
 use crate::middleware::Stop;
 
 /// Figures of the planner on this machine
@@ -44,7 +42,11 @@ pub(super) struct Bench {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    #[cfg(feature = "sim")]
     Solver(Box<solver::SolverBench>),
+    /// Time of one LatCo iteration (not in this build)
+    #[cfg(not(feature = "sim"))]
+    Solver(WithoutSim),
     Tick(tick::TickBench),
     Loop(control_loop::LoopBench),
     Soak(soak::SoakBench),
@@ -53,7 +55,10 @@ enum What {
 impl Bench {
     pub(super) fn run(self, stop: &Stop) -> Result<(), Failure> {
         match self.what {
+            #[cfg(feature = "sim")]
             What::Solver(command) => command.run(stop),
+            #[cfg(not(feature = "sim"))]
+            What::Solver(command) => command.run("latco bench solver"),
             What::Tick(command) => command.run(stop),
             What::Loop(command) => command.run(stop),
             What::Soak(command) => command.run(stop),

@@ -1,4 +1,4 @@
-//! A plan in progress with the parts a robot uses, and the time its iterations take.
+//! Plans in progress with the parts a robot uses, and the time their iterations take.
 
 use std::time::Instant;
 
@@ -6,7 +6,6 @@ use latco_controller::plan::{OnnxModel, PlanSizes, Threads};
 use latco_models::{Bundle, RunError};
 use latco_solver::{
     Dims, GruJacobian, LinearSolver, Multipliers, Plan, Settings, Shape, Solver, StepError,
-    StepReport,
 };
 
 use super::noise::Noise;
@@ -22,25 +21,48 @@ pub(super) const RESTART_EVERY: usize = 50;
 /// Iterations before anything is timed.
 const WARM_UP: usize = 10;
 
-/// Plans that are iterated together, their multipliers, and what iterates them.
+/// Failed iterations that are too many.
+const MOST_FAULTS: usize = 20;
+
+/// Plans that are iterated together, and what iterates them.
 pub(super) struct Run<L> {
-    pub(super) model: OnnxModel,
+    model: OnnxModel,
     pub(super) solver: Solver<f32, L, Vec<f32>>,
-    pub(super) crew: Threads,
-    pub(super) dims: Dims,
+    crew: Threads,
+    dims: Dims,
     /// Bytes of the Jacobian's arena.
     pub(super) jacobian_bytes: usize,
-    /// The state that all plans start from, `[n]`
-    pub(super) anchor: Vec<f32>,
-    /// `[N, H + 1, n]`
-    pub(super) states: Vec<f32>,
-    /// `[N, H, na]`
-    pub(super) actions: Vec<f32>,
-    /// lambda, `[N, H]`
-    pub(super) dynamics: Vec<f32>,
-    /// nu, `[N, H]`
-    pub(super) limits: Vec<f32>,
+    variables: Variables,
     noise: Noise,
+}
+
+/// The plans and their multipliers.
+struct Variables {
+    /// The state that all plans start from, `[n]`.
+    anchor: Vec<f32>,
+    /// `[N, H + 1, n]`
+    states: Vec<f32>,
+    /// `[N, H, na]`
+    actions: Vec<f32>,
+    /// lambda, `[N, H]`
+    dynamics: Vec<f32>,
+    /// nu, `[N, H]`
+    limits: Vec<f32>,
+}
+
+impl Variables {
+    fn split(&mut self) -> (Plan<'_, f32>, Multipliers<'_, f32>) {
+        let plan = Plan {
+            anchor: &self.anchor,
+            states: &mut self.states,
+            actions: &mut self.actions,
+        };
+        let multipliers = Multipliers {
+            dynamics: &mut self.dynamics,
+            actions: &mut self.limits,
+        };
+        (plan, multipliers)
+    }
 }
 
 /// Times of iterations.
@@ -57,20 +79,12 @@ pub(super) struct Times {
 }
 
 impl<L: LinearSolver> Run<L> {
-    /// Sessions and memory for one plan of these sizes on `threads` threads, from a state that is
-    /// noise by `seed`.
+    /// Sessions and memory for `plans` plans of these sizes that share every reading of the weights, on `threads`
+    /// threads, from a state that is noise by `seed`.
+    ///
+    /// # Errors
+    /// [`Failure::usage`] when the bundle does not fit the sizes, [`Failure::failed`] when the first evaluation fails.
     pub(super) fn new(
-        bundle: &Bundle,
-        sizes: &PlanSizes,
-        settings: Settings,
-        threads: usize,
-        seed: u64,
-    ) -> Result<Self, Failure> {
-        Self::with_plans(bundle, sizes, settings, 1, threads, seed)
-    }
-
-    /// The same for `plans` plans that share every reading of the weights.
-    pub(super) fn with_plans(
         bundle: &Bundle,
         sizes: &PlanSizes,
         settings: Settings,
@@ -90,23 +104,26 @@ impl<L: LinearSolver> Run<L> {
         let solver = Solver::new_in(shape, settings, arena).map_err(Failure::usage)?;
         let crew = Threads::new(threads).map_err(Failure::failed)?;
         let mut noise = Noise::new(seed);
-        // like a belief: the deterministic part of a GRU lies in -1..1
+        // Like a belief: the deterministic part of a GRU lies in -1..1.
         let mut anchor = noise.many(dims.state());
         anchor[dims.stoch..].iter_mut().for_each(|h| *h = h.tanh());
         let jacobian_bytes = OnnxModel::gru_sizes(bundle).map_or(0, |sizes| {
             GruJacobian::<f32, Vec<f32>>::bytes(&sizes, plans, dims.horizon, shape.parts)
         });
+        let variables = Variables {
+            anchor,
+            states: vec![0.0; plans * dims.states_len()],
+            actions: vec![0.0; plans * dims.actions_len()],
+            dynamics: vec![0.0; plans * dims.horizon],
+            limits: vec![0.0; plans * dims.horizon],
+        };
         let mut run = Self {
             model,
             solver,
             crew,
             dims,
             jacobian_bytes,
-            anchor,
-            states: vec![0.0; plans * dims.states_len()],
-            actions: vec![0.0; plans * dims.actions_len()],
-            dynamics: vec![0.0; plans * dims.horizon],
-            limits: vec![0.0; plans * dims.horizon],
+            variables,
             noise,
         };
         run.restart()?;
@@ -114,57 +131,43 @@ impl<L: LinearSolver> Run<L> {
     }
 
     /// New plans from unit Gaussian noise, evaluated.
-    pub(super) fn restart(&mut self) -> Result<(), Failure> {
-        self.noise.fill(&mut self.states);
-        self.noise.fill(&mut self.actions);
-        for states in self.states.chunks_exact_mut(self.dims.states_len()) {
-            states[..self.dims.state()].copy_from_slice(&self.anchor);
+    fn restart(&mut self) -> Result<(), Failure> {
+        let (n, len) = (self.dims.state(), self.dims.states_len());
+        self.noise.fill(&mut self.variables.states);
+        self.noise.fill(&mut self.variables.actions);
+        for states in self.variables.states.chunks_exact_mut(len) {
+            states[..n].copy_from_slice(&self.variables.anchor);
         }
-        let mut multipliers = Multipliers {
-            dynamics: &mut self.dynamics,
-            actions: &mut self.limits,
-        };
+        let (mut plan, mut multipliers) = self.variables.split();
         multipliers.reset(self.solver.settings());
         self.solver.reset();
-        let mut plan = Plan {
-            anchor: &self.anchor,
-            states: &mut self.states,
-            actions: &mut self.actions,
-        };
         (self.solver)
             .evaluate(&mut self.model, &mut self.crew, &mut plan, &multipliers)
             .map_err(Failure::failed)?;
         Ok(())
     }
 
-    /// One iteration of all plans; the report is the first one's.
-    pub(super) fn step(&mut self) -> Result<StepReport, StepError<RunError>> {
-        let mut plan = Plan {
-            anchor: &self.anchor,
-            states: &mut self.states,
-            actions: &mut self.actions,
-        };
-        let mut multipliers = Multipliers {
-            dynamics: &mut self.dynamics,
-            actions: &mut self.limits,
-        };
-        (self.solver).step(&mut self.model, &mut self.crew, &mut plan, &mut multipliers)
+    /// One iteration of all plans.
+    fn step(&mut self) -> Result<(), StepError<RunError>> {
+        let (mut plan, mut multipliers) = self.variables.split();
+        (self.solver)
+            .step(&mut self.model, &mut self.crew, &mut plan, &mut multipliers)
+            .map(|_| ())
     }
 
     /// One iteration and the times of its parts.
     fn step_in_parts(&mut self) -> Result<Parts, StepError<RunError>> {
-        let mut plan = Plan {
-            anchor: &self.anchor,
-            states: &mut self.states,
-            actions: &mut self.actions,
-        };
-        let mut multipliers = Multipliers {
-            dynamics: &mut self.dynamics,
-            actions: &mut self.limits,
-        };
+        let (mut plan, mut multipliers) = self.variables.split();
         let mut model = Timed::start(&mut self.model);
         (self.solver).step(&mut model, &mut self.crew, &mut plan, &mut multipliers)?;
         Ok(model.parts())
+    }
+
+    /// One iteration and its time in ms.
+    fn timed_step(&mut self) -> Result<f64, StepError<RunError>> {
+        let began = Instant::now();
+        self.step()?;
+        Ok(began.elapsed().as_secs_f64() * 1e3)
     }
 
     /// Times `count` iterations whole, and as many in parts, in alternating blocks of
@@ -173,24 +176,24 @@ impl<L: LinearSolver> Run<L> {
         let mut times = Times {
             whole_ms: Vec::with_capacity(count),
             parts: Vec::with_capacity(count),
-            ..Times::default()
+            allocations: Some(0),
+            faults: 0,
         };
         self.warm_up(WARM_UP.min(count), &mut times)?;
-        let mut allocated = Some(0);
         while times.parts.len() < count && !stop.is_requested() {
             self.restart()?;
             let before = allocations::count();
             for _ in 0..RESTART_EVERY.min(count - times.whole_ms.len()) {
-                let began = Instant::now();
-                if let Err(error) = self.step() {
-                    times.fault(&error)?;
-                    break;
+                match self.timed_step() {
+                    Ok(ms) => times.whole_ms.push(ms),
+                    Err(error) => {
+                        times.fault(&error)?;
+                        break;
+                    }
                 }
-                times.whole_ms.push(began.elapsed().as_secs_f64() * 1e3);
             }
             let after = allocations::count();
-            allocated = allocated.and_then(|sum| Some(sum + (after? - before?)));
-
+            times.allocations = (times.allocations).and_then(|sum| Some(sum + (after? - before?)));
             self.restart()?;
             for _ in 0..RESTART_EVERY.min(count - times.parts.len()) {
                 match self.step_in_parts() {
@@ -202,7 +205,6 @@ impl<L: LinearSolver> Run<L> {
                 }
             }
         }
-        times.allocations = allocated;
         Ok(times)
     }
 
@@ -217,23 +219,17 @@ impl<L: LinearSolver> Run<L> {
         let mut times = Times::default();
         let started = Instant::now();
         self.warm_up(1, &mut times)?;
-        let mut block = 1;
         while times.whole_ms.len() < most
             && !stop.is_requested()
             && (times.whole_ms.is_empty() || started.elapsed().as_secs_f64() < limit_s)
         {
-            if block == RESTART_EVERY {
-                self.restart()?;
-                block = 0;
+            match self.timed_step() {
+                Ok(ms) => times.whole_ms.push(ms),
+                Err(error) => {
+                    times.fault(&error)?;
+                    self.restart()?;
+                }
             }
-            let began = Instant::now();
-            if let Err(error) = self.step() {
-                times.fault(&error)?;
-                block = RESTART_EVERY;
-                continue;
-            }
-            times.whole_ms.push(began.elapsed().as_secs_f64() * 1e3);
-            block += 1;
         }
         Ok(times)
     }
@@ -266,9 +262,9 @@ impl Times {
     /// Counts a failed iteration; too many of them are a failure of the run.
     fn fault(&mut self, error: &StepError<RunError>) -> Result<(), Failure> {
         self.faults += 1;
-        if self.faults > 20 {
+        if self.faults > MOST_FAULTS {
             return Err(Failure::failed(anyhow::anyhow!(
-                "more than 20 iterations failed, the last one: {error}"
+                "more than {MOST_FAULTS} iterations failed, the last one: {error}"
             )));
         }
         Ok(())

@@ -6,12 +6,12 @@ use clap::Args;
 use latco_controller::plan::PlanSizes;
 use latco_export::{Family, RandomSpec, write_random_bundle};
 use latco_models::{Bundle, LoadOptions};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::commands::failure::Failure;
 
 /// Sizes of a model and its plans.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Args)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Args)]
 pub(super) struct Sizes {
     /// Stochastic part of the state
     #[arg(long, value_name = "NS", default_value_t = Self::PLANET.stoch)]
@@ -43,21 +43,6 @@ impl Sizes {
         action: 4,
         horizon: 30,
     };
-
-    /// Like PlaNet's with a state of size `state`: an eighth of it stochastic, dense layers as
-    /// wide as the deterministic part.
-    pub(super) fn with_state(state: usize, horizon: usize) -> Self {
-        let stoch = (state / 8).max(1);
-        let deter = state - stoch;
-        Self {
-            stoch,
-            deter,
-            hidden: deter,
-            units: deter,
-            action: 4,
-            horizon,
-        }
-    }
 
     /// Size of a state.
     pub(super) fn state(&self) -> usize {
@@ -97,29 +82,25 @@ impl Sizes {
 
     /// A bundle with random weights and the smallest camera there is, written to a temporary
     /// folder, and loaded and verified as a controller does it.
+    ///
+    /// # Errors
+    /// [`Failure::failed`] when it cannot be written, [`Failure::usage`] when it does not load.
     pub(super) fn bundle(&self, seed: u64, load: &LoadOptions) -> Result<Bundle, Failure> {
-        load_random(
-            &RandomSpec {
-                family: Family::Keypoint,
-                image: 16,
-                joints: 0,
-                ..self.spec()
-            },
-            seed,
-            load,
-        )
+        let spec = RandomSpec {
+            family: Family::Keypoint,
+            image: 16,
+            joints: 0,
+            ..self.spec()
+        };
+        let folder = tempfile::tempdir().map_err(Failure::failed)?;
+        write_random_bundle(folder.path(), &spec, seed).map_err(Failure::failed)?;
+        Bundle::load(folder.path(), load).map_err(Failure::usage)
     }
 
-    /// The same with PlaNet's camera: 64x64 pixels through four convolutions.
-    pub(super) fn bundle_with_camera(
-        &self,
-        seed: u64,
-        load: &LoadOptions,
-    ) -> Result<Bundle, Failure> {
-        load_random(&self.spec(), seed, load)
-    }
-
-    /// Writes the bundle of [`Self::bundle_with_camera`] into a folder.
+    /// Writes a bundle with random weights and PlaNet's camera, 64x64 pixels through four convolutions, into a folder.
+    ///
+    /// # Errors
+    /// [`Failure::failed`] when it cannot be written.
     pub(super) fn write_with_camera(&self, folder: &Path, seed: u64) -> Result<(), Failure> {
         write_random_bundle(folder, &self.spec(), seed)
             .map(|_| ())
@@ -137,10 +118,4 @@ impl Sizes {
             ..RandomSpec::planet()
         }
     }
-}
-
-fn load_random(spec: &RandomSpec, seed: u64, load: &LoadOptions) -> Result<Bundle, Failure> {
-    let folder = tempfile::tempdir().map_err(Failure::failed)?;
-    write_random_bundle(folder.path(), spec, seed).map_err(Failure::failed)?;
-    Bundle::load(folder.path(), load).map_err(Failure::usage)
 }

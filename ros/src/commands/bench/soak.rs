@@ -1,19 +1,17 @@
 //! `latco bench soak`: the controller for minutes or days, and what only shows after long.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use latco_controller::Config;
 use latco_controller::time::MonotonicClock;
-use latco_models::Bundle;
 use serde::Serialize;
 
-use super::camera::Camera;
-use super::sizes::Sizes;
+use super::bundle::BundleArgs;
+use super::scene::Camera;
 use crate::allocations;
 use crate::commands::failure::Failure;
-use crate::commands::output::{print_json, print_line};
+use crate::commands::output::print_figures;
 use crate::commands::provider::ProviderArgs;
 use crate::middleware::Stop;
 
@@ -34,14 +32,8 @@ const SAY_EVERY: Duration = Duration::from_secs(10);
 /// that after the warm-up.
 #[derive(Debug, Args)]
 pub(super) struct SoakBench {
-    /// Folder of the bundle [default: random weights of the sizes below]
-    #[arg(long, value_name = "DIR")]
-    bundle: Option<PathBuf>,
     #[command(flatten)]
-    sizes: Sizes,
-    /// Seed of random weights and frames
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    bundle: BundleArgs,
     /// How long
     #[arg(long, value_name = "M", default_value_t = 10.0)]
     minutes: f64,
@@ -79,7 +71,6 @@ struct Figures {
 
 impl SoakBench {
     pub(super) fn run(self, stop: &Stop) -> Result<(), Failure> {
-        self.sizes.check()?;
         for (name, value, most) in [
             ("--minutes", self.minutes, 1e6),
             ("--budget-ms", self.budget_ms, 60_000.0),
@@ -97,23 +88,12 @@ impl SoakBench {
             )));
         }
         let load = self.provider.load_options();
-        let bundle = match &self.bundle {
-            Some(folder) => Bundle::load(folder, &load).map_err(Failure::usage)?,
-            None => self.sizes.bundle_with_camera(self.seed, &load)?,
-        };
+        let bundle = self.bundle.load(&load)?;
         let mut config = Config::default();
         config.planner.budget_ms = Some(self.budget_ms);
-        config.planner.seed = self.seed;
-        let mut camera = match Camera::simulated(&bundle, &config) {
-            Ok(camera) => camera,
-            Err(_) => Camera::noise(&bundle, &config, self.seed)?,
-        };
-        let figures = self.measure(&mut camera, stop)?;
-        if self.json {
-            print_json(&figures)
-        } else {
-            figures.print()
-        }
+        config.planner.seed = self.bundle.seed;
+        let mut camera = Camera::new(&bundle, &config, self.bundle.seed)?;
+        print_figures(&self.measure(&mut camera, stop)?, self.json)
     }
 
     fn measure(&self, camera: &mut Camera, stop: &Stop) -> Result<Figures, Failure> {
@@ -140,7 +120,7 @@ impl SoakBench {
         let (mut next, mut before, mut rss) = (Instant::now(), None, 0);
         for number in 0_u64.. {
             if number.is_multiple_of(EPISODE) {
-                camera.begin(self.seed.wrapping_add(number / EPISODE));
+                camera.begin(self.bundle.seed.wrapping_add(number / EPISODE));
             }
             camera.look();
             if number == WARM_UP {
@@ -276,26 +256,6 @@ impl Histogram {
             }
         }
         0.0
-    }
-}
-
-impl Figures {
-    fn print(&self) -> Result<(), Failure> {
-        print_line(&format!(
-            "{} ticks in {:.1} min: {} late, {} not finite, {} failed plans, {} Rust allocations; jitter median {:.2} ms, \
-             p99.9 {:.2} ms; memory {:.1} MB, grown by {:.2} MB",
-            self.ticks,
-            self.minutes,
-            self.late,
-            self.non_finite,
-            self.failed_plans,
-            self.allocations
-                .map_or("not counted".to_owned(), |v| v.to_string()),
-            self.jitter_ms_p50,
-            self.jitter_ms_p999,
-            self.rss_bytes as f64 * 1e-6,
-            self.rss_growth_bytes as f64 * 1e-6
-        ))
     }
 }
 

@@ -1,7 +1,6 @@
 //! `latco bench tick`: whole ticks of a controller, with pauses between them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -10,14 +9,14 @@ use latco_controller::time::MonotonicClock;
 use latco_models::Bundle;
 use serde::Serialize;
 
-use super::camera::Camera;
-use super::sizes::Sizes;
-use super::statistics::{median, percentile};
+use super::bundle::BundleArgs;
+use super::scene::Camera;
 use crate::allocations;
 use crate::commands::failure::Failure;
-use crate::commands::output::{print_json, print_line};
+use crate::commands::output::print_figures;
 use crate::commands::provider::ProviderArgs;
 use crate::middleware::Stop;
+use crate::quantile::quantile;
 
 /// Ticks before anything is counted: the first plan is cold, the next ones warm up.
 const WARM_UP: usize = 10;
@@ -34,14 +33,8 @@ const WARM_UP: usize = 10;
 /// Allocations are those of Rust in all threads of the process; ONNX Runtime's own are not counted.
 #[derive(Debug, Args)]
 pub(super) struct TickBench {
-    /// Folder of the bundle [default: random weights of the sizes below]
-    #[arg(long, value_name = "DIR")]
-    bundle: Option<PathBuf>,
     #[command(flatten)]
-    sizes: Sizes,
-    /// Seed of random weights and frames
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    bundle: BundleArgs,
     /// Sleep between ticks, ms
     #[arg(long, value_name = "MS", default_value_t = 10.0)]
     sleep_ms: f64,
@@ -74,15 +67,15 @@ struct Figures {
     sleep_ms: f64,
     budget_ms: f64,
     threads: usize,
-    tick_ms_p50: f64,
-    tick_ms_p99: f64,
-    tick_ms_max: f64,
+    tick_ms_p50: Option<f64>,
+    tick_ms_p99: Option<f64>,
+    tick_ms_max: Option<f64>,
     over_budget: usize,
-    belief_ms_p50: f64,
-    plan_ms_p50: f64,
-    iterations_median: f64,
-    iterations_min: f64,
-    iterations_max: f64,
+    belief_ms_p50: Option<f64>,
+    plan_ms_p50: Option<f64>,
+    iterations_median: Option<f64>,
+    iterations_min: Option<f64>,
+    iterations_max: Option<f64>,
     allocations_per_tick: Option<f64>,
     warm_plans: usize,
     stop_causes: BTreeMap<&'static str, usize>,
@@ -92,27 +85,16 @@ impl TickBench {
     pub(super) fn run(self, stop: &Stop) -> Result<(), Failure> {
         self.check()?;
         let load = self.provider.load_options();
-        let bundle = match &self.bundle {
-            Some(folder) => Bundle::load(folder, &load).map_err(Failure::usage)?,
-            None => self.sizes.bundle_with_camera(self.seed, &load)?,
-        };
+        let bundle = self.bundle.load(&load)?;
         let mut config = Config::default();
         config.planner.budget_ms = Some(self.budget_ms);
-        config.planner.seed = self.seed;
+        config.planner.seed = self.bundle.seed;
         config.planner.threads = self.threads;
-        let mut camera = match Camera::simulated(&bundle, &config) {
-            Ok(camera) => camera,
-            Err(_) => Camera::noise(&bundle, &config, self.seed)?,
-        };
-        let figures = self.measure(&bundle, &mut camera, stop)?;
-        if self.json {
-            return print_json(&figures);
-        }
-        figures.print()
+        let mut camera = Camera::new(&bundle, &config, self.bundle.seed)?;
+        print_figures(&self.measure(&bundle, &mut camera, stop)?, self.json)
     }
 
     fn check(&self) -> Result<(), Failure> {
-        self.sizes.check()?;
         let wrong = |text: String| Err(Failure::usage(anyhow::anyhow!(text)));
         if self.ticks == 0 {
             return wrong("--ticks: expected 1 or more, found 0".to_owned());
@@ -145,7 +127,7 @@ impl TickBench {
         let mut stop_causes = BTreeMap::new();
         let mut allocated = Some(0);
         let mut warm_plans = 0;
-        camera.begin(self.seed);
+        camera.begin(self.bundle.seed);
         for number in 0..WARM_UP + self.ticks {
             if stop.wait(sleep) {
                 return Err(Failure::failed(anyhow::anyhow!("interrupted")));
@@ -175,82 +157,29 @@ impl TickBench {
             *stop_causes.entry(plan.stop.name()).or_insert(0) += 1;
         }
         let dims = bundle.manifest().dims;
-        let name = |folder: &PathBuf| folder.display().to_string();
         Ok(Figures {
-            bundle: self.bundle.as_ref().map_or("random".to_owned(), name),
+            bundle: self.bundle.name(),
             stoch: dims.stoch,
             deter: dims.deter,
             action: dims.action,
             horizon: dims.horizon,
-            frames: if camera.is_simulated() {
-                "simulated"
-            } else {
-                "noise"
-            },
+            frames: camera.frames(),
             ticks: ticks_ms.len(),
             sleep_ms: self.sleep_ms,
             budget_ms: self.budget_ms,
             threads: latco_controller::plan::threads(self.threads, dims.state()),
-            tick_ms_p50: median(&ticks_ms),
-            tick_ms_p99: percentile(&ticks_ms, 0.99),
-            tick_ms_max: percentile(&ticks_ms, 1.0),
+            tick_ms_p50: quantile(&ticks_ms, 0.5),
+            tick_ms_p99: quantile(&ticks_ms, 0.99),
+            tick_ms_max: quantile(&ticks_ms, 1.0),
             over_budget: ticks_ms.iter().filter(|&&ms| ms > self.budget_ms).count(),
-            belief_ms_p50: median(&belief_ms),
-            plan_ms_p50: median(&plan_ms),
-            iterations_median: median(&iterations),
-            iterations_min: percentile(&iterations, 0.0),
-            iterations_max: percentile(&iterations, 1.0),
+            belief_ms_p50: quantile(&belief_ms, 0.5),
+            plan_ms_p50: quantile(&plan_ms, 0.5),
+            iterations_median: quantile(&iterations, 0.5),
+            iterations_min: quantile(&iterations, 0.0),
+            iterations_max: quantile(&iterations, 1.0),
             allocations_per_tick: allocated.map(|sum| sum as f64 / ticks_ms.len() as f64),
             warm_plans,
             stop_causes,
         })
-    }
-}
-
-impl Figures {
-    fn print(&self) -> Result<(), Failure> {
-        print_line(&format!(
-            "{} ticks of {} ({} + {} states, {} actions, H {}, frames: {}), {} ms budget, {} ms sleep",
-            self.ticks,
-            self.bundle,
-            self.stoch,
-            self.deter,
-            self.action,
-            self.horizon,
-            self.frames,
-            self.budget_ms,
-            self.sleep_ms
-        ))?;
-        let causes: Vec<String> = (self.stop_causes.iter())
-            .map(|(cause, count)| format!("{cause} {count}"))
-            .collect();
-        for (name, value) in [
-            (
-                "tick, median / p99 / max",
-                format!(
-                    "{:.2} / {:.2} / {:.2} ms",
-                    self.tick_ms_p50, self.tick_ms_p99, self.tick_ms_max
-                ),
-            ),
-            ("over the budget", self.over_budget.to_string()),
-            ("belief, median", format!("{:.2} ms", self.belief_ms_p50)),
-            ("plan, median", format!("{:.2} ms", self.plan_ms_p50)),
-            (
-                "iterations, median",
-                format!(
-                    "{} ({} to {})",
-                    self.iterations_median, self.iterations_min, self.iterations_max
-                ),
-            ),
-            (
-                "Rust allocations a tick",
-                self.allocations_per_tick
-                    .map_or("not counted".to_owned(), |v| v.to_string()),
-            ),
-            ("plans ended by", causes.join(", ")),
-        ] {
-            print_line(&format!("{name:30} {value}"))?;
-        }
-        Ok(())
     }
 }

@@ -26,7 +26,8 @@ pub(super) struct Table {
     pub(super) true_rewards: Option<Vec<f64>>,
     /// First step after which the simulated robot's task was solved.
     pub(super) solved_at_step: Option<usize>,
-    pub(super) output_dir: PathBuf,
+    /// Folder of the pictures; none where this build draws none.
+    pub(super) output_dir: Option<PathBuf>,
 }
 
 impl Table {
@@ -71,7 +72,9 @@ impl Table {
             "action violation",
             format!("{:.2e}", report.action_violation),
         ));
-        rows.push(("pictures", self.output_dir.display().to_string()));
+        if let Some(folder) = &self.output_dir {
+            rows.push(("pictures", folder.display().to_string()));
+        }
         let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         let lines = rows
             .iter()

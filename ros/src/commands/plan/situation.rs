@@ -1,5 +1,4 @@
-//! The situation that a single plan is made from: the belief after the images of a simulated robot or of a
-//! bag.
+//! What a single plan is made from: a belief, and the image it ended with.
 
 use std::path::Path;
 
@@ -13,21 +12,32 @@ use latco_controller::inputs::{ImageInput, JointInput, JointVec};
 use latco_controller::model::OnnxFilter;
 use latco_controller::{Config, Robot, Time};
 use latco_models::Bundle;
-use latco_pictures::Frame;
 
-/// A belief and the image it ended with.
-pub(crate) struct Situation {
-    /// Posterior mean, `[n]`.
-    pub(crate) belief: Vec<f32>,
-    /// The newest image.
-    pub(crate) frame: Frame,
-    /// Stamp of the newest image.
-    pub(crate) stamp: Time,
-    /// Number of images that stepped the belief.
-    pub(crate) images: usize,
+/// An image as the model sees it: rows of red, green and blue bytes.
+#[derive(Clone)]
+pub(super) struct Picture {
+    /// Number of columns, pixels.
+    pub(super) width: usize,
+    /// Number of rows, pixels.
+    pub(super) height: usize,
+    /// Bytes, `[height, width, 3]`.
+    pub(super) pixels: Vec<u8>,
 }
 
-fn filter(config: &Config, bundle: &Bundle) -> anyhow::Result<(BeliefFilter, Robot)> {
+/// A belief and the image it ended with.
+pub(super) struct Situation {
+    /// Posterior mean, `[n]`.
+    pub(super) belief: Vec<f32>,
+    /// The newest image.
+    pub(super) picture: Picture,
+    /// Stamp of the newest image.
+    pub(super) stamp: Time,
+    /// Number of images that stepped the belief.
+    pub(super) images: usize,
+}
+
+/// The robot and the belief filter of a controller.
+pub(super) fn filter(config: &Config, bundle: &Bundle) -> anyhow::Result<(BeliefFilter, Robot)> {
     let robot = Robot::new(config, bundle.manifest())?;
     let model = Box::new(OnnxFilter::new(bundle)?);
     Ok((
@@ -36,40 +46,9 @@ fn filter(config: &Config, bundle: &Bundle) -> anyhow::Result<(BeliefFilter, Rob
     ))
 }
 
-/// The situation after the first image of a simulated robot as it stands.
-pub(crate) fn of_robot(
-    config: &Config,
-    bundle: &Bundle,
-    robot: &dyn latco_envs::Robot,
-) -> anyhow::Result<Situation> {
-    let (mut filter, _) = filter(config, bundle)?;
-    let (side, stamp) = (robot.image_size(), Time(0));
-    let mut pixels = vec![0; side * side * 3];
-    robot.render(&mut pixels);
-    let joints = JointInput {
-        stamp,
-        positions: robot.positions(),
-        velocities: robot.velocities(),
-    };
-    filter.joints(&joints, stamp)?;
-    let image = ImageInput {
-        stamp,
-        width: side,
-        height: side,
-        pixels: &pixels,
-    };
-    filter.observe(&image, stamp)?;
-    Ok(Situation {
-        belief: filter.mean().to_vec(),
-        frame: Frame::new(side, side, pixels)?,
-        stamp,
-        images: 1,
-    })
-}
-
 /// The situation after all images of a bag up to `at_s` seconds after its first one. The joint velocities on
 /// the topic of commands are what was sent; a new episode begins the belief anew.
-pub(crate) fn of_bag(
+pub(super) fn of_bag(
     config: &Config,
     bundle: &Bundle,
     bag: &Path,
@@ -155,7 +134,11 @@ pub(crate) fn of_bag(
     };
     Ok(Situation {
         belief: filter.mean().to_vec(),
-        frame: Frame::new(width, height, pixels)?,
+        picture: Picture {
+            width,
+            height,
+            pixels,
+        },
         stamp,
         images,
     })

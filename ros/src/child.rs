@@ -10,14 +10,42 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use thiserror::Error;
 
-use super::error::DemoError;
 use crate::middleware::Stop;
 
 /// Number of lines of a log that a failure shows.
 const LAST_WORDS: usize = 12;
 /// Time between asking a process to end and killing it, when nobody waits for its result.
 const GRACE: Duration = Duration::from_secs(3);
+
+/// What went wrong with a child process.
+#[derive(Debug, Error)]
+pub enum ChildError {
+    /// The process ended, and should not have.
+    #[error("the {name} ended with {}: {last_words}", status.map_or("a signal".to_owned(), |s| format!("status {s}")))]
+    Ended {
+        /// Name of the process.
+        name: &'static str,
+        /// Exit status of the process; `None` after a signal.
+        status: Option<i32>,
+        /// The end of its log.
+        last_words: String,
+    },
+    /// The process did not end when it was asked to.
+    #[error("the {name} did not end within {seconds} s when asked to; its log is {}", log.display())]
+    DoesNotEnd {
+        /// The process.
+        name: &'static str,
+        /// Time for which it was awaited, in seconds.
+        seconds: u64,
+        /// Its log.
+        log: PathBuf,
+    },
+    /// The system did not start it, or gave no thread for its output.
+    #[error(transparent)]
+    Other(#[from] anyhow::Error),
+}
 
 /// A `latco` process.
 pub(crate) struct Child {
@@ -81,17 +109,17 @@ impl Child {
     }
 
     /// Waits for the process to end.
-    pub(crate) fn wait(&mut self, limit: Duration) -> Result<ExitStatus, DemoError> {
+    pub(crate) fn wait(&mut self, limit: Duration) -> Result<ExitStatus, ChildError> {
         let deadline = Instant::now() + limit;
         loop {
             if let Some(status) = self.ended()? {
                 return Ok(status);
             }
             if Instant::now() >= deadline {
-                return Err(DemoError::TimeLimit {
-                    what: format!("the {} did not end when asked to", self.name),
+                return Err(ChildError::DoesNotEnd {
+                    name: self.name,
                     seconds: limit.as_secs(),
-                    folder: self.log.parent().map(Path::to_path_buf).unwrap_or_default(),
+                    log: self.log.clone(),
                 });
             }
             Stop::new().wait(Duration::from_millis(20));
@@ -108,11 +136,11 @@ impl Child {
     }
 
     /// The error that tells how the process ended.
-    pub(crate) fn failure(&self, status: ExitStatus) -> DemoError {
+    pub(crate) fn failure(&self, status: ExitStatus) -> ChildError {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         let last_words = lines[lines.len().saturating_sub(LAST_WORDS)..].join("\n");
-        DemoError::Child {
+        ChildError::Ended {
             name: self.name,
             status: status.code(),
             last_words,

@@ -3,6 +3,7 @@
 
 use latco_controller::inputs::{ImageInput, Inputs, JointInput, JointVec};
 use latco_controller::{Clock, Config, Controller, Tick, Time};
+#[cfg(feature = "sim")]
 use latco_envs::Robot;
 use latco_models::Bundle;
 
@@ -11,6 +12,7 @@ use crate::commands::failure::Failure;
 
 /// What the camera sees and what moves.
 enum Scene {
+    #[cfg(feature = "sim")]
     Simulated(Box<dyn Robot>),
     Noise(Noise),
 }
@@ -28,37 +30,31 @@ pub(super) struct Camera {
     has_joints: bool,
 }
 
-impl Camera {
-    /// # Errors
-    /// The bundle's task is not simulated, its robot is another one, or the controller cannot be
-    /// made.
-    pub(super) fn simulated(bundle: &Bundle, config: &Config) -> Result<Self, Failure> {
-        let manifest = bundle.manifest();
-        let robot =
-            latco_envs::make(&manifest.task, manifest.image.width).map_err(Failure::usage)?;
-        if robot.joints() != manifest.dims.action || manifest.image.width != manifest.image.height {
-            return Err(Failure::usage(anyhow::anyhow!(
-                "the simulated {} has {} joints and a square camera, the bundle {} actions and \
-                 {}x{} pixels",
-                manifest.task,
-                robot.joints(),
-                manifest.dims.action,
-                manifest.image.width,
-                manifest.image.height
-            )));
+/// The simulated robot that the bundle is for, if there is one that fits.
+#[cfg(feature = "sim")]
+fn scene(bundle: &Bundle, seed: u64) -> Scene {
+    let manifest = bundle.manifest();
+    let (width, height) = (manifest.image.width, manifest.image.height);
+    match latco_envs::make(&manifest.task, width) {
+        Ok(robot) if robot.joints() == manifest.dims.action && width == height => {
+            Scene::Simulated(robot)
         }
-        Self::new(bundle, config, Scene::Simulated(robot))
+        _ => Scene::Noise(Noise::new(seed)),
     }
+}
 
-    /// Frames of noise, joints that stand still.
+#[cfg(not(feature = "sim"))]
+fn scene(_bundle: &Bundle, seed: u64) -> Scene {
+    Scene::Noise(Noise::new(seed))
+}
+
+impl Camera {
+    /// A controller of the bundle in front of the simulated robot of its task, or of noise by `seed` and joints that
+    /// stand still.
     ///
     /// # Errors
     /// The controller cannot be made.
-    pub(super) fn noise(bundle: &Bundle, config: &Config, seed: u64) -> Result<Self, Failure> {
-        Self::new(bundle, config, Scene::Noise(Noise::new(seed)))
-    }
-
-    fn new(bundle: &Bundle, config: &Config, scene: Scene) -> Result<Self, Failure> {
+    pub(super) fn new(bundle: &Bundle, config: &Config, seed: u64) -> Result<Self, Failure> {
         let controller = Controller::new(config, bundle).map_err(Failure::usage)?;
         let (width, height) = controller.image_size();
         let joints = controller.robot().joints();
@@ -66,7 +62,7 @@ impl Camera {
         Ok(Self {
             has_joints: controller.robot().has_joint_states(),
             controller,
-            scene,
+            scene: scene(bundle, seed),
             pixels: vec![0; width * height * 3],
             width,
             height,
@@ -79,19 +75,25 @@ impl Camera {
     /// A new episode.
     pub(super) fn begin(&mut self, episode: u64) {
         self.controller.reset(episode);
+        #[cfg(feature = "sim")]
         if let Scene::Simulated(robot) = &mut self.scene {
             robot.reset(latco_envs::EVALUATION_SEED + episode);
         }
     }
 
-    /// Whether the frames come from a simulated robot.
-    pub(super) fn is_simulated(&self) -> bool {
-        matches!(self.scene, Scene::Simulated(_))
+    /// Where the frames come from: `simulated` or `noise`.
+    pub(super) fn frames(&self) -> &'static str {
+        match self.scene {
+            #[cfg(feature = "sim")]
+            Scene::Simulated(_) => "simulated",
+            Scene::Noise(_) => "noise",
+        }
     }
 
     /// Takes a frame and the joint states.
     pub(super) fn look(&mut self) {
         match &mut self.scene {
+            #[cfg(feature = "sim")]
             Scene::Simulated(robot) => {
                 robot.render(&mut self.pixels);
                 self.positions.copy_from_slice(robot.positions());
@@ -133,6 +135,7 @@ impl Camera {
             *command = action.map_or(0.0, |action| f64::from(action[joint]) * scale);
         }
         self.controller.record_sent(self.now, &command);
+        #[cfg(feature = "sim")]
         if let Scene::Simulated(robot) = &mut self.scene {
             robot.advance(&command, period.as_secs_f64());
         }
