@@ -60,7 +60,7 @@ install: onnxruntime ## the latco command and its ROS 2 package under PREFIX (de
 
 deb: onnxruntime ## Debian package in target/debian/ (needs `cargo install cargo-deb --locked`)
 	@$(CARGO) deb --version >/dev/null || { echo "cargo-deb is missing: cargo install cargo-deb --locked" >&2; exit 1; }
-	$(CARGO) build --release --locked -p latco-ros
+	$(CARGO) build --profile dist --locked -p latco-ros --no-default-features
 	@rm -rf target/debian-root
-	@DESTDIR=$(CURDIR)/target/debian-root sh ros/install.sh /usr
+	@DESTDIR=$(CURDIR)/target/debian-root sh ros/install.sh /usr "$${CARGO_TARGET_DIR:-$(CURDIR)/target}/dist/latco"
 	$(CARGO) deb --locked --no-build -p latco-ros
