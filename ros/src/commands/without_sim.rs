@@ -16,7 +16,7 @@ pub(super) struct WithoutSim {
 
 impl WithoutSim {
     /// # Errors
-    /// Always, with the way to a build that has the command.
+    /// An error in any case, with the way to a build that has the command.
     pub(super) fn run(self, command: &str) -> Result<(), Failure> {
         tracing::debug!(arguments = ?self.arguments, "ignored");
         Err(needs_sim(command))

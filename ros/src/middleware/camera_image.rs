@@ -6,10 +6,10 @@ use std::str::FromStr;
 use latco_bag::image::{Compression, compress};
 use latco_bag::messages::{CompressedImage, Image};
 
-/// Quality of the jpegs that are made here; drivers have 80 to 95.
+/// Quality of the JPEGs that are made here; drivers use 80 to 95.
 const JPEG_QUALITY: u8 = 90;
 
-/// How the images of a camera are published.
+/// The ways in which the images of a camera are published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Transport {
     /// Raw images on `camera/image_raw`, rgb8

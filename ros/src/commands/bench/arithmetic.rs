@@ -1,4 +1,4 @@
-//! The least multiply-adds of one LatCo iteration: what its time is held against.
+//! The least multiply-adds of one LatCo iteration, with which its time is compared.
 //!
 //! Counted are the products; additions, gates and activations are not. With `ns + nd = n` for the
 //! state, `W` for the dense layers' width (`hidden`), `U` for the reward head's (`units`), `na`
@@ -26,7 +26,7 @@
 
 use super::sizes::Sizes;
 
-/// Least multiply-adds of one iteration of one plan.
+/// The least number of multiply-adds of one iteration of one plan.
 pub(super) fn least_multiply_adds(sizes: &Sizes) -> u64 {
     let &Sizes {
         stoch,

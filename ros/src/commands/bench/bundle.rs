@@ -11,7 +11,7 @@ use crate::commands::failure::Failure;
 #[cfg(not(feature = "sim"))]
 use crate::commands::without_sim::needs_sim;
 
-/// Which bundle is measured, on the command line.
+/// The bundle that is measured, on the command line.
 #[derive(Debug, Args)]
 pub(super) struct BundleArgs {
     /// Folder of the bundle [default: random weights of the sizes below]
@@ -26,7 +26,7 @@ pub(super) struct BundleArgs {
 }
 
 impl BundleArgs {
-    /// The folder that was given, or `random`.
+    /// The name of the bundle: the folder that was given, or `random`.
     pub(super) fn name(&self) -> String {
         let name = |folder: &PathBuf| folder.display().to_string();
         self.folder.as_ref().map_or("random".to_owned(), name)
@@ -36,7 +36,8 @@ impl BundleArgs {
     /// pixels.
     ///
     /// # Errors
-    /// [`Failure::usage`] for sizes that cannot be, [`Failure::failed`] when the bundle cannot be written.
+    /// [`Failure::usage`] for sizes that are not possible, [`Failure::failed`] when the bundle cannot be
+    /// written.
     pub(super) fn folder(&self, scratch: &Path) -> Result<PathBuf, Failure> {
         match &self.folder {
             Some(folder) => Ok(folder.clone()),
@@ -47,7 +48,7 @@ impl BundleArgs {
     /// The bundle, loaded and verified as a controller does it.
     ///
     /// # Errors
-    /// Those of [`Self::folder`], and [`Failure::usage`] when the bundle does not load.
+    /// The errors of [`Self::folder`], and [`Failure::usage`] when the bundle does not load.
     pub(super) fn load(&self, load: &LoadOptions) -> Result<Bundle, Failure> {
         let scratch = tempfile::tempdir().map_err(Failure::failed)?;
         Bundle::load(self.folder(scratch.path())?, load).map_err(Failure::usage)

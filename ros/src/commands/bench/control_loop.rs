@@ -20,9 +20,10 @@ use crate::controller::trace::{RunTrace, TickTrace};
 use crate::middleware::{ImageSize, Network, Stop, Transport};
 use crate::quantile::quantile;
 
-/// Images before any counts: the two processes find each other, caches and branch predictors warm up.
+/// Number of images before any counts: the two processes find each other, caches and branch predictors warm
+/// up.
 const WARM_UP: u64 = 20;
-/// Time for the controller to start and to be found.
+/// Longest time for the controller to start and to be found.
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// Time for the last command to leave.
 const LINGER: Duration = Duration::from_millis(500);
@@ -67,23 +68,23 @@ struct Figures {
     command_rate_hz: f64,
     period_ms: f64,
     frames: usize,
-    /// Images from which no command came.
+    /// Number of images from which no command came.
     lost: usize,
     stamp_to_command_ms_p50: Option<f64>,
     stamp_to_command_ms_p99: Option<f64>,
     stamp_to_command_ms_max: Option<f64>,
-    /// From the stamp to the planner's thread: transport and decoding.
+    /// Median time from the stamp to the planner's thread: transport and decoding.
     stamp_to_planner_ms_p50: Option<f64>,
     stamp_to_planner_ms_p99: Option<f64>,
     belief_ms_p50: Option<f64>,
     belief_ms_p99: Option<f64>,
-    /// From the plan to the command that the middleware has taken.
+    /// Median time from the plan to the command that the middleware has taken.
     plan_to_command_ms_p50: Option<f64>,
     plan_to_command_ms_p99: Option<f64>,
-    /// Subtracted.
+    /// Median time of planning, which is subtracted.
     plan_ms_p50: Option<f64>,
     plan_ms_p99: Option<f64>,
-    /// Commands that arrived at the camera's process, in all.
+    /// Number of commands that arrived at the camera's process, in all.
     commands_received: u64,
 }
 
@@ -150,7 +151,7 @@ impl LoopBench {
         Ok(self.figures(&stamps, &trace, period, &config, camera.commands()))
     }
 
-    /// Shows all images: the stamps of those that count.
+    /// Shows all images; returns the stamps of those that count.
     fn show(
         &self,
         camera: &LoopCamera,
@@ -244,7 +245,7 @@ impl LoopBench {
     }
 }
 
-/// From an image's stamp to the planner's thread.
+/// Time in ms from an image's stamp to the planner's thread.
 fn reached_ms(tick: &TickTrace) -> f64 {
     (tick.received_ns - tick.stamp_ns) as f64 * 1e-6
 }

@@ -1,4 +1,5 @@
-//! The robot's side of `latco bench loop`: a node with a camera, joint states, and an ear for commands.
+//! The robot's side of `latco bench loop`: a node with a camera and joint states, which receives the
+//! commands.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +13,7 @@ use crate::commands::failure::Failure;
 use crate::middleware::camera_image::{ImageSize, Transport, jpeg};
 use crate::middleware::{Network, NodeBuilder, RunningNode, qos, stamp};
 
-/// Pictures that are shown in turn.
+/// Number of pictures that are shown in turn.
 const PICTURES: u64 = 16;
 
 /// A running node.
@@ -21,7 +22,7 @@ pub(super) struct LoopCamera {
     raw: Option<Publisher<Image>>,
     compressed: Option<Publisher<CompressedImage>>,
     pictures: Vec<Image>,
-    /// Compressed before they are shown: what is measured begins with the image's stamp.
+    /// Files that are compressed before they are shown: what is measured begins with the image's stamp.
     files: Vec<CompressedImage>,
     joints: Publisher<JointState>,
     names: Vec<String>,
@@ -30,10 +31,10 @@ pub(super) struct LoopCamera {
 }
 
 impl LoopCamera {
-    /// A camera that shows a moving disc, for the robot that `manifest` is for.
+    /// Makes a camera that shows a moving disc, for the robot that `manifest` is for.
     ///
     /// # Errors
-    /// The node cannot be made.
+    /// [`Failure::failed`] when the node cannot be made.
     pub(super) fn start(
         network: Network,
         size: ImageSize,
@@ -81,15 +82,15 @@ impl LoopCamera {
         })
     }
 
-    /// Commands that arrived.
+    /// Number of commands that arrived.
     pub(super) fn commands(&self) -> u64 {
         self.commands.load(Ordering::Relaxed)
     }
 
-    /// Joint states and the picture number `number`, stamped now: its stamp, ns.
+    /// Publishes joint states and the picture number `number`, stamped now; returns the stamp in ns.
     ///
     /// # Errors
-    /// The middleware does not take a message.
+    /// [`Failure::failed`] when the middleware does not take a message.
     pub(super) fn show(&self, number: u64) -> Result<i64, Failure> {
         if !self.names.is_empty() {
             let joints = JointState {
@@ -123,7 +124,8 @@ impl LoopCamera {
     }
 }
 
-/// A disc on a ground that fades from side to side, as smooth as what a camera sees; it moves with the number.
+/// Draws a disc on a ground that fades from side to side, as smooth as what a camera sees; it moves with the
+/// number.
 fn picture(size: ImageSize, number: u64) -> Image {
     let (width, height) = (size.width, size.height);
     let (radius, turn) = (height as f64 / 6.0, number as f64 / PICTURES as f64);

@@ -1,4 +1,4 @@
-//! What the machine can do: the rate of one large product, and the processor.
+//! The abilities of the machine: the rate of one large product, and the processor.
 
 #![allow(unsafe_code)] // the product is called through a function pointer of the library
 
@@ -12,7 +12,7 @@ use serde::Serialize;
 /// machine with AVX-512.
 pub(super) const KERNEL: &str = "gemm-f32 0.19";
 
-/// Side of the square matrices, of 9 MB each.
+/// Number of rows and columns of the square matrices, of 9 MB each.
 const SIDE: usize = 1536;
 
 /// `out += left right` for square-wide row-major matrices: `[rows, SIDE] += [rows, SIDE] [SIDE, SIDE]`.
@@ -83,7 +83,7 @@ pub(super) fn gmac_per_s(threads: usize) -> f64 {
 pub(super) struct Cpu {
     /// Name of the processor, if the system tells.
     pub(super) model: Option<String>,
-    /// Cores that this process may use.
+    /// Number of cores that this process may use.
     pub(super) cores: usize,
     /// Vector instructions found at run time, the widest last.
     pub(super) features: Vec<&'static str>,

@@ -33,7 +33,7 @@ use super::failure::Failure;
 use super::without_sim::WithoutSim;
 use crate::middleware::Stop;
 
-/// Figures of the planner on this machine
+/// Measure the planner on this machine
 #[derive(Debug, Args)]
 pub(super) struct Bench {
     #[command(subcommand)]

@@ -9,7 +9,7 @@ impl Noise {
         Self(seed)
     }
 
-    /// Uniform, above 0 and at most 1.
+    /// Draws uniformly from above 0 to 1.
     fn uniform(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut x = self.0;
@@ -37,7 +37,7 @@ impl Noise {
         }
     }
 
-    /// `len` numbers of mean 0 and deviation 1.
+    /// Makes `len` numbers of mean 0 and deviation 1.
     pub(super) fn many(&mut self, len: usize) -> Vec<f32> {
         let mut values = vec![0.0; len];
         self.fill(&mut values);

@@ -1,4 +1,4 @@
-//! Plans in progress with the parts a robot uses, and the time their iterations take.
+//! Plans that are iterated with the parts a robot uses, and the time of their iterations.
 
 use std::time::Instant;
 
@@ -14,23 +14,23 @@ use crate::allocations;
 use crate::commands::failure::Failure;
 use crate::middleware::Stop;
 
-/// Iterations after which a plan is started again from noise, so that neither a converged plan nor
+/// Number of iterations after which a plan is started again from noise, so that neither a converged plan nor
 /// one whose multipliers have run away is timed.
 pub(super) const RESTART_EVERY: usize = 50;
 
-/// Iterations before anything is timed.
+/// Number of iterations before anything is timed.
 const WARM_UP: usize = 10;
 
-/// Failed iterations that are too many.
+/// Number of failed iterations at which the measurement fails.
 const MOST_FAULTS: usize = 20;
 
-/// Plans that are iterated together, and what iterates them.
+/// Plans that are iterated together, with the solver and model that iterate them.
 pub(super) struct Run<L> {
     model: OnnxModel,
     pub(super) solver: Solver<f32, L, Vec<f32>>,
     crew: Threads,
     dims: Dims,
-    /// Bytes of the Jacobian's arena.
+    /// Number of bytes of the Jacobian's arena.
     pub(super) jacobian_bytes: usize,
     variables: Variables,
     noise: Noise,
@@ -40,13 +40,13 @@ pub(super) struct Run<L> {
 struct Variables {
     /// The state that all plans start from, `[n]`.
     anchor: Vec<f32>,
-    /// `[N, H + 1, n]`
+    /// States of the plans, shape `[N, H + 1, n]`.
     states: Vec<f32>,
-    /// `[N, H, na]`
+    /// Actions of the plans, shape `[N, H, na]`.
     actions: Vec<f32>,
-    /// lambda, `[N, H]`
+    /// Multipliers of the dynamics, lambda, shape `[N, H]`.
     dynamics: Vec<f32>,
-    /// nu, `[N, H]`
+    /// Multipliers of the action limits, nu, shape `[N, H]`.
     limits: Vec<f32>,
 }
 
@@ -65,22 +65,22 @@ impl Variables {
     }
 }
 
-/// Times of iterations.
+/// Measured times of iterations.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Times {
-    /// Whole iterations in ms.
+    /// Times of whole iterations in ms.
     pub(super) whole_ms: Vec<f64>,
-    /// Parts of other iterations, which alternate with those in blocks.
+    /// Times of the parts of other iterations, which alternate with those in blocks.
     pub(super) parts: Vec<Parts>,
-    /// Rust allocations in all iterations of `whole_ms`; none if the program does not count.
+    /// Number of Rust allocations in all iterations of `whole_ms`; `None` if the program does not count.
     pub(super) allocations: Option<u64>,
-    /// Iterations that failed and were followed by a start from noise.
+    /// Number of iterations that failed and were followed by a start from noise.
     pub(super) faults: usize,
 }
 
 impl<L: LinearSolver> Run<L> {
-    /// Sessions and memory for `plans` plans of these sizes that share every reading of the weights, on `threads`
-    /// threads, from a state that is noise by `seed`.
+    /// Makes sessions and memory for `plans` plans of these sizes that share every reading of the weights, on
+    /// `threads` threads, from a state that is noise by `seed`.
     ///
     /// # Errors
     /// [`Failure::usage`] when the bundle does not fit the sizes, [`Failure::failed`] when the first evaluation fails.
@@ -130,7 +130,7 @@ impl<L: LinearSolver> Run<L> {
         Ok(run)
     }
 
-    /// New plans from unit Gaussian noise, evaluated.
+    /// Makes new plans from unit Gaussian noise and evaluates them.
     fn restart(&mut self) -> Result<(), Failure> {
         let (n, len) = (self.dims.state(), self.dims.states_len());
         self.noise.fill(&mut self.variables.states);
@@ -147,7 +147,7 @@ impl<L: LinearSolver> Run<L> {
         Ok(())
     }
 
-    /// One iteration of all plans.
+    /// Does one iteration of all plans.
     fn step(&mut self) -> Result<(), StepError<RunError>> {
         let (mut plan, mut multipliers) = self.variables.split();
         (self.solver)
@@ -155,7 +155,7 @@ impl<L: LinearSolver> Run<L> {
             .map(|_| ())
     }
 
-    /// One iteration and the times of its parts.
+    /// Does one iteration and times its parts.
     fn step_in_parts(&mut self) -> Result<Parts, StepError<RunError>> {
         let (mut plan, mut multipliers) = self.variables.split();
         let mut model = Timed::start(&mut self.model);
@@ -163,7 +163,7 @@ impl<L: LinearSolver> Run<L> {
         Ok(model.parts())
     }
 
-    /// One iteration and its time in ms.
+    /// Does one iteration and returns its time in ms.
     fn timed_step(&mut self) -> Result<f64, StepError<RunError>> {
         let began = Instant::now();
         self.step()?;
@@ -234,7 +234,7 @@ impl<L: LinearSolver> Run<L> {
         Ok(times)
     }
 
-    /// Time in ms of a plan of `iterations` from noise, its first evaluation included; none if an
+    /// The time in ms of a plan of `iterations` from noise, its first evaluation included; `None` if an
     /// iteration fails.
     pub(super) fn cold_plan_ms(&mut self, iterations: usize) -> Result<Option<f64>, Failure> {
         let began = Instant::now();

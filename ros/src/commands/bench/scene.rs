@@ -10,7 +10,7 @@ use latco_models::Bundle;
 use super::noise::Noise;
 use crate::commands::failure::Failure;
 
-/// What the camera sees and what moves.
+/// The scene that the camera sees, with what moves in it.
 enum Scene {
     #[cfg(feature = "sim")]
     Simulated(Box<dyn Robot>),
@@ -30,7 +30,7 @@ pub(super) struct Camera {
     has_joints: bool,
 }
 
-/// The simulated robot that the bundle is for, if there is one that fits.
+/// Makes the simulated robot that the bundle is for, if there is one that fits.
 #[cfg(feature = "sim")]
 fn scene(bundle: &Bundle, seed: u64) -> Scene {
     let manifest = bundle.manifest();
@@ -49,11 +49,11 @@ fn scene(_bundle: &Bundle, seed: u64) -> Scene {
 }
 
 impl Camera {
-    /// A controller of the bundle in front of the simulated robot of its task, or of noise by `seed` and joints that
-    /// stand still.
+    /// Makes a controller of the bundle in front of the simulated robot of its task, or of noise by `seed`
+    /// and joints that stand still.
     ///
     /// # Errors
-    /// The controller cannot be made.
+    /// An error when the controller cannot be made.
     pub(super) fn new(bundle: &Bundle, config: &Config, seed: u64) -> Result<Self, Failure> {
         let controller = Controller::new(config, bundle).map_err(Failure::usage)?;
         let (width, height) = controller.image_size();
@@ -72,7 +72,7 @@ impl Camera {
         })
     }
 
-    /// A new episode.
+    /// Begins a new episode.
     pub(super) fn begin(&mut self, episode: u64) {
         self.controller.reset(episode);
         #[cfg(feature = "sim")]
@@ -81,7 +81,7 @@ impl Camera {
         }
     }
 
-    /// Where the frames come from: `simulated` or `noise`.
+    /// The source of the frames: `simulated` or `noise`.
     pub(super) fn frames(&self) -> &'static str {
         match self.scene {
             #[cfg(feature = "sim")]
@@ -103,7 +103,7 @@ impl Camera {
         }
     }
 
-    /// The controller's step on the newest frame: belief and plan.
+    /// Steps the controller on the newest frame: belief and plan.
     pub(super) fn tick(&mut self, clock: &dyn Clock) -> Tick {
         let joints = JointInput {
             stamp: self.now,
@@ -122,7 +122,7 @@ impl Camera {
         self.controller.step(&inputs, self.now, clock)
     }
 
-    /// The plan's command is followed for one control period.
+    /// Follows the plan's command for one control period.
     pub(super) fn advance(&mut self) {
         let period = self.controller.period();
         let plan = self.controller.plan();
@@ -142,7 +142,7 @@ impl Camera {
         self.now = self.now + period;
     }
 
-    /// The controller.
+    /// The controller in front of the scene.
     pub(super) fn controller(&self) -> &Controller {
         &self.controller
     }

@@ -34,7 +34,7 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
-    /// PlaNet's.
+    /// The sizes of PlaNet's model.
     pub(super) const PLANET: Self = Self {
         stoch: 30,
         deter: 200,
@@ -44,7 +44,7 @@ impl Sizes {
         horizon: 30,
     };
 
-    /// Size of a state.
+    /// Length of a state.
     pub(super) fn state(&self) -> usize {
         self.stoch + self.deter
     }

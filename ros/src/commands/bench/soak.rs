@@ -1,4 +1,4 @@
-//! `latco bench soak`: the controller for minutes or days, and what only shows after long.
+//! `latco bench soak`: the controller for minutes or days, and what shows only after that.
 
 use std::time::{Duration, Instant};
 
@@ -15,11 +15,11 @@ use crate::commands::output::print_figures;
 use crate::commands::provider::ProviderArgs;
 use crate::middleware::Stop;
 
-/// Ticks before anything is counted.
+/// Number of ticks before anything is counted.
 const WARM_UP: u64 = 50;
-/// Ticks of an episode; then the robot starts anew.
+/// Number of ticks of an episode, after which the robot starts anew.
 const EPISODE: u64 = 150;
-/// Time between lines of progress.
+/// Time between two lines of progress.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
 /// The controller for so many minutes: late ticks, numbers that are not finite, allocations, jitter, memory
@@ -34,7 +34,7 @@ const SAY_EVERY: Duration = Duration::from_secs(10);
 pub(super) struct SoakBench {
     #[command(flatten)]
     bundle: BundleArgs,
-    /// How long
+    /// Duration in minutes
     #[arg(long, value_name = "M", default_value_t = 10.0)]
     minutes: f64,
     /// Ticks a second; 0: as fast as possible
@@ -57,9 +57,9 @@ struct Figures {
     rate_hz: f64,
     ticks: u64,
     late: u64,
-    /// Ticks whose plan or command had a number that is not finite.
+    /// Number of ticks whose plan or command had a number that is not finite.
     non_finite: u64,
-    /// Solves that failed.
+    /// Number of solves that failed.
     failed_plans: u64,
     allocations: Option<u64>,
     jitter_ms_p50: f64,
@@ -207,7 +207,7 @@ fn is_finite(camera: &Camera) -> bool {
         .all(|value| value.is_finite())
 }
 
-/// The resident set, from `/proc/self/statm`.
+/// The size of the resident set in bytes, from `/proc/self/statm`.
 fn resident_bytes() -> Result<u64, Failure> {
     let text = std::fs::read_to_string("/proc/self/statm").map_err(Failure::failed)?;
     let pages = text
@@ -222,7 +222,7 @@ fn resident_bytes() -> Result<u64, Failure> {
     })
 }
 
-/// Times in steps of 10 µs up to a second; memory does not grow with their number.
+/// A histogram of times in steps of 10 µs up to a second; its memory does not grow with their number.
 struct Histogram {
     counts: Vec<u64>,
     total: u64,

@@ -19,7 +19,7 @@ use crate::commands::provider::ProviderArgs;
 use crate::middleware::Stop;
 use crate::quantile::quantile;
 
-/// Plans of which the median is `cold_plan_200_iterations_ms`.
+/// Number of plans of which the median is `cold_plan_200_iterations_ms`.
 const COLD_PLANS: usize = 3;
 
 /// Time of one LatCo iteration, with the parts a robot uses
@@ -61,7 +61,7 @@ pub(super) struct SolverBench {
     json: bool,
 }
 
-/// Values of `--instructions`.
+/// The values of `--instructions`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum InstructionSet {
     Sse2,
@@ -87,7 +87,7 @@ struct Figures {
     linearise_ms: Option<f64>,
     solve_ms: Option<f64>,
     multipliers_ms: Option<f64>,
-    /// Rust's, in all threads of the process.
+    /// Number of Rust allocations per iteration, in all threads of the process.
     allocations_per_iteration: Option<f64>,
     arena_bytes: usize,
     solver_arena_bytes: usize,

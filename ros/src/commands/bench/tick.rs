@@ -18,7 +18,7 @@ use crate::commands::provider::ProviderArgs;
 use crate::middleware::Stop;
 use crate::quantile::quantile;
 
-/// Ticks before anything is counted: the first plan is cold, the next ones warm up.
+/// Number of ticks before anything is counted: the first plan is cold, the next ones warm up.
 const WARM_UP: usize = 10;
 
 /// Time of a controller's tick: frame in, belief, plan out

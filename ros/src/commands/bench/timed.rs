@@ -8,17 +8,17 @@ use latco_solver::{Crew, Cut, Dims, Model, Predictions, Slab, Trajectories};
 /// Times of the parts of one iteration in ms. They add up to the whole iteration.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Parts {
-    /// The model's graphs: prior means, gate factors, rewards and their gradients.
+    /// Time of the model's graphs: prior means, gate factors, rewards and their gradients.
     pub(super) model_ms: f64,
-    /// The adjoint products with the linearised model: the recursion of the reward gradients.
+    /// Time of the adjoint products with the linearised model: the recursion of the reward gradients.
     pub(super) linearise_ms: f64,
-    /// The system's matrix, its factorisation, the tangent pass, the new plan.
+    /// Time of the system's matrix, its factorisation, the tangent pass, the new plan.
     pub(super) solve_ms: f64,
-    /// What follows the model's last call: residuals, new multipliers, the report.
+    /// Time of what follows the model's last call: residuals, new multipliers, the report.
     pub(super) multipliers_ms: f64,
 }
 
-/// Passes everything on to the model inside.
+/// A model that passes everything on to the one inside and notes the times.
 pub(super) struct Timed<'a, M> {
     inner: &'a mut M,
     started: Instant,
@@ -28,7 +28,7 @@ pub(super) struct Timed<'a, M> {
 }
 
 impl<'a, M> Timed<'a, M> {
-    /// An iteration begins now.
+    /// Starts the times of an iteration.
     pub(super) fn start(inner: &'a mut M) -> Self {
         let now = Instant::now();
         Self {
@@ -40,7 +40,7 @@ impl<'a, M> Timed<'a, M> {
         }
     }
 
-    /// It has ended.
+    /// Ends the times of the iteration and returns its parts.
     pub(super) fn parts(&self) -> Parts {
         let ended = Instant::now();
         let ms = |time: Duration| time.as_secs_f64() * 1e3;

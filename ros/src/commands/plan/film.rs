@@ -12,11 +12,11 @@ use super::situation::{Picture, Situation};
 use super::source::Executed;
 use crate::pictures::{self, Film};
 
-/// The film strip and the curves in the output folder.
+/// Name of the film strip in the output folder; the curves lie beside it.
 const FILM: &str = "film_strip.png";
 const CURVES: &str = "plan_curves.png";
 
-/// What is drawn.
+/// The plan that is drawn, with what it was made from.
 pub(super) struct Drawn<'a> {
     pub(super) situation: &'a Situation,
     pub(super) solution: &'a Solution,
@@ -31,7 +31,7 @@ pub(super) struct Drawn<'a> {
 /// Writes the pictures into a folder.
 ///
 /// # Errors
-/// A picture cannot be drawn or written, or the bag not be read.
+/// An error when a picture cannot be drawn or written, or the bag cannot be read.
 pub(super) fn draw(folder: &Path, bundle: &Bundle, drawn: &Drawn<'_>) -> anyhow::Result<()> {
     let (report, solution) = (drawn.report, drawn.solution);
     std::fs::create_dir_all(folder)

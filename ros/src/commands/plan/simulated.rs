@@ -1,4 +1,4 @@
-//! A simulated robot to plan from.
+//! A simulated robot that a plan is made for.
 
 use latco_controller::inputs::{ImageInput, JointInput};
 use latco_controller::plan::Solution;
@@ -13,10 +13,11 @@ use super::source::{Executed, Source};
 pub(super) struct Simulated(Box<dyn Robot>);
 
 impl Simulated {
-    /// The robot of a task, whose camera has images of `side` x `side` pixels, at the start of an evaluation episode.
+    /// Makes the robot of a task, whose camera has images of `side` x `side` pixels, at the start of an
+    /// evaluation episode.
     ///
     /// # Errors
-    /// There is no such task.
+    /// [`EnvError`] when there is no such task.
     pub(super) fn new(task: &str, side: usize, episode: u64) -> Result<Self, EnvError> {
         let mut robot = latco_envs::make(task, side)?;
         robot.reset(latco_envs::EVALUATION_SEED.wrapping_add(episode));

@@ -1,4 +1,4 @@
-//! What a single plan is made from: a belief, and the image it ended with.
+//! The situation that a single plan is made from: a belief, and the image it ended with.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Where `latco plan` starts: a bag, or a simulated robot.
+//! The source of a plan's situation: a bag, or a simulated robot.
 
 use std::path::PathBuf;
 
@@ -8,10 +8,10 @@ use latco_models::Bundle;
 
 use super::situation::{self, Picture, Situation};
 
-/// What becomes of a plan.
+/// The execution of a plan.
 #[derive(Default)]
 pub(super) struct Executed {
-    /// Images of the simulated robot, one more than steps; none of a bag.
+    /// Images of the simulated robot, one more than steps; there are none of a bag.
     pub(super) pictures: Vec<Picture>,
     /// Rewards of the simulated robot after each step.
     pub(super) rewards: Vec<f64>,
@@ -19,15 +19,15 @@ pub(super) struct Executed {
     pub(super) solved_at: Option<usize>,
 }
 
-/// A place to plan from.
+/// A source of situations.
 pub(super) trait Source {
     /// The situation that is planned from.
     ///
     /// # Errors
-    /// What keeps a belief from being made.
+    /// An error when no belief can be made.
     fn situation(&self, config: &Config, bundle: &Bundle) -> anyhow::Result<Situation>;
 
-    /// Moves by the plan's actions, open loop; `None` where nothing can move.
+    /// Moves the robot by the plan's actions, open loop; `None` where nothing can move.
     fn execute(&mut self, solution: &Solution, action_size: usize) -> Option<Executed>;
 }
 

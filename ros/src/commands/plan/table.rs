@@ -26,7 +26,7 @@ pub(super) struct Table {
     pub(super) true_rewards: Option<Vec<f64>>,
     /// First step after which the simulated robot's task was solved.
     pub(super) solved_at_step: Option<usize>,
-    /// Folder of the pictures; none where this build draws none.
+    /// Folder of the pictures; `None` where this build draws none.
     pub(super) output_dir: Option<PathBuf>,
 }
 
