@@ -277,7 +277,7 @@ fn cases() -> Vec<Case> {
         (latco.starts, latco.sampled_starts) = (1, 0);
         (latco.iterations_cold, latco.stall_iterations) = (1500, 1500);
         (latco.tolerance, latco.reward_tolerance) = (1e-6, 0.0);
-        latco.damping = 1e-3;
+        latco.damping = 0.1;
         latco.rollout_every_iterations = 1;
         change(&mut config);
         Case {

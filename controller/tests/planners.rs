@@ -7,7 +7,7 @@ mod planner_bench;
 use std::time::Duration;
 
 use latco_controller::config::{Objective, Optimiser, PlannerKind, SolverKind};
-use latco_controller::plan::{Decisions, StartKind, StopCause};
+use latco_controller::plan::{StartKind, StopCause};
 use latco_controller::{Clock, Config, Time};
 use latco_models::RewardKind;
 use planner_bench::{Bench, HORIZON, STATE, TickingClock};
@@ -571,10 +571,7 @@ fn a_plan_that_ran_out_of_time_is_repeated_without_a_clock() {
         let report = bench.plan_until(None, Some(Time::from_seconds(0.25)), &clock);
         assert_eq!(report.stop, StopCause::TimeBudget, "{kind}: {report:?}");
         let first = bench.solution.clone();
-        let decisions = bench.planner.decisions().unwrap_or(Decisions {
-            sampling_rounds: 0,
-            out_of_time_after: Some(report.iterations),
-        });
+        let decisions = bench.planner.decisions().unwrap();
         bench.planner.reset(3);
         let again = bench.plan_again(decisions);
         assert_eq!(again, report, "{kind}");
@@ -602,7 +599,7 @@ fn an_iteration_of_many_samples_is_given_up_in_time_and_what_was_drawn_of_it_cou
             if report.iterations == 0 {
                 assert_eq!(report.best_iteration, 1, "{kind}: of the cut one");
             }
-            after.push((report.iterations, decisions.sampling_rounds));
+            after.push((report.iterations, decisions.parts));
             let first = bench.solution.clone();
             bench.planner.reset(3);
             assert_eq!(bench.plan_again(decisions), report, "{kind}");

@@ -7,28 +7,28 @@ use super::solution::PlanSizes;
 
 /// N plans with their multipliers, one after the other in each array.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Batch {
+pub struct Batch {
     sizes: PlanSizes,
-    /// `[N, H + 1, n]`
-    pub(super) states: Vec<f32>,
-    /// `[N, H, na]`
-    pub(super) actions: Vec<f32>,
-    /// lambda, `[N, H]`
-    pub(super) dynamics: Vec<f32>,
-    /// nu, `[N, H]`
-    pub(super) action_limits: Vec<f32>,
+    /// States, `[N, H + 1, n]`.
+    pub states: Vec<f32>,
+    /// Actions, `[N, H, na]`.
+    pub actions: Vec<f32>,
+    /// Multipliers of the dynamics, lambda, `[N, H]`.
+    pub dynamics: Vec<f32>,
+    /// Multipliers of the action limits, nu, `[N, H]`.
+    pub action_limits: Vec<f32>,
 }
 
 /// One plan of a [`Batch`].
-pub(super) struct IterateMut<'a> {
-    /// `[H + 1, n]`
-    pub(super) states: &'a mut [f32],
-    /// `[H, na]`
-    pub(super) actions: &'a mut [f32],
-    /// lambda, `[H]`
-    pub(super) dynamics: &'a mut [f32],
-    /// nu, `[H]`
-    pub(super) action_limits: &'a mut [f32],
+pub struct IterateMut<'a> {
+    /// States, `[H + 1, n]`.
+    pub states: &'a mut [f32],
+    /// Actions, `[H, na]`.
+    pub actions: &'a mut [f32],
+    /// Multipliers of the dynamics, lambda, `[H]`.
+    pub dynamics: &'a mut [f32],
+    /// Multipliers of the action limits, nu, `[H]`.
+    pub action_limits: &'a mut [f32],
 }
 
 /// One plan with its multipliers, by itself.
@@ -45,7 +45,9 @@ pub struct Iterate {
 }
 
 impl Batch {
-    pub(super) fn new(sizes: &PlanSizes, plans: usize) -> Self {
+    /// Zeros for `plans` plans of these sizes.
+    #[must_use]
+    pub fn new(sizes: &PlanSizes, plans: usize) -> Self {
         Self {
             sizes: *sizes,
             states: vec![0.0; plans * (sizes.horizon + 1) * sizes.state],
@@ -64,12 +66,14 @@ impl Batch {
     }
 
     /// States of plan `plan`, `[H + 1, n]`.
-    pub(super) fn states_of(&self, plan: usize) -> &[f32] {
+    #[must_use]
+    pub fn states_of(&self, plan: usize) -> &[f32] {
         &self.states[plan * self.states_len()..][..self.states_len()]
     }
 
     /// Multipliers of the dynamics and of the action limits of plan `plan`, `[H]` each.
-    pub(super) fn multipliers_of(&self, plan: usize) -> (&[f32], &[f32]) {
+    #[must_use]
+    pub fn multipliers_of(&self, plan: usize) -> (&[f32], &[f32]) {
         let h = self.sizes.horizon;
         (
             &self.dynamics[plan * h..][..h],
@@ -78,7 +82,8 @@ impl Batch {
     }
 
     /// Plan `plan`.
-    pub(super) fn plan_mut(&mut self, plan: usize) -> IterateMut<'_> {
+    #[must_use]
+    pub fn plan_mut(&mut self, plan: usize) -> IterateMut<'_> {
         let (states, actions, h) = (self.states_len(), self.actions_len(), self.sizes.horizon);
         IterateMut {
             states: &mut self.states[plan * states..][..states],
@@ -89,7 +94,7 @@ impl Batch {
     }
 
     /// The first `plans` plans as the solver takes them, from the state `anchor`.
-    pub(super) fn first<'a>(
+    pub fn first<'a>(
         &'a mut self,
         plans: usize,
         anchor: &'a [f32],

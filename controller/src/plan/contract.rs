@@ -51,6 +51,12 @@ pub trait Planner: Send {
         None
     }
 
+    /// Sets the planner as it was before it was asked to solve `problem`, one of this kind of planner;
+    /// says whether it keeps such records.
+    fn restore(&mut self, _problem: &Problem) -> bool {
+        false
+    }
+
     /// What the clock decided in the last plan; none where the report says it all.
     fn decisions(&self) -> Option<Decisions> {
         self.problem().map(|problem| problem.decisions)

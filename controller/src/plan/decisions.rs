@@ -4,12 +4,42 @@ use serde::{Deserialize, Serialize};
 
 /// What the clock decided in a plan. With it a plan can be made again without a clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Recorded", into = "Recorded")]
 pub struct Decisions {
-    /// Rounds of sampled action sequences that there was time for; without any, noise took the place
-    /// of those wanted. Of CEM and MPPI the parts of an iteration that were rolled out before it was
-    /// given up.
+    /// Rounds of sampled action sequences before the first iteration that there was time for; without
+    /// any, noise took the place of those wanted. 0 of a planner without such rounds.
     pub sampling_rounds: u32,
+    /// Parts that were done of the iteration that there was no time to complete. 0 of a planner whose
+    /// iterations have one part.
+    pub parts: u32,
     /// Iterations after which another one would have overrun the deadline; none when time did not
     /// end the solve.
     pub out_of_time_after: Option<u32>,
+}
+
+/// Decisions as journals and dumps have them, with one number for rounds and parts: no planner has
+/// both, and each reads its own.
+#[derive(Serialize, Deserialize)]
+struct Recorded {
+    sampling_rounds: u32,
+    out_of_time_after: Option<u32>,
+}
+
+impl From<Recorded> for Decisions {
+    fn from(recorded: Recorded) -> Self {
+        Self {
+            sampling_rounds: recorded.sampling_rounds,
+            parts: recorded.sampling_rounds,
+            out_of_time_after: recorded.out_of_time_after,
+        }
+    }
+}
+
+impl From<Decisions> for Recorded {
+    fn from(decisions: Decisions) -> Self {
+        Self {
+            sampling_rounds: decisions.sampling_rounds.max(decisions.parts),
+            out_of_time_after: decisions.out_of_time_after,
+        }
+    }
 }

@@ -22,11 +22,11 @@ use latco_models::Bundle;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::contract::{PlanRequest, Planner};
-use super::latco::LatcoPlanner;
+use super::contract::PlanRequest;
+use super::make::make;
 use super::problem::Problem;
 use super::solution::{PlanSizes, Solution};
-use crate::config::{Config, PlannerKind, PlannerSection};
+use crate::config::{Config, PlannerSection};
 use crate::error::SetupError;
 use crate::time::{FrozenClock, Time};
 use crate::trace::PlanTrace;
@@ -34,7 +34,7 @@ use crate::trace::PlanTrace;
 /// First bytes of a dump.
 const MAGIC: [u8; 8] = *b"LATCODMP";
 /// Version of the format that this program writes and reads.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 /// Magic number, version, length, sum.
 const HEAD: usize = 8 + 4 + 8 + 32;
 
@@ -191,9 +191,6 @@ impl Dump {
         config.planner.clone_from(&header.planner);
         config.trace.iterations = header.trace_iterations;
         let refuse = |reason: String| Err(DumpError::Content(reason));
-        if config.planner.kind != PlannerKind::Latco {
-            return refuse("its planner keeps no problems".into());
-        }
         if let Err(error) = config.validate() {
             return refuse(error.to_string());
         }
@@ -206,8 +203,11 @@ impl Dump {
             return refuse(format!("its sizes are {sizes:?}, the bundle's {own:?}"));
         }
 
-        let mut planner = LatcoPlanner::new(&config, bundle, &sizes)?;
-        planner.restore(&self.problem);
+        config.planner.budget_ms = None;
+        let mut planner = make(&config, bundle, &sizes)?;
+        if !planner.restore(&self.problem) {
+            return refuse("its planner keeps no problems".into());
+        }
         let request = PlanRequest {
             state: &self.problem.anchor,
             elapsed_periods: self.problem.elapsed_periods,

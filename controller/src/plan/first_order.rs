@@ -18,8 +18,11 @@ use latco_solver::{
 
 use super::adam::Adam;
 use super::batch::Batch;
+use super::collocation::Stepper;
 use super::limits;
 use super::model::OnnxModel;
+use super::report::StopCause;
+use super::threads::Threads;
 use crate::config::LatcoSection;
 
 /// Iterates several plans.
@@ -87,36 +90,12 @@ impl FirstOrder {
         (plans * (h * of_step + rows + na) + 2 * h) * size_of::<f32>()
     }
 
-    /// Plans that are iterated.
-    pub(super) fn plans(&self) -> usize {
-        self.shape.plans
-    }
-
-    /// Forgets the steps before: those that follow are on other plans.
-    pub(super) fn reset(&mut self) {
-        self.iteration = 0;
-        for adam in self.state_steps.iter_mut().chain(&mut self.action_steps) {
-            adam.reset();
-        }
-    }
-
-    /// What the last step found at a plan before it changed it.
-    pub(super) fn outcome(&self, plan: usize) -> Result<StepReport, PlanFault> {
-        self.outcomes[plan]
-    }
-
-    /// Outputs of the reward head at a plan before the last step changed it, `[H]`.
-    pub(super) fn rewards(&self, plan: usize) -> &[f32] {
-        let h = self.shape.dims.horizon;
-        &self.rewards[plan * h..][..h]
-    }
-
     /// One step of all plans from the state `anchor`. A plan whose slopes are not finite is left as it
     /// was.
     ///
     /// # Errors
     /// The model cannot be evaluated; all plans are left as they were.
-    pub(super) fn step(
+    fn step_all(
         &mut self,
         model: &mut OnnxModel,
         crew: &mut impl Crew,
@@ -265,6 +244,34 @@ impl FirstOrder {
     }
 }
 
+impl Stepper<OnnxModel> for FirstOrder {
+    fn reset(&mut self) {
+        self.iteration = 0;
+        for adam in self.state_steps.iter_mut().chain(&mut self.action_steps) {
+            adam.reset();
+        }
+    }
+
+    fn step(
+        &mut self,
+        model: &mut OnnxModel,
+        threads: &mut Threads,
+        anchor: &[f32],
+        batch: &mut Batch,
+    ) -> Result<(), StopCause> {
+        (self.step_all(model, threads, anchor, batch)).map_err(|_| StopCause::ModelFailed)
+    }
+
+    fn outcome(&self, plan: usize) -> Result<StepReport, StopCause> {
+        self.outcomes[plan].map_err(|_| StopCause::NonFinite)
+    }
+
+    fn rewards(&self, plan: usize) -> &[f32] {
+        let h = self.shape.dims.horizon;
+        &self.rewards[plan * h..][..h]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use latco_export::{RandomSpec, write_random_bundle};
@@ -331,7 +338,7 @@ mod tests {
             let anchor = self.batch.states_of(0)[..n].to_vec();
             let mut unchanged = self.batch.clone();
             (self.optimiser)
-                .step(&mut self.model, &mut Alone, &anchor, &mut unchanged)
+                .step_all(&mut self.model, &mut Alone, &anchor, &mut unchanged)
                 .unwrap();
             let (lambda, nu) = self.batch.multipliers_of(plan);
             let sum = |values: &[f32]| values.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>();
@@ -411,10 +418,11 @@ mod tests {
             batch,
             ..
         } = &mut fixture;
-        optimiser.step(model, &mut Alone, &anchor, batch).unwrap();
+        optimiser
+            .step_all(model, &mut Alone, &anchor, batch)
+            .unwrap();
         assert!(optimiser.outcome(0).is_ok());
-        let expected = Err(PlanFault::NonFinite(Quantity::Step));
-        assert_eq!(optimiser.outcome(1), expected);
+        assert_eq!(optimiser.outcome(1), Err(StopCause::NonFinite));
         assert_eq!(batch.states_of(1)[anchor.len()..], before);
     }
 }

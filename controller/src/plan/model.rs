@@ -1,11 +1,9 @@
 //! The bundle's `dynamics` and `reward` graphs as the solver's model.
 
 use latco_models::{Bundle, Dynamics, Reward, RunError};
-use latco_solver::{
-    Crew, Cut, DenseJacobian, Dims, GruFactors, GruJacobian, GruSizes, GruWeights, Model,
-    Predictions, Shape, Slab, Trajectories,
-};
+use latco_solver::{Crew, Cut, Dims, Model, Predictions, Shape, Slab, Trajectories};
 
+use super::graphs::{Linearisation, Products, run_both};
 use crate::error::SetupError;
 
 /// [`Model`] on ONNX graphs, evaluated for all steps of all plans at once; the two graphs run on two
@@ -14,13 +12,7 @@ pub struct OnnxModel {
     shape: Shape,
     dynamics: Dynamics,
     reward: Reward,
-    kernels: Option<GruJacobian<f32, Vec<f32>>>,
-}
-
-/// One of the two graphs, while both run.
-enum Graph<'a> {
-    Dynamics(&'a mut Dynamics, Result<(), RunError>),
-    Reward(&'a mut Reward, Result<(), RunError>),
+    products: Products,
 }
 
 impl OnnxModel {
@@ -30,57 +22,12 @@ impl OnnxModel {
     /// ONNX Runtime's or the solver's reason.
     pub fn new(bundle: &Bundle, shape: Shape) -> Result<Self, SetupError> {
         let steps = shape.plans * shape.dims.horizon;
-        let kernels = match (bundle.weights(), Self::gru_sizes(bundle)) {
-            (Some(weights), Some(sizes)) => {
-                let (plans, horizon, parts) = (shape.plans, shape.dims.horizon, shape.parts);
-                let len = GruJacobian::<f32, Vec<f32>>::len(&sizes, plans, horizon, parts);
-                let weights = GruWeights {
-                    input_kernel: &weights.input_kernel,
-                    gru_input_kernel: &weights.gru_input_kernel,
-                    gru_recurrent_kernel: &weights.gru_recurrent_kernel,
-                    prior_kernel: &weights.prior_kernel,
-                    mean_kernel: &weights.mean_kernel,
-                };
-                let arena = vec![0.0; len];
-                let kernels = GruJacobian::new_in(sizes, &weights, plans, horizon, parts, arena)?;
-                Some(kernels)
-            }
-            _ => None,
-        };
         Ok(Self {
             shape,
             dynamics: bundle.dynamics(steps)?,
             reward: bundle.reward(steps)?,
-            kernels,
+            products: Products::new(bundle, shape)?,
         })
-    }
-
-    /// Sizes of the bundle's prior step, where its dynamics graph gives gate factors; none where it
-    /// gives matrices.
-    #[must_use]
-    pub fn gru_sizes(bundle: &Bundle) -> Option<GruSizes> {
-        let dims = &bundle.manifest().dims;
-        bundle.weights().map(|_| GruSizes {
-            stoch: dims.stoch,
-            deter: dims.deter,
-            action: dims.action,
-            hidden: dims.hidden,
-        })
-    }
-
-    fn dense(&self) -> DenseJacobian<'_, f32> {
-        DenseJacobian {
-            dims: self.shape.dims,
-            state: self.dynamics.jacobian_state(),
-            action: self.dynamics.jacobian_action(),
-        }
-    }
-
-    fn factors(&self) -> GruFactors<'_, f32> {
-        GruFactors {
-            rows: self.dynamics.factors(),
-            horizon: self.shape.dims.horizon,
-        }
     }
 }
 
@@ -96,10 +43,7 @@ impl Model<f32> for OnnxModel {
     }
 
     fn cut(&self, parts: usize) -> Cut {
-        match &self.kernels {
-            Some(kernels) => kernels.cut(),
-            None => Cut::even(self.shape.dims.state(), parts),
-        }
+        self.products.cut(parts)
     }
 
     fn evaluate<C: Crew>(
@@ -119,20 +63,7 @@ impl Model<f32> for OnnxModel {
             next.copy_from_slice(&states[n..]);
         }
         self.dynamics.action_mut().copy_from_slice(plans.actions);
-
-        let mut graphs = [
-            Graph::Dynamics(&mut self.dynamics, Ok(())),
-            Graph::Reward(&mut self.reward, Ok(())),
-        ];
-        crew.each(&mut graphs, |_, graph| match graph {
-            Graph::Dynamics(dynamics, result) => *result = dynamics.run(),
-            Graph::Reward(reward, result) => *result = reward.run(),
-        });
-        for graph in graphs {
-            match graph {
-                Graph::Dynamics(_, result) | Graph::Reward(_, result) => result?,
-            }
-        }
+        run_both(crew, &mut self.dynamics, &mut self.reward)?;
         predictions.means.copy_from_slice(self.dynamics.mean());
         predictions.rewards.copy_from_slice(self.reward.reward());
         predictions
@@ -148,13 +79,8 @@ impl Model<f32> for OnnxModel {
         slabs: &mut [Slab<'_, f32>],
         actions: &mut [f32],
     ) {
-        match self.kernels.take() {
-            Some(mut kernels) => {
-                kernels.transpose_product(crew, self.factors(), t, slabs, actions);
-                self.kernels = Some(kernels);
-            }
-            None => self.dense().transpose_product(crew, t, slabs, actions),
-        }
+        let rows = Linearisation::of(&self.dynamics);
+        (self.products).transpose_product(rows, crew, t, slabs, actions);
     }
 
     fn product<C: Crew>(
@@ -165,22 +91,12 @@ impl Model<f32> for OnnxModel {
         actions: &[f32],
         out: &mut [f32],
     ) {
-        match self.kernels.take() {
-            Some(mut kernels) => {
-                kernels.product(crew, self.factors(), t, states, actions, out);
-                self.kernels = Some(kernels);
-            }
-            None => self.dense().product(t, states, actions, out),
-        }
+        let rows = Linearisation::of(&self.dynamics);
+        (self.products).product(rows, crew, t, (states, actions), out);
     }
 
     fn jacobian(&mut self, b: usize, t: usize, state: &mut [f32], action: &mut [f32]) {
-        match self.kernels.take() {
-            Some(mut kernels) => {
-                kernels.jacobian(self.factors(), b, t, state, action);
-                self.kernels = Some(kernels);
-            }
-            None => self.dense().jacobian(b, t, state, action),
-        }
+        let rows = Linearisation::of(&self.dynamics);
+        self.products.jacobian(rows, (b, t), state, action);
     }
 }

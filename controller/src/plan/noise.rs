@@ -14,12 +14,14 @@ pub struct NoiseState {
 
 /// A stream of unit Gaussian numbers.
 #[derive(Clone, Debug)]
-pub(super) struct Noise {
+pub struct Noise {
     random: ChaCha8Rng,
 }
 
 impl Noise {
-    pub(super) fn new(seed: u64) -> Self {
+    /// The stream of a seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
         Self {
             random: ChaCha8Rng::seed_from_u64(seed),
         }
@@ -41,7 +43,7 @@ impl Noise {
     }
 
     /// Overwrites `values` with independent numbers of mean 0 and deviation 1 (Box-Muller).
-    pub(super) fn fill(&mut self, values: &mut [f32]) {
+    pub fn fill(&mut self, values: &mut [f32]) {
         for pair in values.chunks_mut(2) {
             // Away from zero, where the logarithm is not finite.
             let radius = (-2.0 * self.random.random_range(1e-7_f32..1.0).ln()).sqrt();
@@ -55,7 +57,7 @@ impl Noise {
     }
 
     /// Overwrites `values` with independent numbers, uniform within `limit`.
-    pub(super) fn fill_uniform(&mut self, values: &mut [f32], limit: f32) {
+    pub fn fill_uniform(&mut self, values: &mut [f32], limit: f32) {
         for value in values {
             *value = self.random.random_range(-limit..=limit);
         }

@@ -1,53 +1,88 @@
 //! What a plan's actions are worth: clipped to their limits and rolled out through the prior.
+//!
+//! By that return candidates are compared: a plan that is still relaxed promises what its actions do
+//! not lead to.
 
 use latco_models::{Bundle, BundleError, Dynamics, RewardHead, Rollout, RunError};
 
+use super::incumbent::Candidate;
 use super::solution::PlanSizes;
 
-/// Rolls N action sequences at a time.
+/// Values a fixed number N of action sequences.
+pub trait Valuation: Send {
+    /// Where the sequences are written before [`Valuation::run`], `[N, H, na]`, within their limits;
+    /// holds the last ones.
+    fn actions_mut(&mut self) -> &mut [f32];
+
+    /// Values the sequences from `state` `[n]`.
+    ///
+    /// # Errors
+    /// ONNX Runtime's reason.
+    fn run(&mut self, state: &[f32]) -> Result<(), RunError>;
+
+    /// What each sequence of the last run is worth, `[N]`; the lowest number where it is not finite.
+    fn returns(&self) -> &[f32];
+
+    /// Sequence `b` of the last run with its value; its states only where they are not the plan's own.
+    fn candidate(&self, b: usize) -> Candidate<'_>;
+
+    /// Clips `actions` `[N, H, na]` to `limit` and values them from `state` `[n]`.
+    ///
+    /// # Errors
+    /// ONNX Runtime's reason.
+    fn value(&mut self, actions: &[f32], limit: f32, state: &[f32]) -> Result<(), RunError> {
+        clip(actions, limit, self.actions_mut());
+        self.run(state)
+    }
+}
+
+/// Rolls N action sequences through the mean of the prior.
 ///
 /// The value of a plan is the sum of the rewards to expect in this rollout: unlike the planned
 /// states of a collocation that is still relaxed, it is what the model says these actions lead to.
 /// With a logit as reward head it also orders plans that are all far from the reward.
-pub(super) struct ActionRollout {
+pub struct ActionRollout {
     rollout: Rollout,
     head: RewardHead,
+    /// `[N, H, na]`
+    actions: Vec<f32>,
     /// `[N, H]`
     rewards: Vec<f32>,
     /// `[N]`
     returns: Vec<f32>,
-    horizon: usize,
+    sizes: PlanSizes,
 }
 
 impl ActionRollout {
-    pub(super) fn new(
-        bundle: &Bundle,
-        sizes: &PlanSizes,
-        sequences: usize,
-    ) -> Result<Self, BundleError> {
+    /// A session for `sequences` sequences, all memory allocated.
+    ///
+    /// # Errors
+    /// ONNX Runtime's reason.
+    pub fn new(bundle: &Bundle, sizes: &PlanSizes, sequences: usize) -> Result<Self, BundleError> {
         Ok(Self {
             rollout: bundle.rollout(sequences)?,
             head: bundle.manifest().reward,
+            actions: vec![0.0; sequences * sizes.horizon * sizes.action],
             rewards: vec![0.0; sequences * sizes.horizon],
             returns: vec![0.0; sequences],
-            horizon: sizes.horizon,
+            sizes: *sizes,
         })
     }
+}
 
-    /// Where the sequences are written before [`ActionRollout::run`], `[N, H, na]`; their numbers
-    /// are within the limits. Holds the last ones.
-    pub(super) fn actions_mut(&mut self) -> &mut [f32] {
-        self.rollout.action_mut()
+impl Valuation for ActionRollout {
+    fn actions_mut(&mut self) -> &mut [f32] {
+        &mut self.actions
     }
 
-    /// Rolls the sequences from `state` `[n]`. Returns that are not finite become the lowest.
-    pub(super) fn run(&mut self, state: &[f32]) -> Result<(), RunError> {
+    fn run(&mut self, state: &[f32]) -> Result<(), RunError> {
         repeat(state, self.rollout.state_mut());
+        self.rollout.action_mut().copy_from_slice(&self.actions);
         self.rollout.run()?;
         for (reward, output) in self.rewards.iter_mut().zip(self.rollout.rewards()) {
             *reward = self.head.expected(*output);
         }
-        let sequences = self.rewards.chunks_exact(self.horizon);
+        let sequences = self.rewards.chunks_exact(self.sizes.horizon);
         for (value, rewards) in self.returns.iter_mut().zip(sequences) {
             let sum: f32 = rewards.iter().sum();
             *value = if sum.is_finite() {
@@ -59,26 +94,37 @@ impl ActionRollout {
         Ok(())
     }
 
-    /// Returns of the last run, `[N]`.
-    pub(super) fn returns(&self) -> &[f32] {
+    fn returns(&self) -> &[f32] {
         &self.returns
     }
 
-    /// Rewards to expect of a sequence in the last run, `[H]`.
-    pub(super) fn rewards(&self, sequence: usize) -> &[f32] {
-        &self.rewards[sequence * self.horizon..][..self.horizon]
+    fn candidate(&self, b: usize) -> Candidate<'_> {
+        let (h, len) = (self.sizes.horizon, self.sizes.horizon * self.sizes.action);
+        Candidate {
+            worth: self.returns[b],
+            predicted_return: self.returns[b],
+            actions: &self.actions[b * len..][..len],
+            rewards: &self.rewards[b * h..][..h],
+            states: None,
+            start: None,
+            competes: true,
+        }
     }
 }
 
 /// Prior steps, one at a time.
-pub(super) struct PriorSteps {
+pub struct PriorSteps {
     prior: Dynamics,
     state_size: usize,
     action_size: usize,
 }
 
 impl PriorSteps {
-    pub(super) fn new(bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, BundleError> {
+    /// A session for one step.
+    ///
+    /// # Errors
+    /// ONNX Runtime's reason.
+    pub fn new(bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, BundleError> {
         Ok(Self {
             prior: bundle.dynamics(1)?,
             state_size: sizes.state,
@@ -88,7 +134,10 @@ impl PriorSteps {
 
     /// With row `from` of `states` `[H + 1, n]` given, writes the rows after it under `actions`
     /// `[H, na]`.
-    pub(super) fn fill(
+    ///
+    /// # Errors
+    /// ONNX Runtime's reason.
+    pub fn fill(
         &mut self,
         from: usize,
         states: &mut [f32],
@@ -117,7 +166,7 @@ pub(super) fn repeat(row: &[f32], rows: &mut [f32]) {
 }
 
 /// Copies actions into their limits; a number that is not finite becomes 0.
-pub(super) fn clip(actions: &[f32], limit: f32, clipped: &mut [f32]) {
+fn clip(actions: &[f32], limit: f32, clipped: &mut [f32]) {
     for (clipped, action) in clipped.iter_mut().zip(actions) {
         *clipped = if action.is_finite() {
             action.clamp(-limit, limit)

@@ -3,25 +3,26 @@
 
 use latco_models::{Bundle, RewardHead, RunError};
 
-use super::budget::IterationTimer;
-use super::contract::{PlanRequest, Planner};
-use super::decisions::Decisions;
+use super::contract::PlanRequest;
+use super::deadline::{Quantum, Rounds};
+use super::incumbent::Candidate;
 use super::noise::Noise;
+use super::optimiser::{Optimiser, Outcome, Schedule, Step};
 use super::particles::Futures;
-use super::report::{PlanReport, StartKind, StopCause};
-use super::rollout::{ActionRollout, PriorSteps, clip};
-use super::solution::{PlanSizes, Solution};
-use crate::config::{Config, PlannerKind};
+use super::report::{StartKind, StopCause};
+use super::rollout::{ActionRollout, Valuation};
+use super::solution::PlanSizes;
+use super::warm_start::Shift;
+use crate::config::Config;
 use crate::error::SetupError;
-use crate::time::Clock;
-use crate::trace::{IterationTrace, PlanTrace};
+use crate::trace::IterationTrace;
 
 /// Samples that are rolled out at once: few enough that an iteration of many can be given up in time and that a short
 /// budget has room for some, as many as make the most of the processor (with 32 a sample takes 5 % longer than with 128,
 /// with 8 half as long again).
 const PART: usize = 32;
 
-/// How the elites count in the refit.
+/// What the elites count in the refit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Weights {
     /// All alike (CEM).
@@ -43,34 +44,27 @@ struct Settings {
     sampled_states: bool,
 }
 
-/// The planner of `kind = "cem"` and `kind = "mppi"`.
+/// A Gaussian over action sequences that is refitted to the best of its samples.
 ///
 /// Each iteration samples action sequences from a diagonal Gaussian, clips them to the limits,
 /// rolls them out through the prior and refits the Gaussian to the best. Executed is the better of
 /// the last mean and the best sample by clipped return; where states are sampled, the last mean as in PlaNet,
-/// as the best sample is one that was lucky.
-pub struct SamplingPlanner {
-    name: &'static str,
+/// as the best sample is one that was lucky. A quantum is a part of the samples.
+pub struct Sampling {
     settings: Settings,
     sizes: PlanSizes,
     action_limit: f32,
     /// Rolls out a part of the samples at a time.
     part: Futures,
     rollout: ActionRollout,
-    prior: PriorSteps,
     noise: Noise,
-    /// What the clock decided in the last plan.
-    decisions: Decisions,
-    part_timer: IterationTimer,
-    /// Of what follows the last iteration.
-    end_timer: IterationTimer,
     /// The samples, `[samples, H, na]`.
     actions: Vec<f32>,
-    /// Rewards to expect of each, `[samples, H]`.
+    /// Rewards to expect of each sample, `[samples, H]`.
     rewards: Vec<f32>,
-    /// `[H, na]`
+    /// Mean of the Gaussian, `[H, na]`.
     mean: Vec<f32>,
-    /// `[H, na]`
+    /// Deviation of the Gaussian, `[H, na]`.
     std: Vec<f32>,
     reward: RewardHead,
     /// Return of each sample.
@@ -79,11 +73,15 @@ pub struct SamplingPlanner {
     order: Vec<u32>,
     /// Weight of each elite, of sum 1.
     weights: Vec<f32>,
-    has_previous: bool,
+    /// Whether the best of the ranked samples is a candidate.
+    has_best: bool,
+    /// Whether the mean is one.
+    has_mean: bool,
+    outcome: Outcome,
 }
 
-impl SamplingPlanner {
-    /// CEM.
+impl Sampling {
+    /// CEM: all elites count alike.
     ///
     /// # Errors
     /// ONNX Runtime's reason.
@@ -99,10 +97,10 @@ impl SamplingPlanner {
             warm_start: cem.warm_start,
             sampled_states: cem.sampled_states,
         };
-        Self::new(PlannerKind::Cem, settings, config, bundle, sizes)
+        Self::new(settings, config, bundle, sizes)
     }
 
-    /// MPPI.
+    /// MPPI: elites count by the softmax of their returns.
     ///
     /// # Errors
     /// ONNX Runtime's reason.
@@ -118,12 +116,11 @@ impl SamplingPlanner {
             warm_start: mppi.warm_start,
             sampled_states: mppi.sampled_states,
         };
-        Self::new(PlannerKind::Mppi, settings, config, bundle, sizes)
+        Self::new(settings, config, bundle, sizes)
     }
 
     /// Sessions for plans of these sizes, all memory allocated.
     fn new(
-        kind: PlannerKind,
         settings: Settings,
         config: &Config,
         bundle: &Bundle,
@@ -131,7 +128,6 @@ impl SamplingPlanner {
     ) -> Result<Self, SetupError> {
         let len = sizes.horizon * sizes.action;
         Ok(Self {
-            name: kind.name(),
             action_limit: bundle.manifest().action.limit,
             part: Futures::new(
                 bundle,
@@ -140,11 +136,7 @@ impl SamplingPlanner {
                 settings.sampled_states,
             )?,
             rollout: ActionRollout::new(bundle, sizes, 1)?,
-            prior: PriorSteps::new(bundle, sizes)?,
             noise: Noise::new(config.planner.seed),
-            decisions: Decisions::default(),
-            part_timer: IterationTimer::default(),
-            end_timer: IterationTimer::default(),
             actions: vec![0.0; settings.samples * len],
             rewards: vec![0.0; settings.samples * sizes.horizon],
             mean: vec![0.0; len],
@@ -153,100 +145,38 @@ impl SamplingPlanner {
             returns: vec![0.0; settings.samples],
             order: vec![0; settings.samples],
             weights: vec![0.0; settings.elites],
-            has_previous: false,
+            has_best: false,
+            has_mean: false,
+            outcome: Outcome::Failed(StopCause::ModelFailed),
             sizes: *sizes,
             settings,
         })
     }
 
-    /// Shifts by the nearest whole number of periods: the mean is only where the search begins.
-    fn start(&mut self, elapsed: Option<f64>) -> bool {
-        self.std.fill(self.settings.initial_std);
-        let na = self.sizes.action;
-        let periods = elapsed.map(|elapsed| elapsed.round().max(0.0) as usize);
-        let warm = periods.filter(|&elapsed| {
-            self.settings.warm_start && self.has_previous && elapsed < self.sizes.horizon
-        });
-        match warm {
-            Some(elapsed) => {
-                self.mean.copy_within(elapsed * na.., 0);
-                let kept = self.mean.len() - elapsed * na;
-                self.mean[kept..].fill(0.0);
-            }
-            None => self.mean.fill(0.0),
-        }
-        warm.is_some()
-    }
-
-    /// Draws all samples and rolls them out, part by part. Gives the number of parts that there was time
-    /// for, or `wanted` of a plan that is made again.
-    fn sample(
-        &mut self,
-        request: &PlanRequest<'_>,
-        clock: &dyn Clock,
-        wanted: Option<u32>,
-    ) -> Result<u32, RunError> {
-        let mut done = 0;
+    /// Draws a part of the samples and rolls it out.
+    fn draw(&mut self, part: usize) -> Result<(), RunError> {
         let (len, horizon) = (self.mean.len(), self.sizes.horizon);
         let (limit, head) = (self.action_limit, self.reward);
-        self.part.start(request.state);
-        let parts = (self.actions.chunks_mut(PART * len))
-            .zip(self.rewards.chunks_mut(PART * horizon))
-            .zip(self.returns.chunks_mut(PART));
-        for ((actions, rewards), returns) in parts {
-            let reserve_s = self.end_timer.estimate_s();
-            let is_over = match request.replay {
-                Some(_) => wanted == Some(done),
-                None => (self.part_timer).would_overrun_before(request.deadline, clock, reserve_s),
-            };
-            if is_over {
-                break;
+        let samples = part * PART..self.settings.samples.min((part + 1) * PART);
+        let actions = &mut self.actions[samples.start * len..samples.end * len];
+        self.noise.fill(actions);
+        for sequence in actions.chunks_exact_mut(len) {
+            for ((action, mean), std) in sequence.iter_mut().zip(&self.mean).zip(&self.std) {
+                *action = (mean + std * *action).clamp(-limit, limit);
             }
-            self.part_timer.begin_when_asked(clock);
-            self.noise.fill(actions);
-            for sequence in actions.chunks_exact_mut(len) {
-                for ((action, mean), std) in sequence.iter_mut().zip(&self.mean).zip(&self.std) {
-                    *action = (mean + std * *action).clamp(-limit, limit);
-                }
-            }
-            // The last part may be smaller: the rows behind it hold samples of the one before.
-            self.part.action_mut()[..actions.len()].copy_from_slice(actions);
-            self.part.run(&mut self.noise)?;
-            let outputs = &self.part.rewards()[..rewards.len()];
-            for (reward, output) in rewards.iter_mut().zip(outputs) {
-                *reward = head.expected(*output);
-            }
-            for (value, rewards) in returns.iter_mut().zip(rewards.chunks_exact(horizon)) {
-                *value = rewards.iter().sum();
-            }
-            self.part_timer.end(clock);
-            done += 1;
         }
-        Ok(done)
-    }
-
-    /// Takes the best of the ranked samples for the answer if it is better than the one there; never a sampled future, which
-    /// was lucky.
-    fn consider(
-        &self,
-        iteration: u32,
-        best: &mut f32,
-        solution: &mut Solution,
-        report: &mut PlanReport,
-    ) {
-        if self.settings.sampled_states {
-            return;
+        // The last part may be smaller: the rows behind it hold samples of the one before.
+        self.part.action_mut()[..actions.len()].copy_from_slice(actions);
+        self.part.run(&mut self.noise)?;
+        let rewards = &mut self.rewards[samples.start * horizon..samples.end * horizon];
+        for (reward, output) in rewards.iter_mut().zip(self.part.rewards()) {
+            *reward = head.expected(*output);
         }
-        let sample = self.order[0] as usize;
-        let value = self.returns[sample];
-        if value.is_finite() && value > *best {
-            *best = value;
-            let (len, horizon) = (self.mean.len(), self.sizes.horizon);
-            (solution.rewards).copy_from_slice(&self.rewards[sample * horizon..][..horizon]);
-            (solution.actions).copy_from_slice(&self.actions[sample * len..][..len]);
-            report.best_iteration = iteration;
-            report.best_start = StartKind::Sampled;
+        let returns = &mut self.returns[samples];
+        for (value, rewards) in returns.iter_mut().zip(rewards.chunks_exact(horizon)) {
+            *value = rewards.iter().sum();
         }
+        Ok(())
     }
 
     /// How many of the samples that were drawn are elites: the same share as of a whole iteration.
@@ -340,114 +270,128 @@ impl SamplingPlanner {
     }
 }
 
-impl Planner for SamplingPlanner {
-    fn plan(
+impl Optimiser for Sampling {
+    fn schedule(&self) -> Schedule {
+        Schedule {
+            warm_start: self.settings.warm_start,
+            iterations_cold: self.settings.iterations,
+            iterations_warm: self.settings.iterations,
+            value_every: 1,
+            fresh_starts_below_return: None,
+        }
+    }
+
+    fn parts(&self) -> u32 {
+        self.settings.samples.div_ceil(PART) as u32
+    }
+
+    /// By the nearest whole number of periods: the mean is only where the search begins.
+    fn shift(&self, elapsed: f64, horizon: usize) -> Option<Shift> {
+        Shift::new(elapsed.round(), horizon)
+    }
+
+    fn begin(&mut self) {
+        self.std.fill(self.settings.initial_std);
+        (self.has_best, self.has_mean) = (false, false);
+    }
+
+    /// The mean, followed by actions of 0.
+    fn start_warm(&mut self, _request: &PlanRequest<'_>, shift: Shift) -> Result<(), RunError> {
+        let gone = shift.whole() * self.sizes.action;
+        self.mean.copy_within(gone.., 0);
+        let kept = self.mean.len() - gone;
+        self.mean[kept..].fill(0.0);
+        Ok(())
+    }
+
+    fn start_fresh(
         &mut self,
-        request: &PlanRequest<'_>,
-        clock: &dyn Clock,
-        solution: &mut Solution,
-        trace: &mut PlanTrace,
-    ) -> PlanReport {
-        let began = clock.now();
-        let n = self.sizes.state;
-        let warm = self.start(request.elapsed_periods);
-        let mut report = PlanReport {
-            warm,
-            plans: 1,
-            ..PlanReport::default()
-        };
-        let mut best = f32::NEG_INFINITY;
-        let all_parts = self.settings.samples.div_ceil(PART) as u32;
-        // Parts of an iteration that was cut, and the last iteration that the Gaussian was refitted to.
-        let (mut drawn_last, mut last) = (0, 0);
-        solution.actions.fill(0.0);
-        solution.rewards.fill(0.0);
-        solution.predicted_return = 0.0;
-        while report.iterations < self.settings.iterations {
-            let wanted = (request.replay)
-                .filter(|decisions| decisions.out_of_time_after == Some(report.iterations))
-                .map(|decisions| decisions.sampling_rounds);
-            let Ok(parts) = self.sample(request, clock, wanted) else {
-                report.stop = StopCause::ModelFailed;
-                break;
-            };
-            if parts < all_parts {
-                report.stop = StopCause::TimeBudget;
-                drawn_last = parts;
-                // What was drawn of them counts. Among few sampled futures the elites are too lucky, unless there is nothing
-                // else to go by.
-                let counts = !self.settings.sampled_states || report.iterations == 0;
-                let drawn = parts as usize * PART;
-                if counts && drawn > 0 && self.rank(drawn) {
-                    last = report.iterations + 1;
-                    self.consider(last, &mut best, solution, &mut report);
-                    self.refit(drawn);
-                }
-                break;
-            }
-            if !self.rank(self.settings.samples) {
-                report.stop = StopCause::NonFinite;
-                break;
-            }
-            report.iterations += 1;
-            last = report.iterations;
-            let value = self.returns[self.order[0] as usize];
-            self.consider(last, &mut best, solution, &mut report);
-            let mean_return = self.refit(self.settings.samples);
-            trace.push(IterationTrace {
-                iteration: report.iterations,
-                elapsed_ms: (clock.now().seconds_since(began) * 1e3) as f32,
-                planned_reward: mean_return,
-                rollout_return: value,
+        _request: &PlanRequest<'_>,
+        _rounds: &mut Rounds<'_>,
+        starts: &mut Vec<StartKind>,
+    ) -> Result<bool, RunError> {
+        self.mean.fill(0.0);
+        starts.push(StartKind::Sampled);
+        Ok(false)
+    }
+
+    fn improve(&mut self, request: &PlanRequest<'_>, quantum: &mut Quantum<'_>) -> Step {
+        if quantum.part() == 0 {
+            self.has_best = false;
+            self.part.start(request.state);
+        }
+        if self.draw(quantum.part() as usize).is_err() {
+            self.outcome = Outcome::Failed(StopCause::ModelFailed);
+            return Step::Iteration;
+        }
+        if quantum.part() + 1 < self.parts() {
+            return Step::Part;
+        }
+        let samples = self.settings.samples;
+        self.outcome = if self.rank(samples) {
+            (self.has_best, self.has_mean) = (true, true);
+            Outcome::Improved(IterationTrace {
+                planned_reward: self.refit(samples),
                 ..IterationTrace::default()
-            });
-        }
-        self.end_timer.begin(clock);
-        if report.iterations > 0 || drawn_last > 0 {
-            clip(&self.mean, self.action_limit, self.rollout.actions_mut());
-            match self.rollout.run(request.state) {
-                Ok(()) if self.rollout.returns()[0] >= best => {
-                    best = self.rollout.returns()[0];
-                    report.best_iteration = last;
-                    (solution.actions).copy_from_slice(self.rollout.actions_mut());
-                    (solution.rewards).copy_from_slice(self.rollout.rewards(0));
-                }
-                Ok(()) => {}
-                Err(_) => report.stop = StopCause::ModelFailed,
-            }
-        }
-        if best.is_finite() {
-            solution.predicted_return = best;
-        }
-        solution.states[..n].copy_from_slice(request.state);
-        let filled = self.prior.fill(0, &mut solution.states, &solution.actions);
-        if filled.is_err() {
-            report.stop = StopCause::ModelFailed;
-        }
-        self.end_timer.end(clock);
-        report.predicted_return = solution.predicted_return;
-        self.has_previous = report.stop.was_successful();
-        self.decisions = Decisions {
-            sampling_rounds: drawn_last,
-            out_of_time_after: (report.stop == StopCause::TimeBudget).then_some(report.iterations),
+            })
+        } else {
+            Outcome::Failed(StopCause::NonFinite)
         };
-        report
+        Step::Iteration
+    }
+
+    fn outcome(&self, _plan: usize) -> Outcome {
+        self.outcome
+    }
+
+    /// What was drawn counts. Among few sampled futures the elites are too lucky, unless there is
+    /// nothing else to go by.
+    fn interrupt(&mut self, parts: u32) -> bool {
+        let drawn = parts as usize * PART;
+        let counts = !(self.settings.sampled_states && self.has_mean);
+        self.has_mean = true;
+        self.has_best = counts && self.rank(drawn);
+        if self.has_best {
+            self.refit(drawn);
+        }
+        self.has_best
+    }
+
+    /// The samples are valued as they are drawn.
+    fn value(&mut self, _state: &[f32]) -> Result<(), RunError> {
+        Ok(())
+    }
+
+    /// The best of the ranked samples; never a sampled future, which was lucky.
+    fn candidate(&mut self, _plan: usize) -> Candidate<'_> {
+        let sample = self.order[0] as usize;
+        let (h, len) = (self.sizes.horizon, self.mean.len());
+        Candidate {
+            worth: self.returns[sample],
+            predicted_return: self.returns[sample],
+            actions: &self.actions[sample * len..][..len],
+            rewards: &self.rewards[sample * h..][..h],
+            states: None,
+            start: Some(StartKind::Sampled),
+            competes: self.has_best && !self.settings.sampled_states,
+        }
+    }
+
+    /// The mean.
+    fn last_candidate(&mut self, state: &[f32]) -> Result<Option<Candidate<'_>>, RunError> {
+        if !self.has_mean {
+            return Ok(None);
+        }
+        self.rollout.value(&self.mean, self.action_limit, state)?;
+        let candidate = self.rollout.candidate(0);
+        let is_finite = candidate.worth.is_finite();
+        Ok(Some(Candidate {
+            predicted_return: if is_finite { candidate.worth } else { 0.0 },
+            ..candidate
+        }))
     }
 
     fn reset(&mut self, seed: u64) {
         self.noise = Noise::new(seed);
-        self.has_previous = false;
-    }
-
-    fn drop_warm_start(&mut self) {
-        self.has_previous = false;
-    }
-
-    fn decisions(&self) -> Option<Decisions> {
-        Some(self.decisions)
-    }
-
-    fn name(&self) -> &'static str {
-        self.name
     }
 }

@@ -10,11 +10,10 @@
 use latco_models::RunError;
 
 use super::batch::IterateMut;
-use super::budget::IterationTimer;
+use super::deadline::Rounds;
 use super::noise::{Noise, correlate};
-use super::refine::Solve;
 use super::report::StartKind;
-use super::rollout::{ActionRollout, PriorSteps};
+use super::rollout::{PriorSteps, Valuation};
 use super::solution::PlanSizes;
 
 /// Correlations from step to step of the sampled sequences, taken in turn: white noise hardly
@@ -27,46 +26,14 @@ const AROUND_PREVIOUS: f32 = 0.5;
 /// Least deviation of the later rounds, in units of the limit.
 const LEAST_DEVIATION: f32 = 0.1;
 
-/// Share of the time to the deadline that rounds of sampling may take.
-const TIME_SHARE: f64 = 0.5;
-
-/// What a number of action sequences is worth.
-pub(super) trait Valuation {
-    /// Where the sequences are written, `[N, H, na]`; holds the last ones.
-    fn actions_mut(&mut self) -> &mut [f32];
-
-    /// Values the sequences from `state` `[n]`.
-    ///
-    /// # Errors
-    /// ONNX Runtime's reason.
-    fn run(&mut self, state: &[f32]) -> Result<(), RunError>;
-
-    /// Of the last run, `[N]`; the lowest number where there is none.
-    fn returns(&self) -> &[f32];
-}
-
-impl Valuation for ActionRollout {
-    fn actions_mut(&mut self) -> &mut [f32] {
-        self.actions_mut()
-    }
-
-    fn run(&mut self, state: &[f32]) -> Result<(), RunError> {
-        self.run(state)
-    }
-
-    fn returns(&self) -> &[f32] {
-        self.returns()
-    }
-}
-
 /// How many sequences are sampled.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sampling {
-    /// In a round.
+    /// Sequences that a round values.
     pub(super) samples: u32,
-    /// Of them, how many of the best a round keeps.
+    /// How many of the best sequences a round keeps.
     pub(super) elites: u32,
-    /// At most.
+    /// Most rounds of a plan.
     pub(super) rounds: u32,
 }
 
@@ -74,7 +41,6 @@ pub(super) struct Sampling {
 pub(super) struct Sampler<V> {
     valuation: V,
     rounds: u32,
-    timer: IterationTimer,
     limit: f32,
     action_size: usize,
     sequence_len: usize,
@@ -82,9 +48,9 @@ pub(super) struct Sampler<V> {
     order: Vec<u32>,
     /// The best sequences, while the others are drawn again, `[elites, H, na]`.
     elites: Vec<f32>,
-    /// Of the elites, `[H, na]`.
+    /// Mean of the elites, `[H, na]`.
     mean: Vec<f32>,
-    /// Of the elites, `[H, na]`.
+    /// Deviation of the elites, `[H, na]`.
     deviation: Vec<f32>,
 }
 
@@ -97,7 +63,6 @@ impl<V: Valuation> Sampler<V> {
         Self {
             valuation,
             rounds: sampling.rounds,
-            timer: IterationTimer::default(),
             limit,
             action_size: sizes.action,
             sequence_len,
@@ -113,38 +78,29 @@ impl<V: Valuation> Sampler<V> {
         &mut self.valuation
     }
 
-    /// Samples and ranks sequences, some of them around the actions `previous` `[H, na]`, if there are any; gives the number
-    /// of rounds that there was time for.
+    /// Samples and ranks sequences in as many rounds as there is time for, some of them around the
+    /// actions `previous` `[H, na]`, if there are any.
     pub(super) fn sample(
         &mut self,
-        solve: &Solve<'_>,
+        state: &[f32],
         previous: Option<&[f32]>,
         noise: &mut Noise,
-    ) -> Result<u32, RunError> {
-        let state = solve.request.state;
-        let end = solve.request.deadline.map(|deadline| {
-            let time = deadline.saturating_since(solve.began);
-            solve.began + time.mul_f64(TIME_SHARE)
-        });
-        let mut rounds = 0;
-        while rounds < self.rounds {
-            let is_last = match solve.request.replay {
-                Some(decisions) => rounds == decisions.sampling_rounds,
-                None => self.timer.would_overrun(end, solve.clock),
-            };
-            if is_last {
+        rounds: &mut Rounds<'_>,
+    ) -> Result<(), RunError> {
+        while rounds.done() < self.rounds {
+            let is_first = rounds.done() == 0;
+            let is_done = rounds.one_more(|| {
+                if is_first {
+                    self.draw(state, previous, noise)
+                } else {
+                    self.draw_around_best(state, noise)
+                }
+            })?;
+            if !is_done {
                 break;
             }
-            self.timer.begin(solve.clock);
-            if rounds == 0 {
-                self.draw(state, previous, noise)?;
-            } else {
-                self.draw_around_best(state, noise)?;
-            }
-            self.timer.end(solve.clock);
-            rounds += 1;
         }
-        Ok(rounds)
+        Ok(())
     }
 
     /// The first round: draws new sequences and values them from `state`, every other one around

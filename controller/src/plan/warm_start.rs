@@ -23,7 +23,7 @@ const WHOLE: f64 = 1e-3;
 
 /// By how much a plan is shifted.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Shift {
+pub struct Shift {
     whole: usize,
     fraction: f32,
 }
@@ -31,7 +31,8 @@ pub(super) struct Shift {
 impl Shift {
     /// By `elapsed` control periods; a negative time counts as none. None when no action of the
     /// old plan is left after it.
-    pub(super) fn new(elapsed: f64, horizon: usize) -> Option<Self> {
+    #[must_use]
+    pub fn new(elapsed: f64, horizon: usize) -> Option<Self> {
         let mut elapsed = elapsed.max(0.0); // also of NaN
         if (elapsed - elapsed.round()).abs() < WHOLE {
             elapsed = elapsed.round();
@@ -42,13 +43,20 @@ impl Shift {
         })
     }
 
+    /// The whole periods of it.
+    #[must_use]
+    pub fn whole(self) -> usize {
+        self.whole
+    }
+
     /// The last row of the shifted states that the old plan of `horizon` steps reaches.
-    pub(super) fn last_known(self, horizon: usize) -> usize {
+    #[must_use]
+    pub fn last_known(self, horizon: usize) -> usize {
         horizon - self.whole - usize::from(self.fraction > 0.0)
     }
 
     /// Shifts rows of `size` numbers forward; those after the old end repeat the last.
-    pub(super) fn apply(self, values: &mut [f32], size: usize) {
+    pub fn apply(self, values: &mut [f32], size: usize) {
         let rows = values.len() / size;
         let last = rows.saturating_sub(1);
         if self.fraction == 0.0 {

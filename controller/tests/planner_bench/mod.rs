@@ -100,6 +100,7 @@ impl Bench {
         let decisions = Decisions {
             sampling_rounds: rounds,
             out_of_time_after: Some(0),
+            ..Decisions::default()
         };
         self.plan_with(None, None, Some(decisions), &FrozenClock(Time(0)))
     }

@@ -4,16 +4,17 @@ use latco_models::Bundle;
 use latco_solver::updated_multiplier;
 
 use super::super::adam::Adam;
-use super::super::budget::Cut;
 use super::super::contract::PlanRequest;
+use super::super::deadline::Quantum;
 use super::super::limits;
 use super::super::noise::Noise;
+use super::super::optimiser::Schedule;
 use super::super::report::StopCause;
 use super::super::solution::PlanSizes;
 use super::super::warm_start::Shift;
-use super::method::{Method, Schedule};
+use super::method::Method;
 use super::unrolled::Unrolled;
-use crate::config::{Config, PlannerKind, ShootingGdSection};
+use crate::config::{Config, ShootingGdSection};
 use crate::error::SetupError;
 use crate::trace::IterationTrace;
 
@@ -21,7 +22,7 @@ use crate::trace::IterationTrace;
 const LOG_OFFSET: f32 = 0.1;
 
 /// Gradient ascent on the sum of the reward head's outputs less `nu_t |max(0, |a_t| - limit)|^2`.
-pub(in crate::plan) struct Descent {
+pub struct Descent {
     settings: ShootingGdSection,
     action_size: usize,
     action_limit: f32,
@@ -39,22 +40,10 @@ pub(in crate::plan) struct Descent {
 }
 
 impl Method for Descent {
-    const KIND: PlannerKind = PlannerKind::ShootingGd;
-
-    fn make(
-        config: &Config,
-        bundle: &Bundle,
-        sizes: &PlanSizes,
-    ) -> Result<(Self, Schedule), SetupError> {
+    fn new(config: &Config, bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
         let settings = config.planner.shooting_gd.clone();
-        let schedule = Schedule {
-            warm_start: settings.warm_start,
-            iterations_cold: settings.iterations_cold,
-            iterations_warm: settings.iterations_warm,
-            rollout_every: settings.rollout_every_iterations,
-        };
         let len = sizes.horizon * sizes.action;
-        let method = Self {
+        Ok(Self {
             settings,
             action_size: sizes.action,
             action_limit: bundle.manifest().action.limit,
@@ -65,8 +54,18 @@ impl Method for Descent {
             gradient: vec![0.0; len],
             adam: Adam::new(len),
             weights: vec![1.0; sizes.horizon],
-        };
-        Ok((method, schedule))
+        })
+    }
+
+    fn schedule(&self) -> Schedule {
+        let settings = &self.settings;
+        Schedule {
+            warm_start: settings.warm_start,
+            iterations_cold: settings.iterations_cold,
+            iterations_warm: settings.iterations_warm,
+            value_every: settings.rollout_every_iterations,
+            fresh_starts_below_return: None,
+        }
     }
 
     fn start(&mut self, _request: &PlanRequest<'_>, shift: Option<Shift>) {
@@ -90,7 +89,7 @@ impl Method for Descent {
         &mut self,
         state: &[f32],
         figures: &mut IterationTrace,
-        _cut: &mut Cut<'_>,
+        _quantum: &mut Quantum<'_>,
     ) -> Result<(), StopCause> {
         (self.unrolled.roll(state, &self.actions)).map_err(|_| StopCause::ModelFailed)?;
         figures.planned_reward = self.unrolled.rewards().iter().sum();

@@ -5,18 +5,23 @@
 //! each step the states are rolled out again.
 
 use latco_models::Bundle;
+use latco_solver::{Reduced, Settings, Shape, Solver};
 
 use super::super::batch::Batch;
-use super::super::budget::Cut;
+use super::super::collocation::Stepper;
 use super::super::contract::PlanRequest;
-use super::super::engine::Engine;
+use super::super::deadline::Quantum;
+use super::super::graphs::dims;
+use super::super::model::OnnxModel;
 use super::super::noise::Noise;
+use super::super::optimiser::Schedule;
 use super::super::report::StopCause;
 use super::super::rollout::PriorSteps;
 use super::super::solution::PlanSizes;
+use super::super::threads::{Threads, threads};
 use super::super::warm_start::Shift;
-use super::method::{Method, Schedule};
-use crate::config::{Config, Optimiser, PlannerKind, ShootingGnSection, SolverKind};
+use super::method::Method;
+use crate::config::{Config, ShootingGnSection};
 use crate::error::SetupError;
 use crate::trace::IterationTrace;
 
@@ -24,48 +29,59 @@ use crate::trace::IterationTrace;
 const STIFF: f32 = 1e6;
 
 /// Gauss-Newton steps on LatCo's sum of squares.
-pub(in crate::plan) struct GaussNewton {
+pub struct GaussNewton {
     settings: ShootingGnSection,
     action_size: usize,
     action_limit: f32,
-    engine: Engine,
+    model: OnnxModel,
+    solver: Solver<f32, Reduced, Vec<f32>>,
+    threads: Threads,
     batch: Batch,
     prior: PriorSteps,
     noise: Noise,
 }
 
 impl Method for GaussNewton {
-    const KIND: PlannerKind = PlannerKind::ShootingGn;
-
-    fn make(
-        config: &Config,
-        bundle: &Bundle,
-        sizes: &PlanSizes,
-    ) -> Result<(Self, Schedule), SetupError> {
+    fn new(config: &Config, bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
         let settings = config.planner.shooting_gn.clone();
-        let schedule = Schedule {
-            warm_start: settings.warm_start,
-            iterations_cold: settings.iterations_cold,
-            iterations_warm: settings.iterations_warm,
-            rollout_every: settings.rollout_every_iterations,
-        };
-        let mut planner = config.planner.clone();
-        planner.latco.optimiser = Optimiser::LevenbergMarquardt;
-        planner.latco.solver = SolverKind::Reduced;
-        planner.latco.action_multiplier = settings.action_multiplier;
+        let latco = &config.planner.latco;
         // The solver's damping is in units of the residuals divided by this.
         let normaliser = f64::from(STIFF).sqrt() + settings.action_multiplier.sqrt() + 1.0;
-        planner.latco.damping = 2.0 * settings.damping / (normaliser * normaliser);
-        let method = Self {
+        let solver_settings = Settings {
+            initial_dynamics_multiplier: latco.dynamics_multiplier,
+            initial_action_multiplier: settings.action_multiplier,
+            dynamics_tolerance: latco.tolerance,
+            action_tolerance: latco.tolerance,
+            learning_rate: latco.multiplier_rate,
+            damping: 2.0 * settings.damping / (normaliser * normaliser),
+            action_limit: f64::from(bundle.manifest().action.limit),
+            ..Settings::default()
+        };
+        let shape = Shape::of(dims(bundle, sizes));
+        let arena = vec![0.0; Solver::<f32, Reduced, Vec<f32>>::len(&shape)];
+        Ok(Self {
             settings,
             action_size: sizes.action,
             action_limit: bundle.manifest().action.limit,
-            engine: Engine::new(bundle, sizes, &planner, 1)?,
+            model: OnnxModel::new(bundle, shape)?,
+            solver: Solver::new_in(shape, solver_settings, arena)?,
+            threads: Threads::new(threads(config.planner.threads, sizes.state))
+                .map_err(SetupError::Threads)?,
             batch: Batch::new(sizes, 1),
             prior: PriorSteps::new(bundle, sizes)?,
             noise: Noise::new(config.planner.seed),
-        };
-        Ok((method, schedule))
+        })
+    }
+
+    fn schedule(&self) -> Schedule {
+        let settings = &self.settings;
+        Schedule {
+            warm_start: settings.warm_start,
+            iterations_cold: settings.iterations_cold,
+            iterations_warm: settings.iterations_warm,
+            value_every: settings.rollout_every_iterations,
+            fresh_starts_below_return: None,
+        }
     }
 
     fn start(&mut self, _request: &PlanRequest<'_>, shift: Option<Shift>) {
@@ -87,16 +103,17 @@ impl Method for GaussNewton {
         &mut self,
         state: &[f32],
         figures: &mut IterationTrace,
-        _cut: &mut Cut<'_>,
+        _quantum: &mut Quantum<'_>,
     ) -> Result<(), StopCause> {
         let plan = self.batch.plan_mut(0);
         plan.states[..state.len()].copy_from_slice(state);
         (self.prior.fill(0, plan.states, plan.actions)).map_err(|_| StopCause::ModelFailed)?;
         plan.dynamics.fill(STIFF);
-        self.engine.reset();
-        self.engine.step(state, &mut self.batch);
-        let report = self.engine.outcome(0)?;
-        figures.planned_reward = self.engine.rewards(0).iter().sum();
+        self.solver.reset();
+        let (model, threads) = (&mut self.model, &mut self.threads);
+        Stepper::step(&mut self.solver, model, threads, state, &mut self.batch)?;
+        let report = Stepper::<OnnxModel>::outcome(&self.solver, 0)?;
+        figures.planned_reward = self.solver.rewards(0).iter().sum();
         figures.action_violation_max = report.action_violation_max as f32;
         let (_, nu) = self.batch.multipliers_of(0);
         figures.action_multiplier_mean = nu.iter().sum::<f32>() / nu.len() as f32;

@@ -6,15 +6,16 @@
 
 use latco_models::Bundle;
 
-use super::super::budget::Cut;
 use super::super::contract::PlanRequest;
+use super::super::deadline::Quantum;
 use super::super::noise::Noise;
+use super::super::optimiser::Schedule;
 use super::super::report::StopCause;
 use super::super::solution::PlanSizes;
 use super::super::warm_start::Shift;
-use super::method::{Method, Schedule};
+use super::method::Method;
 use super::unrolled::Unrolled;
-use crate::config::{Config, IlqrSection, PlannerKind};
+use crate::config::{Config, IlqrSection};
 use crate::error::SetupError;
 use crate::trace::IterationTrace;
 
@@ -22,7 +23,7 @@ use crate::trace::IterationTrace;
 const CONVERGED: f64 = 1e-6;
 
 /// Sweeps backward for gains, forward with a line search.
-pub(in crate::plan) struct Ilqr {
+pub struct Ilqr {
     settings: IlqrSection,
     sizes: PlanSizes,
     action_limit: f32,
@@ -252,22 +253,10 @@ fn residual(r: f32) -> (f32, f32) {
 }
 
 impl Method for Ilqr {
-    const KIND: PlannerKind = PlannerKind::Ilqr;
-
-    fn make(
-        config: &Config,
-        bundle: &Bundle,
-        sizes: &PlanSizes,
-    ) -> Result<(Self, Schedule), SetupError> {
+    fn new(config: &Config, bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
         let settings = config.planner.ilqr.clone();
-        let schedule = Schedule {
-            warm_start: settings.warm_start,
-            iterations_cold: settings.iterations_cold,
-            iterations_warm: settings.iterations_warm,
-            rollout_every: 1,
-        };
         let (h, n, na) = (sizes.horizon, sizes.state, sizes.action);
-        let method = Self {
+        Ok(Self {
             regularisation: settings.regularisation,
             settings,
             sizes: *sizes,
@@ -279,8 +268,18 @@ impl Method for Ilqr {
             states: vec![0.0; (h + 1) * n],
             trial: vec![0.0; h * na],
             sweep: Sweep::new(n, na, h),
-        };
-        Ok((method, schedule))
+        })
+    }
+
+    fn schedule(&self) -> Schedule {
+        let settings = &self.settings;
+        Schedule {
+            warm_start: settings.warm_start,
+            iterations_cold: settings.iterations_cold,
+            iterations_warm: settings.iterations_warm,
+            value_every: 1,
+            fresh_starts_below_return: None,
+        }
     }
 
     fn start(&mut self, _request: &PlanRequest<'_>, shift: Option<Shift>) {
@@ -302,7 +301,7 @@ impl Method for Ilqr {
         &mut self,
         state: &[f32],
         figures: &mut IterationTrace,
-        cut: &mut Cut<'_>,
+        quantum: &mut Quantum<'_>,
     ) -> Result<(), StopCause> {
         let failed = |_| StopCause::ModelFailed;
         let before = match self.cost {
@@ -313,12 +312,12 @@ impl Method for Ilqr {
                 self.total()?
             }
         };
-        while !self.sweep_back(cut)? {
+        while !self.sweep_back(quantum)? {
             self.raise_regularisation()?;
         }
         let mut share = 1.0;
         for _ in 0..self.settings.line_search_steps {
-            self.try_forward(state, share, cut)?;
+            self.try_forward(state, share, quantum)?;
             let cost = self.total()?;
             if cost < before {
                 self.actions.copy_from_slice(&self.trial);
@@ -336,7 +335,7 @@ impl Method for Ilqr {
             share *= 0.5;
         }
         // Nothing was better: the derivatives are wanted at the old actions again.
-        give_up_if_due(cut)?;
+        give_up_if_over(quantum)?;
         (self.unrolled.roll(state, &self.actions)).map_err(failed)?;
         self.cost = Some(before);
         figures.planned_reward = self.unrolled.rewards().iter().sum();
@@ -371,10 +370,10 @@ impl Ilqr {
     }
 
     /// Gains along the last accepted rollout; false when a Quu is not positive definite.
-    fn sweep_back(&mut self, cut: &mut Cut<'_>) -> Result<bool, StopCause> {
+    fn sweep_back(&mut self, quantum: &mut Quantum<'_>) -> Result<bool, StopCause> {
         self.sweep.begin();
         for t in (0..self.sizes.horizon).rev() {
-            give_up_if_due(cut)?;
+            give_up_if_over(quantum)?;
             let (rho, slope) = residual(self.unrolled.rewards()[t]);
             let gradient = self.unrolled.gradient(t).iter().map(|g| slope * g);
             self.sweep.pay(rho, gradient);
@@ -392,12 +391,12 @@ impl Ilqr {
         &mut self,
         state: &[f32],
         share: f32,
-        cut: &mut Cut<'_>,
+        quantum: &mut Quantum<'_>,
     ) -> Result<(), StopCause> {
         let (n, na) = (self.sizes.state, self.sizes.action);
         self.unrolled.states_mut()[..n].copy_from_slice(state);
         for t in 0..self.sizes.horizon {
-            give_up_if_due(cut)?;
+            give_up_if_over(quantum)?;
             let old = &self.states[t * n..][..n];
             let new = &self.unrolled.states_mut()[t * n..][..n];
             let gain = self.sweep.gain(t).chunks_exact(n);
@@ -416,14 +415,14 @@ impl Ilqr {
             (self.unrolled.step(t, &self.trial[t * na..][..na]))
                 .map_err(|_| StopCause::ModelFailed)?;
         }
-        give_up_if_due(cut)?;
+        give_up_if_over(quantum)?;
         (self.unrolled.linearise(&self.trial)).map_err(|_| StopCause::ModelFailed)
     }
 }
 
 /// Ends the iteration where there is no time for more of it.
-fn give_up_if_due(cut: &mut Cut<'_>) -> Result<(), StopCause> {
-    if cut.is_due() {
+fn give_up_if_over(quantum: &mut Quantum<'_>) -> Result<(), StopCause> {
+    if quantum.is_over() {
         return Err(StopCause::TimeBudget);
     }
     Ok(())

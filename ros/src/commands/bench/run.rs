@@ -107,7 +107,7 @@ impl<L: LinearSolver> Run<L> {
         // Like a belief: the deterministic part of a GRU lies in -1..1.
         let mut anchor = noise.many(dims.state());
         anchor[dims.stoch..].iter_mut().for_each(|h| *h = h.tanh());
-        let jacobian_bytes = OnnxModel::gru_sizes(bundle).map_or(0, |sizes| {
+        let jacobian_bytes = latco_controller::plan::gru_sizes(bundle).map_or(0, |sizes| {
             GruJacobian::<f32, Vec<f32>>::bytes(&sizes, plans, dims.horizon, shape.parts)
         });
         let variables = Variables {

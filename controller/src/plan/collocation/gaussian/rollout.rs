@@ -3,10 +3,10 @@
 
 use latco_models::{Bundle, BundleError, Dynamics, Reward, RewardHead, RunError};
 
-use super::super::noise::Noise;
-use super::super::rollout::repeat;
-use super::super::solution::PlanSizes;
-use super::super::starts::Valuation;
+use super::super::super::incumbent::Candidate;
+use super::super::super::noise::Noise;
+use super::super::super::rollout::{Valuation, repeat};
+use super::super::super::solution::PlanSizes;
 use super::moments;
 use crate::config::{GaussianLatcoSection, Objective};
 
@@ -14,7 +14,7 @@ use crate::config::{GaussianLatcoSection, Objective};
 ///
 /// It is the plan that [`super::model`]'s constraints have as their solution for these actions: mean and
 /// deviation of each state are those of the step from samples of the state before.
-pub(super) struct MomentRollout {
+pub struct MomentRollout {
     dynamics: Dynamics,
     reward: Reward,
     head: RewardHead,
@@ -23,6 +23,8 @@ pub(super) struct MomentRollout {
     sizes: PlanSizes,
     /// Factor on the model's own deviations.
     scale: f32,
+    /// Unit Gaussian samples of the states, the same for all sequences, `[H, K, n]`.
+    noise: Vec<f32>,
     /// `[N, H, na]`
     actions: Vec<f32>,
     /// `[N, H + 1, n]`
@@ -56,6 +58,7 @@ impl MomentRollout {
             samples,
             sizes: *sizes,
             scale: settings.std_scale as f32,
+            noise: vec![0.0; sizes.horizon * samples * sizes.state],
             actions: vec![0.0; sequences * sizes.horizon * sizes.action],
             means: vec![0.0; states],
             deviations: vec![0.0; states],
@@ -64,20 +67,29 @@ impl MomentRollout {
         })
     }
 
-    /// Where the sequences are written before [`MomentRollout::run`], `[N, H, na]`, within the limits.
-    pub(super) fn actions_mut(&mut self) -> &mut [f32] {
+    /// Draws the samples of the states of a new plan.
+    pub(super) fn draw(&mut self, noise: &mut Noise) {
+        moments::draw(noise, self.samples, self.sizes.state, &mut self.noise);
+    }
+
+    /// Where the samples of the states are, `[H, K, n]`.
+    pub(super) fn noise_mut(&mut self) -> &mut [f32] {
+        &mut self.noise
+    }
+
+    /// Deviations of the states of sequence `b`, `[H + 1, n]`.
+    pub(super) fn deviations(&self, b: usize) -> &[f32] {
+        let len = (self.sizes.horizon + 1) * self.sizes.state;
+        &self.deviations[b * len..][..len]
+    }
+}
+
+impl Valuation for MomentRollout {
+    fn actions_mut(&mut self) -> &mut [f32] {
         &mut self.actions
     }
 
-    /// Actions of sequence `b` in the last run, `[H, na]`.
-    pub(super) fn actions(&self, b: usize) -> &[f32] {
-        let len = self.sizes.horizon * self.sizes.action;
-        &self.actions[b * len..][..len]
-    }
-
-    /// Carries the sequences forward from the known `state` `[n]`, with unit Gaussian samples `noise`
-    /// `[H, K, n]`. Returns that are not finite become the lowest.
-    pub(super) fn run(&mut self, state: &[f32], noise: &[f32]) -> Result<(), RunError> {
+    fn run(&mut self, state: &[f32]) -> Result<(), RunError> {
         let PlanSizes {
             horizon: h,
             state: n,
@@ -107,7 +119,7 @@ impl MomentRollout {
                 moments::mean(means, mean);
                 moments::deviation(means, mean, own, self.scale, deviation);
                 let samples = &mut self.reward.state_mut()[b * block..][..block];
-                moments::sample(mean, deviation, &noise[t * block..][..block], samples);
+                moments::sample(mean, deviation, &self.noise[t * block..][..block], samples);
             }
             let samples = &*self.reward.state_mut();
             self.dynamics.state_mut().copy_from_slice(samples);
@@ -128,71 +140,26 @@ impl MomentRollout {
         Ok(())
     }
 
-    /// What the sequences of the last run are worth, `[N]`: their expected returns, or what they spare of the expected cost.
-    pub(super) fn returns(&self) -> &[f32] {
+    fn returns(&self) -> &[f32] {
         &self.returns
     }
 
-    /// Expected rewards, or what stands for them, of sequence `b`, `[H]`.
-    pub(super) fn rewards(&self, b: usize) -> &[f32] {
-        &self.rewards[b * self.sizes.horizon..][..self.sizes.horizon]
-    }
-
-    /// Means of the states of sequence `b`, `[H + 1, n]`.
-    pub(super) fn means(&self, b: usize) -> &[f32] {
-        let len = (self.sizes.horizon + 1) * self.sizes.state;
-        &self.means[b * len..][..len]
-    }
-
-    /// Deviations of the states of sequence `b`, `[H + 1, n]`.
-    pub(super) fn deviations(&self, b: usize) -> &[f32] {
-        let len = (self.sizes.horizon + 1) * self.sizes.state;
-        &self.deviations[b * len..][..len]
-    }
-}
-
-/// Ranks sampled action sequences by their expected return.
-pub(super) struct ExpectedReturns {
-    rollout: MomentRollout,
-    /// `[H, K, n]`, the same for all sequences.
-    noise: Vec<f32>,
-}
-
-impl ExpectedReturns {
-    /// As [`MomentRollout::new`].
-    ///
-    /// # Errors
-    /// ONNX Runtime's reason.
-    pub(super) fn new(
-        bundle: &Bundle,
-        sizes: &PlanSizes,
-        sequences: usize,
-        samples: usize,
-        settings: &GaussianLatcoSection,
-    ) -> Result<Self, BundleError> {
-        Ok(Self {
-            rollout: MomentRollout::new(bundle, sizes, sequences, samples, settings)?,
-            noise: vec![0.0; sizes.horizon * samples * sizes.state],
-        })
-    }
-
-    /// Draws the samples of the states of a new plan.
-    pub(super) fn draw(&mut self, noise: &mut Noise) {
-        let (samples, n) = (self.rollout.samples, self.rollout.sizes.state);
-        moments::draw(noise, samples, n, &mut self.noise);
-    }
-}
-
-impl Valuation for ExpectedReturns {
-    fn actions_mut(&mut self) -> &mut [f32] {
-        self.rollout.actions_mut()
-    }
-
-    fn run(&mut self, state: &[f32]) -> Result<(), RunError> {
-        self.rollout.run(state, &self.noise)
-    }
-
-    fn returns(&self) -> &[f32] {
-        self.rollout.returns()
+    fn candidate(&self, b: usize) -> Candidate<'_> {
+        let PlanSizes {
+            horizon: h,
+            state: n,
+            action: na,
+            ..
+        } = self.sizes;
+        let rewards = &self.rewards[b * h..][..h];
+        Candidate {
+            worth: self.returns[b],
+            predicted_return: rewards.iter().sum(),
+            actions: &self.actions[b * h * na..][..h * na],
+            rewards,
+            states: Some(&self.means[b * (h + 1) * n..][..(h + 1) * n]),
+            start: None,
+            competes: true,
+        }
     }
 }

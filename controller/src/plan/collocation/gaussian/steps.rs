@@ -1,10 +1,12 @@
 //! One-step predictions for many sampled states at once.
 
-use latco_models::{Bundle, BundleError, Dynamics, DynamicsKind, Reward, RunError};
+use latco_models::{Bundle, BundleError, Dynamics, Reward, RunError};
 use latco_solver::Crew;
 
+use super::super::super::graphs::{Linearisation, run_both};
+
 /// A prior step and a reward head for `R` rows, written before and read after [`Steps::run`].
-pub(super) trait Steps: Send {
+pub trait Steps: Send {
     /// States to step from, `[R, n]`.
     fn state_mut(&mut self) -> &mut [f32];
 
@@ -36,26 +38,12 @@ pub(super) trait Steps: Send {
     fn linearisation(&self) -> Linearisation<'_>;
 }
 
-/// What a model says of the derivatives of its mean.
-pub(super) enum Linearisation<'a> {
-    /// Gate factors, `[R, factors]`.
-    Factors(&'a [f32]),
-    /// Jacobians `[R, n, n]` and `[R, n, na]`.
-    Dense(&'a [f32], &'a [f32]),
-}
-
 /// [`Steps`] by the bundle's graphs, which run on two threads where the crew has them.
-pub(super) struct OnnxSteps {
+pub struct OnnxSteps {
     dynamics: Dynamics,
     reward: Reward,
     /// States to step from: an input that is written cannot be read as well.
     states: Vec<f32>,
-}
-
-/// One of the two graphs, while both run.
-enum Graph<'a> {
-    Dynamics(&'a mut Dynamics, Result<(), RunError>),
-    Reward(&'a mut Reward, Result<(), RunError>),
 }
 
 impl OnnxSteps {
@@ -87,17 +75,7 @@ impl Steps for OnnxSteps {
 
     fn run<C: Crew>(&mut self, crew: &mut C) -> Result<(), RunError> {
         self.dynamics.state_mut().copy_from_slice(&self.states);
-        let mut graphs = [
-            Graph::Dynamics(&mut self.dynamics, Ok(())),
-            Graph::Reward(&mut self.reward, Ok(())),
-        ];
-        crew.each(&mut graphs, |_, graph| match graph {
-            Graph::Dynamics(dynamics, result) => *result = dynamics.run(),
-            Graph::Reward(reward, result) => *result = reward.run(),
-        });
-        graphs.into_iter().try_for_each(|graph| match graph {
-            Graph::Dynamics(_, result) | Graph::Reward(_, result) => result,
-        })
+        run_both(crew, &mut self.dynamics, &mut self.reward)
     }
 
     fn mean(&self) -> &[f32] {
@@ -117,12 +95,6 @@ impl Steps for OnnxSteps {
     }
 
     fn linearisation(&self) -> Linearisation<'_> {
-        match self.dynamics.kind() {
-            DynamicsKind::GruFactors => Linearisation::Factors(self.dynamics.factors()),
-            DynamicsKind::Dense => Linearisation::Dense(
-                self.dynamics.jacobian_state(),
-                self.dynamics.jacobian_action(),
-            ),
-        }
+        Linearisation::of(&self.dynamics)
     }
 }

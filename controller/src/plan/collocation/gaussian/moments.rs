@@ -2,7 +2,7 @@
 
 use latco_models::{RewardHead, RewardKind};
 
-use super::super::noise::Noise;
+use super::super::super::noise::Noise;
 use crate::config::Objective;
 
 /// Fills unit Gaussian samples `[.., samples, width]`, given as blocks of `samples * width`: the second half of a

@@ -1,60 +1,42 @@
-//! Keeping to a deadline: the next iteration's time is predicted from the last ones.
+//! Keeping to a deadline: the time of the next quantum of work is predicted from the last ones.
 
 use super::contract::PlanRequest;
 use crate::time::{Clock, Time};
 
-/// Factor on the estimate when an iteration was refused. Nothing is measured then, and an estimate
+/// Factor on the estimate when a quantum was refused. Nothing is measured then, and an estimate
 /// that stays above the whole budget would refuse for ever.
 const AFTER_REFUSAL: f64 = 0.7;
-/// The same for the shortest time known, below which the estimate does not fall.
+/// Factor on the shortest time known when a quantum was refused, below which the estimate does not fall.
 const SHORTEST_AFTER_REFUSAL: f64 = 0.98;
-/// By how much an iteration that took longer after refusals raises the shortest time again, at most.
+/// By how much a quantum that took longer after refusals raises the shortest time again, at most.
 const SHORTEST_RISE: f64 = 1.5;
-/// Iterations after which the shortest time is known.
+/// Quanta after which the shortest time is known.
 pub(super) const KNOWN_AFTER: u32 = 3;
 
-/// Predicts how long iterations take.
+/// Share of the time to the deadline that the rounds before the first iteration may take.
+const ROUNDS_SHARE: f64 = 0.5;
+
+/// Predicts how long quanta take.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct IterationTimer {
-    /// Estimate in seconds; rises at once, falls slowly with every iteration and faster with every
-    /// refusal, so that one slow iteration does not stop all later plans.
+pub(super) struct QuantumTimer {
+    /// Estimate in seconds; rises at once, falls slowly with every quantum and faster with every
+    /// refusal, so that one slow quantum does not stop all later plans.
     estimate_s: f64,
     /// The shortest of them, in seconds.
     shortest_s: f64,
-    /// Iterations that were timed.
+    /// Quanta that were timed.
     timed: u32,
     /// Whether there was a refusal after the last of them.
     refused: bool,
     began: Option<Time>,
-    /// When it was asked last whether another one fits.
+    /// When it was asked last whether another quantum fits.
     asked: Option<Time>,
 }
 
-impl IterationTimer {
-    /// Whether an iteration begun now would end after `deadline`, with half as much again in
-    /// reserve. Without a deadline: never.
-    pub(super) fn would_overrun(&mut self, deadline: Option<Time>, clock: &dyn Clock) -> bool {
-        self.would_overrun_before(deadline, clock, 0.0)
-    }
-
-    /// Whether the plan that was asked for ends after so many iterations for want of time: by its
-    /// deadline, with `reserve_s` seconds for what follows the last one, or as it did when it was made
-    /// before.
-    pub(super) fn is_out_of_time(
-        &mut self,
-        request: &PlanRequest<'_>,
-        iterations: u32,
-        clock: &dyn Clock,
-        reserve_s: f64,
-    ) -> bool {
-        match request.replay {
-            Some(decisions) => decisions.out_of_time_after == Some(iterations),
-            None => self.would_overrun_before(request.deadline, clock, reserve_s),
-        }
-    }
-
-    /// The same where something has to follow that takes `reserve_s` seconds.
-    pub(super) fn would_overrun_before(
+impl QuantumTimer {
+    /// Whether a quantum begun now would end after `deadline`, with half as much again in reserve and
+    /// `reserve_s` seconds for what follows the last one. Without a deadline: never.
+    pub(super) fn would_overrun(
         &mut self,
         deadline: Option<Time>,
         clock: &dyn Clock,
@@ -80,7 +62,7 @@ impl IterationTimer {
         refused
     }
 
-    /// Before the first iteration: expects it to take as long as those of `other`, which are no
+    /// Before the first quantum: expects it to take as long as those of `other`, which are no
     /// shorter. Nothing is taken for known by that.
     pub(super) fn expect_as(&mut self, other: &Self) {
         if self.timed == 0 && self.estimate_s == 0.0 {
@@ -88,22 +70,22 @@ impl IterationTimer {
         }
     }
 
-    /// How long it takes, in seconds; 0 before the first.
+    /// How long a quantum takes, in seconds; 0 before the first.
     pub(super) fn estimate_s(&self) -> f64 {
         self.estimate_s
     }
 
-    /// An iteration began when it was asked whether it fits; now, if there was no deadline.
+    /// A quantum began when it was asked whether it fits; now, if there was no deadline.
     pub(super) fn begin_when_asked(&mut self, clock: &dyn Clock) {
         self.began = Some(self.asked.take().unwrap_or_else(|| clock.now()));
     }
 
-    /// An iteration begins.
+    /// A quantum begins now.
     pub(super) fn begin(&mut self, clock: &dyn Clock) {
         self.began = Some(clock.now());
     }
 
-    /// It is done.
+    /// The quantum that began last is done.
     pub(super) fn end(&mut self, clock: &dyn Clock) {
         if let Some(began) = self.began.take() {
             let took_s = clock.now().seconds_since(began).max(0.0);
@@ -121,21 +103,33 @@ impl IterationTimer {
     }
 }
 
-/// What an iteration of many parts asks between them, so that it can be given up in time: whether the
-/// longest part so far, begun now, would end after the deadline.
-pub(super) struct Cut<'a> {
+/// One bounded piece of work: an iteration, or a part of one where an iteration takes long.
+///
+/// Work of many small steps asks between them whether there is still time, so that it can be given
+/// up: whether the longest step so far, begun now, would end after the deadline.
+pub struct Quantum<'a> {
+    iteration: u32,
+    part: u32,
     deadline: Option<Time>,
     clock: &'a dyn Clock,
-    /// For what follows.
+    /// Time in seconds that is needed after it.
     reserve_s: f64,
     last: Option<Time>,
     longest_s: f64,
 }
 
-impl<'a> Cut<'a> {
-    /// For a plan that was asked for. One that is made again is never cut: it ends where it did.
-    pub(super) fn new(request: &PlanRequest<'_>, clock: &'a dyn Clock, reserve_s: f64) -> Self {
+impl<'a> Quantum<'a> {
+    /// Part `part` of iteration `iteration` of a plan that was asked for. One that is made again has no
+    /// deadline: it ends where it did.
+    pub(super) fn new(
+        request: &PlanRequest<'_>,
+        clock: &'a dyn Clock,
+        (iteration, part): (u32, u32),
+        reserve_s: f64,
+    ) -> Self {
         Self {
+            iteration,
+            part,
             deadline: request.deadline.filter(|_| request.replay.is_none()),
             clock,
             reserve_s,
@@ -144,8 +138,20 @@ impl<'a> Cut<'a> {
         }
     }
 
-    /// Whether to give up; asked between parts.
-    pub(super) fn is_due(&mut self) -> bool {
+    /// Number of the iteration, from 1.
+    #[must_use]
+    pub fn iteration(&self) -> u32 {
+        self.iteration
+    }
+
+    /// Number of the part within the iteration, from 0.
+    #[must_use]
+    pub fn part(&self) -> u32 {
+        self.part
+    }
+
+    /// Whether to give the work up; to be asked between its steps.
+    pub fn is_over(&mut self) -> bool {
         let Some(deadline) = self.deadline else {
             return false;
         };
@@ -154,6 +160,64 @@ impl<'a> Cut<'a> {
             self.longest_s = self.longest_s.max(now.seconds_since(last));
         }
         deadline.seconds_since(now) < self.longest_s + self.reserve_s
+    }
+}
+
+/// Time for rounds of work before the first iteration.
+pub struct Rounds<'a> {
+    timer: &'a mut QuantumTimer,
+    clock: &'a dyn Clock,
+    /// When the last of them has to be done.
+    end: Option<Time>,
+    /// How many there was time for when the same plan was made before.
+    replayed: Option<u32>,
+    done: u32,
+}
+
+impl<'a> Rounds<'a> {
+    /// Rounds of a plan that was asked for and that the planner began with at `began`; they may take
+    /// [`ROUNDS_SHARE`] of the time to its deadline.
+    pub(super) fn new(
+        timer: &'a mut QuantumTimer,
+        request: &PlanRequest<'_>,
+        clock: &'a dyn Clock,
+        began: Time,
+    ) -> Self {
+        Self {
+            timer,
+            clock,
+            end: request.deadline.map(|deadline| {
+                let time = deadline.saturating_since(began);
+                began + time.mul_f64(ROUNDS_SHARE)
+            }),
+            replayed: request.replay.map(|decisions| decisions.sampling_rounds),
+            done: 0,
+        }
+    }
+
+    /// Does one more round if there is time for it; says whether there was.
+    ///
+    /// # Errors
+    /// Those of the round.
+    pub fn one_more<E>(&mut self, round: impl FnOnce() -> Result<(), E>) -> Result<bool, E> {
+        let is_over = match self.replayed {
+            Some(rounds) => self.done == rounds,
+            None => self.timer.would_overrun(self.end, self.clock, 0.0),
+        };
+        if is_over {
+            return Ok(false);
+        }
+        self.timer.begin(self.clock);
+        round()?;
+        self.timer.end(self.clock);
+        self.done += 1;
+        Ok(true)
+    }
+
+    /// How many are done.
+    #[must_use]
+    pub fn done(&self) -> u32 {
+        self.done
     }
 }
 
@@ -174,44 +238,44 @@ mod tests {
     #[test]
     fn stops_before_the_deadline() {
         let clock = HandClock(Cell::new(Time(0)));
-        let mut timer = IterationTimer::default();
+        let mut timer = QuantumTimer::default();
         let deadline = Some(Time(50_000_000));
         let mut iterations = 0;
-        let iterate = |timer: &mut IterationTimer, ms: i64| {
+        let iterate = |timer: &mut QuantumTimer, ms: i64| {
             timer.begin(&clock);
             clock.0.set(Time(clock.now().0 + ms * 1_000_000));
             timer.end(&clock);
         };
-        while !timer.would_overrun(deadline, &clock) {
+        while !timer.would_overrun(deadline, &clock, 0.0) {
             iterate(&mut timer, 4);
             iterations += 1;
         }
         // 4 ms an iteration and half as much again in reserve: the twelfth begins at 44 ms.
         assert_eq!(iterations, 12);
-        assert!(!timer.would_overrun(None, &clock));
+        assert!(!timer.would_overrun(None, &clock, 0.0));
 
         // One slow iteration makes it careful at once, fast ones hopeful again only slowly.
         let left = |clock: &HandClock| Some(clock.now() + Duration::from_millis(25));
         iterate(&mut timer, 20);
         iterate(&mut timer, 4);
-        assert!(timer.would_overrun(left(&clock), &clock));
+        assert!(timer.would_overrun(left(&clock), &clock, 0.0));
         for _ in 0..20 {
             iterate(&mut timer, 4);
         }
-        assert!(!timer.would_overrun(left(&clock), &clock));
+        assert!(!timer.would_overrun(left(&clock), &clock, 0.0));
     }
 
     #[test]
     fn one_very_slow_iteration_does_not_stop_all_later_plans() {
         let clock = HandClock(Cell::new(Time(0)));
-        let mut timer = IterationTimer::default();
+        let mut timer = QuantumTimer::default();
         timer.begin(&clock);
         clock.0.set(Time(1_000_000_000));
         timer.end(&clock);
         let refused = (0..)
             .take_while(|_| {
                 let deadline = Some(clock.now() + Duration::from_millis(60));
-                timer.would_overrun(deadline, &clock)
+                timer.would_overrun(deadline, &clock, 0.0)
             })
             .count();
         assert!(
@@ -223,8 +287,8 @@ mod tests {
     #[test]
     fn iterations_that_never_fit_are_hardly_ever_tried() {
         let clock = HandClock(Cell::new(Time(0)));
-        let mut timer = IterationTimer::default();
-        let iterate = |timer: &mut IterationTimer| {
+        let mut timer = QuantumTimer::default();
+        let iterate = |timer: &mut QuantumTimer| {
             timer.begin(&clock);
             clock.0.set(Time(clock.now().0 + 8_000_000));
             timer.end(&clock);
@@ -234,7 +298,7 @@ mod tests {
         }
         let mut tried = 0;
         for _ in 0..1000 {
-            if !timer.would_overrun(Some(clock.now() + Duration::from_millis(5)), &clock) {
+            if !timer.would_overrun(Some(clock.now() + Duration::from_millis(5)), &clock, 0.0) {
                 iterate(&mut timer);
                 tried += 1;
             }
@@ -244,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_comes_before_the_part_that_would_end_too_late() {
+    fn work_is_given_up_before_the_step_that_would_end_too_late() {
         let clock = HandClock(Cell::new(Time(0)));
         let request = |replay| PlanRequest {
             state: &[],
@@ -252,19 +316,22 @@ mod tests {
             deadline: Some(Time(50_000_000)),
             replay,
         };
-        let parts = |mut cut: Cut<'_>| {
+        let parts = |mut quantum: Quantum<'_>| {
             (0..100)
                 .take_while(|_| {
-                    let goes_on = !cut.is_due();
+                    let goes_on = !quantum.is_over();
                     clock.0.set(Time(clock.now().0 + 6_000_000));
                     goes_on
                 })
                 .count()
         };
         // The seventh ends at 42 ms, and 3 ms are kept for what follows.
-        assert_eq!(parts(Cut::new(&request(None), &clock, 3e-3)), 7);
+        assert_eq!(parts(Quantum::new(&request(None), &clock, (1, 0), 3e-3)), 7);
         clock.0.set(Time(0));
         let again = Some(super::super::decisions::Decisions::default());
-        assert_eq!(parts(Cut::new(&request(again), &clock, 3e-3)), 100);
+        assert_eq!(
+            parts(Quantum::new(&request(again), &clock, (1, 0), 3e-3)),
+            100
+        );
     }
 }

@@ -22,13 +22,11 @@
 //! Jacobian of one sample costs; the constraint itself is exact, so that only the way there differs.
 
 use latco_models::{RewardHead, RunError};
-use latco_solver::{
-    Crew, Cut, DenseJacobian, GruFactors, GruJacobian, Model, Predictions, Shape, Slab,
-    Trajectories,
-};
+use latco_solver::{Crew, Cut, Model, Predictions, Shape, Slab, Trajectories};
 
+use super::super::super::graphs::{Linearisation, Products};
 use super::moments;
-use super::steps::{Linearisation, Steps};
+use super::steps::Steps;
 use crate::config::Objective;
 
 /// Deviations of `N` plans and how far they are from what the model says of them.
@@ -41,7 +39,7 @@ pub(super) struct Deviations {
 }
 
 /// [`Model`] of the means of Gaussian plans, on the one-step model `M`.
-pub(super) struct GaussianModel<M> {
+pub struct GaussianModel<M> {
     shape: Shape,
     samples: usize,
     /// Factor on the model's own deviations.
@@ -49,7 +47,7 @@ pub(super) struct GaussianModel<M> {
     steps: M,
     head: RewardHead,
     objective: Objective,
-    kernels: Option<GruJacobian<f32, Vec<f32>>>,
+    products: Products,
     /// Averages over the samples: gate factors `[N, H, factors]`, or Jacobians `[N, H, n, n]` and
     /// `[N, H, n, na]`; empty where the model gives the others.
     factors: Vec<f32>,
@@ -66,14 +64,14 @@ pub(super) struct GaussianModel<M> {
 
 impl<M: Steps> GaussianModel<M> {
     /// A model of `shape.plans` plans with `samples` states a step, for which `steps` has the rows,
-    /// all memory allocated; `kernels` where `steps` gives gate factors.
+    /// all memory allocated.
     pub(super) fn new(
         shape: Shape,
         samples: usize,
         scale: f32,
         steps: M,
         (head, objective): (RewardHead, Objective),
-        kernels: Option<GruJacobian<f32, Vec<f32>>>,
+        products: Products,
     ) -> Self {
         let dims = shape.dims;
         let (h, n, all) = (dims.horizon, dims.state(), shape.plans * dims.horizon);
@@ -88,7 +86,7 @@ impl<M: Steps> GaussianModel<M> {
             steps,
             head,
             objective,
-            kernels,
+            products,
             factors: vec![0.0; factors],
             jacobian_state: vec![0.0; state / samples],
             jacobian_action: vec![0.0; action / samples],
@@ -107,9 +105,13 @@ impl<M: Steps> GaussianModel<M> {
         &mut self.noise
     }
 
-    /// The same.
-    pub(super) fn noise(&self) -> &[f32] {
-        &self.noise
+    /// Largest squared violation of the deviations of plan `b` over the steps, at the last evaluation.
+    pub(super) fn violation(&self, b: usize) -> f32 {
+        let h = self.shape.dims.horizon;
+        let violations = &self.deviations.violations[b * h..][..h];
+        violations
+            .iter()
+            .fold(0.0, |largest: f32, v| largest.max(*v))
     }
 
     /// Deviations of plan `b`, `[H + 1, n]`.
@@ -172,14 +174,6 @@ impl<M: Steps> GaussianModel<M> {
             }
         }
     }
-
-    fn dense(&self) -> DenseJacobian<'_, f32> {
-        DenseJacobian {
-            dims: self.shape.dims,
-            state: &self.jacobian_state,
-            action: &self.jacobian_action,
-        }
-    }
 }
 
 impl<M: Steps> Model<f32> for GaussianModel<M> {
@@ -194,10 +188,7 @@ impl<M: Steps> Model<f32> for GaussianModel<M> {
     }
 
     fn cut(&self, parts: usize) -> Cut {
-        match &self.kernels {
-            Some(kernels) => kernels.cut(),
-            None => Cut::even(self.shape.dims.state(), parts),
-        }
+        self.products.cut(parts)
     }
 
     fn evaluate<C: Crew>(
@@ -256,16 +247,8 @@ impl<M: Steps> Model<f32> for GaussianModel<M> {
         slabs: &mut [Slab<'_, f32>],
         actions: &mut [f32],
     ) {
-        match &mut self.kernels {
-            Some(kernels) => {
-                let factors = GruFactors {
-                    rows: &self.factors,
-                    horizon: self.shape.dims.horizon,
-                };
-                kernels.transpose_product(crew, factors, t, slabs, actions);
-            }
-            None => self.dense().transpose_product(crew, t, slabs, actions),
-        }
+        let rows = averaged(&self.factors, &self.jacobian_state, &self.jacobian_action);
+        (self.products).transpose_product(rows, crew, t, slabs, actions);
     }
 
     fn product<C: Crew>(
@@ -276,29 +259,22 @@ impl<M: Steps> Model<f32> for GaussianModel<M> {
         actions: &[f32],
         out: &mut [f32],
     ) {
-        match &mut self.kernels {
-            Some(kernels) => {
-                let factors = GruFactors {
-                    rows: &self.factors,
-                    horizon: self.shape.dims.horizon,
-                };
-                kernels.product(crew, factors, t, states, actions, out);
-            }
-            None => self.dense().product(t, states, actions, out),
-        }
+        let rows = averaged(&self.factors, &self.jacobian_state, &self.jacobian_action);
+        (self.products).product(rows, crew, t, (states, actions), out);
     }
 
     fn jacobian(&mut self, b: usize, t: usize, state: &mut [f32], action: &mut [f32]) {
-        match &mut self.kernels {
-            Some(kernels) => {
-                let factors = GruFactors {
-                    rows: &self.factors,
-                    horizon: self.shape.dims.horizon,
-                };
-                kernels.jacobian(factors, b, t, state, action);
-            }
-            None => self.dense().jacobian(b, t, state, action),
-        }
+        let rows = averaged(&self.factors, &self.jacobian_state, &self.jacobian_action);
+        self.products.jacobian(rows, (b, t), state, action);
+    }
+}
+
+/// What was averaged: gate factors, or Jacobians where there are none.
+fn averaged<'a>(factors: &'a [f32], state: &'a [f32], action: &'a [f32]) -> Linearisation<'a> {
+    if factors.is_empty() {
+        Linearisation::Dense(state, action)
+    } else {
+        Linearisation::Factors(factors)
     }
 }
 
@@ -308,9 +284,8 @@ mod tests {
     use latco_models::Bundle;
     use latco_solver::{Alone, Dims, Multipliers, Plan, Reduced, Settings, Solver};
 
-    use super::super::super::model::OnnxModel;
-    use super::super::super::noise::Noise;
-    use super::super::lane::kernels;
+    use super::super::super::super::model::OnnxModel;
+    use super::super::super::super::noise::Noise;
     use super::super::steps::OnnxSteps;
     use super::*;
 
@@ -373,9 +348,9 @@ mod tests {
 
     fn gaussian(bundle: &Bundle, shape: Shape, scale: f32) -> GaussianModel<OnnxSteps> {
         let steps = OnnxSteps::new(bundle, shape.dims.horizon * SAMPLES).unwrap();
-        let kernels = kernels(bundle, shape).unwrap();
+        let products = Products::new(bundle, shape).unwrap();
         let head = (bundle.manifest().reward, Objective::ExpectedCost);
-        let mut model = GaussianModel::new(shape, SAMPLES, scale, steps, head, kernels);
+        let mut model = GaussianModel::new(shape, SAMPLES, scale, steps, head, products);
         let noise = model.noise_mut();
         moments::draw(&mut Noise::new(2), SAMPLES, shape.dims.state(), noise);
         model

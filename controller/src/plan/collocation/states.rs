@@ -1,0 +1,75 @@
+//! What a plan says of its states.
+
+use latco_models::Bundle;
+use latco_solver::{Model, Shape};
+
+use super::super::noise::Noise;
+use super::super::rollout::Valuation;
+use super::super::solution::PlanSizes;
+use crate::error::SetupError;
+
+/// What a plan says of its states, and how its actions are valued: the solver plans the states' means,
+/// whatever else is said of them is the model's.
+pub trait States: Send {
+    /// The learned model of the means.
+    type Model: Model<f32> + Send;
+    /// What candidates, and the sampled sequences that plans start from, are compared by.
+    type Valuation: Valuation;
+
+    /// Whether the shifted plan has to be valued among the fresh ones before they are iterated.
+    const VALUES_SHIFTED: bool;
+
+    /// The model for the plans of `shape`.
+    ///
+    /// # Errors
+    /// ONNX Runtime's or the solver's reason.
+    fn model(&self, bundle: &Bundle, shape: Shape) -> Result<Self::Model, SetupError>;
+
+    /// The valuation of `plans` plans.
+    ///
+    /// # Errors
+    /// ONNX Runtime's reason.
+    fn valuation(
+        &self,
+        bundle: &Bundle,
+        sizes: &PlanSizes,
+        plans: usize,
+    ) -> Result<Self::Valuation, SetupError>;
+
+    /// The valuation of `sequences` sampled sequences.
+    ///
+    /// # Errors
+    /// ONNX Runtime's reason.
+    fn sequence_valuation(
+        &self,
+        bundle: &Bundle,
+        sizes: &PlanSizes,
+        sequences: usize,
+    ) -> Result<Self::Valuation, SetupError> {
+        self.valuation(bundle, sizes, sequences)
+    }
+
+    /// Draws what all iterations of a new plan have in common.
+    fn draw(&mut self, _noise: &mut Noise) {}
+
+    /// Hands over what was drawn.
+    fn equip(&self, _model: &mut Self::Model, _valuation: &mut Self::Valuation) {}
+
+    /// Draws what the valuation of sampled sequences needs.
+    fn draw_for_sequences(_valuation: &mut Self::Valuation, _noise: &mut Noise) {}
+
+    /// Starts a plan whose means are given: one whose actions were valued last, or one from noise.
+    fn start(
+        &self,
+        _model: &mut Self::Model,
+        _valuation: &Self::Valuation,
+        _plan: usize,
+        _is_valued: bool,
+    ) {
+    }
+
+    /// By how much the model found a plan to violate more than its means do.
+    fn violation(_model: &Self::Model, _plan: usize) -> f32 {
+        0.0
+    }
+}
