@@ -14,19 +14,19 @@ use crate::model::FilterModel;
 use crate::robot::Robot;
 use crate::time::Time;
 
-/// An image this much of a control period after the last one (or later) steps the belief.
+/// Share of a control period after the last image from which on an image steps the belief.
 const DUE_FRACTION: f64 = 0.75;
 
-/// What an image did to the belief.
+/// The effect of an image on the belief.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Observed {
-    /// Model steps since the last image: 1, or more when images were missing.
+    /// Number of model steps since the last image: 1, or more when images were missing.
     pub steps: u32,
-    /// The belief began anew: the first image, or too many missing.
+    /// Whether the belief began anew: after the first image, or when too many were missing.
     pub restarted: bool,
 }
 
-/// Keeps the posterior mean up to date.
+/// The belief filter, which keeps the posterior mean up to date.
 pub struct BeliefFilter {
     model: Box<dyn FilterModel>,
     robot: Robot,
@@ -50,7 +50,7 @@ pub struct BeliefFilter {
 }
 
 impl BeliefFilter {
-    /// A filter that knows nothing yet.
+    /// Makes a filter that knows nothing yet.
     pub fn new(
         config: &Config,
         manifest: &Manifest,
@@ -94,13 +94,13 @@ impl BeliefFilter {
         }
     }
 
-    /// Posterior mean of the newest image, `[n]`; zeros before the first.
+    /// The posterior mean of the newest image, `[n]`; zeros before the first.
     #[must_use]
     pub fn mean(&self) -> &[f32] {
         &self.mean
     }
 
-    /// Brings the model's weights into the processor's caches; the belief stays what it is.
+    /// Brings the model's weights into the processor's caches; the belief does not change.
     ///
     /// # Errors
     /// The runtime's reason.
@@ -108,7 +108,7 @@ impl BeliefFilter {
         self.model.warm()
     }
 
-    /// Stamp of the newest image used.
+    /// The stamp of the newest image that was used.
     #[must_use]
     pub fn stamp(&self) -> Option<Time> {
         self.stamp
@@ -120,7 +120,7 @@ impl BeliefFilter {
         (self.width, self.height)
     }
 
-    /// What was taken and refused.
+    /// The counts of inputs that were taken and refused.
     #[must_use]
     pub fn counts(&self) -> &InputCounts {
         &self.counts
@@ -139,7 +139,7 @@ impl BeliefFilter {
         self.sent.push(time, velocities);
     }
 
-    /// Takes joint states.
+    /// Takes joint states into the history.
     ///
     /// # Errors
     /// [`InputError`]; the sample is counted as refused and changes nothing.
@@ -183,7 +183,7 @@ impl BeliefFilter {
         result
     }
 
-    /// Prior mean one period after the belief, under the normalised action: the state at which a
+    /// Writes the prior mean one period after the belief, under the normalised action: the state at which a
     /// plan starts that has one period of lead.
     ///
     /// # Errors
@@ -242,7 +242,7 @@ impl BeliefFilter {
         Ok(Observed { steps, restarted })
     }
 
-    /// Model steps from the last image to `stamp`; none when the belief has to begin anew.
+    /// The number of model steps from the last image to `stamp`; `None` when the belief has to begin anew.
     fn steps_since_last(&self, stamp: Time) -> Result<Option<u32>, InputError> {
         let Some(last) = self.stamp else {
             return Ok(None);
@@ -257,8 +257,8 @@ impl BeliefFilter {
         Ok((steps <= f64::from(self.max_skipped) + 1.0).then_some(steps as u32))
     }
 
-    /// Prior steps in `previous` from `last` up to one step before `stamp`, and the action of the
-    /// last step.
+    /// Does the prior steps in `previous` from `last` up to one step before `stamp`, and writes the action of
+    /// the last step.
     fn bridge(&mut self, last: Time, stamp: Time, steps: u32) -> Result<(), InputError> {
         let step = stamp.saturating_since(last) / steps;
         for index in 0..steps {
@@ -275,7 +275,7 @@ impl BeliefFilter {
         Ok(())
     }
 
-    /// The mean command sent from `from` to `to` as a normalised action, in `action`.
+    /// Writes the mean command that was sent from `from` to `to` to `action`, as a normalised action.
     fn mean_action(&mut self, from: Time, to: Time) {
         let mut velocities = [0.0; MAX_JOINTS];
         let velocities = &mut velocities[..self.action.len()];

@@ -18,32 +18,32 @@ use crate::robot::{Robot, RobotError};
 use crate::time::{Clock, FrozenClock, Time};
 use crate::trace::PlanTrace;
 
-/// What one step did.
+/// The outcome of one step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tick {
-    /// What the image did, if there was one.
+    /// The effect of the image, if there was one.
     pub image: Option<Result<Observed, InputError>>,
-    /// What became of the joint states, if there were any.
+    /// The fate of the joint states, if there were any.
     pub joints: Option<Result<(), InputError>>,
     /// The planner's report, if it planned.
     pub plan: Option<PlanReport>,
-    /// There is a new plan to hand over: [`Controller::plan`].
+    /// Whether there is a new plan to hand over: [`Controller::plan`].
     pub new_plan: bool,
-    /// Time from the call to the end of the belief's step, by the clock given.
+    /// Time from the call to the end of the belief's step, by the given clock.
     pub belief_time: Duration,
-    /// Time from there to the end of planning, by the clock given.
+    /// Time from there to the end of planning, by the given clock.
     pub plan_time: Duration,
 }
 
-/// What ends a plan in time.
+/// The limits by which a plan ends.
 struct TimeLimit<'a> {
     clock: &'a dyn Clock,
     deadline: Option<Time>,
-    /// What the clock decided when the same plan was made before.
+    /// The clock's decisions when the same plan was made before.
     replay: Option<Decisions>,
 }
 
-/// Belief filter and planner, and what they carry from image to image.
+/// The controller core: belief filter and planner, and what they carry from image to image.
 pub struct Controller {
     robot: Robot,
     sizes: PlanSizes,
@@ -62,7 +62,7 @@ pub struct Controller {
     trace: PlanTrace,
     start_state: Vec<f32>,
     committed: Vec<f32>,
-    /// Start of the planned part of the plan that the planner remembers.
+    /// Start of the planned part of the plan from which the planner goes on.
     last_start: Option<Time>,
     steps_since_plan: u32,
     failures: u32,
@@ -72,10 +72,10 @@ pub struct Controller {
 }
 
 impl Controller {
-    /// A controller with the planner that the configuration names, all sessions made and warmed.
+    /// Makes a controller with the planner that the configuration names; all sessions are made and warmed.
     ///
     /// # Errors
-    /// [`SetupError`]: the configuration does not fit the bundle, or a session cannot be made.
+    /// [`SetupError`] when the configuration does not fit the bundle, or a session cannot be made.
     pub fn new(config: &Config, bundle: &Bundle) -> Result<Self, SetupError> {
         let sizes = PlanSizes::new(config, bundle.manifest());
         let planner = plan::make(config, bundle, &sizes)?;
@@ -86,10 +86,10 @@ impl Controller {
         Ok(controller)
     }
 
-    /// A controller round another filter model and planner (tests, fault injection).
+    /// Makes a controller round another filter model and planner, for tests and fault injection.
     ///
     /// # Errors
-    /// [`RobotError`]: the configuration does not fit the manifest.
+    /// [`RobotError`] when the configuration does not fit the manifest.
     pub fn with_parts(
         config: &Config,
         manifest: &Manifest,
@@ -140,7 +140,7 @@ impl Controller {
         self.failures = 0;
     }
 
-    /// Another time for one plan.
+    /// Sets another time for one plan.
     pub fn set_budget(&mut self, budget: Option<Duration>) {
         self.budget = budget;
     }
@@ -151,9 +151,9 @@ impl Controller {
         self.filter.record_sent(time, velocities);
     }
 
-    /// One step: takes the inputs, and when an image made a new belief and a plan is due, plans.
+    /// Does one step: takes the inputs, and when an image made a new belief and a plan is due, plans.
     ///
-    /// `now` is the time the inputs are looked at, on the epoch of their stamps; `clock` is read
+    /// `now` is the time at which the inputs are looked at, on the epoch of their stamps; `clock` is read
     /// only for budgets and measurements.
     ///
     /// # Real-time
@@ -163,8 +163,8 @@ impl Controller {
         self.take(inputs, now, clock, None)
     }
 
-    /// The step that was made at `now` once more, by what the clock decided then
-    /// ([`Controller::decisions`]) and without a clock.
+    /// Repeats the step that was made at `now`, by the clock's decisions then ([`Controller::decisions`]) and
+    /// without a clock.
     pub fn repeat(&mut self, inputs: &Inputs<'_>, now: Time, decisions: Decisions) -> Tick {
         self.take(inputs, now, &FrozenClock(now), Some(decisions))
     }
@@ -217,13 +217,13 @@ impl Controller {
         &self.plan
     }
 
-    /// Iterations of the newest plan.
+    /// The iterations of the newest plan.
     #[must_use]
     pub fn trace(&self) -> &PlanTrace {
         &self.trace
     }
 
-    /// What the clock decided in the newest plan.
+    /// The clock's decisions in the newest plan.
     #[must_use]
     pub fn decisions(&self) -> Decisions {
         self.decisions
@@ -235,25 +235,25 @@ impl Controller {
         self.planner.problem()
     }
 
-    /// What is written beside a problem; none for a controller that was made from parts.
+    /// The header of dumps of its problems; `None` for a controller that was made from parts.
     #[must_use]
     pub fn dump_header(&self) -> Option<&DumpHeader> {
         self.dump_header.as_ref()
     }
 
-    /// Posterior mean of the newest image, `[n]`.
+    /// The posterior mean of the newest image, `[n]`.
     #[must_use]
     pub fn belief(&self) -> &[f32] {
         self.filter.mean()
     }
 
-    /// What was taken in and refused.
+    /// The counts of inputs that were taken and refused.
     #[must_use]
     pub fn counts(&self) -> &InputCounts {
         self.filter.counts()
     }
 
-    /// The robot it is set up for.
+    /// The robot that the controller is set up for.
     #[must_use]
     pub fn robot(&self) -> &Robot {
         &self.robot
@@ -271,13 +271,13 @@ impl Controller {
         self.filter.image_size()
     }
 
-    /// Control period.
+    /// The control period.
     #[must_use]
     pub fn period(&self) -> Duration {
         self.period
     }
 
-    /// Name of the planner.
+    /// The name of the planner.
     #[must_use]
     pub fn planner_name(&self) -> &'static str {
         self.planner.name()
@@ -295,7 +295,8 @@ impl Controller {
         self.filter.warm()
     }
 
-    /// What the thread that steps this controller shall run while it waits, if anything; given once.
+    /// Takes the session that the thread which steps this controller shall run while it waits, if there is
+    /// one; it is given once.
     pub fn take_keep_alive(&mut self) -> Option<KeepAlive> {
         self.keep_alive.take()
     }

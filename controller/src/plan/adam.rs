@@ -1,7 +1,8 @@
-//! Adam (Kingma & Ba 2015).
+//! The optimiser Adam (Kingma & Ba 2015).
 
-/// Decay of the two means, and what keeps the division finite.
+/// Decay rates of the two means.
 const BETA: [f32; 2] = [0.9, 0.999];
+/// Term that keeps the division finite.
 const EPSILON: f32 = 1e-8;
 
 /// Means of the slopes and of their squares.
@@ -9,12 +10,12 @@ const EPSILON: f32 = 1e-8;
 pub(super) struct Adam {
     means: Vec<f32>,
     squares: Vec<f32>,
-    /// Steps since the last [`Adam::reset`].
+    /// Number of steps since the last [`Adam::reset`].
     steps: i32,
 }
 
 impl Adam {
-    /// For `len` numbers.
+    /// Makes an optimiser of `len` numbers.
     pub(super) fn new(len: usize) -> Self {
         Self {
             means: vec![0.0; len],
@@ -30,7 +31,8 @@ impl Adam {
         self.steps = 0;
     }
 
-    /// A step of size `rate` up the `slopes` of the `values`, both as many as it was made for.
+    /// Does a step of size `rate` up the `slopes` of the `values`; both have as many elements as it was made
+    /// for.
     pub(super) fn climb(&mut self, rate: f32, values: &mut [f32], slopes: &[f32]) {
         self.steps = self.steps.saturating_add(1);
         let correct = BETA.map(|beta| 1.0 / (1.0 - beta.powi(self.steps)));

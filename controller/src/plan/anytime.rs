@@ -30,46 +30,46 @@ use crate::error::SetupError;
 use crate::time::{Clock, MonotonicClock, Time};
 use crate::trace::{IterationTrace, PlanTrace};
 
-/// A planner by an [`Optimiser`].
+/// A planner that is made of an [`Optimiser`].
 pub struct Anytime<O> {
     optimiser: O,
     name: &'static str,
     schedule: Schedule,
     sizes: PlanSizes,
     reward: RewardHead,
-    /// Prior steps for the states of the answer, where candidates come without.
+    /// Prior steps for the states of the answer, where candidates come without states.
     prior: Option<PriorSteps>,
-    /// For one plan, and for several that are iterated together.
+    /// Timers for one plan, and for several that are iterated together.
     timers: [Timers; 2],
     rounds_timer: QuantumTimer,
     end_timer: QuantumTimer,
     has_previous: bool,
     plans: Vec<Progress>,
     starts: Vec<StartKind>,
-    /// What the clock decided in the last plan.
+    /// The clock's decisions in the last plan.
     decisions: Decisions,
     problem: Option<Problem>,
 }
 
-/// How long the parts of the loop take.
+/// Timers of the parts of the loop.
 #[derive(Clone, Copy, Default)]
 struct Timers {
     quantum: QuantumTimer,
-    /// Valuations of the candidates, one of which may follow the last iteration.
+    /// Timer of the valuations of the candidates, one of which may follow the last iteration.
     valuation: QuantumTimer,
 }
 
-/// How far one of the plans has come.
+/// The progress of one of the plans.
 #[derive(Clone, Copy)]
 struct Progress {
     start: StartKind,
-    /// What its last valued candidate is worth.
+    /// Worth of its last valued candidate.
     worth: f32,
     /// Figures of its last iteration.
     last: IterationTrace,
-    /// Why it ended, if it did before the others.
+    /// The reason why it ended, if it ended before the others.
     ended: Option<StopCause>,
-    /// Whether it is of no use any more.
+    /// Whether it has failed and is of no further use.
     failed: bool,
 }
 
@@ -109,18 +109,18 @@ struct Call<'a> {
     trace: &'a mut PlanTrace,
 }
 
-/// How the iterations ended.
+/// The end of the iterations.
 struct Ended {
-    /// Whole iterations of each plan.
+    /// Number of whole iterations of each plan.
     iterations: u32,
-    /// The iteration that the newest candidate is from, which may be one that was not completed.
+    /// Number of the iteration that the newest candidate is from, which may be one that was not completed.
     newest: u32,
     stop: StopCause,
 }
 
 impl<O: Optimiser> Anytime<O> {
-    /// A planner for plans of these sizes. With `planner.budget_ms` it has found out how long its work
-    /// takes, so that it keeps to the budget from the first plan on.
+    /// Makes a planner for plans of these sizes. With `planner.budget_ms` it first finds out how long its
+    /// work takes, so that it keeps to the budget from the first plan on.
     ///
     /// # Errors
     /// ONNX Runtime's reason.
@@ -156,13 +156,13 @@ impl<O: Optimiser> Anytime<O> {
         Ok(planner)
     }
 
-    /// What improves the plans.
+    /// The optimiser that improves the plans.
     #[must_use]
     pub fn optimiser(&self) -> &O {
         &self.optimiser
     }
 
-    /// The base: gives the number of iterations that it may be improved by.
+    /// Makes the base; returns the number of iterations by which it may be improved.
     fn start(&mut self, call: &mut Call<'_>, shift: Option<Shift>) -> Result<u32, RunError> {
         self.plans.clear();
         self.optimiser.begin();
@@ -236,7 +236,7 @@ impl<O: Optimiser> Anytime<O> {
         }
     }
 
-    /// Whether the plan ends here for want of time: by its deadline, or as it did when it was made
+    /// Whether the plan ends here for want of time: by its deadline, or where it ended when it was made
     /// before.
     fn is_out_of_time(&mut self, call: &Call<'_>, iterations: u32, parts: u32) -> bool {
         match call.request.replay {
@@ -268,7 +268,7 @@ impl<O: Optimiser> Anytime<O> {
         }
     }
 
-    /// Asks what an iteration did to each plan; says whether it was the last of one.
+    /// Asks the optimiser what an iteration did to each plan; returns whether it was the last of one.
     fn take_outcomes(&mut self) -> bool {
         let mut has_ended = false;
         for (number, plan) in self.plans.iter_mut().enumerate() {
@@ -281,8 +281,8 @@ impl<O: Optimiser> Anytime<O> {
         has_ended
     }
 
-    /// Values the candidate of each plan and keeps the best if it beats the incumbent. Noise that was
-    /// not iterated yet is no candidate.
+    /// Values the candidate of each plan and keeps the best if it beats the incumbent. Noise that has not
+    /// been iterated is no candidate.
     fn value(&mut self, call: &mut Call<'_>, iteration: u32) {
         self.timers().valuation.begin(call.clock);
         if self.optimiser.value(call.request.state).is_err() {
@@ -321,7 +321,7 @@ impl<O: Optimiser> Anytime<O> {
         }
     }
 
-    /// What follows the last iteration: a last candidate, and the states of the answer.
+    /// Does what follows the last iteration: values a last candidate, and rolls out the states of the answer.
     fn end(&mut self, call: &mut Call<'_>, newest: u32) -> Result<(), RunError> {
         self.end_timer.begin(call.clock);
         if let Some(candidate) = self.optimiser.last_candidate(call.request.state)? {
@@ -335,7 +335,7 @@ impl<O: Optimiser> Anytime<O> {
         Ok(())
     }
 
-    /// The plan that the next one goes on from: of those that did not fail the one that is worth most,
+    /// The plan from which the next one goes on: of those that did not fail, the one that is worth most, and
     /// of equals the first.
     fn most_promising(&self) -> usize {
         let sound = (self.plans.iter().enumerate()).filter(|(_, plan)| !plan.failed);
@@ -360,7 +360,7 @@ impl<O: Optimiser> Anytime<O> {
         self.timers().valuation.estimate_s() + self.end_timer.estimate_s()
     }
 
-    /// Notes the problem before it is worked on.
+    /// Records the problem before it is worked on.
     fn record_problem(&mut self, request: &PlanRequest<'_>) {
         if let Some(problem) = &mut self.problem {
             problem.anchor.copy_from_slice(request.state);
@@ -370,7 +370,7 @@ impl<O: Optimiser> Anytime<O> {
         }
     }
 
-    /// Notes the answer beside the problem.
+    /// Records the answer beside the problem.
     fn record_answer(&mut self, report: &PlanReport, solution: &Solution, trace: &PlanTrace) {
         if let Some(problem) = &mut self.problem {
             problem.decisions = self.decisions;
@@ -408,7 +408,7 @@ impl<O: Optimiser> Anytime<O> {
     }
 }
 
-/// Quanta of each plan from which the times are learnt.
+/// Number of quanta of each plan from which the times are learnt.
 const LEARNT_QUANTA: u32 = 4;
 
 impl<O: Optimiser> Planner for Anytime<O> {

@@ -1,11 +1,11 @@
-//! Collocations in progress: the plans that are iterated together.
+//! The plans that are iterated together, with their multipliers.
 
 use latco_solver::Multipliers;
 use serde::{Deserialize, Serialize};
 
 use super::solution::PlanSizes;
 
-/// N plans with their multipliers, one after the other in each array.
+/// The states, actions and multipliers of `N` plans, one plan after the other in each array.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
     sizes: PlanSizes,
@@ -31,21 +31,21 @@ pub struct IterateMut<'a> {
     pub action_limits: &'a mut [f32],
 }
 
-/// One plan with its multipliers, by itself.
+/// The states, actions and multipliers of one plan in memory of its own.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Iterate {
-    /// `[H + 1, n]`
+    /// States, `[H + 1, n]`.
     pub states: Vec<f32>,
-    /// `[H, na]`
+    /// Actions, `[H, na]`.
     pub actions: Vec<f32>,
-    /// lambda, `[H]`
+    /// Multipliers of the dynamics, lambda, `[H]`.
     pub dynamics_multipliers: Vec<f32>,
-    /// nu, `[H]`
+    /// Multipliers of the action limits, nu, `[H]`.
     pub action_multipliers: Vec<f32>,
 }
 
 impl Batch {
-    /// Zeros for `plans` plans of these sizes.
+    /// Makes zeros for `plans` plans of these sizes.
     #[must_use]
     pub fn new(sizes: &PlanSizes, plans: usize) -> Self {
         Self {
@@ -65,13 +65,13 @@ impl Batch {
         self.sizes.horizon * self.sizes.action
     }
 
-    /// States of plan `plan`, `[H + 1, n]`.
+    /// The states of plan `plan`, `[H + 1, n]`.
     #[must_use]
     pub fn states_of(&self, plan: usize) -> &[f32] {
         &self.states[plan * self.states_len()..][..self.states_len()]
     }
 
-    /// Multipliers of the dynamics and of the action limits of plan `plan`, `[H]` each.
+    /// The multipliers of the dynamics and of the action limits of plan `plan`, `[H]` each.
     #[must_use]
     pub fn multipliers_of(&self, plan: usize) -> (&[f32], &[f32]) {
         let h = self.sizes.horizon;
@@ -81,7 +81,7 @@ impl Batch {
         )
     }
 
-    /// Plan `plan`.
+    /// The plan of number `plan`.
     #[must_use]
     pub fn plan_mut(&mut self, plan: usize) -> IterateMut<'_> {
         let (states, actions, h) = (self.states_len(), self.actions_len(), self.sizes.horizon);
@@ -138,7 +138,7 @@ impl Batch {
 }
 
 impl Iterate {
-    /// Zeros for plans of these sizes.
+    /// Makes zeros for plans of these sizes.
     pub(super) fn new(sizes: &PlanSizes) -> Self {
         Self {
             states: vec![0.0; (sizes.horizon + 1) * sizes.state],

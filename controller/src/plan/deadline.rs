@@ -8,34 +8,34 @@ use crate::time::{Clock, Time};
 const AFTER_REFUSAL: f64 = 0.7;
 /// Factor on the shortest time known when a quantum was refused, below which the estimate does not fall.
 const SHORTEST_AFTER_REFUSAL: f64 = 0.98;
-/// By how much a quantum that took longer after refusals raises the shortest time again, at most.
+/// Largest factor by which a quantum that took longer after refusals raises the shortest time again.
 const SHORTEST_RISE: f64 = 1.5;
-/// Quanta after which the shortest time is known.
+/// Number of quanta after which the shortest time is known.
 pub(super) const KNOWN_AFTER: u32 = 3;
 
 /// Share of the time to the deadline that the rounds before the first iteration may take.
 const ROUNDS_SHARE: f64 = 0.5;
 
-/// Predicts how long quanta take.
+/// A timer that predicts how long quanta take.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct QuantumTimer {
-    /// Estimate in seconds; rises at once, falls slowly with every quantum and faster with every
+    /// Estimate in seconds; it rises at once, and falls slowly with every quantum and faster with every
     /// refusal, so that one slow quantum does not stop all later plans.
     estimate_s: f64,
-    /// The shortest of them, in seconds.
+    /// Time of the shortest quantum in seconds.
     shortest_s: f64,
-    /// Quanta that were timed.
+    /// Number of quanta that were timed.
     timed: u32,
-    /// Whether there was a refusal after the last of them.
+    /// Whether there was a refusal after the last quantum.
     refused: bool,
     began: Option<Time>,
-    /// When it was asked last whether another quantum fits.
+    /// Time at which it was last asked whether another quantum fits.
     asked: Option<Time>,
 }
 
 impl QuantumTimer {
-    /// Whether a quantum begun now would end after `deadline`, with half as much again in reserve and
-    /// `reserve_s` seconds for what follows the last one. Without a deadline: never.
+    /// Whether a quantum that begins now would end after `deadline`, with half as much again in reserve and
+    /// `reserve_s` seconds for what follows the last one. Without a deadline it never would.
     pub(super) fn would_overrun(
         &mut self,
         deadline: Option<Time>,
@@ -62,30 +62,30 @@ impl QuantumTimer {
         refused
     }
 
-    /// Before the first quantum: expects it to take as long as those of `other`, which are no
-    /// shorter. Nothing is taken for known by that.
+    /// Expects the first quantum to take as long as those of `other`, which are no shorter. Nothing counts as
+    /// known by that.
     pub(super) fn expect_as(&mut self, other: &Self) {
         if self.timed == 0 && self.estimate_s == 0.0 {
             self.estimate_s = other.estimate_s;
         }
     }
 
-    /// How long a quantum takes, in seconds; 0 before the first.
+    /// The estimated time of a quantum in seconds; 0 before the first.
     pub(super) fn estimate_s(&self) -> f64 {
         self.estimate_s
     }
 
-    /// A quantum began when it was asked whether it fits; now, if there was no deadline.
+    /// Notes that a quantum began when it was asked whether it fits, or now if there was no deadline.
     pub(super) fn begin_when_asked(&mut self, clock: &dyn Clock) {
         self.began = Some(self.asked.take().unwrap_or_else(|| clock.now()));
     }
 
-    /// A quantum begins now.
+    /// Notes that a quantum begins now.
     pub(super) fn begin(&mut self, clock: &dyn Clock) {
         self.began = Some(clock.now());
     }
 
-    /// The quantum that began last is done.
+    /// Notes that the quantum that began last is done.
     pub(super) fn end(&mut self, clock: &dyn Clock) {
         if let Some(began) = self.began.take() {
             let took_s = clock.now().seconds_since(began).max(0.0);
@@ -105,8 +105,8 @@ impl QuantumTimer {
 
 /// One bounded piece of work: an iteration, or a part of one where an iteration takes long.
 ///
-/// Work of many small steps asks between them whether there is still time, so that it can be given
-/// up: whether the longest step so far, begun now, would end after the deadline.
+/// Work of many small steps asks between them whether there is still time, so that it can be given up: that
+/// is, whether the longest step so far, if begun now, would end after the deadline.
 pub struct Quantum<'a> {
     iteration: u32,
     part: u32,
@@ -119,8 +119,8 @@ pub struct Quantum<'a> {
 }
 
 impl<'a> Quantum<'a> {
-    /// Part `part` of iteration `iteration` of a plan that was asked for. One that is made again has no
-    /// deadline: it ends where it did.
+    /// Makes part `part` of iteration `iteration` of a requested plan. A plan that is made again has no
+    /// deadline: it ends where it ended.
     pub(super) fn new(
         request: &PlanRequest<'_>,
         clock: &'a dyn Clock,
@@ -163,20 +163,20 @@ impl<'a> Quantum<'a> {
     }
 }
 
-/// Time for rounds of work before the first iteration.
+/// The time for rounds of work before the first iteration.
 pub struct Rounds<'a> {
     timer: &'a mut QuantumTimer,
     clock: &'a dyn Clock,
-    /// When the last of them has to be done.
+    /// Time by which the last round has to be done.
     end: Option<Time>,
-    /// How many there was time for when the same plan was made before.
+    /// Number of rounds for which there was time when the same plan was made before.
     replayed: Option<u32>,
     done: u32,
 }
 
 impl<'a> Rounds<'a> {
-    /// Rounds of a plan that was asked for and that the planner began with at `began`; they may take
-    /// [`ROUNDS_SHARE`] of the time to its deadline.
+    /// Makes the rounds of a requested plan that the planner began at `began`; they may take [`ROUNDS_SHARE`]
+    /// of the time to its deadline.
     pub(super) fn new(
         timer: &'a mut QuantumTimer,
         request: &PlanRequest<'_>,
@@ -195,10 +195,10 @@ impl<'a> Rounds<'a> {
         }
     }
 
-    /// Does one more round if there is time for it; says whether there was.
+    /// Does one more round if there is time for it; returns whether there was.
     ///
     /// # Errors
-    /// Those of the round.
+    /// The error of the round.
     pub fn one_more<E>(&mut self, round: impl FnOnce() -> Result<(), E>) -> Result<bool, E> {
         let is_over = match self.replayed {
             Some(rounds) => self.done == rounds,
@@ -214,7 +214,7 @@ impl<'a> Rounds<'a> {
         Ok(true)
     }
 
-    /// How many are done.
+    /// Number of rounds that are done.
     #[must_use]
     pub fn done(&self) -> u32 {
         self.done

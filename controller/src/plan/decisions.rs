@@ -1,18 +1,18 @@
-//! What the clock decided, by which a plan can be made again.
+//! The clock's decisions, by which a plan can be made again.
 
 use serde::{Deserialize, Serialize};
 
-/// What the clock decided in a plan. With it a plan can be made again without a clock.
+/// The clock's decisions in a plan. With them the plan can be made again without a clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Recorded", into = "Recorded")]
 pub struct Decisions {
-    /// Rounds of sampled action sequences before the first iteration that there was time for; without
-    /// any, noise took the place of those wanted. 0 of a planner without such rounds.
+    /// Number of rounds of sampled action sequences before the first iteration for which there was time;
+    /// without any, noise took their place. It is 0 for a planner without such rounds.
     pub sampling_rounds: u32,
-    /// Parts that were done of the iteration that there was no time to complete. 0 of a planner whose
-    /// iterations have one part.
+    /// Number of parts that were done of the iteration that there was no time to complete. It is 0 for a
+    /// planner whose iterations have one part.
     pub parts: u32,
-    /// Iterations after which another one would have overrun the deadline; none when time did not
+    /// Number of iterations after which another one would have overrun the deadline; `None` when time did not
     /// end the solve.
     pub out_of_time_after: Option<u32>,
 }

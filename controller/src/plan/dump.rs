@@ -35,27 +35,27 @@ use crate::trace::PlanTrace;
 const MAGIC: [u8; 8] = *b"LATCODMP";
 /// Version of the format that this program writes and reads.
 const FORMAT: u32 = 5;
-/// Magic number, version, length, sum.
+/// Length of the head in bytes: magic number, version, length, sum.
 const HEAD: usize = 8 + 4 + 8 + 32;
 
-/// What a dump has beside the problem: model and settings.
+/// The header of a dump: model and settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DumpHeader {
-    /// Program and version that wrote it.
+    /// Name and version of the program that wrote it.
     pub program: String,
-    /// Folder of the bundle, as it was named then.
+    /// Folder of the bundle, as it was named when the dump was written.
     pub bundle: String,
-    /// SHA-256 over names and sums of the bundle's files.
+    /// SHA-256 over names and sums of the bundle's files, in hexadecimal.
     pub bundle_sha256: String,
     /// Task of the bundle.
     pub task: String,
     /// The planner's settings.
     pub planner: PlannerSection,
-    /// Room for figures of iterations.
+    /// Number of iterations for whose figures there is room.
     pub trace_iterations: u32,
 }
 
-/// A dump.
+/// A planning problem with its header.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Dump {
     /// Model and settings.
@@ -69,51 +69,51 @@ pub struct Dump {
 pub struct Solved {
     /// The problem with the new answer.
     pub problem: Problem,
-    /// The first thing in it that is not the same bit for bit.
+    /// The first difference of the new answer from the old one, bit for bit; `None` without one.
     pub difference: Option<String>,
 }
 
-/// Why a dump cannot be written, read or solved.
+/// The reason why a dump cannot be written, read or solved.
 #[derive(Debug, thiserror::Error)]
 pub enum DumpError {
-    /// The system's reason.
+    /// The file system refused.
     #[error("{}: {source}", path.display())]
     Io {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The reason.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// Some other file.
+    /// The file is no dump.
     #[error("expected a planning problem written by latco, found another kind of file")]
     Foreign,
-    /// Another version.
+    /// The dump has another version of the format.
     #[error(
         "expected a dump of format {FORMAT}, found format {0}; solve it with the program that wrote it"
     )]
     Format(u32),
-    /// Its end is missing, or there is more than its end.
+    /// The file is shorter or longer than its head says.
     #[error("the dump is damaged: expected {expected} bytes, found {found}")]
     Length {
-        /// As the file says.
+        /// Number of bytes that the file says it has.
         expected: u64,
-        /// In the file.
+        /// Number of bytes in the file.
         found: u64,
     },
-    /// Its content was changed.
+    /// The content was changed.
     #[error("the dump is damaged: its checksum is not that of its content")]
     Checksum,
-    /// Its content makes no sense.
+    /// The content makes no sense.
     #[error("the dump cannot be read: {0}")]
     Content(String),
-    /// It is of another bundle.
+    /// The dump is of another bundle.
     #[error("the dump was made with another bundle than {}: expected the files' sum {expected}, found {found}; give the right one with --bundle", bundle.display())]
     Bundle {
-        /// The bundle at hand.
+        /// Folder of the bundle at hand.
         bundle: PathBuf,
-        /// As in the dump.
+        /// Sum of the bundle in the dump.
         expected: String,
-        /// Of the bundle at hand.
+        /// Sum of the bundle at hand.
         found: String,
     },
     /// The planner cannot be made.
@@ -122,7 +122,7 @@ pub enum DumpError {
 }
 
 impl DumpHeader {
-    /// For plans made with this configuration and bundle.
+    /// Makes the header for plans made with this configuration and bundle.
     #[must_use]
     pub fn new(config: &Config, bundle: &Bundle) -> Self {
         let bundle_dir = bundle.dir();
@@ -141,10 +141,10 @@ impl DumpHeader {
 }
 
 impl Dump {
-    /// Reads a file.
+    /// Reads a dump from a file.
     ///
     /// # Errors
-    /// [`DumpError`]: it cannot be read, is no dump, or is damaged.
+    /// [`DumpError`] when the file cannot be read, is no dump, or is damaged.
     pub fn read(path: &Path) -> Result<Self, DumpError> {
         let bytes = std::fs::read(path).map_err(|source| DumpError::Io {
             path: path.into(),
@@ -153,10 +153,10 @@ impl Dump {
         Self::from_bytes(&bytes)
     }
 
-    /// Reads the content of a file.
+    /// Reads a dump from the content of a file.
     ///
     /// # Errors
-    /// [`DumpError`]: it is no dump, or is damaged.
+    /// [`DumpError`] when the bytes are no dump, or are damaged.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, DumpError> {
         let content = checked_content(bytes)?;
         let dump: Self =
@@ -175,7 +175,7 @@ impl Dump {
     /// Solves the problem again, by the iterations that were recorded, and compares.
     ///
     /// # Errors
-    /// The bundle is another one, or the planner cannot be made.
+    /// [`DumpError`] when the bundle is another one, or the planner cannot be made.
     pub fn solve(&self, bundle: &Bundle) -> Result<Solved, DumpError> {
         let header = &self.header;
         let found = bundle_sum(bundle);
@@ -251,7 +251,7 @@ pub fn write_dump(path: &Path, header: &DumpHeader, problem: &Problem) -> Result
     std::fs::rename(&part, path).map_err(failed(path))
 }
 
-/// What follows the head of a file, if it is complete and unchanged.
+/// The bytes after the head of a file, if they are complete and unchanged.
 fn checked_content(bytes: &[u8]) -> Result<&[u8], DumpError> {
     let Some((head, content)) = bytes.split_at_checked(HEAD) else {
         return Err(DumpError::Foreign);
@@ -278,7 +278,7 @@ fn checked_content(bytes: &[u8]) -> Result<&[u8], DumpError> {
     }
 }
 
-/// SHA-256 over names and sums of all files of a bundle.
+/// The SHA-256 over names and sums of all files of a bundle, in hexadecimal.
 fn bundle_sum(bundle: &Bundle) -> String {
     let mut sum = Sha256::new();
     for (name, file) in &bundle.manifest().files {

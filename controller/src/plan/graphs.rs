@@ -8,7 +8,7 @@ use latco_solver::{
 use super::solution::PlanSizes;
 use crate::error::SetupError;
 
-/// Sizes of a bundle's model for plans of these sizes, as the solver names them.
+/// The sizes of a bundle's model for plans of these sizes, as the solver names them.
 #[must_use]
 pub fn dims(bundle: &Bundle, sizes: &PlanSizes) -> Dims {
     let model = &bundle.manifest().dims;
@@ -45,7 +45,7 @@ pub(super) fn run_both<C: Crew>(
     })
 }
 
-/// What a model says of the derivatives of its mean.
+/// The derivatives of a model's mean.
 #[derive(Clone, Copy)]
 pub enum Linearisation<'a> {
     /// Gate factors, `[R, factors]`.
@@ -55,7 +55,7 @@ pub enum Linearisation<'a> {
 }
 
 impl<'a> Linearisation<'a> {
-    /// What the graph gave for its rows in its last run.
+    /// The linearisation that the graph gave for its rows in its last run.
     pub(super) fn of(dynamics: &'a Dynamics) -> Self {
         match dynamics.kind() {
             DynamicsKind::GruFactors => Self::Factors(dynamics.factors()),
@@ -74,7 +74,7 @@ pub(super) struct Products {
 }
 
 impl Products {
-    /// For the plans of `shape`, all memory allocated.
+    /// Makes the products for the plans of `shape`; all memory is allocated here.
     ///
     /// # Errors
     /// The solver's reason.
@@ -102,7 +102,7 @@ impl Products {
         })
     }
 
-    /// As [`latco_solver::Model::cut`].
+    /// Does what [`latco_solver::Model::cut`] asks for.
     pub(super) fn cut(&self, parts: usize) -> Cut {
         match &self.kernels {
             Some(kernels) => kernels.cut(),
@@ -110,7 +110,7 @@ impl Products {
         }
     }
 
-    /// As [`latco_solver::Model::transpose_product`].
+    /// Does what [`latco_solver::Model::transpose_product`] asks for.
     pub(super) fn transpose_product<C: Crew>(
         &mut self,
         linearisation: Linearisation<'_>,
@@ -127,7 +127,7 @@ impl Products {
         }
     }
 
-    /// As [`latco_solver::Model::product`].
+    /// Does what [`latco_solver::Model::product`] asks for.
     pub(super) fn product<C: Crew>(
         &mut self,
         linearisation: Linearisation<'_>,
@@ -144,7 +144,7 @@ impl Products {
         }
     }
 
-    /// As [`latco_solver::Model::jacobian`].
+    /// Does what [`latco_solver::Model::jacobian`] asks for.
     pub(super) fn jacobian(
         &mut self,
         linearisation: Linearisation<'_>,
@@ -176,14 +176,14 @@ impl Products {
     }
 }
 
-/// What multiplies.
+/// The form of the Jacobian that is multiplied.
 enum Jacobian<'a> {
     Gru(&'a mut GruJacobian<f32, Vec<f32>>, GruFactors<'a, f32>),
     Dense(DenseJacobian<'a, f32>),
 }
 
-/// Sizes of the bundle's prior step, where its dynamics graph gives gate factors; none where it
-/// gives matrices.
+/// The sizes of the bundle's prior step, where its dynamics graph gives gate factors; `None` where it gives
+/// matrices.
 #[must_use]
 pub fn gru_sizes(bundle: &Bundle) -> Option<GruSizes> {
     let dims = &bundle.manifest().dims;

@@ -8,7 +8,7 @@ use super::solution::Solution;
 /// Actions within their limits, and what they are worth.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
-    /// What candidates are compared by: their predicted return, or what the optimiser makes of it.
+    /// Worth by which candidates are compared: the predicted return, or what the optimiser makes of it.
     pub worth: f32,
     /// Predicted return, the sum of `rewards`.
     pub predicted_return: f32,
@@ -16,11 +16,11 @@ pub struct Candidate<'a> {
     pub actions: &'a [f32],
     /// Predicted rewards under these actions, `[H]`.
     pub rewards: &'a [f32],
-    /// States that go with the actions, `[H + 1, n]`; none where the answer's are rolled out at the end.
+    /// States that go with the actions, `[H + 1, n]`; `None` where the answer's are rolled out at the end.
     pub states: Option<&'a [f32]>,
-    /// What the actions came from, where it is not what their plan was started from.
+    /// Source of the actions, where it is not the start of their plan.
     pub start: Option<StartKind>,
-    /// Whether it may become the answer, or is only noted in the trace.
+    /// Whether it may become the answer; otherwise it is only noted in the trace.
     pub competes: bool,
 }
 
@@ -28,16 +28,16 @@ pub struct Candidate<'a> {
 pub(super) struct Incumbent<'a> {
     solution: &'a mut Solution,
     worth: f32,
-    /// The iteration that it is from; 0 is the base.
+    /// Number of the iteration that it is from; 0 is the base.
     pub(super) iteration: u32,
-    /// The number of its plan.
+    /// Number of its plan.
     pub(super) plan: u32,
-    /// What that plan was started from.
+    /// Start of that plan.
     pub(super) start: StartKind,
 }
 
 impl<'a> Incumbent<'a> {
-    /// No motion at all in `state` `[n]`, which any candidate beats.
+    /// Makes the incumbent of no motion at all in `state` `[n]`, which any candidate beats.
     pub(super) fn standing_still(state: &[f32], solution: &'a mut Solution) -> Self {
         solution.stand_still(state);
         Self {
@@ -62,8 +62,8 @@ impl<'a> Incumbent<'a> {
         }
     }
 
-    /// Puts the candidate in its place if it is worth as much, as one whose plan and start are those of
-    /// the incumbent.
+    /// Puts the candidate in its place if it is worth at least as much; plan and start stay those of the
+    /// incumbent.
     pub(super) fn renew(&mut self, candidate: &Candidate<'_>, iteration: u32) {
         if candidate.competes && candidate.worth >= self.worth {
             self.replace(candidate, iteration);
@@ -83,7 +83,7 @@ impl<'a> Incumbent<'a> {
         }
     }
 
-    /// What the answer promises to be paid; the lowest number while there is none.
+    /// The return that the answer promises to pay; the lowest number while there is none.
     pub(super) fn promised(&self, head: &RewardHead) -> f64 {
         if self.worth == f32::NEG_INFINITY {
             return f64::NEG_INFINITY;
@@ -91,7 +91,7 @@ impl<'a> Incumbent<'a> {
         f64::from(head.promised(&self.solution.rewards))
     }
 
-    /// The answer itself.
+    /// The solution that is the answer.
     pub(super) fn solution(&mut self) -> &mut Solution {
         self.solution
     }

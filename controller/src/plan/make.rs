@@ -15,8 +15,8 @@ use super::solution::PlanSizes;
 use crate::config::{self, Config, PlannerKind};
 use crate::error::SetupError;
 
-/// The planner that the configuration names, for plans of these sizes. With `planner.budget_ms` it has
-/// found out how long its steps take, so that it keeps to the budget from the first plan on.
+/// Makes the planner that the configuration names, for plans of these sizes. With `planner.budget_ms` it
+/// first finds out how long its steps take, so that it keeps to the budget from the first plan on.
 ///
 /// # Errors
 /// ONNX Runtime's or the solver's reason.

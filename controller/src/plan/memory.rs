@@ -1,4 +1,4 @@
-//! What a planner's arenas take, known from the sizes before anything is allocated.
+//! The memory of a planner's arenas, known from the sizes before anything is allocated.
 
 use latco_models::{DynamicsKind, Manifest};
 use latco_solver::{BlockTridiagonal, Cut, Dims, GruJacobian, GruSizes, Reduced, Shape, Solver};
@@ -12,18 +12,18 @@ use crate::config::{Config, Optimiser, PlannerKind, SolverKind};
 /// The sessions of ONNX Runtime and the plan itself are not in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryBudget {
-    /// Arena of the configured linear solver; the vectors of `optimiser = "adam"` instead.
+    /// Arena of the configured linear solver in bytes; with `optimiser = "adam"` its vectors instead.
     pub solver_arena_bytes: usize,
-    /// Arena of the Jacobian's products: packed weights and scratch; 0 for a model that gives its
+    /// Arena of the Jacobian's products in bytes: packed weights and scratch; 0 for a model that gives its
     /// Jacobians as matrices.
     pub jacobian_arena_bytes: usize,
-    /// Sampled states and what is averaged over them, of Gaussian LatCo; 0 for LatCo.
+    /// Sampled states of Gaussian LatCo, and what is averaged over them, in bytes; 0 for LatCo.
     #[serde(default)]
     pub sample_bytes: usize,
 }
 
 impl MemoryBudget {
-    /// All together.
+    /// The sum of all in bytes.
     #[must_use]
     pub fn arena_bytes(&self) -> usize {
         self.solver_arena_bytes + self.jacobian_arena_bytes + self.sample_bytes
@@ -94,8 +94,8 @@ fn memory_of(shape: Shape, sizes: &GruSizes, manifest: &Manifest, config: &Confi
     }
 }
 
-/// Numbers that a Gaussian plan's samples take: the samples themselves and their noise, the averaged
-/// linearisation, and means and deviations of the states in the plan and in its rollout.
+/// The number of values that a Gaussian plan's samples take: the samples themselves and their noise, the
+/// averaged linearisation, and means and deviations of the states in the plan and in its rollout.
 fn sample_len(shape: &Shape, manifest: &Manifest, samples: usize) -> usize {
     let Shape { dims, plans, .. } = *shape;
     let (h, n) = (dims.horizon, dims.state());

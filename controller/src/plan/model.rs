@@ -16,7 +16,7 @@ pub struct OnnxModel {
 }
 
 impl OnnxModel {
-    /// Sessions of both graphs for plans of this shape, with all memory allocated.
+    /// Makes sessions of both graphs for plans of this shape; all memory is allocated here.
     ///
     /// # Errors
     /// ONNX Runtime's or the solver's reason.

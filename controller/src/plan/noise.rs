@@ -4,11 +4,11 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-/// Where a stream of noise stands: with it the numbers that follow are the same again.
+/// The position in a stream of noise, from which the numbers that follow are the same again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoiseState {
     key: [u8; 32],
-    /// Words taken so far.
+    /// Number of words taken so far.
     position: u128,
 }
 
@@ -19,7 +19,7 @@ pub struct Noise {
 }
 
 impl Noise {
-    /// The stream of a seed.
+    /// Makes the stream of a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
@@ -27,7 +27,7 @@ impl Noise {
         }
     }
 
-    /// Where the stream stands.
+    /// The position in the stream.
     pub(super) fn state(&self) -> NoiseState {
         NoiseState {
             key: self.random.get_seed(),
@@ -35,7 +35,7 @@ impl Noise {
         }
     }
 
-    /// A stream that goes on from `state`.
+    /// Makes a stream that goes on from `state`.
     pub(super) fn from_state(state: &NoiseState) -> Self {
         let mut random = ChaCha8Rng::from_seed(state.key);
         random.set_word_pos(state.position);
@@ -64,8 +64,8 @@ impl Noise {
     }
 }
 
-/// Makes independent numbers of deviation 1, `[steps, width]`, a first-order autoregression over the
-/// steps of that deviation.
+/// Makes of independent numbers of deviation 1, `[steps, width]`, a first-order autoregression over the
+/// steps, of the same deviation.
 pub(super) fn correlate(values: &mut [f32], width: usize, correlation: f32) {
     let fresh = (1.0 - correlation * correlation).sqrt();
     for index in width..values.len() {

@@ -1,4 +1,4 @@
-//! What a planner has to be: one way to make plans better, without a clock and without a loop.
+//! The optimiser that a planner is made of: one way to make plans better, without a clock and without a loop.
 
 use latco_models::RunError;
 
@@ -11,40 +11,40 @@ use super::report::{StartKind, StopCause};
 use super::warm_start::Shift;
 use crate::trace::IterationTrace;
 
-/// How often what is done.
+/// The schedule of a planner's loop.
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
     /// Whether plans start from the previous one, shifted.
     pub warm_start: bool,
-    /// Most iterations of a plan with fresh starts.
+    /// Largest number of iterations of a plan with fresh starts.
     pub iterations_cold: u32,
-    /// Most iterations of a plan that starts from the previous one alone.
+    /// Largest number of iterations of a plan that starts from the previous one alone.
     pub iterations_warm: u32,
-    /// Iterations between two valuations of the candidates.
+    /// Number of iterations between two valuations of the candidates.
     pub value_every: u32,
-    /// While the shifted plan promises less than this, fresh starts are made beside it; none: never.
+    /// Return below which fresh starts are made beside the shifted plan; with `None` they never are.
     pub fresh_starts_below_return: Option<f64>,
 }
 
-/// What came of a quantum.
+/// The outcome of a quantum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// A part of an iteration is done, and there are more.
+    /// A part of an iteration is done, and there are more parts.
     Part,
-    /// The iteration is done: [`Optimiser::outcome`] says what it did to each plan.
+    /// The iteration is done: [`Optimiser::outcome`] tells what it did to each plan.
     Iteration,
-    /// The quantum said that its time is over; the plans are as they were before the iteration.
+    /// The quantum's time was over; the plans are as they were before the iteration.
     GivenUp,
 }
 
-/// What an iteration did to one plan.
+/// The outcome of an iteration for one plan.
 #[derive(Clone, Copy, Debug)]
 pub enum Outcome {
-    /// It changed it.
+    /// The iteration changed the plan.
     Improved(IterationTrace),
-    /// It changed it, and there is a reason for no more.
+    /// The iteration changed the plan, and there is a reason for no more.
     Finished(IterationTrace, StopCause),
-    /// It could not change it: the plan is as it was, and of no use.
+    /// The iteration could not change the plan, which is as it was and of no further use.
     Failed(StopCause),
 }
 
@@ -59,40 +59,39 @@ pub enum Outcome {
 /// # Real-time
 /// Nothing here allocates after the first cold and the first warm plan, and nothing reads a clock.
 pub trait Optimiser: Send {
-    /// Whether candidates come with their states; otherwise those of the answer are rolled out at the
-    /// end.
+    /// Whether candidates come with their states; otherwise those of the answer are rolled out at the end.
     const GIVES_STATES: bool = false;
 
-    /// How often what is done.
+    /// The schedule of the loop.
     fn schedule(&self) -> Schedule;
 
-    /// Most plans that are iterated together.
+    /// Largest number of plans that are iterated together.
     fn most_plans(&self) -> usize {
         1
     }
 
-    /// Quanta in an iteration.
+    /// Number of quanta in an iteration.
     fn parts(&self) -> u32 {
         1
     }
 
-    /// By how much the previous plan is shifted when `elapsed` control periods have passed; none when
-    /// nothing of its `horizon` steps is left.
+    /// The shift of the previous plan when `elapsed` control periods have passed; `None` when nothing of its
+    /// `horizon` steps is left.
     fn shift(&self, elapsed: f64, horizon: usize) -> Option<Shift> {
         Shift::new(elapsed, horizon)
     }
 
-    /// A new plan begins: no plan is iterated yet.
+    /// Begins a new plan: no plan is iterated yet.
     fn begin(&mut self) {}
 
-    /// Makes the previous plan, shifted, the first that is iterated.
+    /// Makes the previous plan, shifted, the first one that is iterated.
     ///
     /// # Errors
     /// ONNX Runtime's reason.
     fn start_warm(&mut self, request: &PlanRequest<'_>, shift: Shift) -> Result<(), RunError>;
 
-    /// Makes fresh plans beside those that are iterated already and adds what each was started from to
-    /// `starts`. Says whether there is anything that is worth a valuation before the first iteration.
+    /// Makes fresh plans beside those that are iterated already and adds the start of each to `starts`.
+    /// Returns whether there is anything worth a valuation before the first iteration.
     ///
     /// # Errors
     /// ONNX Runtime's reason.
@@ -103,17 +102,17 @@ pub trait Optimiser: Send {
         starts: &mut Vec<StartKind>,
     ) -> Result<bool, RunError>;
 
-    /// All starts are made, the first iteration is next.
+    /// Prepares the first iteration, when all starts are made.
     fn prepare(&mut self) {}
 
-    /// One quantum for all plans.
+    /// Does one quantum for all plans.
     fn improve(&mut self, request: &PlanRequest<'_>, quantum: &mut Quantum<'_>) -> Step;
 
-    /// What the last iteration did to a plan.
+    /// The outcome of the last iteration for a plan.
     fn outcome(&self, plan: usize) -> Outcome;
 
-    /// The time is over after some parts of an iteration. Says whether something came of them that is
-    /// worth a valuation.
+    /// Ends an iteration of which only some parts were done in time. Returns whether something came of them
+    /// that is worth a valuation.
     fn interrupt(&mut self, _parts: u32) -> bool {
         false
     }
@@ -124,7 +123,7 @@ pub trait Optimiser: Send {
     /// ONNX Runtime's reason.
     fn value(&mut self, state: &[f32]) -> Result<(), RunError>;
 
-    /// What the last [`Optimiser::value`] made of a plan.
+    /// The candidate that the last [`Optimiser::value`] made of a plan.
     fn candidate(&mut self, plan: usize) -> Candidate<'_>;
 
     /// A candidate that is valued only once, after the last iteration; it wins ties.
@@ -135,14 +134,14 @@ pub trait Optimiser: Send {
         Ok(None)
     }
 
-    /// The next plan goes on from this one.
+    /// Keeps a plan as the one from which the next goes on.
     fn keep(&mut self, _plan: usize) {}
 
     /// Sets the random numbers back to the seed.
     fn reset(&mut self, _seed: u64) {}
 
-    /// Copies what the next plan would go on from, for a record of the problem, and says where the
-    /// random numbers stand; none where no such record is kept.
+    /// Copies what the next plan would go on from, for a record of the problem, and returns the position of
+    /// the random numbers; `None` where no such record is kept.
     fn save(&mut self, _iterate: &mut Iterate) -> Option<NoiseState> {
         None
     }

@@ -1,5 +1,5 @@
-//! Action sequences through sampled states instead of mean ones, as PlaNet's planner values them (Hafner et al. 2019,
-//! algorithm 2): each sequence meets one of the futures that the model thinks possible.
+//! Rollouts of action sequences through sampled states instead of mean ones, as PlaNet's planner values them
+//! (Hafner et al. 2019, algorithm 2): each sequence meets one of the futures that the model thinks possible.
 
 use latco_models::{Bundle, BundleError, Dynamics, Reward, Rollout, RunError};
 
@@ -7,16 +7,16 @@ use super::noise::Noise;
 use super::rollout::repeat;
 use super::solution::PlanSizes;
 
-/// How the samples of a sampling planner are rolled out: `N` sequences at a time from one state.
+/// The rollout of a sampling planner's samples: `N` sequences at a time from one state.
 pub(super) enum Futures {
-    /// Through the mean of the prior.
+    /// A rollout through the mean of the prior.
     Mean(Rollout),
-    /// Through samples of the prior.
+    /// A rollout through samples of the prior.
     Sampled(Box<Particles>),
 }
 
 impl Futures {
-    /// For `sequences` sequences.
+    /// Makes a rollout of `sequences` sequences.
     ///
     /// # Errors
     /// ONNX Runtime's reason.
@@ -41,7 +41,7 @@ impl Futures {
         }
     }
 
-    /// Where the sequences are written before [`Futures::run`], `[N, H, na]`, within the limits.
+    /// The sequences to be written before [`Futures::run`], `[N, H, na]`, within the limits.
     pub(super) fn action_mut(&mut self) -> &mut [f32] {
         match self {
             Self::Mean(rollout) => rollout.action_mut(),
@@ -57,7 +57,7 @@ impl Futures {
         }
     }
 
-    /// Outputs of the reward head, `[N, H]`.
+    /// The outputs of the reward head, `[N, H]`.
     pub(super) fn rewards(&self) -> &[f32] {
         match self {
             Self::Mean(rollout) => rollout.rewards(),
@@ -70,13 +70,13 @@ impl Futures {
 pub(super) struct Particles {
     dynamics: Dynamics,
     reward: Reward,
-    /// `[n]`
+    /// The state that all sequences start from, `[n]`.
     start: Vec<f32>,
-    /// `[N, H, na]`
+    /// The actions of the sequences, `[N, H, na]`.
     actions: Vec<f32>,
-    /// `[N, ns]`
+    /// The noise of one step, `[N, ns]`.
     noise: Vec<f32>,
-    /// `[N, H]`
+    /// The outputs of the reward head, `[N, H]`.
     rewards: Vec<f32>,
     horizon: usize,
 }

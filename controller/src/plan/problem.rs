@@ -9,7 +9,7 @@ use super::report::PlanReport;
 use super::solution::{PlanSizes, Solution};
 use crate::trace::{IterationTrace, PlanTrace};
 
-/// A planning problem and what the planner made of it.
+/// A planning problem, and what the planner made of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Problem {
     /// Sizes of the plan.
@@ -20,11 +20,11 @@ pub struct Problem {
     pub elapsed_periods: Option<f64>,
     /// Whether there was a previous plan to start from.
     pub has_previous: bool,
-    /// The previous plan before it was shifted; of no meaning without one.
+    /// The previous plan before it was shifted; it has no meaning without one.
     pub previous: Iterate,
-    /// Where the noise stood.
+    /// The position in the noise.
     pub noise: NoiseState,
-    /// What the clock decided.
+    /// The clock's decisions.
     pub decisions: Decisions,
     /// The planner's report.
     pub report: PlanReport,
@@ -37,7 +37,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Memory for problems of these sizes, with the figures of up to `iterations` iterations.
+    /// Makes memory for problems of these sizes, with the figures of up to `iterations` iterations.
     #[must_use]
     pub fn new(sizes: &PlanSizes, iterations: usize) -> Self {
         Self {
@@ -97,7 +97,7 @@ impl Problem {
             && solution.rewards.len() == sizes.horizon
     }
 
-    /// The first thing in the answer of `other` that is not the same bit for bit; measured times
+    /// Describes the first value in the answer of `other` that is not the same bit for bit; measured times
     /// are left out.
     #[must_use]
     pub fn first_difference(&self, other: &Self) -> Option<String> {
@@ -144,7 +144,7 @@ impl Problem {
     }
 }
 
-/// What is not measured time.
+/// The figures that are not measured times.
 fn figures(trace: &IterationTrace) -> [f32; 8] {
     [
         trace.dynamics_violation_mean,

@@ -1,8 +1,8 @@
-//! How a plan ended.
+//! The report of a plan.
 
 use serde::{Deserialize, Serialize};
 
-/// Why a planner stopped.
+/// The reason why a planner stopped.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -15,7 +15,7 @@ pub enum StopCause {
     IterationBudget,
     /// The next iteration would have overrun the deadline.
     TimeBudget,
-    /// No better plan for the configured number of iterations.
+    /// There was no better plan for the configured number of iterations.
     Stalled,
     /// A number in the solve was not finite; the best plan before it is kept.
     NonFinite,
@@ -26,7 +26,7 @@ pub enum StopCause {
 }
 
 impl StopCause {
-    /// All causes.
+    /// All stop causes.
     pub const ALL: [Self; 7] = [
         Self::Converged,
         Self::IterationBudget,
@@ -46,7 +46,7 @@ impl StopCause {
         )
     }
 
-    /// The name as it stands in reports.
+    /// The name of the cause in reports.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -61,11 +61,11 @@ impl StopCause {
     }
 }
 
-/// What a plan was started from.
+/// The start of a plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StartKind {
-    /// Nothing promised more than no motion at all.
+    /// No motion at all; nothing promised more.
     #[default]
     StandingStill,
     /// The previous plan, shifted by the elapsed time.
@@ -79,7 +79,7 @@ pub enum StartKind {
 }
 
 impl StartKind {
-    /// The name as it stands in reports.
+    /// The name of the start in reports.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -92,27 +92,27 @@ impl StartKind {
     }
 }
 
-/// What a planner did.
+/// The report of one plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PlanReport {
-    /// Why it stopped.
+    /// The reason why the planner stopped.
     pub stop: StopCause,
-    /// Whether it started from the previous plan.
+    /// Whether the plan started from the previous one.
     pub warm: bool,
-    /// Plans that were iterated together; 1 for a planner that knows only one.
+    /// Number of plans that were iterated together; 1 for a planner that knows only one.
     pub plans: u32,
-    /// Iterations done, of each of them.
+    /// Number of iterations that were done, of each of them.
     pub iterations: u32,
-    /// The iteration whose plan is kept; 0 is the start.
+    /// Number of the iteration whose plan is kept; 0 is the start.
     pub best_iteration: u32,
-    /// The number of the plan that it is of, from 0.
+    /// Number of the plan that is kept, from 0.
     pub best_plan: u32,
-    /// What that plan was started from.
+    /// Start of that plan.
     pub best_start: StartKind,
     /// Sum of the predicted rewards of the kept plan, each within the range of the reward.
     pub predicted_return: f32,
-    /// Largest squared dynamics violation over the steps, of the last iterate (LatCo).
+    /// Largest squared dynamics violation over the steps of the last iterate (LatCo).
     pub dynamics_violation: f32,
-    /// Largest action violation over the steps, of the last iterate (LatCo).
+    /// Largest action violation over the steps of the last iterate (LatCo).
     pub action_violation: f32,
 }

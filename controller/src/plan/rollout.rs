@@ -1,6 +1,6 @@
-//! What a plan's actions are worth: clipped to their limits and rolled out through the prior.
+//! The worth of a plan's actions: clipped to their limits and rolled out through the prior.
 //!
-//! By that return candidates are compared: a plan that is still relaxed promises what its actions do
+//! Candidates are compared by that return, because a plan that is still relaxed promises what its actions do
 //! not lead to.
 
 use latco_models::{Bundle, BundleError, Dynamics, RewardHead, Rollout, RunError};
@@ -8,10 +8,10 @@ use latco_models::{Bundle, BundleError, Dynamics, RewardHead, Rollout, RunError}
 use super::incumbent::Candidate;
 use super::solution::PlanSizes;
 
-/// Values a fixed number N of action sequences.
+/// A valuation of a fixed number N of action sequences.
 pub trait Valuation: Send {
-    /// Where the sequences are written before [`Valuation::run`], `[N, H, na]`, within their limits;
-    /// holds the last ones.
+    /// The sequences to be written before [`Valuation::run`], `[N, H, na]`, within their limits; they hold
+    /// the last ones.
     fn actions_mut(&mut self) -> &mut [f32];
 
     /// Values the sequences from `state` `[n]`.
@@ -20,10 +20,10 @@ pub trait Valuation: Send {
     /// ONNX Runtime's reason.
     fn run(&mut self, state: &[f32]) -> Result<(), RunError>;
 
-    /// What each sequence of the last run is worth, `[N]`; the lowest number where it is not finite.
+    /// The worth of each sequence of the last run, `[N]`; the lowest number where it is not finite.
     fn returns(&self) -> &[f32];
 
-    /// Sequence `b` of the last run with its value; its states only where they are not the plan's own.
+    /// The candidate of sequence `b` of the last run; it has states only where they are not the plan's own.
     fn candidate(&self, b: usize) -> Candidate<'_>;
 
     /// Clips `actions` `[N, H, na]` to `limit` and values them from `state` `[n]`.
@@ -36,7 +36,7 @@ pub trait Valuation: Send {
     }
 }
 
-/// Rolls N action sequences through the mean of the prior.
+/// A rollout of N action sequences through the mean of the prior.
 ///
 /// The value of a plan is the sum of the rewards to expect in this rollout: unlike the planned
 /// states of a collocation that is still relaxed, it is what the model says these actions lead to.
@@ -44,17 +44,17 @@ pub trait Valuation: Send {
 pub struct ActionRollout {
     rollout: Rollout,
     head: RewardHead,
-    /// `[N, H, na]`
+    /// Actions of the sequences, `[N, H, na]`.
     actions: Vec<f32>,
-    /// `[N, H]`
+    /// Rewards to expect, `[N, H]`.
     rewards: Vec<f32>,
-    /// `[N]`
+    /// Returns of the sequences, `[N]`.
     returns: Vec<f32>,
     sizes: PlanSizes,
 }
 
 impl ActionRollout {
-    /// A session for `sequences` sequences, all memory allocated.
+    /// Makes a session for `sequences` sequences; all memory is allocated here.
     ///
     /// # Errors
     /// ONNX Runtime's reason.
@@ -112,7 +112,7 @@ impl Valuation for ActionRollout {
     }
 }
 
-/// Prior steps, one at a time.
+/// A session that does prior steps, one at a time.
 pub struct PriorSteps {
     prior: Dynamics,
     state_size: usize,
@@ -120,7 +120,7 @@ pub struct PriorSteps {
 }
 
 impl PriorSteps {
-    /// A session for one step.
+    /// Makes the session for one step.
     ///
     /// # Errors
     /// ONNX Runtime's reason.
@@ -132,8 +132,7 @@ impl PriorSteps {
         })
     }
 
-    /// With row `from` of `states` `[H + 1, n]` given, writes the rows after it under `actions`
-    /// `[H, na]`.
+    /// Writes the rows after row `from` of `states` `[H + 1, n]`, which is given, under `actions` `[H, na]`.
     ///
     /// # Errors
     /// ONNX Runtime's reason.

@@ -17,21 +17,21 @@ use crate::config::Config;
 use crate::error::SetupError;
 use crate::trace::IterationTrace;
 
-/// Samples that are rolled out at once: few enough that an iteration of many can be given up in time and that a short
-/// budget has room for some, as many as make the most of the processor (with 32 a sample takes 5 % longer than with 128,
-/// with 8 half as long again).
+/// Number of samples that are rolled out at once: few enough that an iteration of many can be given up in
+/// time and that a short budget has room for some, and as many as make the most of the processor (with 32 a
+/// sample takes 5 % longer than with 128, with 8 half as long again).
 const PART: usize = 32;
 
-/// What the elites count in the refit.
+/// The weights of the elites in the refit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Weights {
-    /// All alike (CEM).
+    /// All elites count alike (CEM).
     Equal,
-    /// By the softmax of gamma times their returns (MPPI).
+    /// Elites count by the softmax of gamma times their returns (MPPI).
     Softmax(f32),
 }
 
-/// What both planners need to know.
+/// Settings that both planners need.
 #[derive(Clone, Debug)]
 struct Settings {
     iterations: u32,
@@ -54,7 +54,7 @@ pub struct Sampling {
     settings: Settings,
     sizes: PlanSizes,
     action_limit: f32,
-    /// Rolls out a part of the samples at a time.
+    /// The rollout of one part of the samples.
     part: Futures,
     rollout: ActionRollout,
     noise: Noise,
@@ -67,21 +67,21 @@ pub struct Sampling {
     /// Deviation of the Gaussian, `[H, na]`.
     std: Vec<f32>,
     reward: RewardHead,
-    /// Return of each sample.
+    /// Return of each sample, `[samples]`.
     returns: Vec<f32>,
     /// Sample numbers, the best first.
     order: Vec<u32>,
-    /// Weight of each elite, of sum 1.
+    /// Weight of each elite; they sum up to 1.
     weights: Vec<f32>,
     /// Whether the best of the ranked samples is a candidate.
     has_best: bool,
-    /// Whether the mean is one.
+    /// Whether the mean is a candidate.
     has_mean: bool,
     outcome: Outcome,
 }
 
 impl Sampling {
-    /// CEM: all elites count alike.
+    /// Makes CEM, in which all elites count alike.
     ///
     /// # Errors
     /// ONNX Runtime's reason.
@@ -100,7 +100,7 @@ impl Sampling {
         Self::new(settings, config, bundle, sizes)
     }
 
-    /// MPPI: elites count by the softmax of their returns.
+    /// Makes MPPI, in which elites count by the softmax of their returns.
     ///
     /// # Errors
     /// ONNX Runtime's reason.
@@ -119,7 +119,7 @@ impl Sampling {
         Self::new(settings, config, bundle, sizes)
     }
 
-    /// Sessions for plans of these sizes, all memory allocated.
+    /// Makes sessions for plans of these sizes; all memory is allocated here.
     fn new(
         settings: Settings,
         config: &Config,
@@ -179,7 +179,7 @@ impl Sampling {
         Ok(())
     }
 
-    /// How many of the samples that were drawn are elites: the same share as of a whole iteration.
+    /// Number of elites among the samples that were drawn: the same share as of a whole iteration.
     fn elites(&self, drawn: usize) -> usize {
         let Settings {
             samples, elites, ..
@@ -187,7 +187,7 @@ impl Sampling {
         (elites * drawn).div_ceil(samples).clamp(1, elites)
     }
 
-    /// Orders the samples that were drawn, the best first; says whether any return is finite.
+    /// Orders the samples that were drawn, the best first; returns whether any return is finite.
     fn rank(&mut self, drawn: usize) -> bool {
         let elites = self.elites(drawn);
         let returns = &self.returns;
@@ -212,7 +212,7 @@ impl Sampling {
         value(order[0]).is_finite()
     }
 
-    /// The weights of so many elites.
+    /// Computes the weights of so many elites.
     fn weigh(&mut self, elites: usize) {
         let elites = &self.order[..elites];
         let weights = &mut self.weights[..elites.len()];
@@ -239,7 +239,8 @@ impl Sampling {
         }
     }
 
-    /// Mean and deviation of the elites among the ranked samples that were drawn; returns their mean return.
+    /// Refits mean and deviation to the elites among the ranked samples that were drawn; returns their mean
+    /// return.
     fn refit(&mut self, drawn: usize) -> f32 {
         let elites = self.elites(drawn);
         self.weigh(elites);
@@ -285,7 +286,7 @@ impl Optimiser for Sampling {
         self.settings.samples.div_ceil(PART) as u32
     }
 
-    /// By the nearest whole number of periods: the mean is only where the search begins.
+    /// Shifts by the nearest whole number of periods: the mean is only where the search begins.
     fn shift(&self, elapsed: f64, horizon: usize) -> Option<Shift> {
         Shift::new(elapsed.round(), horizon)
     }
@@ -295,7 +296,7 @@ impl Optimiser for Sampling {
         (self.has_best, self.has_mean) = (false, false);
     }
 
-    /// The mean, followed by actions of 0.
+    /// Starts from the shifted mean, followed by actions of 0.
     fn start_warm(&mut self, _request: &PlanRequest<'_>, shift: Shift) -> Result<(), RunError> {
         let gone = shift.whole() * self.sizes.action;
         self.mean.copy_within(gone.., 0);
@@ -344,8 +345,8 @@ impl Optimiser for Sampling {
         self.outcome
     }
 
-    /// What was drawn counts. Among few sampled futures the elites are too lucky, unless there is
-    /// nothing else to go by.
+    /// Refits to what was drawn. Among few sampled futures the elites are too lucky, unless there is nothing
+    /// else to go by.
     fn interrupt(&mut self, parts: u32) -> bool {
         let drawn = parts as usize * PART;
         let counts = !(self.settings.sampled_states && self.has_mean);
@@ -357,7 +358,7 @@ impl Optimiser for Sampling {
         self.has_best
     }
 
-    /// The samples are valued as they are drawn.
+    /// Does nothing: the samples are valued as they are drawn.
     fn value(&mut self, _state: &[f32]) -> Result<(), RunError> {
         Ok(())
     }
@@ -377,7 +378,7 @@ impl Optimiser for Sampling {
         }
     }
 
-    /// The mean.
+    /// The mean as a last candidate.
     fn last_candidate(&mut self, state: &[f32]) -> Result<Option<Candidate<'_>>, RunError> {
         if !self.has_mean {
             return Ok(None);

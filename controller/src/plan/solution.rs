@@ -1,4 +1,4 @@
-//! Plans: as a planner finds them, and with their times as the executor follows them.
+//! Plans as a planner finds them, and with their times as the executor follows them.
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use crate::time::Time;
 /// Sizes of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanSizes {
-    /// Steps that the planner decides, H.
+    /// Number of steps that the planner decides, H.
     pub horizon: usize,
-    /// Steps before them that are committed.
+    /// Number of steps before them that are committed.
     pub lead: usize,
-    /// Size of a state, n.
+    /// Length of a state, n.
     pub state: usize,
-    /// Size of an action, na.
+    /// Length of an action, na.
     pub action: usize,
 }
 
 impl PlanSizes {
-    /// Sizes of the plans that a controller with this configuration makes with a bundle.
+    /// The sizes of the plans that a controller with this configuration makes with a bundle.
     #[must_use]
     pub fn new(config: &Config, manifest: &Manifest) -> Self {
         Self {
@@ -34,7 +34,7 @@ impl PlanSizes {
     }
 }
 
-/// What a planner finds, in preallocated memory.
+/// The solution that a planner finds, in preallocated memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Solution {
     /// Actions in normalised units inside the limit, `[H, na]`.
@@ -48,7 +48,7 @@ pub struct Solution {
 }
 
 impl Solution {
-    /// All zeros.
+    /// Makes a solution of zeros.
     #[must_use]
     pub fn new(sizes: &PlanSizes) -> Self {
         Self {
@@ -91,17 +91,17 @@ impl Solution {
 /// committed before the plan was made: they are what the robot does while the planner thinks.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Counts the plans of a controller from 1; 0 means that there is none yet.
+    /// Number of the plan, counted from 1 for each controller; 0 means that there is none yet.
     pub number: u64,
     /// Stamp of the image that the plan is based on.
     pub stamp: Time,
-    /// When the first action applies.
+    /// Time at which the first action applies.
     pub start: Time,
     /// Control period.
     pub period: Duration,
-    /// Until when the plan may be followed.
+    /// Time until which the plan may be followed.
     pub valid_until: Time,
-    /// The planner gave up after repeated failures: stop the robot.
+    /// Whether the planner gave up after repeated failures, so that the robot has to stop.
     pub abandoned: bool,
     /// Actions in normalised units inside the limit, `[L, na]`, L = lead + H.
     pub actions: Vec<f32>,
@@ -110,7 +110,7 @@ pub struct Plan {
     /// Predicted rewards of the states after the committed actions, under the plan's actions
     /// (rollout through the prior), `[H]`.
     pub rewards: Vec<f32>,
-    /// Sum of `rewards`, each within the range of the reward: what plans are compared by.
+    /// Sum of `rewards`, each within the range of the reward, by which plans are compared.
     pub predicted_return: f32,
     lead: usize,
     action_size: usize,
@@ -118,7 +118,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// An empty plan.
+    /// Makes an empty plan.
     #[must_use]
     pub fn new(sizes: &PlanSizes, period: Duration) -> Self {
         let steps = sizes.horizon + sizes.lead;
@@ -139,44 +139,44 @@ impl Plan {
         }
     }
 
-    /// All steps, L: the committed ones and the H planned ones.
+    /// Number of all steps, L: the committed ones and the H planned ones.
     #[must_use]
     pub fn steps(&self) -> usize {
         self.lead + self.rewards.len()
     }
 
-    /// Steps that were committed before the plan was made.
+    /// Number of steps that were committed before the plan was made.
     #[must_use]
     pub fn lead(&self) -> usize {
         self.lead
     }
 
-    /// Size of a state, n.
+    /// Length of a state, n.
     #[must_use]
     pub fn state_size(&self) -> usize {
         self.state_size
     }
 
-    /// Size of an action, na.
+    /// Length of an action, na.
     #[must_use]
     pub fn action_size(&self) -> usize {
         self.action_size
     }
 
-    /// Action of step `step`, `[na]`.
+    /// The action of step `step`, `[na]`.
     #[must_use]
     pub fn action(&self, step: usize) -> &[f32] {
         &self.actions[step * self.action_size..(step + 1) * self.action_size]
     }
 
-    /// Imagined state at step `step`, `[n]`.
+    /// The imagined state at step `step`, `[n]`.
     #[must_use]
     pub fn state(&self, step: usize) -> &[f32] {
         &self.states[step * self.state_size..(step + 1) * self.state_size]
     }
 
-    /// The step whose action applies at `time`: none before the start, after the last step, after
-    /// the validity, or when there is no plan.
+    /// The step whose action applies at `time`; `None` before the start, after the last step, after the
+    /// validity, or when there is no plan.
     #[must_use]
     pub fn step_at(&self, time: Time) -> Option<usize> {
         if self.number == 0 || time < self.start || time >= self.valid_until {
@@ -186,7 +186,7 @@ impl Plan {
         (step < self.steps() as i64).then_some(step as usize)
     }
 
-    /// End of the last step.
+    /// The end of the last step.
     #[must_use]
     pub fn end(&self) -> Time {
         self.start + self.period * self.steps() as u32

@@ -26,18 +26,18 @@ const AROUND_PREVIOUS: f32 = 0.5;
 /// Least deviation of the later rounds, in units of the limit.
 const LEAST_DEVIATION: f32 = 0.1;
 
-/// How many sequences are sampled.
+/// Settings of the sampling.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sampling {
-    /// Sequences that a round values.
+    /// Number of sequences that a round values.
     pub(super) samples: u32,
-    /// How many of the best sequences a round keeps.
+    /// Number of the best sequences that a round keeps.
     pub(super) elites: u32,
-    /// Most rounds of a plan.
+    /// Largest number of rounds of a plan.
     pub(super) rounds: u32,
 }
 
-/// Draws action sequences and ranks them by what they are worth.
+/// A sampler, which draws action sequences and ranks them by what they are worth.
 pub(super) struct Sampler<V> {
     valuation: V,
     rounds: u32,
@@ -55,7 +55,8 @@ pub(super) struct Sampler<V> {
 }
 
 impl<V: Valuation> Sampler<V> {
-    /// All memory allocated; `valuation` is for as many sequences as a round has, `limit` that of the actions.
+    /// Makes a sampler; all memory is allocated here. `valuation` is for as many sequences as a round has,
+    /// `limit` that of the actions.
     pub(super) fn new(valuation: V, sizes: &PlanSizes, limit: f32, sampling: Sampling) -> Self {
         let samples = sampling.samples as usize;
         let sequence_len = sizes.horizon * sizes.action;
@@ -73,7 +74,7 @@ impl<V: Valuation> Sampler<V> {
         }
     }
 
-    /// What values the sequences.
+    /// The valuation of the sequences.
     pub(super) fn valuation_mut(&mut self) -> &mut V {
         &mut self.valuation
     }
@@ -103,8 +104,8 @@ impl<V: Valuation> Sampler<V> {
         Ok(())
     }
 
-    /// The first round: draws new sequences and values them from `state`, every other one around
-    /// the actions `previous` `[H, na]`, if there are any.
+    /// Does the first round: draws new sequences and values them from `state`, every other one around the
+    /// actions `previous` `[H, na]`, if there are any.
     fn draw(
         &mut self,
         state: &[f32],
@@ -129,7 +130,7 @@ impl<V: Valuation> Sampler<V> {
         self.rank(state)
     }
 
-    /// A later round: keeps the best of the last round and draws the others around them.
+    /// Does a later round: keeps the best of the last round and draws the others around them.
     fn draw_around_best(&mut self, state: &[f32], noise: &mut Noise) -> Result<(), RunError> {
         let len = self.sequence_len;
         self.keep_elites();
@@ -145,8 +146,7 @@ impl<V: Valuation> Sampler<V> {
         self.rank(state)
     }
 
-    /// Noise of deviation 1, differently correlated in time, for the sequences from number `first`
-    /// on.
+    /// Draws noise of deviation 1, differently correlated in time, for the sequences from number `first` on.
     fn draw_noise(&mut self, first: usize, noise: &mut Noise) {
         let na = self.action_size;
         let actions = &mut self.valuation.actions_mut()[first * self.sequence_len..];

@@ -16,13 +16,13 @@ use std::time::{Duration, Instant};
 
 use latco_solver::{Crew, MAX_PARTS};
 
-/// How long a helper looks for work before it sleeps.
+/// Time for which a helper looks for work before it sleeps.
 const AWAKE: Duration = Duration::from_millis(1);
-/// Looks between two readings of the clock.
+/// Number of looks between two readings of the clock.
 const LOOKS: u32 = 256;
 
-/// Size of a state up to which one thread is as fast as two: the hand-overs cost as much as the
-/// second thread saves (`latco bench solver --sweep`, docs/decisions/0004).
+/// Length of a state up to which one thread is as fast as two: the hand-overs cost as much as the second
+/// thread saves (docs/decisions/0004).
 const LARGEST_FOR_ONE: usize = 128;
 
 /// The number of planning threads for a setting and states of `state` elements: 0 means two, or one
@@ -38,7 +38,7 @@ pub fn threads(setting: u32, state: usize) -> usize {
     }
 }
 
-/// Threads that do the parts of the solver's stages; the calling thread is one of them.
+/// A crew of threads that do the parts of the solver's stages; the calling thread is one of them.
 #[derive(Debug)]
 pub struct Threads {
     shared: Arc<Shared>,
@@ -48,11 +48,11 @@ pub struct Threads {
 
 #[derive(Debug)]
 struct Shared {
-    /// What is to be done; see [`Ticket`].
+    /// The work to be done; see [`Ticket`].
     ticket: AtomicU64,
-    /// Parts of the current work that are done.
+    /// Number of parts of the current work that are done.
     done: AtomicUsize,
-    /// Valid while a taken part of the current ticket is not done.
+    /// The current work; valid while a taken part of the current ticket is not done.
     job: UnsafeCell<Job>,
     panicked: AtomicBool,
     stop: AtomicBool,
@@ -72,8 +72,8 @@ struct Job {
     run: unsafe fn(*const (), usize),
 }
 
-/// Parts of some work: how many there are, the next to be taken, and a count of works that keeps a
-/// late helper from taking a part of the next one by mistake.
+/// The parts of some work: how many there are, the next to be taken, and a count of works that keeps a late
+/// helper from taking a part of the next one by mistake.
 #[derive(Clone, Copy)]
 struct Ticket(u64);
 
@@ -151,8 +151,8 @@ impl Shared {
 }
 
 impl Threads {
-    /// `count` threads in all (1 to [`MAX_PARTS`], others are taken for the nearest): the calling
-    /// one and `count - 1` helpers.
+    /// Makes a crew of `count` threads in all (1 to [`MAX_PARTS`], others are taken for the nearest): the
+    /// calling one and `count - 1` helpers.
     ///
     /// # Errors
     /// The system's reason why a thread could not be started.

@@ -18,10 +18,10 @@ use super::batch::IterateMut;
 use super::rollout::PriorSteps;
 use super::solution::PlanSizes;
 
-/// Nearer to a whole number of periods than this is the rounding of stamps.
+/// Distance from a whole number of periods below which the rest counts as rounding of stamps.
 const WHOLE: f64 = 1e-3;
 
-/// By how much a plan is shifted.
+/// The shift of a plan.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shift {
     whole: usize,
@@ -29,8 +29,8 @@ pub struct Shift {
 }
 
 impl Shift {
-    /// By `elapsed` control periods; a negative time counts as none. None when no action of the
-    /// old plan is left after it.
+    /// Makes the shift by `elapsed` control periods; a negative time counts as none. It is `None` when no
+    /// action of the old plan is left after it.
     #[must_use]
     pub fn new(elapsed: f64, horizon: usize) -> Option<Self> {
         let mut elapsed = elapsed.max(0.0); // also of NaN
@@ -43,7 +43,7 @@ impl Shift {
         })
     }
 
-    /// The whole periods of it.
+    /// The whole periods of the shift.
     #[must_use]
     pub fn whole(self) -> usize {
         self.whole
@@ -79,10 +79,10 @@ impl Shift {
     }
 }
 
-/// What becomes of the multipliers at a warm start.
+/// The change of the multipliers at a warm start.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Relaxation {
-    /// As [`relax`] takes it.
+    /// Factor on the multipliers, as [`relax`] takes it.
     pub(super) factor: f32,
     /// Initial multiplier of the dynamics.
     pub(super) dynamics: f32,

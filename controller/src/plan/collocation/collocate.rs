@@ -27,8 +27,8 @@ use crate::config::{Config, SolverKind};
 use crate::error::SetupError;
 use crate::trace::IterationTrace;
 
-/// Improves plans by collocation. A plan starts from the previous one; where there is none, or it
-/// promises too little, several start from noise and from the best of sampled action sequences.
+/// An optimiser that improves plans by collocation. A plan starts from the previous one; where there is none,
+/// or it promises too little, several start from noise and from the best of sampled action sequences.
 pub struct Collocation<S: States> {
     settings: Settings,
     states: S,
@@ -39,25 +39,25 @@ pub struct Collocation<S: States> {
     sampler: Option<Sampler<S::Valuation>>,
     prior: PriorSteps,
     noise: Noise,
-    /// The plans that are worked on. Plan 0 is what the next plan starts from.
+    /// The plans that are iterated. The next plan goes on from plan 0.
     batch: Batch,
-    /// What those that are iterated were started from.
+    /// The starts of the plans that are iterated.
     starts: Vec<StartKind>,
     convergence: Vec<Convergence>,
     outcomes: Vec<Outcome>,
 }
 
-/// What iterates one plan, and what iterates all starts at once.
+/// The lane that iterates one plan, and the lane that iterates all starts at once.
 struct Lanes<S: States> {
     alone: Lane<S>,
-    /// None where there is only one start.
+    /// The lane for all starts; `None` where there is only one start.
     together: Option<Lane<S>>,
-    /// Whether all starts are iterated.
+    /// Whether all starts are being iterated.
     is_together: bool,
 }
 
 impl<S: States> Lanes<S> {
-    /// The one that is in use.
+    /// The lane that is in use.
     fn active(&self) -> &Lane<S> {
         match &self.together {
             Some(together) if self.is_together => together,
@@ -65,7 +65,7 @@ impl<S: States> Lanes<S> {
         }
     }
 
-    /// The one that is in use.
+    /// The lane that is in use.
     fn active_mut(&mut self) -> &mut Lane<S> {
         match &mut self.together {
             Some(together) if self.is_together => together,
@@ -84,7 +84,7 @@ struct Lane<S: States> {
 }
 
 impl Collocation<Means> {
-    /// LatCo by the settings of `[planner.latco]`.
+    /// Makes LatCo by the settings of `[planner.latco]`.
     ///
     /// # Errors
     /// ONNX Runtime's or the solver's reason.
@@ -93,7 +93,7 @@ impl Collocation<Means> {
         Self::with_stepper(config, bundle, sizes, |_, shape| lm.stepper(shape))
     }
 
-    /// LatCo's starts by the same settings, which no iteration improves.
+    /// Makes LatCo's starts by the same settings, which no iteration improves.
     ///
     /// # Errors
     /// ONNX Runtime's or the solver's reason.
@@ -108,10 +108,10 @@ impl Collocation<Means> {
         Ok(starts)
     }
 
-    /// LatCo by the settings of `[planner.latco]`, but with other steps.
+    /// Makes LatCo by the settings of `[planner.latco]`, but with other steps.
     ///
     /// # Errors
-    /// ONNX Runtime's or the solver's reason, or that of `stepper`.
+    /// The reason of ONNX Runtime, of the solver, or of `stepper`.
     pub fn with_stepper(
         config: &Config,
         bundle: &Bundle,
@@ -124,7 +124,7 @@ impl Collocation<Means> {
 }
 
 impl Collocation<Gaussians> {
-    /// Gaussian LatCo by the settings of `[planner.gaussian_latco]`.
+    /// Makes Gaussian LatCo by the settings of `[planner.gaussian_latco]`.
     ///
     /// # Errors
     /// ONNX Runtime's or the solver's reason.
@@ -155,7 +155,7 @@ impl Collocation<Gaussians> {
     }
 }
 
-/// LatCo's steps, by the settings of `[planner.latco]`.
+/// The Levenberg-Marquardt steps of LatCo, by the settings of `[planner.latco]`.
 #[must_use]
 pub fn lm(config: &Config, bundle: &Bundle) -> Lm {
     let section = &config.planner.latco;
@@ -174,11 +174,11 @@ pub fn lm(config: &Config, bundle: &Bundle) -> Lm {
     }
 }
 
-/// Makes the stepper of the plans of a shape.
+/// Function that makes the stepper of the plans of a shape.
 type MakeStepper<'a, M> = &'a dyn Fn(&M, Shape) -> Result<Box<dyn Stepper<M>>, SetupError>;
 
 impl<S: States> Collocation<S> {
-    /// Sessions and steppers for plans of these sizes, all memory allocated.
+    /// Makes sessions and steppers for plans of these sizes; all memory is allocated here.
     fn new(
         config: &Config,
         bundle: &Bundle,
@@ -231,8 +231,8 @@ impl<S: States> Collocation<S> {
         })
     }
 
-    /// Samples and ranks action sequences, some of them around plan 0 if there is one already; says
-    /// whether there was time to.
+    /// Samples and ranks action sequences, some of them around plan 0 if there is one already; returns
+    /// whether there was time for it.
     fn sample(
         &mut self,
         request: &PlanRequest<'_>,
@@ -247,7 +247,7 @@ impl<S: States> Collocation<S> {
         Ok(rounds.done() > 0)
     }
 
-    /// What an iteration did to a plan.
+    /// The outcome of an iteration for a plan.
     fn examine(&mut self, plan: usize, iteration: u32) -> Outcome {
         let lane = self.lanes.active();
         let report = match lane.stepper.outcome(plan) {
@@ -263,7 +263,7 @@ impl<S: States> Collocation<S> {
         }
     }
 
-    /// What an iteration did to a plan, in figures.
+    /// The figures of an iteration of a plan.
     fn figures(&self, plan: usize, report: &StepReport) -> IterationTrace {
         let lane = self.lanes.active();
         let (dynamics, action_limits) = self.batch.multipliers_of(plan);

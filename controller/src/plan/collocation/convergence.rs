@@ -1,11 +1,11 @@
-//! When a plan is as good as it gets.
+//! The test whether a plan is as good as it gets.
 
 use latco_solver::StepReport;
 
 use super::super::report::StopCause;
 use super::settings::Settings;
 
-/// What is remembered of one plan's iterations.
+/// Memory of one plan's iterations.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Convergence {
     reward_sum: f64,
@@ -14,15 +14,15 @@ pub(super) struct Convergence {
 }
 
 impl Convergence {
-    /// Before the first iteration.
+    /// The memory before the first iteration.
     pub(super) const NONE: Self = Self {
         reward_sum: 0.0,
         best_merit: f64::INFINITY,
         best_merit_at: 0,
     };
 
-    /// Takes what an iteration did, and `violation`, what the plan violates beside its means' dynamics;
-    /// says why there should be no more iterations, if there is a reason.
+    /// Takes the report of an iteration, and `violation`, the amount by which the plan violates more than its
+    /// means' dynamics; returns the reason why there should be no more iterations, if there is one.
     pub(super) fn take(
         &mut self,
         iteration: u32,

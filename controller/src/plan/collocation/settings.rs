@@ -1,4 +1,4 @@
-//! Settings that collocation has whatever its states are.
+//! The settings of collocation that do not depend on what its states are.
 
 use crate::config::{GaussianLatcoSection, LatcoSection};
 
@@ -10,12 +10,12 @@ use super::super::warm_start::Relaxation;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settings {
     pub(super) schedule: Schedule,
-    /// Plans that are iterated together when there are fresh starts.
+    /// Number of plans that are iterated together when there are fresh starts.
     pub(super) starts: usize,
-    /// How many of them start from sampled sequences.
+    /// Number of these plans that start from sampled sequences.
     pub(super) sampled_starts: usize,
     pub(super) sampling: Sampling,
-    /// What becomes of the multipliers at a warm start, and what they are without one.
+    /// The change of the multipliers at a warm start, and their values without one.
     pub(super) relaxation: Relaxation,
     pub(super) tolerance: f64,
     pub(super) reward_tolerance: f64,

@@ -1,4 +1,4 @@
-//! What a plan says of its states.
+//! The kinds of states that a plan may have.
 
 use latco_models::Bundle;
 use latco_solver::{Model, Shape};
@@ -8,24 +8,24 @@ use super::super::rollout::Valuation;
 use super::super::solution::PlanSizes;
 use crate::error::SetupError;
 
-/// What a plan says of its states, and how its actions are valued: the solver plans the states' means,
-/// whatever else is said of them is the model's.
+/// A kind of states, which decides the model and how actions are valued: the solver plans the states' means,
+/// and the model knows whatever else is said of them.
 pub trait States: Send {
     /// The learned model of the means.
     type Model: Model<f32> + Send;
-    /// What candidates, and the sampled sequences that plans start from, are compared by.
+    /// The valuation by which candidates, and the sampled sequences that plans start from, are compared.
     type Valuation: Valuation;
 
     /// Whether the shifted plan has to be valued among the fresh ones before they are iterated.
     const VALUES_SHIFTED: bool;
 
-    /// The model for the plans of `shape`.
+    /// Makes the model for the plans of `shape`.
     ///
     /// # Errors
     /// ONNX Runtime's or the solver's reason.
     fn model(&self, bundle: &Bundle, shape: Shape) -> Result<Self::Model, SetupError>;
 
-    /// The valuation of `plans` plans.
+    /// Makes the valuation of `plans` plans.
     ///
     /// # Errors
     /// ONNX Runtime's reason.
@@ -36,7 +36,7 @@ pub trait States: Send {
         plans: usize,
     ) -> Result<Self::Valuation, SetupError>;
 
-    /// The valuation of `sequences` sampled sequences.
+    /// Makes the valuation of `sequences` sampled sequences.
     ///
     /// # Errors
     /// ONNX Runtime's reason.
@@ -49,13 +49,13 @@ pub trait States: Send {
         self.valuation(bundle, sizes, sequences)
     }
 
-    /// Draws what all iterations of a new plan have in common.
+    /// Draws the noise that all iterations of a new plan share.
     fn draw(&mut self, _noise: &mut Noise) {}
 
-    /// Hands over what was drawn.
+    /// Hands the drawn noise to the model and the valuation.
     fn equip(&self, _model: &mut Self::Model, _valuation: &mut Self::Valuation) {}
 
-    /// Draws what the valuation of sampled sequences needs.
+    /// Draws the noise that the valuation of sampled sequences needs.
     fn draw_for_sequences(_valuation: &mut Self::Valuation, _noise: &mut Noise) {}
 
     /// Starts a plan whose means are given: one whose actions were valued last, or one from noise.
@@ -68,7 +68,7 @@ pub trait States: Send {
     ) {
     }
 
-    /// By how much the model found a plan to violate more than its means do.
+    /// The amount by which the model found a plan to violate more than its means do.
     fn violation(_model: &Self::Model, _plan: usize) -> f32 {
         0.0
     }

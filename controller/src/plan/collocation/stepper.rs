@@ -1,4 +1,4 @@
-//! What makes an iteration of several plans.
+//! The iteration of several plans.
 
 use latco_solver::{
     BlockTridiagonal, LinearSolver, Model, PlanFault, Reduced, Settings, Shape, Solver, StepError,
@@ -11,19 +11,20 @@ use super::super::threads::Threads;
 use crate::config::SolverKind;
 use crate::error::SetupError;
 
-/// Changes states, actions and multipliers of a fixed number of plans, the first of a [`Batch`].
+/// An iteration, which changes states, actions and multipliers of a fixed number of plans, the first of a
+/// [`Batch`].
 ///
 /// # Real-time
-/// Nothing here allocates.
+/// Nothing in it allocates.
 pub trait Stepper<M>: Send {
-    /// Forgets the plans of before: the next step is on other ones.
+    /// Forgets the last plans: the next step is on other ones.
     fn reset(&mut self);
 
-    /// One iteration of all plans from the known state `anchor` `[n]`. A plan that fails is left as it
+    /// Does one iteration of all plans from the known state `anchor` `[n]`. A plan that fails is left as it
     /// was.
     ///
     /// # Errors
-    /// Why it failed for all of them.
+    /// The reason why it failed for all of them.
     fn step(
         &mut self,
         model: &mut M,
@@ -32,13 +33,13 @@ pub trait Stepper<M>: Send {
         batch: &mut Batch,
     ) -> Result<(), StopCause>;
 
-    /// What the last step did to a plan.
+    /// The outcome of the last step for a plan.
     ///
     /// # Errors
-    /// Why it failed.
+    /// The reason why the step failed for it.
     fn outcome(&self, plan: usize) -> Result<StepReport, StopCause>;
 
-    /// Outputs of the reward head at a plan, `[H]`.
+    /// The outputs of the reward head at a plan, `[H]`.
     fn rewards(&self, plan: usize) -> &[f32];
 }
 
@@ -70,7 +71,7 @@ impl<L: LinearSolver, M: Model<f32>> Stepper<M> for Solver<f32, L, Vec<f32>> {
     }
 }
 
-/// Why an iteration failed for one plan.
+/// The stop cause of a plan whose iteration failed.
 fn stop_cause(fault: PlanFault) -> StopCause {
     match fault {
         PlanFault::NotPositiveDefinite { .. } => StopCause::FactorisationFailed,
@@ -88,7 +89,7 @@ pub struct Lm {
 }
 
 impl Lm {
-    /// The stepper for the plans of `shape`, in memory of its own.
+    /// Makes the stepper for the plans of `shape`, in memory of its own.
     ///
     /// # Errors
     /// The solver's reason.

@@ -29,12 +29,12 @@ use super::moments;
 use super::steps::Steps;
 use crate::config::Objective;
 
-/// Deviations of `N` plans and how far they are from what the model says of them.
+/// The deviations of `N` plans, and how far they are from what the model says of them.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Deviations {
-    /// `sigma_0..sigma_H`, `[N, H + 1, n]`; row 0 of each is 0.
+    /// Deviations `sigma_0..sigma_H`, `[N, H + 1, n]`; row 0 of each is 0.
     pub(super) values: Vec<f32>,
-    /// `|sigma_{t+1} - stddev[p(z_{t+1})]|^2` at the last evaluation, `[N, H]`.
+    /// Violations `|sigma_{t+1} - stddev[p(z_{t+1})]|^2` at the last evaluation, `[N, H]`.
     pub(super) violations: Vec<f32>,
 }
 
@@ -53,18 +53,18 @@ pub struct GaussianModel<M> {
     factors: Vec<f32>,
     jacobian_state: Vec<f32>,
     jacobian_action: Vec<f32>,
-    /// `e_1..e_H`, the same for all plans, `[H, K, n]`.
+    /// Samples `e_1..e_H`, which all plans share, `[H, K, n]`.
     noise: Vec<f32>,
     pub(super) deviations: Deviations,
-    /// `[n]`
+    /// Predicted deviation of a state, `[n]`.
     predicted: Vec<f32>,
-    /// Of the rewards, `[K]`.
+    /// Weights of the rewards of the samples, `[K]`.
     weights: Vec<f32>,
 }
 
 impl<M: Steps> GaussianModel<M> {
-    /// A model of `shape.plans` plans with `samples` states a step, for which `steps` has the rows,
-    /// all memory allocated.
+    /// Makes a model of `shape.plans` plans with `samples` states a step, for which `steps` has the rows; all
+    /// memory is allocated here.
     pub(super) fn new(
         shape: Shape,
         samples: usize,
@@ -100,12 +100,12 @@ impl<M: Steps> GaussianModel<M> {
         }
     }
 
-    /// Samples of the unit Gaussian that the states are made of, `[H, K, n]`: see [`moments::draw`].
+    /// The samples of the unit Gaussian that the states are made of, `[H, K, n]`: see [`moments::draw`].
     pub(super) fn noise_mut(&mut self) -> &mut [f32] {
         &mut self.noise
     }
 
-    /// Largest squared violation of the deviations of plan `b` over the steps, at the last evaluation.
+    /// The largest squared violation of the deviations of plan `b` over the steps, at the last evaluation.
     pub(super) fn violation(&self, b: usize) -> f32 {
         let h = self.shape.dims.horizon;
         let violations = &self.deviations.violations[b * h..][..h];
@@ -114,13 +114,13 @@ impl<M: Steps> GaussianModel<M> {
             .fold(0.0, |largest: f32, v| largest.max(*v))
     }
 
-    /// Deviations of plan `b`, `[H + 1, n]`.
+    /// The deviations of plan `b`, `[H + 1, n]`.
     pub(super) fn deviations_mut(&mut self, b: usize) -> &mut [f32] {
         let len = self.shape.dims.states_len();
         &mut self.deviations.values[b * len..][..len]
     }
 
-    /// Samples of all states into the rows of the one-step model.
+    /// Writes samples of all states into the rows of the one-step model.
     fn draw_states(&mut self, plans: &Trajectories<'_, f32>) {
         let dims = self.shape.dims;
         let (h, n, na) = (dims.horizon, dims.state(), dims.action);
@@ -269,7 +269,7 @@ impl<M: Steps> Model<f32> for GaussianModel<M> {
     }
 }
 
-/// What was averaged: gate factors, or Jacobians where there are none.
+/// The averages: gate factors, or Jacobians where there are none.
 fn averaged<'a>(factors: &'a [f32], state: &'a [f32], action: &'a [f32]) -> Linearisation<'a> {
     if factors.is_empty() {
         Linearisation::Dense(state, action)

@@ -29,7 +29,7 @@ pub(super) fn draw(noise: &mut Noise, samples: usize, width: usize, out: &mut [f
     }
 }
 
-/// Samples of a Gaussian of this mean and deviation `[n]`: `mean + deviation * noise`, noise and
+/// Writes samples of a Gaussian of this mean and deviation `[n]`: `mean + deviation * noise`, noise and
 /// samples `[K, n]`.
 pub(super) fn sample(mean: &[f32], deviation: &[f32], noise: &[f32], out: &mut [f32]) {
     let n = mean.len();
@@ -42,7 +42,7 @@ pub(super) fn sample(mean: &[f32], deviation: &[f32], noise: &[f32], out: &mut [
     }
 }
 
-/// Mean of rows `[K, width]`.
+/// Writes the mean of rows `[K, width]`.
 pub(super) fn mean(rows: &[f32], out: &mut [f32]) {
     let width = out.len();
     let share = width as f32 / rows.len() as f32;
@@ -55,9 +55,9 @@ pub(super) fn mean(rows: &[f32], out: &mut [f32]) {
     out.iter_mut().for_each(|out| *out *= share);
 }
 
-/// Deviation of the states that follow from sampled ones: of the predicted means `[K, n]` around
-/// their mean `[n]`, with the predicted deviations `[K, ns]` of the first `ns` elements, times
-/// `scale`, in it. Only the states before are sampled, not the step itself: its variance is known.
+/// Writes the deviation of the states that follow from sampled ones: of the predicted means `[K, n]` around
+/// their mean `[n]`, with the predicted deviations `[K, ns]` of the first `ns` elements, times `scale`, in
+/// it. Only the states before are sampled, not the step itself: its variance is known.
 pub(super) fn deviation(
     means: &[f32],
     mean: &[f32],
@@ -85,7 +85,7 @@ pub(super) fn deviation(
     out.iter_mut().for_each(|out| *out = (*out * share).sqrt());
 }
 
-/// The reward that samples with these outputs of the reward head are worth, each within its range.
+/// The worth of samples with these outputs of the reward head, each within its range, as a reward.
 pub(super) fn worth(head: &RewardHead, objective: Objective, outputs: &[f32]) -> f32 {
     let share = 1.0 / outputs.len() as f32;
     let rewards = outputs.iter().map(|output| head.expected(*output));
@@ -97,8 +97,9 @@ pub(super) fn worth(head: &RewardHead, objective: Objective, outputs: &[f32]) ->
     }
 }
 
-/// What a step of this [`worth`] adds to that of a plan: the reward, or what is spared of the cost of a step without
-/// reward. Costs are added as the solver adds them: a loss outweighs any number of wins after it.
+/// The amount that a step of this [`worth`] adds to that of a plan: the reward, or the saving over the cost
+/// of a step without reward. Costs are added as the solver adds them: a loss outweighs any number of wins
+/// after it.
 pub(super) fn counted(head: &RewardHead, objective: Objective, worth: f32) -> f32 {
     match (objective, head.kind) {
         (Objective::ExpectedCost, RewardKind::Regression) => cost(0.0) - cost(worth),
@@ -106,12 +107,12 @@ pub(super) fn counted(head: &RewardHead, objective: Objective, worth: f32) -> f3
     }
 }
 
-/// The squared residual of a reward, ln(1 + exp(-r))^2.
+/// The cost of a reward: its squared residual, ln(1 + exp(-r))^2.
 fn cost(reward: f32) -> f32 {
     log_sigmoid(reward) * log_sigmoid(reward)
 }
 
-/// The reward of a cost.
+/// The reward that has this cost.
 fn of_cost(cost: f32) -> f32 {
     let residual = cost.sqrt().max(f32::MIN_POSITIVE);
     -(residual + (-(-residual).exp_m1()).ln())
@@ -161,7 +162,7 @@ pub(super) fn equivalent(
     }
 }
 
-/// ln(1 / (1 + exp(-x))).
+/// Computes ln(1 / (1 + exp(-x))).
 fn log_sigmoid(x: f32) -> f32 {
     x.min(0.0) - (-x.abs()).exp().ln_1p()
 }

@@ -23,22 +23,22 @@ pub struct MomentRollout {
     sizes: PlanSizes,
     /// Factor on the model's own deviations.
     scale: f32,
-    /// Unit Gaussian samples of the states, the same for all sequences, `[H, K, n]`.
+    /// Unit Gaussian samples of the states, which all sequences share, `[H, K, n]`.
     noise: Vec<f32>,
-    /// `[N, H, na]`
+    /// Actions of the sequences, `[N, H, na]`.
     actions: Vec<f32>,
-    /// `[N, H + 1, n]`
+    /// Means of the states, `[N, H + 1, n]`.
     means: Vec<f32>,
-    /// `[N, H + 1, n]`
+    /// Deviations of the states, `[N, H + 1, n]`.
     deviations: Vec<f32>,
-    /// `[N, H]`
+    /// Rewards to expect, `[N, H]`.
     rewards: Vec<f32>,
-    /// `[N]`
+    /// Returns to expect, `[N]`.
     returns: Vec<f32>,
 }
 
 impl MomentRollout {
-    /// For `sequences` sequences and `samples` samples.
+    /// Makes a rollout of `sequences` sequences with `samples` samples.
     ///
     /// # Errors
     /// ONNX Runtime's reason.
@@ -72,12 +72,12 @@ impl MomentRollout {
         moments::draw(noise, self.samples, self.sizes.state, &mut self.noise);
     }
 
-    /// Where the samples of the states are, `[H, K, n]`.
+    /// The samples of the states, `[H, K, n]`.
     pub(super) fn noise_mut(&mut self) -> &mut [f32] {
         &mut self.noise
     }
 
-    /// Deviations of the states of sequence `b`, `[H + 1, n]`.
+    /// The deviations of the states of sequence `b`, `[H + 1, n]`.
     pub(super) fn deviations(&self, b: usize) -> &[f32] {
         let len = (self.sizes.horizon + 1) * self.sizes.state;
         &self.deviations[b * len..][..len]

@@ -1,4 +1,4 @@
-//! Gaussians as what a plan says of its states.
+//! Plans whose states are Gaussians.
 
 use latco_models::{Bundle, RewardHead};
 use latco_solver::Shape;
@@ -19,13 +19,13 @@ pub struct Gaussians {
     settings: GaussianLatcoSection,
     reward: RewardHead,
     state_size: usize,
-    /// The samples that all states are made of, `[H, K, n]`: the same in all iterations of a plan, so
-    /// that these have one aim, and the same for all its starts.
+    /// The samples that all states are made of, `[H, K, n]`: the same in all iterations of a plan, so that
+    /// these have one aim, and the same for all its starts.
     noise: Vec<f32>,
 }
 
 impl Gaussians {
-    /// By these settings, for plans of these sizes.
+    /// Makes Gaussian states by these settings, for plans of these sizes.
     pub(in super::super) fn new(
         settings: &GaussianLatcoSection,
         bundle: &Bundle,
@@ -44,7 +44,7 @@ impl States for Gaussians {
     type Model = GaussianModel<OnnxSteps>;
     type Valuation = MomentRollout;
 
-    /// The deviations of its states are those of the valuation.
+    /// The deviations of a shifted plan's states are those of the valuation.
     const VALUES_SHIFTED: bool = true;
 
     fn model(&self, bundle: &Bundle, shape: Shape) -> Result<Self::Model, SetupError> {
@@ -98,7 +98,7 @@ impl States for Gaussians {
         valuation.draw(noise);
     }
 
-    /// With the deviations that its valued actions lead to, or with the configured one.
+    /// Starts a plan with the deviations that its valued actions lead to, or with the configured one.
     fn start(
         &self,
         model: &mut Self::Model,

@@ -7,31 +7,31 @@ use super::super::super::graphs::{Linearisation, run_both};
 
 /// A prior step and a reward head for `R` rows, written before and read after [`Steps::run`].
 pub trait Steps: Send {
-    /// States to step from, `[R, n]`.
+    /// The states to step from, `[R, n]`.
     fn state_mut(&mut self) -> &mut [f32];
 
-    /// Their actions, `[R, na]`.
+    /// The actions of these states, `[R, na]`.
     fn action_mut(&mut self) -> &mut [f32];
 
-    /// States to step from, and states to value, `[R, n]` both.
+    /// The states to step from, and the states to value, `[R, n]` both.
     fn states_and_valued_mut(&mut self) -> (&[f32], &mut [f32]);
 
-    /// Computes everything below.
+    /// Computes all outputs below.
     ///
     /// # Errors
     /// The model's reason.
     fn run<C: Crew>(&mut self, crew: &mut C) -> Result<(), RunError>;
 
-    /// Prior means, `[R, n]`.
+    /// The prior means, `[R, n]`.
     fn mean(&self) -> &[f32];
 
-    /// Prior deviations of the stochastic part, `[R, ns]`.
+    /// The prior deviations of the stochastic part, `[R, ns]`.
     fn deviation(&self) -> &[f32];
 
-    /// Outputs of the reward head, `[R]`.
+    /// The outputs of the reward head, `[R]`.
     fn reward(&self) -> &[f32];
 
-    /// Their derivatives, `[R, n]`.
+    /// The derivatives of the reward head's outputs, `[R, n]`.
     fn gradient(&self) -> &[f32];
 
     /// The linearisation of every row.
@@ -42,12 +42,12 @@ pub trait Steps: Send {
 pub struct OnnxSteps {
     dynamics: Dynamics,
     reward: Reward,
-    /// States to step from: an input that is written cannot be read as well.
+    /// States to step from; they are kept because an input that is written cannot be read as well.
     states: Vec<f32>,
 }
 
 impl OnnxSteps {
-    /// Sessions for `rows` rows.
+    /// Makes sessions for `rows` rows.
     ///
     /// # Errors
     /// ONNX Runtime's reason.
