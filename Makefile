@@ -4,7 +4,7 @@ RUN   := $(CARGO) run --release --locked --quiet
 PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup onnxruntime onnxruntime-gpu demo test test-core test-interop test-data ignored bench figures programs lint install deb
+.PHONY: help setup onnxruntime onnxruntime-gpu demo test test-core test-interop test-realtime test-data ignored bench figures programs lint install deb
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -23,7 +23,7 @@ demo: onnxruntime ## the main job: simulated robot and controller over DDS, pict
 	$(CARGO) build --release --locked -p latco-ros
 	$(RUN) -p latco-ros --bin latco -- demo
 
-test: test-core test-interop ignored ## everything that CI runs
+test: test-core test-interop test-realtime ignored ## everything that CI runs
 
 # The program under test is the one that the tests' own build makes.
 TEST := LATCO_PROGRAM="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/latco" $(CARGO) test --release --locked --workspace
@@ -33,6 +33,9 @@ test-core: onnxruntime ## every test that needs nothing from the network
 
 test-interop: onnxruntime ## tests against ROS 2, CycloneDDS and rosbags from PyPI, and on two hosts
 	$(TEST) --test interop --test end_to_end -- --ignored $$(sh tests/impossible.sh)
+
+test-realtime: onnxruntime ## tests that measure time; nothing else should run beside them
+	$(TEST) --test realtime -- --ignored --test-threads 1
 
 test-data: onnxruntime ## tests on real camera data in LATCO_REAL_DATA
 	$(TEST) --test chain --test data -- --ignored

@@ -1,4 +1,4 @@
-//! The life cycle of the controller node between processes. `tests/tests/lifecycle.rs` leads it with rclpy.
+//! The life cycle of the controller node between processes. `tests/tests/interop/lifecycle.rs` leads it with rclpy.
 
 #![allow(clippy::unwrap_used)] // in tests and what they share
 
@@ -202,22 +202,22 @@ fn an_inactive_node_leaves_the_processor_alone() {
     let config = configuration(folder.path(), "");
     let controller = start(&config, "35", &[]);
     let mut operator = Operator::new(35);
-    let mut share = Vec::new();
+    let share = |time: Duration| {
+        let (before, began) = (cpu_s(controller.id()), Instant::now());
+        wait(time);
+        (cpu_s(controller.id()) - before) / began.elapsed().as_secs_f64()
+    };
     for label in ["", "configure"] {
         if !label.is_empty() {
             assert!(operator.change(NODE, label));
         }
-        wait(Duration::from_secs(3));
-        let (before, began) = (cpu_s(controller.id()), Instant::now());
-        wait(Duration::from_secs(15));
-        share.push((cpu_s(controller.id()) - before) / began.elapsed().as_secs_f64());
+        // Once it has settled it stays quiet. 3 % is the aim; the rest is for a loaded machine.
+        let settled = || share(Duration::from_secs(1)) < 0.06;
+        assert!(eventually(LONG, settled), "{label:?}");
+        let quiet = share(Duration::from_secs(5));
+        eprintln!("share of a core after {label:?}: {quiet:.4}");
+        assert!(quiet < 0.06, "{label:?}: {quiet}");
     }
-    eprintln!(
-        "share of a core: unconfigured {:.4}, inactive {:.4}",
-        share[0], share[1]
-    );
-    // 3 % is the aim; the rest is for a loaded machine.
-    assert!(share.iter().all(|&share| share < 0.06), "{share:?}");
     controller.terminate();
     controller.end(LONG).assert_code(0);
 }

@@ -17,7 +17,7 @@ use crate::streams::{LARGE, SMALL, Stream, jpeg, write_bag};
 
 const LONG: Duration = Duration::from_secs(60);
 /// How long messages are sent.
-const SECONDS: u32 = 12;
+const SECONDS: u32 = 6;
 
 /// A foreign implementation of DDS.
 struct Peer {
