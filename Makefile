@@ -1,6 +1,9 @@
 # Everything a user or CI runs. One build profile (release), so dependencies are compiled once.
 CARGO ?= cargo
-RUN   := $(CARGO) run --release --locked --quiet
+# With the features that the whole workspace asks for, as in the tests: what one target compiles, the others use.
+BUILD := $(CARGO) build --release --locked --workspace
+PROGRAMS := $${CARGO_TARGET_DIR:-$(CURDIR)/target}/release
+export ORT_DYLIB_PATH ?= $(CURDIR)/.cache/onnxruntime/cpu/libonnxruntime.so
 PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
@@ -20,13 +23,13 @@ onnxruntime-gpu: ## fetch its GPU build (CUDA, TensorRT; x86-64, 256 MB) into .c
 	@sh models/fetch-onnxruntime.sh gpu
 
 demo: onnxruntime ## the main job: simulated robot and controller over DDS, pictures in demo-output/
-	$(CARGO) build --release --locked -p latco-ros
-	$(RUN) -p latco-ros --bin latco -- demo
+	$(BUILD) --bin latco
+	$(PROGRAMS)/latco demo
 
 test: test-core test-interop test-realtime ignored ## everything that CI runs
 
 # The program under test is the one that the tests' own build makes.
-TEST := LATCO_PROGRAM="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/latco" $(CARGO) test --release --locked --workspace
+TEST := LATCO_PROGRAM="$(PROGRAMS)/latco" $(CARGO) test --release --locked --workspace
 
 test-core: onnxruntime ## every test that needs nothing from the network
 	$(TEST)
@@ -50,12 +53,13 @@ figures: programs ## the same, kept in docs/figures/, and docs/figures.md writte
 	@python3 tests/figures.py
 
 programs: onnxruntime
-	$(CARGO) build --release --locked -p latco-ros -p latco-trainer
+	$(BUILD) --bin latco --bin latco-train
 
 lint: ## format, clippy (warnings are errors), and no two source files import each other
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
-	$(RUN) -p latco-circles
+	$(BUILD) --bin latco-circles
+	$(PROGRAMS)/latco-circles
 
 install: onnxruntime ## the latco command and its ROS 2 package under PREFIX (default /usr/local)
 	$(CARGO) build --release --locked -p latco-ros

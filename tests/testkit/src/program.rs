@@ -122,17 +122,26 @@ impl Program {
     /// # Panics
     /// When it ends before, or `limit` passes; with what it said.
     pub fn says(&mut self, words: &str, limit: Duration) -> String {
+        self.says_times(words, 1, limit)
+    }
+
+    /// Waits until so many lines of its output contain `words`: the last of them.
+    ///
+    /// # Panics
+    /// As [`says`](Self::says).
+    pub fn says_times(&mut self, words: &str, times: usize, limit: Duration) -> String {
         let deadline = Instant::now() + limit;
         loop {
             // It may say them just before it ends.
             let running = self.is_running();
             let output = self.output();
-            if let Some(line) = output.lines().find(|line| line.contains(words)) {
+            let mut lines = output.lines().filter(|line| line.contains(words));
+            if let Some(line) = lines.nth(times - 1) {
                 return line.to_owned();
             }
             assert!(
                 running && Instant::now() < deadline,
-                "{} did not say {words:?} within {limit:?} (running: {running}):\n{output}",
+                "{} did not say {words:?} {times} times within {limit:?} (running: {running}):\n{output}",
                 self.what,
             );
             wait(Duration::from_millis(20));

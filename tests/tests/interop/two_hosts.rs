@@ -20,6 +20,8 @@ const DELAY_MS: f64 = 2.0;
 /// Percent of the frames, before the cable is out and after.
 const LOSSES: [f64; 2] = [1.0, 5.0];
 const IMAGES: &str = "camera/image_raw/compressed:sensor_msgs/msg/CompressedImage";
+/// Episodes before the cable is cut and after, together.
+const EPISODES: usize = 4;
 /// A joint that moves, rad/s.
 const MOVES: f64 = 0.02;
 /// The robot stops 0.2 s after the last command, and its joints lag by a tenth of a second.
@@ -43,7 +45,7 @@ fn the_robot_holds_while_the_cable_is_out_and_goes_on_after() {
         "--image-transport",
         "compressed",
     ];
-    let robot = start(&hosts, ROBOT, &sim);
+    let mut robot = start(&hosts, ROBOT, &sim);
     let heard = [
         record(
             &hosts,
@@ -63,13 +65,15 @@ fn the_robot_holds_while_the_cable_is_out_and_goes_on_after() {
         CONTROLLER,
         &["run", "--auto", "--config", "configs/reach.toml"],
     );
-    wait(Duration::from_secs(12));
+    // In the middle of the second episode.
+    robot.says("episode ended", LIMIT);
+    wait(Duration::from_secs(1));
     let out_ns = now_ns();
     hosts.lose(100.0);
     wait(Duration::from_secs(3));
     let back_ns = now_ns();
     hosts.lose(LOSSES[1]);
-    wait(Duration::from_secs(12));
+    robot.says_times("episode ended", EPISODES, LIMIT);
     let end_ns = now_ns();
     let robot = robot.stop(LIMIT).assert_code(0).json();
     let controller = controller.stop(LIMIT).assert_code(0).json();
@@ -141,7 +145,7 @@ fn the_robot_holds_while_the_cable_is_out_and_goes_on_after() {
         robot["episodes"].as_u64().unwrap(),
     );
     assert!(
-        episodes >= 3 && 2 * solved > episodes,
+        episodes >= EPISODES as u64 && 2 * solved > episodes,
         "{robot}\n{controller}"
     );
     assert_eq!(controller["commands_lost"], 0, "{controller}");
