@@ -54,8 +54,9 @@ fn loop_figures() {
             number(&figures, "stamp_to_command_ms_p99"),
         );
         assert!(0.0 < p50 && p50 <= p99, "{figures}");
-        // 2 and 8 ms are reached on a quiet machine; here other tests run beside it.
-        assert!(p50 < 40.0, "{figures}");
+        // What the messages take beside the work on them.
+        let work = number(&figures, "belief_ms_p50") + number(&figures, "plan_ms_p50");
+        assert!(p50 < 10.0 * work, "{figures}");
         assert!(number(&figures, "commands_received") > 100.0, "{figures}");
     }
 }

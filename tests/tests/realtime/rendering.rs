@@ -6,9 +6,6 @@ use std::time::Instant;
 use latco_envs::{TASKS, make};
 
 const SIZE: usize = 64;
-/// A frame may take as long as so many frames of the plainest drawing there is, see [`disc`]. 20,000 frames a second and
-/// more are drawn on a machine on which that one takes 5 us.
-const MOST: f64 = 10.0;
 const BATCHES: u64 = 100;
 const FRAMES: u32 = 50;
 
@@ -26,7 +23,7 @@ fn disc(rgb: &mut [u8], radius: f32) {
 
 #[test]
 #[ignore = "measures time, and so runs alone: make test-realtime"]
-fn a_frame_of_every_task_takes_at_most_ten_times_as_long_as_a_disc() {
+fn a_frame_of_every_task_takes_no_longer_than_a_disc() {
     for task in TASKS {
         let mut robot = make(task, SIZE).unwrap();
         let mut rgb = vec![0; SIZE * SIZE * 3];
@@ -49,6 +46,6 @@ fn a_frame_of_every_task_takes_at_most_ten_times_as_long_as_a_disc() {
             "{task}: {:.0} frames/s, {ratio:.2} times as long as a disc",
             1.0 / frame_s
         );
-        assert!(ratio <= MOST, "{task}: {ratio:.2} times as long as a disc");
+        assert!(ratio <= 1.0, "{task}: {ratio:.2} times as long as a disc");
     }
 }
