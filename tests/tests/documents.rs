@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use latco_testkit::latco::latco;
-use latco_testkit::paths::{target, workspace};
+use latco_testkit::latco::{latco, latco_train};
+use latco_testkit::paths::workspace;
 
 /// A Markdown file: its text with what is fenced, and without.
 struct Document {
@@ -305,33 +305,6 @@ impl Help {
         }
         missing
     }
-}
-
-/// The trainer's program: the one beside `latco`, else built by Cargo.
-fn latco_train() -> PathBuf {
-    let beside = latco().with_file_name("latco-train");
-    if beside.exists() {
-        return beside;
-    }
-    let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .current_dir(workspace())
-        .args([
-            "build",
-            "--release",
-            "--locked",
-            "--package",
-            "latco-trainer",
-            "--bin",
-            "latco-train",
-        ])
-        .arg("--target-dir")
-        .arg(target())
-        .status();
-    assert!(
-        built.is_ok_and(|status| status.success()),
-        "latco-train is not built"
-    );
-    target().join("release/latco-train")
 }
 
 #[test]

@@ -7,29 +7,44 @@ use std::sync::OnceLock;
 use crate::paths::{target, workspace};
 use crate::run::run;
 
-/// The program `latco`: the one that `LATCO_PROGRAM` names, else built by Cargo if need be, with the features that it has
-/// in a build of the whole workspace.
+/// The program `latco`: the one that `LATCO_PROGRAM` names, else built by Cargo if need be.
 ///
 /// # Panics
 /// When it cannot be built.
 pub fn latco() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        if let Some(program) = std::env::var_os("LATCO_PROGRAM") {
-            return PathBuf::from(program);
-        }
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
-        command
-            .current_dir(workspace())
-            .args(["build", "--release", "--locked", "--workspace"])
-            .args(["--bin", "latco", "--target-dir"])
-            .arg(target());
-        if let Err(why) = run(&mut command) {
-            panic!("latco is not built: {why}");
-        }
-        target().join("release/latco")
+    static LATCO: OnceLock<PathBuf> = OnceLock::new();
+    LATCO.get_or_init(|| match std::env::var_os("LATCO_PROGRAM") {
+        Some(program) => PathBuf::from(program),
+        None => built("latco"),
     })
+}
+
+/// The program `latco-train`: the one beside [`latco`], else built by Cargo.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn latco_train() -> PathBuf {
+    let beside = latco().with_file_name("latco-train");
+    if beside.exists() {
+        beside
+    } else {
+        built("latco-train")
+    }
+}
+
+/// Builds a program of the workspace, with the features that it has in a build of the whole workspace.
+fn built(name: &str) -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .current_dir(workspace())
+        .args(["build", "--release", "--locked", "--workspace"])
+        .args(["--bin", name, "--target-dir"])
+        .arg(target());
+    if let Err(why) = run(&mut command) {
+        panic!("{name} is not built: {why}");
+    }
+    target().join("release").join(name)
 }
 
 /// `latco ARGUMENTS`, run in the workspace, with no settings of ROS in its environment.
