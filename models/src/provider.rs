@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_in_configurations() {
+    fn a_list_of_providers_is_read_from_a_configuration() {
         #[derive(Debug, Serialize, Deserialize)]
         struct Section {
             providers: Providers,

@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn other_words_are_passed_on() {
+    fn an_unknown_reason_of_the_library_is_passed_on() {
         let (missing, text) = said(
             Provider::Cuda,
             &loader("x", "undefined symbol: cuTensorMapEncodeTiled"),

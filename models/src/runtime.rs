@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn search_order() {
+    fn the_library_is_looked_for_in_the_documented_order() {
         let folder = tempfile::tempdir().unwrap();
         let deep = folder.path().join("a/b");
         let cached = folder.path().join(CACHE);

@@ -36,7 +36,7 @@ fn number(value: &Value, field: &str) -> f64 {
 }
 
 #[test]
-fn solver_figures() {
+fn bench_solver_prints_its_figures() {
     let more = ["--iterations", "60", "--json"];
     let figures = json(&[&["bench", "solver"], &SIZES[..], &more].concat());
     for field in [
@@ -70,7 +70,7 @@ fn solver_figures() {
 }
 
 #[test]
-fn ticks_of_a_bundle() {
+fn bench_tick_prints_the_figures_of_a_bundle() {
     let folder = tempfile::tempdir().unwrap();
     common::configuration(folder.path(), "");
     let bundle = folder.path().join("bundle");

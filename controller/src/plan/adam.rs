@@ -51,7 +51,7 @@ mod tests {
 
     /// The first step is of the given size whatever the slope is; many reach the top of a parabola.
     #[test]
-    fn climbs_a_parabola() {
+    fn adam_climbs_a_parabola() {
         let mut adam = Adam::new(2);
         let mut values = [3.0, -1.0];
         let slopes = |values: &[f32; 2]| [-100.0 * (values[0] - 1.0), -0.01 * (values[1] - 2.0)];

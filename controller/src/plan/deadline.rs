@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn stops_before_the_deadline() {
+    fn no_quantum_begins_that_would_end_after_the_deadline() {
         let clock = HandClock(Cell::new(Time(0)));
         let mut timer = QuantumTimer::default();
         let deadline = Some(Time(50_000_000));

@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_become_keys() {
+    fn the_bytes_of_a_terminal_become_keys() {
         let mut typed = Typed::default();
         let keys: Vec<Key> = b" x\x1b[A\x1bOB\x1b[C\x1b[D "
             .iter()

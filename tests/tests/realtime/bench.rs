@@ -34,7 +34,7 @@ fn number(value: &Value, field: &str) -> f64 {
 
 #[test]
 #[ignore = "measures time, and so runs alone: make test-realtime"]
-fn loop_figures() {
+fn bench_loop_prints_its_figures() {
     for (domain, size, transport) in [("58", "64x64", "raw"), ("59", "640x480", "compressed")] {
         let camera = [
             "--image-size",
@@ -63,7 +63,7 @@ fn loop_figures() {
 
 #[test]
 #[ignore = "measures time, and so runs alone: make test-realtime"]
-fn soak_figures() {
+fn bench_soak_prints_its_figures() {
     for rate in ["100", "0"] {
         let more = [
             "--minutes",

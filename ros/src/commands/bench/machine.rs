@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_product_of_some_rows() {
+    fn the_measured_product_matches_a_plain_one() {
         let left: Vec<f32> = (0..2 * SIDE).map(|i| (i % 7) as f32).collect();
         let mut right = vec![0.0; SIDE * SIDE];
         for i in 0..SIDE {

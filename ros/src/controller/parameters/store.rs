@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn all_are_set_or_none() {
+    fn either_all_parameters_are_set_or_none() {
         let mut parameters = parameters();
         let before = parameters.clone();
         let bad = pairs(&[
