@@ -8,10 +8,9 @@ use latco_controller::config::{Config, Objective, Optimiser, PlannerKind, Solver
 use latco_controller::plan::{self, PlanRequest, PlanSizes, Solution};
 use latco_controller::time::FrozenClock;
 use latco_controller::trace::PlanTrace;
-use latco_export::{
-    Activation, Dense, Mlp, RandomSpec, golden, random_weights, write_bundle_of_kind,
-};
+use latco_export::{RandomSpec, golden, random_weights, write_bundle_of_kind};
 use latco_models::{Bundle, DynamicsKind, RewardRange};
+use latco_reference::{Activation, Dense, Mlp};
 use nalgebra::{DMatrix, DVector};
 use ndarray::{Array1, Array2};
 
@@ -65,14 +64,12 @@ fn bundle(folder: &std::path::Path) -> Bundle {
         .copy_from(&DMatrix::from_row_slice(N, N, &F));
     both.columns_mut(N, NA)
         .copy_from(&DMatrix::from_row_slice(N, NA, &B));
-    weights.img1 = dense(&both, ABOVE);
+    weights.step.input = dense(&both, ABOVE);
     let same = DMatrix::<f64>::identity(N, N);
-    weights.img2 = dense(&same, 0.0);
-    // The lower half of the rows is the deviation, which no planner looks at.
-    let mut head = DMatrix::<f64>::zeros(2 * N, N);
-    head.rows_mut(0, N).copy_from(&same);
-    weights.img3 = dense(&head, 0.0);
-    (weights.img3.bias.iter_mut().take(N)).for_each(|bias| *bias = -ABOVE);
+    weights.step.prior = dense(&same, 0.0);
+    weights.step.prior_mean = dense(&same, -ABOVE);
+    // No planner looks at the deviation.
+    weights.step.prior_std = dense(&DMatrix::zeros(N, N), 0.0);
 
     let mut errors = DMatrix::zeros(2 * N, N);
     let mut offsets = Vec::new();

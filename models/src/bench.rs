@@ -11,7 +11,7 @@ use crate::error::{BundleError, RunError};
 use crate::graph::Graph;
 use crate::provider::{Declined, Provider};
 use crate::runtime;
-use crate::session::Bound;
+use crate::session::BoundSession;
 
 /// Options of the measurement.
 #[derive(Clone, Copy, Debug)]
@@ -131,7 +131,7 @@ pub fn bench(bundle: &Bundle, options: &BenchOptions) -> Result<Bench, BenchErro
 }
 
 fn time(
-    bound: &mut Bound,
+    bound: &mut BoundSession,
     batch: usize,
     runs: usize,
     allocations: Option<fn() -> u64>,
@@ -149,13 +149,13 @@ fn time(
     let after = allocations.map(|count| count());
     times.sort_by(f64::total_cmp);
     let at = |share: f64| times[((runs - 1) as f64 * share).round() as usize];
-    let making = bound.making();
+    let setup = bound.setup_times();
     Ok(Latency {
         batch,
         median_us: at(0.5),
         p99_us: at(0.99),
-        load_ms: making.load.as_secs_f64() * 1e3,
-        warm_up_ms: making.warm_up.as_secs_f64() * 1e3,
+        load_ms: setup.load.as_secs_f64() * 1e3,
+        warm_up_ms: setup.warm_up.as_secs_f64() * 1e3,
         allocations_per_run: after
             .zip(before)
             .map(|(after, before)| (after - before) as f64 / runs as f64),

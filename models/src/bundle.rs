@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::contents;
+use crate::convert;
 use crate::engine_cache::{EngineCache, is_tf32_off};
 use crate::error::BundleError;
 use crate::factors::DynamicsWeights;
@@ -11,12 +13,13 @@ use crate::features::Features;
 use crate::golden::Golden;
 use crate::graph::Graph;
 use crate::graphs::{Decode, Dynamics, Observe, Reward, Rollout};
-use crate::manifest::{DynamicsKind, MANIFEST_FILE, Manifest};
+use crate::manifest::{FORMAT_VERSION, MANIFEST_FILE, Manifest};
 use crate::options::{self, Execution};
 use crate::provider::{Declined, Provider, Providers};
-use crate::reason;
 use crate::runtime;
-use crate::session::Bound;
+use crate::session::BoundSession;
+use crate::sessions::Sessions;
+use crate::unavailable;
 use crate::verify::{self, Verification};
 
 /// How to load a bundle.
@@ -34,11 +37,8 @@ pub struct LoadOptions {
 #[derive(Debug)]
 pub struct Bundle {
     dir: PathBuf,
-    manifest: Manifest,
-    execution: Execution,
+    sessions: Sessions,
     declined: Vec<Declined>,
-    graphs: BTreeMap<Graph, Vec<u8>>,
-    weights: Option<DynamicsWeights>,
     verification: Verification,
     load_time: Duration,
 }
@@ -61,19 +61,19 @@ impl Bundle {
         runtime::load()?;
         let mut mismatches = manifest.contradictions();
         if let Some(expected) = &options.expect_joints {
-            verify::joints(&manifest, expected, &mut mismatches);
+            contents::joints(&manifest, expected, &mut mismatches);
         }
-        let files = verify::files(&dir, &manifest, &mut mismatches);
+        let files = contents::files(&dir, &manifest, &mut mismatches);
         let mut graphs = BTreeMap::new();
         for graph in Graph::ALL {
             if let Some(bytes) = files.get(graph.file()) {
-                verify::ports(graph, bytes, &manifest, &mut mismatches);
+                contents::ports(graph, bytes, &manifest, &mut mismatches);
                 graphs.insert(graph, bytes.clone());
             }
         }
         let weights = graphs
             .get(&Graph::Dynamics)
-            .and_then(|bytes| verify::weights(bytes, &manifest, &mut mismatches));
+            .and_then(|bytes| contents::weights(bytes, &manifest, &mut mismatches));
         let golden =
             files.get(crate::golden::GOLDEN_FILE).and_then(|bytes| {
                 match Golden::from_bytes(bytes) {
@@ -86,11 +86,13 @@ impl Bundle {
             });
         let mut bundle = Self {
             dir,
-            manifest,
-            execution: Execution::Cpu,
+            sessions: Sessions {
+                manifest,
+                execution: Execution::Cpu,
+                graphs,
+                weights,
+            },
             declined: Vec::new(),
-            graphs,
-            weights,
             verification: Verification::default(),
             load_time: Duration::ZERO,
         };
@@ -137,7 +139,7 @@ impl Bundle {
         options: &LoadOptions,
         golden: &Golden,
     ) -> Result<(), BundleError> {
-        self.execution = match provider {
+        self.sessions.execution = match provider {
             Provider::Cpu => Execution::Cpu,
             Provider::Cuda | Provider::TensorRt => {
                 // A provider that is not available is one error, not one mismatch for every graph.
@@ -146,15 +148,16 @@ impl Bundle {
                     Execution::Cuda
                 } else {
                     let root = options.engine_cache.as_deref();
-                    let cache = EngineCache::open(root, &self.manifest).map_err(|reason| {
-                        BundleError::Unavailable {
-                            provider,
-                            missing: None,
-                            reason,
-                            advice: "engines that are not kept would be built at every start"
-                                .to_owned(),
-                        }
-                    })?;
+                    let cache =
+                        EngineCache::open(root, &self.sessions.manifest).map_err(|reason| {
+                            BundleError::Unavailable {
+                                provider,
+                                missing: None,
+                                reason,
+                                advice: "engines that are not kept would be built at every start"
+                                    .to_owned(),
+                            }
+                        })?;
                     tracing::info!(
                         folder = %cache.folder().display(),
                         "TensorRT builds the engines that are not in its cache yet, which takes minutes"
@@ -168,7 +171,7 @@ impl Bundle {
             self.bound(Graph::Reward, 1).map_err(with_advice)?;
         }
         let mut mismatches = Vec::new();
-        self.verification = verify::run(self, golden, &mut mismatches);
+        self.verification = verify::run(&self.sessions, golden, &mut mismatches);
         if mismatches.is_empty() {
             return Ok(());
         }
@@ -195,12 +198,12 @@ impl Bundle {
 
     /// The manifest.
     pub fn manifest(&self) -> &Manifest {
-        &self.manifest
+        &self.sessions.manifest
     }
 
     /// Execution provider of the sessions.
     pub fn provider(&self) -> Provider {
-        self.execution.provider()
+        self.sessions.execution.provider()
     }
 
     /// Providers that were preferred to [`Bundle::provider`] and cannot be used, with the reasons.
@@ -210,7 +213,7 @@ impl Bundle {
 
     /// Folder of TensorRT's engines; `None` on another provider.
     pub fn engine_cache(&self) -> Option<&Path> {
-        match &self.execution {
+        match &self.sessions.execution {
             Execution::TensorRt(cache) => Some(cache.folder()),
             Execution::Cpu | Execution::Cuda => None,
         }
@@ -218,7 +221,7 @@ impl Bundle {
 
     /// Constant weights for the solver; `None` for a dynamics graph of kind [`DynamicsKind::Dense`].
     pub fn weights(&self) -> Option<&DynamicsWeights> {
-        self.weights.as_ref()
+        self.sessions.weights.as_ref()
     }
 
     /// What the checks at load measured.
@@ -236,11 +239,7 @@ impl Bundle {
     /// # Errors
     /// ONNX Runtime's reason.
     pub fn observe(&self, batch: usize) -> Result<Observe, BundleError> {
-        Ok(Observe {
-            bound: self.bound(Graph::Observe, batch)?,
-            batch,
-            joints: self.manifest.joints.observed,
-        })
+        Observe::new(&self.sessions, batch)
     }
 
     /// Session of the prior step for `steps` states at once.
@@ -248,11 +247,7 @@ impl Bundle {
     /// # Errors
     /// ONNX Runtime's reason.
     pub fn dynamics(&self, steps: usize) -> Result<Dynamics, BundleError> {
-        Ok(Dynamics {
-            bound: self.bound(Graph::Dynamics, steps)?,
-            steps,
-            kind: self.kind(),
-        })
+        Dynamics::new(&self.sessions, steps)
     }
 
     /// Session of the reward head for `steps` states at once.
@@ -260,10 +255,7 @@ impl Bundle {
     /// # Errors
     /// ONNX Runtime's reason.
     pub fn reward(&self, steps: usize) -> Result<Reward, BundleError> {
-        Ok(Reward {
-            bound: self.bound(Graph::Reward, steps)?,
-            steps,
-        })
+        Reward::new(&self.sessions, steps)
     }
 
     /// Session that rolls `batch` action sequences over the trained horizon.
@@ -271,11 +263,7 @@ impl Bundle {
     /// # Errors
     /// ONNX Runtime's reason.
     pub fn rollout(&self, batch: usize) -> Result<Rollout, BundleError> {
-        Ok(Rollout {
-            bound: self.bound(Graph::Rollout, batch)?,
-            batch,
-            horizon: self.manifest.dims.horizon,
-        })
+        Rollout::new(&self.sessions, batch)
     }
 
     /// Session that decodes `batch` states into images.
@@ -283,10 +271,7 @@ impl Bundle {
     /// # Errors
     /// ONNX Runtime's reason.
     pub fn decode(&self, batch: usize) -> Result<Decode, BundleError> {
-        Ok(Decode {
-            bound: self.bound(Graph::Decode, batch)?,
-            batch,
-        })
+        Decode::new(&self.sessions, batch)
     }
 
     /// The encoder alone, for looking into what it sees.
@@ -294,22 +279,11 @@ impl Bundle {
     /// # Errors
     /// ONNX Runtime's reason, or an `observe` graph whose encoder cannot be told from the rest.
     pub fn features(&self) -> Result<Features, BundleError> {
-        Features::new(self.bytes(Graph::Observe), &self.manifest)
+        Features::new(self.sessions.bytes(Graph::Observe), self.manifest())
     }
 
-    fn bytes(&self, graph: Graph) -> &[u8] {
-        self.graphs
-            .get(&graph)
-            .expect("all graphs were read before the bundle was accepted")
-    }
-
-    fn kind(&self) -> DynamicsKind {
-        self.manifest.dynamics.kind
-    }
-
-    pub(crate) fn bound(&self, graph: Graph, batch: usize) -> Result<Bound, BundleError> {
-        let bytes = self.bytes(graph);
-        Bound::new(graph, bytes, &self.manifest, batch, &self.execution)
+    pub(crate) fn bound(&self, graph: Graph, batch: usize) -> Result<BoundSession, BundleError> {
+        self.sessions.bound(graph, batch)
     }
 }
 
@@ -323,7 +297,7 @@ fn probe(provider: Provider) -> Result<(), BundleError> {
 
 fn unavailable(provider: Provider, said: &str) -> BundleError {
     let library = runtime::library_path().unwrap_or(Path::new("libonnxruntime.so"));
-    reason::unavailable(provider, library, said)
+    unavailable::error(provider, library, said)
 }
 
 /// A session that fails for a reason of the device is no matter of its graph.
@@ -331,7 +305,7 @@ fn with_advice(error: BundleError) -> BundleError {
     match error {
         BundleError::Session {
             provider, reason, ..
-        } if reason::is_of_the_device(&reason) => unavailable(provider, &reason),
+        } if unavailable::is_of_the_device(&reason) => unavailable(provider, &reason),
         other => other,
     }
 }
@@ -347,5 +321,14 @@ pub fn read_manifest(dir: &Path) -> Result<Manifest, BundleError> {
     };
     let text = std::fs::read_to_string(dir.join(MANIFEST_FILE))
         .map_err(|e| error(format!("cannot be read: {e}")))?;
+    let table = text.parse::<toml::Table>().ok();
+    let version = table.and_then(|table| table.get("format_version")?.as_integer());
+    if version == Some(convert::OLD_VERSION) {
+        return Err(error(format!(
+            "is of format {}, expected {FORMAT_VERSION}: convert the bundle with `latco model convert {} --out NEW`",
+            convert::OLD_VERSION,
+            dir.display()
+        )));
+    }
     Manifest::from_toml(&text).map_err(|e| error(format!("is not valid: {e}")))
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::graph::Graph;
 use crate::manifest::Manifest;
 use crate::runtime;
-use crate::verify::sha256;
+use crate::sum::sha256;
 
 /// A folder of engines that fit this model on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,27 +7,27 @@
 //! slope = elu'    Au = (h - c) u (1 - u)    Ac = (1 - u)(1 - c^2)    Acr = Ac r    Ar = Ac (h Whc + bhc) r (1 - r)
 //! dh'/dh = diag(u) + diag(Au) Whu' + diag(Acr) Whc' + diag(Ar) Whr'
 //! dh'/dx =           diag(Au) Wxu' + diag(Ac)  Wxc' + diag(Ar) Wxr'
-//! dx/d[s,a] = diag(slope1) W1'         dm/dh' = W3m' diag(slope2) W2'
+//! dx/d[s,a] = diag(slope1) W1'         dm/dh' = W3' diag(slope2) W2'
 //! ```
 
 use crate::manifest::Dims;
 
-/// Constant weights of the dynamics graph, read from its file. Kernels are `[in, out]` row-major, gates in the order
-/// update, reset, candidate.
+/// Constant kernels of the dynamics graph, read from the constants `NAME.kernel` of its file. They are `[in, out]`
+/// row-major, gates in the order update, reset, candidate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DynamicsWeights {
-    /// Sizes.
+    /// Sizes of the model.
     pub dims: Dims,
     /// W1 `[ns + na, hidden]`.
-    pub input_kernel: Vec<f32>,
+    pub input: Vec<f32>,
     /// Wx `[hidden, 3 nd]`.
-    pub gru_input_kernel: Vec<f32>,
+    pub gru_input: Vec<f32>,
     /// Wh `[nd, 3 nd]`.
-    pub gru_recurrent_kernel: Vec<f32>,
+    pub gru_recurrent: Vec<f32>,
     /// W2 `[nd, hidden]`.
-    pub prior_kernel: Vec<f32>,
-    /// Mean half of W3 `[hidden, ns]`.
-    pub mean_kernel: Vec<f32>,
+    pub prior: Vec<f32>,
+    /// W3 `[hidden, ns]`.
+    pub prior_mean: Vec<f32>,
 }
 
 /// A row of the `factors` output, split.
@@ -85,10 +85,10 @@ impl DynamicsWeights {
         assert_eq!((dz.len(), da.len()), (stoch + deter, self.dims.action));
         let (ds, dh) = dz.split_at(stoch);
         let input: Vec<f64> = ds.iter().chain(da).copied().collect();
-        let mut dx = product(&input, &self.input_kernel, self.dims.hidden);
+        let mut dx = product(&input, &self.input, self.dims.hidden);
         scale(&mut dx, row.slope1);
-        let gx = product(&dx, &self.gru_input_kernel, 3 * deter);
-        let gh = product(dh, &self.gru_recurrent_kernel, 3 * deter);
+        let gx = product(&dx, &self.gru_input, 3 * deter);
+        let gh = product(dh, &self.gru_recurrent, 3 * deter);
         let next: Vec<f64> = (0..deter)
             .map(|i| {
                 let (u, r, c) = (i, deter + i, 2 * deter + i);
@@ -99,9 +99,9 @@ impl DynamicsWeights {
                     + f64::from(row.ar[i]) * (gx[r] + gh[r])
             })
             .collect();
-        let mut de = product(&next, &self.prior_kernel, self.dims.hidden);
+        let mut de = product(&next, &self.prior, self.dims.hidden);
         scale(&mut de, row.slope2);
-        let mut out = product(&de, &self.mean_kernel, stoch);
+        let mut out = product(&de, &self.prior_mean, stoch);
         out.extend(next);
         out
     }

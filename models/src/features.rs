@@ -16,7 +16,7 @@ use crate::options::Execution;
 use crate::runtime;
 
 /// Kernel of the layer that takes the image features together with everything else.
-const POSTERIOR_KERNEL: &str = "obs1.kernel";
+const POSTERIOR_KERNEL: &str = "posterior.kernel";
 /// Name of the input.
 const IMAGE: &str = "image";
 

@@ -3,18 +3,29 @@
 //! Every session belongs to one thread and has a fixed batch size. After construction `run` makes no Rust heap
 //! allocation; buffers are row-major and keep their contents between runs.
 
-use crate::error::RunError;
+use crate::error::{BundleError, RunError};
+use crate::graph::Graph;
 use crate::manifest::DynamicsKind;
-use crate::session::Bound;
+use crate::session::BoundSession;
+use crate::sessions::Sessions;
 
 /// The filter step: `[N]` images, joints, previous states and actions to posteriors. Eq. 2 of Rybkin et al. 2021.
 pub struct Observe {
-    pub(crate) bound: Bound,
-    pub(crate) batch: usize,
-    pub(crate) joints: bool,
+    pub(crate) bound: BoundSession,
+    batch: usize,
+    joints: bool,
 }
 
 impl Observe {
+    /// A session for `batch` images.
+    pub(crate) fn new(sessions: &Sessions, batch: usize) -> Result<Self, BundleError> {
+        Ok(Self {
+            bound: sessions.bound(Graph::Observe, batch)?,
+            batch,
+            joints: sessions.manifest.joints.observed,
+        })
+    }
+
     /// Batch size N.
     pub fn batch(&self) -> usize {
         self.batch
@@ -61,12 +72,21 @@ impl Observe {
 
 /// The prior step for T states of a plan at once, with what is needed to apply its Jacobian.
 pub struct Dynamics {
-    pub(crate) bound: Bound,
-    pub(crate) steps: usize,
-    pub(crate) kind: DynamicsKind,
+    pub(crate) bound: BoundSession,
+    steps: usize,
+    kind: DynamicsKind,
 }
 
 impl Dynamics {
+    /// A session for `steps` states at once.
+    pub(crate) fn new(sessions: &Sessions, steps: usize) -> Result<Self, BundleError> {
+        Ok(Self {
+            bound: sessions.bound(Graph::Dynamics, steps)?,
+            steps,
+            kind: sessions.manifest.dynamics.kind,
+        })
+    }
+
     /// Number of steps T.
     pub fn steps(&self) -> usize {
         self.steps
@@ -133,11 +153,19 @@ impl Dynamics {
 
 /// The reward head and its gradient for T states at once.
 pub struct Reward {
-    pub(crate) bound: Bound,
-    pub(crate) steps: usize,
+    pub(crate) bound: BoundSession,
+    steps: usize,
 }
 
 impl Reward {
+    /// A session for `steps` states at once.
+    pub(crate) fn new(sessions: &Sessions, steps: usize) -> Result<Self, BundleError> {
+        Ok(Self {
+            bound: sessions.bound(Graph::Reward, steps)?,
+            steps,
+        })
+    }
+
     /// Number of steps T.
     pub fn steps(&self) -> usize {
         self.steps
@@ -169,12 +197,21 @@ impl Reward {
 
 /// N action sequences rolled through the prior mean.
 pub struct Rollout {
-    pub(crate) bound: Bound,
-    pub(crate) batch: usize,
-    pub(crate) horizon: usize,
+    pub(crate) bound: BoundSession,
+    batch: usize,
+    horizon: usize,
 }
 
 impl Rollout {
+    /// A session for `batch` action sequences.
+    pub(crate) fn new(sessions: &Sessions, batch: usize) -> Result<Self, BundleError> {
+        Ok(Self {
+            bound: sessions.bound(Graph::Rollout, batch)?,
+            batch,
+            horizon: sessions.manifest.dims.horizon,
+        })
+    }
+
     /// Number of sequences N.
     pub fn batch(&self) -> usize {
         self.batch
@@ -216,11 +253,19 @@ impl Rollout {
 
 /// States to images, for people.
 pub struct Decode {
-    pub(crate) bound: Bound,
-    pub(crate) batch: usize,
+    pub(crate) bound: BoundSession,
+    batch: usize,
 }
 
 impl Decode {
+    /// A session for `batch` states.
+    pub(crate) fn new(sessions: &Sessions, batch: usize) -> Result<Self, BundleError> {
+        Ok(Self {
+            bound: sessions.bound(Graph::Decode, batch)?,
+            batch,
+        })
+    }
+
     /// Batch size N.
     pub fn batch(&self) -> usize {
         self.batch

@@ -16,12 +16,14 @@
 //! with all mismatches in one message, unless every check passes (see [`verify`](mod@crate::verify)).
 //!
 //! From the outside in: [`report`] and [`bench()`] are what `latco model` prints, [`Providers`] says where the graphs are
-//! computed, [`Bundle`] loads and checks, [`Observe`],
+//! computed, [`Bundle`] loads and checks, [`convert()`] reads bundles of an earlier format, [`Observe`],
 //! [`Dynamics`], [`Reward`], [`Rollout`] and [`Decode`] run the graphs, [`DynamicsWeights`] and [`FactorRow`] are what
 //! the solver needs for the Jacobian, [`onnx`] reads and writes the files, [`runtime`] finds the library.
 
 mod bench;
 mod bundle;
+mod contents;
+mod convert;
 mod engine_cache;
 mod error;
 pub mod factors;
@@ -34,14 +36,17 @@ pub mod manifest;
 pub mod onnx;
 mod options;
 mod provider;
-mod reason;
 pub mod report;
 pub mod runtime;
 mod session;
+mod sessions;
+mod sum;
+mod unavailable;
 pub mod verify;
 
 pub use bench::{Bench, BenchError, BenchOptions, Latency, bench};
 pub use bundle::{Bundle, LoadOptions, read_manifest};
+pub use convert::convert;
 pub use error::{BundleError, RunError, RuntimeError};
 pub use factors::{DynamicsWeights, FactorRow};
 pub use features::Features;
@@ -50,3 +55,4 @@ pub use graph::{Element, Graph, Port};
 pub use graphs::{Decode, Dynamics, Observe, Reward, Rollout};
 pub use manifest::{DynamicsKind, Manifest, RewardHead, RewardKind, RewardRange};
 pub use provider::{Declined, Provider, Providers};
+pub use sum::sha256;

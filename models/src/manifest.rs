@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sum::sha256;
+
 /// The format version this crate writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// File name of the manifest in a bundle folder.
 pub const MANIFEST_FILE: &str = "manifest.toml";
@@ -24,6 +26,10 @@ pub struct Manifest {
     pub trainer_version: String,
     /// Sum over the training data, as the trainer defines it; empty for random weights.
     pub data_hash: String,
+    /// [`Manifest::sum`] of the bundle of an earlier format that this one was converted from: what was recorded with that
+    /// one is of this model, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub converted_from: Option<String>,
     /// Sizes.
     pub dims: Dims,
     /// The camera image that `observe` takes.
@@ -34,7 +40,7 @@ pub struct Manifest {
     pub joints: Joints,
     /// Meaning of the reward output.
     pub reward: RewardHead,
-    /// Kind of the dynamics graph and where its weights are.
+    /// Kind of the dynamics graph.
     pub dynamics: Dynamics,
     /// Measurements made after training, by name.
     #[serde(default)]
@@ -245,7 +251,9 @@ impl RewardHead {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DynamicsKind {
-    /// `factors` `[T, 2 hidden + 5 nd]`; the weights are constants of the graph.
+    /// `factors` `[T, 2 hidden + 5 nd]`; the weights are the constants `input.kernel`, `gru_input.kernel`,
+    /// `gru_recurrent.kernel`, `prior.kernel` and `prior_mean.kernel` of the graph, `[in, out]`, gates in the order update,
+    /// reset, candidate.
     GruFactors,
     /// `jacobian_state` `[T, n, n]` and `jacobian_action` `[T, n, na]`.
     Dense,
@@ -259,25 +267,6 @@ pub struct Dynamics {
     pub kind: DynamicsKind,
     /// Smallest standard deviation, added to the softplus.
     pub min_std: f32,
-    /// Constants of `dynamics.onnx` that the solver reads; only for [`DynamicsKind::GruFactors`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub initialisers: Option<Initialisers>,
-}
-
-/// Names of constants in `dynamics.onnx`. Kernels are `[in, out]`, gates in the order update, reset, candidate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Initialisers {
-    /// W1 `[ns + na, hidden]`.
-    pub input_kernel: String,
-    /// Wx `[hidden, 3 nd]`.
-    pub gru_input_kernel: String,
-    /// Wh `[nd, 3 nd]`.
-    pub gru_recurrent_kernel: String,
-    /// W2 `[nd, hidden]`.
-    pub prior_kernel: String,
-    /// Mean half of W3 `[hidden, ns]`.
-    pub mean_kernel: String,
 }
 
 /// One measurement made after training; see [`crate::gates`].
@@ -322,6 +311,19 @@ impl Manifest {
     /// Integers above `i64::MAX`, which TOML cannot hold.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         toml::to_string(self)
+    }
+
+    /// SHA-256 over names and sums of all files of the bundle: what a recording knows it by.
+    pub fn sum(&self) -> String {
+        let lines: String = (self.files.iter())
+            .map(|(name, file)| format!("{name} {}\n", file.sha256))
+            .collect();
+        sha256(lines.as_bytes())
+    }
+
+    /// Whether a recording that knows its bundle by `sum` was made with this model.
+    pub fn is_known_by(&self, sum: &str) -> bool {
+        self.sum() == sum || self.converted_from.as_deref() == Some(sum)
     }
 
     /// Everything that is contradictory inside the manifest, one sentence each; empty if it is sound.
@@ -402,14 +404,6 @@ impl Manifest {
             found.push("joints.observed is true but joints.names is empty".to_owned());
         }
         self.check_values(&mut found);
-        match (self.dynamics.kind, &self.dynamics.initialisers) {
-            (DynamicsKind::GruFactors, None) => found
-                .push("dynamics.kind is gru_factors but dynamics.initialisers is missing".into()),
-            (DynamicsKind::Dense, Some(_)) => {
-                found.push("dynamics.kind is dense but dynamics.initialisers is present".into());
-            }
-            _ => {}
-        }
         found
     }
 

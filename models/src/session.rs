@@ -18,28 +18,28 @@ use crate::runtime;
 /// A session of one graph for one batch size.
 ///
 /// # Real-time
-/// [`Bound::run`] makes no Rust heap allocation (ONNX Runtime itself makes some small ones) and does not block: the
+/// [`BoundSession::run`] makes no Rust heap allocation (ONNX Runtime itself makes some small ones) and does not block: the
 /// session has one thread, the caller's. Its time is that of the graph's arithmetic.
-pub(crate) struct Bound {
+pub(crate) struct BoundSession {
     graph: Graph,
     session: Session,
     inputs: Vec<SessionInputValue<'static>>,
     options: RunOptions<HasSelectedOutputs>,
     /// Handles to the preallocated outputs inside `options`.
     outputs: Vec<DynValue>,
-    making: Making,
+    setup_times: SetupTimes,
 }
 
 /// The time that it took to make a session.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Making {
+pub(crate) struct SetupTimes {
     /// Time to read and optimise the graph; with TensorRT, to build or load the engine.
     pub(crate) load: Duration,
     /// Time of the runs before its first use.
     pub(crate) warm_up: Duration,
 }
 
-impl Bound {
+impl BoundSession {
     /// Makes the session and runs it on zeros, so that later runs find everything allocated, chosen and built.
     /// `bytes` are the contents of the graph's file.
     pub(crate) fn new(
@@ -137,12 +137,12 @@ impl Bound {
             inputs,
             options,
             outputs,
-            making: Making::default(),
+            setup_times: SetupTimes::default(),
         };
         for _ in 1..execution.warm_up_runs() {
             bound.run().map_err(|e| e.reason)?;
         }
-        bound.making = Making {
+        bound.setup_times = SetupTimes {
             load,
             warm_up: began.elapsed(),
         };
@@ -150,11 +150,11 @@ impl Bound {
     }
 
     /// The time that it took to make the session.
-    pub(crate) fn making(&self) -> Making {
-        self.making
+    pub(crate) fn setup_times(&self) -> SetupTimes {
+        self.setup_times
     }
 
-    /// The buffer of the input at this position, to be written before [`Bound::run`].
+    /// The buffer of the input at this position, to be written before [`BoundSession::run`].
     pub(crate) fn input(&mut self, index: usize) -> &mut [f32] {
         match &mut self.inputs[index] {
             SessionInputValue::Owned(value) => {
@@ -167,7 +167,7 @@ impl Bound {
         }
     }
 
-    /// The buffer of an input of bytes at this position, to be written before [`Bound::run`].
+    /// The buffer of an input of bytes at this position, to be written before [`BoundSession::run`].
     pub(crate) fn input_bytes(&mut self, index: usize) -> &mut [u8] {
         match &mut self.inputs[index] {
             SessionInputValue::Owned(value) => {
@@ -192,7 +192,7 @@ impl Bound {
         }
     }
 
-    /// The output at this position, as the last [`Bound::run`] left it.
+    /// The output at this position, as the last [`BoundSession::run`] left it.
     pub(crate) fn output(&self, index: usize) -> &[f32] {
         self.outputs[index]
             .try_extract_tensor()

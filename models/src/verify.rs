@@ -1,18 +1,16 @@
-//! The checks a bundle passes before it is used. Each appends what it finds to one list.
+//! What a bundle has to compute before it is used: its golden vectors, and Jacobians and gradients that are the finite
+//! differences of its graphs. Each check appends what it finds to one list.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::collections::BTreeMap;
 
-use prost::Message;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-use crate::bundle::Bundle;
-use crate::factors::{DynamicsWeights, FactorRow};
-use crate::golden::{GOLDEN_FILE, Golden, GoldenCase, GoldenData, TOLERANCE};
+use crate::factors::FactorRow;
+use crate::golden::{Golden, GoldenCase, GoldenData, TOLERANCE};
 use crate::graph::{Element, Graph, Port};
-use crate::manifest::{DynamicsKind, Manifest};
-use crate::onnx::{self, Dimension, ModelProto, ValueInfoProto, data_type};
+use crate::graphs::{Dynamics, Reward};
+use crate::manifest::DynamicsKind;
+use crate::sessions::Sessions;
 
 /// Largest allowed relative difference between the Jacobian and finite differences of the graph. Finite differences in
 /// f32 are good to about 1e-3; a wrong factor or weight is off by far more.
@@ -25,216 +23,12 @@ pub struct Verification {
     pub golden_worst: BTreeMap<Graph, f32>,
     /// Largest relative difference between the Jacobian and finite differences.
     pub jacobian_worst: f64,
-    /// The same of the gradient of the reward.
+    /// Largest relative difference between the gradient of the reward and finite differences.
     pub gradient_worst: f64,
 }
 
-/// SHA-256 in lower-case hexadecimal.
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
-
-pub(crate) fn joints(manifest: &Manifest, expected: &[String], found: &mut Vec<String>) {
-    if manifest.joints.names != expected {
-        found.push(format!(
-            "the bundle's joints are {:?}, the robot's are {expected:?}: same names in the same order are needed",
-            manifest.joints.names
-        ));
-    }
-}
-
-/// Contents of all files whose size and sum are right.
-pub(crate) fn files(
-    dir: &Path,
-    manifest: &Manifest,
-    found: &mut Vec<String>,
-) -> BTreeMap<&'static str, Vec<u8>> {
-    let names: BTreeSet<&'static str> = Graph::ALL
-        .iter()
-        .map(|graph| graph.file())
-        .chain([GOLDEN_FILE])
-        .collect();
-    for name in manifest.files.keys() {
-        if !names.contains(name.as_str()) {
-            found.push(format!("the manifest lists {name:?}, which no bundle has"));
-        }
-    }
-    let mut contents = BTreeMap::new();
-    for name in names {
-        let listed = manifest.files.get(name);
-        if listed.is_none() {
-            found.push(format!("{name} is not listed in the manifest"));
-        }
-        let bytes = match std::fs::read(dir.join(name)) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                found.push(format!("{name} is missing"));
-                continue;
-            }
-            Err(e) => {
-                found.push(format!("{name} cannot be read: {e}"));
-                continue;
-            }
-        };
-        let Some(listed) = listed else { continue };
-        if bytes.len() as u64 != listed.bytes {
-            found.push(format!(
-                "{name} has {} bytes, the manifest says {}",
-                bytes.len(),
-                listed.bytes
-            ));
-            continue;
-        }
-        let sum = sha256(&bytes);
-        if sum != listed.sha256 {
-            found.push(format!(
-                "{name} is damaged: sha256 {sum}, the manifest says {}",
-                listed.sha256
-            ));
-            continue;
-        }
-        contents.insert(name, bytes);
-    }
-    contents
-}
-
-/// Names, element types and shapes of inputs and outputs against the sizes in the manifest.
-pub(crate) fn ports(graph: Graph, bytes: &[u8], manifest: &Manifest, found: &mut Vec<String>) {
-    let file = graph.file();
-    let model = match ModelProto::decode(bytes) {
-        Ok(model) => model,
-        Err(e) => {
-            found.push(format!("{file} is not an ONNX file: {e}"));
-            return;
-        }
-    };
-    let Some(content) = model.graph else {
-        found.push(format!("{file} has no graph"));
-        return;
-    };
-    for (what, expected, declared) in [
-        ("input", graph.inputs(manifest), &content.input),
-        ("output", graph.outputs(manifest), &content.output),
-    ] {
-        if let Some(mismatch) = order_mismatch(&expected, declared) {
-            found.push(format!("{file}: {what}s are {mismatch}"));
-            continue;
-        }
-        for (port, value) in expected.iter().zip(declared) {
-            let wanted = describe_port(port, graph.batch_name());
-            let is = describe_value(value);
-            if wanted != is {
-                found.push(format!(
-                    "{file}: {what} {:?} is {is}, the manifest's sizes give {wanted}",
-                    port.name
-                ));
-            }
-        }
-    }
-}
-
-fn order_mismatch(expected: &[Port], declared: &[ValueInfoProto]) -> Option<String> {
-    let wanted: Vec<&str> = expected.iter().map(|port| port.name).collect();
-    let is: Vec<&str> = declared.iter().map(|value| value.name.as_str()).collect();
-    (wanted != is).then(|| format!("{is:?}, expected {wanted:?}"))
-}
-
-fn describe_port(port: &Port, batch: &str) -> String {
-    let mut dims = vec![batch.to_owned()];
-    dims.extend(port.shape.iter().map(ToString::to_string));
-    format!("{} [{}]", port.element, dims.join(", "))
-}
-
-fn describe_value(value: &ValueInfoProto) -> String {
-    let Some(tensor) = value.r#type.as_ref().and_then(|t| t.tensor_type.as_ref()) else {
-        return "not a tensor".to_owned();
-    };
-    let element = match tensor.elem_type {
-        data_type::FLOAT => Element::F32.to_string(),
-        data_type::UINT8 => Element::U8.to_string(),
-        other => format!("ONNX element type {other}"),
-    };
-    let dims: Vec<String> = tensor
-        .shape
-        .iter()
-        .flat_map(|shape| &shape.dim)
-        .map(|dim| match &dim.value {
-            Some(Dimension::Value(size)) => size.to_string(),
-            Some(Dimension::Param(name)) => name.clone(),
-            None => "?".to_owned(),
-        })
-        .collect();
-    format!("{element} [{}]", dims.join(", "))
-}
-
-/// The weights named by the manifest, with the shapes that its sizes give.
-pub(crate) fn weights(
-    bytes: &[u8],
-    manifest: &Manifest,
-    found: &mut Vec<String>,
-) -> Option<DynamicsWeights> {
-    let names = manifest.dynamics.initialisers.as_ref()?;
-    let mut constants = match onnx::initialisers(bytes) {
-        Ok(constants) => constants,
-        Err(reason) => {
-            found.push(format!("dynamics.onnx {reason}"));
-            return None;
-        }
-    };
-    let dims = manifest.dims;
-    let mut take = |key: &str, name: &str, shape: [usize; 2]| match constants.remove(name) {
-        None => {
-            found.push(format!(
-                "dynamics.onnx has no constant {name:?} (dynamics.initialisers.{key})"
-            ));
-            None
-        }
-        Some(constant) if constant.shape != shape => {
-            found.push(format!(
-                "dynamics.onnx: constant {name:?} has shape {:?}, the manifest's sizes give {shape:?} for {key}",
-                constant.shape
-            ));
-            None
-        }
-        Some(constant) => Some(constant.data),
-    };
-    let gates = dims.deter.saturating_mul(3);
-    let input = take(
-        "input_kernel",
-        &names.input_kernel,
-        [dims.stoch.saturating_add(dims.action), dims.hidden],
-    );
-    let gru_input = take(
-        "gru_input_kernel",
-        &names.gru_input_kernel,
-        [dims.hidden, gates],
-    );
-    let recurrent = take(
-        "gru_recurrent_kernel",
-        &names.gru_recurrent_kernel,
-        [dims.deter, gates],
-    );
-    let prior = take(
-        "prior_kernel",
-        &names.prior_kernel,
-        [dims.deter, dims.hidden],
-    );
-    let mean = take("mean_kernel", &names.mean_kernel, [dims.hidden, dims.stoch]);
-    Some(DynamicsWeights {
-        dims,
-        input_kernel: input?,
-        gru_input_kernel: gru_input?,
-        gru_recurrent_kernel: recurrent?,
-        prior_kernel: prior?,
-        mean_kernel: mean?,
-    })
-}
-
 /// Runs the golden vectors and the finite differences on the bundle's provider.
-pub(crate) fn run(bundle: &Bundle, golden: &Golden, found: &mut Vec<String>) -> Verification {
+pub(crate) fn run(sessions: &Sessions, golden: &Golden, found: &mut Vec<String>) -> Verification {
     let mut verification = Verification::default();
     for graph in Graph::ALL {
         let cases: Vec<&GoldenCase> = golden.cases.iter().filter(|c| c.graph == graph).collect();
@@ -242,7 +36,7 @@ pub(crate) fn run(bundle: &Bundle, golden: &Golden, found: &mut Vec<String>) -> 
             found.push(format!("golden.postcard has no case for graph {graph}"));
         }
         for (index, case) in cases.into_iter().enumerate() {
-            match golden_case(bundle, case) {
+            match golden_case(sessions, case) {
                 Ok(worst) => {
                     let entry = verification.golden_worst.entry(graph).or_insert(0.0);
                     *entry = entry.max(worst);
@@ -254,7 +48,7 @@ pub(crate) fn run(bundle: &Bundle, golden: &Golden, found: &mut Vec<String>) -> 
     if found.is_empty()
         && let Some(case) = golden.cases.iter().find(|c| c.graph == Graph::Dynamics)
     {
-        match jacobian(bundle, case) {
+        match jacobian(sessions, case) {
             Ok(worst) => verification.jacobian_worst = worst,
             Err(reason) => found.push(reason),
         }
@@ -262,7 +56,7 @@ pub(crate) fn run(bundle: &Bundle, golden: &Golden, found: &mut Vec<String>) -> 
     if found.is_empty()
         && let Some(case) = golden.cases.iter().find(|c| c.graph == Graph::Reward)
     {
-        match gradient(bundle, case) {
+        match gradient(sessions, case) {
             Ok(worst) => verification.gradient_worst = worst,
             Err(reason) => found.push(reason),
         }
@@ -271,8 +65,8 @@ pub(crate) fn run(bundle: &Bundle, golden: &Golden, found: &mut Vec<String>) -> 
 }
 
 /// Largest relative difference, or what is wrong.
-fn golden_case(bundle: &Bundle, case: &GoldenCase) -> Result<f32, String> {
-    let manifest = bundle.manifest();
+fn golden_case(sessions: &Sessions, case: &GoldenCase) -> Result<f32, String> {
+    let manifest = &sessions.manifest;
     let inputs = case.graph.inputs(manifest);
     let outputs = case.graph.outputs(manifest);
     let batch = case
@@ -318,7 +112,9 @@ fn golden_case(bundle: &Bundle, case: &GoldenCase) -> Result<f32, String> {
         wanted.push(&tensor.data);
     }
 
-    let mut bound = bundle.bound(case.graph, batch).map_err(|e| e.to_string())?;
+    let mut bound = sessions
+        .bound(case.graph, batch)
+        .map_err(|e| e.to_string())?;
     for (index, data) in given.into_iter().enumerate() {
         match data {
             GoldenData::F32(data) => bound.input(index).copy_from_slice(data),
@@ -346,10 +142,10 @@ fn golden_case(bundle: &Bundle, case: &GoldenCase) -> Result<f32, String> {
 }
 
 /// Central differences of the dynamics graph along 12 directions against the Jacobian from factors and weights.
-fn jacobian(bundle: &Bundle, case: &GoldenCase) -> Result<f64, String> {
+fn jacobian(sessions: &Sessions, case: &GoldenCase) -> Result<f64, String> {
     const DIRECTIONS: usize = 12;
     const STEP: f32 = 1e-2;
-    let dims = bundle.manifest().dims;
+    let dims = sessions.manifest.dims;
     let (n, na, ns) = (dims.state(), dims.action, dims.stoch);
     let first = |name: &str, len: usize| match case.find_input(name).map(|t| &t.data) {
         Some(GoldenData::F32(data)) if data.len() >= len => Ok(data[..len].to_vec()),
@@ -366,9 +162,7 @@ fn jacobian(bundle: &Bundle, case: &GoldenCase) -> Result<f64, String> {
         })
         .collect();
 
-    let mut session = bundle
-        .dynamics(1 + 2 * DIRECTIONS)
-        .map_err(|e| e.to_string())?;
+    let mut session = Dynamics::new(sessions, 1 + 2 * DIRECTIONS).map_err(|e| e.to_string())?;
     for row in 0..1 + 2 * DIRECTIONS {
         let step = match row {
             0 => 0.0,
@@ -389,7 +183,7 @@ fn jacobian(bundle: &Bundle, case: &GoldenCase) -> Result<f64, String> {
     for (index, direction) in directions.iter().enumerate() {
         let dz: Vec<f64> = direction[..n].iter().map(|&d| f64::from(d)).collect();
         let da: Vec<f64> = direction[n..].iter().map(|&d| f64::from(d)).collect();
-        let predicted = match (bundle.manifest().dynamics.kind, bundle.weights()) {
+        let predicted = match (sessions.manifest.dynamics.kind, &sessions.weights) {
             (DynamicsKind::GruFactors, Some(weights)) => {
                 let row = FactorRow::new(&session.factors()[..dims.factors()], &dims);
                 weights.jvp(row, &dz, &da)
@@ -449,9 +243,9 @@ fn direction(len: usize, part: std::ops::Range<usize>, sign: &mut impl FnMut() -
 
 /// Central differences of the reward graph along 12 directions against its gradient. Of two distances the one that
 /// agrees better counts: a reward may bend sharply, or be large and flat.
-fn gradient(bundle: &Bundle, case: &GoldenCase) -> Result<f64, String> {
+fn gradient(sessions: &Sessions, case: &GoldenCase) -> Result<f64, String> {
     const DIRECTIONS: usize = 12;
-    let n = bundle.manifest().dims.state();
+    let n = sessions.manifest.dims.state();
     let z = match case.find_input("state").map(|t| &t.data) {
         Some(GoldenData::F32(data)) if data.len() >= n => &data[..n],
         _ => return Err("golden case of reward has no input \"state\"".to_owned()),
@@ -460,9 +254,7 @@ fn gradient(bundle: &Bundle, case: &GoldenCase) -> Result<f64, String> {
     let directions: Vec<Vec<f32>> = (0..DIRECTIONS)
         .map(|_| direction(n, 0..n, &mut sign))
         .collect();
-    let mut session = bundle
-        .reward(1 + 2 * DIRECTIONS)
-        .map_err(|e| e.to_string())?;
+    let mut session = Reward::new(sessions, 1 + 2 * DIRECTIONS).map_err(|e| e.to_string())?;
     let mut best = f64::INFINITY;
     for step in [1e-2f32, 2e-3] {
         for (row, state) in session.state_mut().chunks_exact_mut(n).enumerate() {

@@ -3,12 +3,12 @@
 mod support;
 
 use latco_export::{
-    Decoder, Family, Penalty, RandomSpec, golden, random_weights, reference, write_bundle,
-    write_bundle_of_kind,
+    Family, RandomSpec, golden, random_weights, write_bundle, write_bundle_of_kind,
 };
 use latco_models::{
     BenchOptions, Bundle, DynamicsKind, Graph, LoadOptions, Reward, RewardRange, bench, report,
 };
+use latco_reference::{Decoder, Penalty, graphs, image, step};
 use ndarray::{Array2, Array3, Array4};
 use support::{Fixture, small};
 
@@ -92,10 +92,10 @@ fn typed_sessions_agree_with_the_reference() {
             .action_mut()
             .copy_from_slice(action(2).as_slice().unwrap());
         observe.run().unwrap();
-        let image = Array4::from_shape_vec((2, side, side, 3), pixels).unwrap();
-        let (mean, std) = reference::observe(
+        let camera = Array4::from_shape_vec((2, side, side, 3), pixels).unwrap();
+        let (mean, std) = graphs::observe(
             &weights,
-            &image,
+            &camera,
             Some(joints.view()),
             state(2).view(),
             action(2).view(),
@@ -111,7 +111,7 @@ fn typed_sessions_agree_with_the_reference() {
             .action_mut()
             .copy_from_slice(action(7).as_slice().unwrap());
         dynamics.run().unwrap();
-        let expected = reference::dynamics(&weights, state(7).view(), action(7).view());
+        let expected = step::prior(&weights.step, state(7).view(), action(7).view());
         close("prior mean", expected.mean, dynamics.mean(), 2e-5);
         close("prior std", expected.std, dynamics.std(), 2e-5);
         close("factors", expected.factors, dynamics.factors(), 2e-5);
@@ -122,7 +122,7 @@ fn typed_sessions_agree_with_the_reference() {
             .state_mut()
             .copy_from_slice(state(h).as_slice().unwrap());
         reward.run().unwrap();
-        let (value, gradient) = reference::reward(&weights, state(h).view());
+        let (value, gradient) = graphs::reward(&weights, state(h).view());
         close("reward", value, reward.reward(), 2e-5);
         close("gradient", gradient, reward.gradient(), 2e-5);
 
@@ -136,8 +136,7 @@ fn typed_sessions_agree_with_the_reference() {
             .copy_from_slice(actions.as_slice().unwrap());
         rollout.run().unwrap();
         let range = bundle.manifest().reward.range;
-        let (rewards, returns) =
-            reference::rollout(&weights, range, state(5).view(), actions.view());
+        let (rewards, returns) = graphs::rollout(&weights, range, state(5).view(), actions.view());
         close("rewards", rewards, rollout.rewards(), 2e-5);
         close("returns", returns, rollout.returns(), 2e-5);
 
@@ -146,7 +145,7 @@ fn typed_sessions_agree_with_the_reference() {
             .state_mut()
             .copy_from_slice(state(3).as_slice().unwrap());
         decode.run().unwrap();
-        let images = reference::decode(&weights, state(3).view(), side, side);
+        let images = image::decode(&weights, state(3).view(), side, side);
         let inside = images.iter().filter(|&&v| v > 0.0 && v < 1.0).count();
         assert!(inside * 2 > images.len(), "most pixels must not be clipped");
         close("image", images, decode.image(), 2e-5);
@@ -221,10 +220,10 @@ fn a_penalty_is_taken_off_the_reward_and_is_part_of_its_gradient() {
     let base = wave(n, 0.4);
     let reward = with_true_slopes(&bundle, &base);
     let state = Array2::from_shape_vec((1, n), base).unwrap();
-    let (expected, gradient) = reference::reward(&weights, state.view());
+    let (expected, gradient) = graphs::reward(&weights, state.view());
     close("reward", expected.clone(), &reward.reward()[..1], 2e-5);
     close("gradient", gradient, &reward.gradient()[..n], 2e-5);
-    let (without, gradient) = reference::reward(&plain, state.view());
+    let (without, gradient) = graphs::reward(&plain, state.view());
     let taken_off = (without[0] - expected[0]) / 0.7;
     assert!((0.1..0.9).contains(&taken_off), "{taken_off}");
     let change = gradient.iter().zip(reward.gradient());
@@ -242,7 +241,7 @@ fn a_penalty_is_taken_off_the_reward_and_is_part_of_its_gradient() {
         .copy_from_slice(actions.as_slice().unwrap());
     rollout.run().unwrap();
     let range = metadata.reward_range;
-    let (rewards, returns) = reference::rollout(&weights, range, start.view(), actions.view());
+    let (rewards, returns) = graphs::rollout(&weights, range, start.view(), actions.view());
     assert!(rewards.iter().any(|r| *r < 0.0), "the range matters");
     close("rewards", rewards, rollout.rewards(), 2e-5);
     close("returns", returns, rollout.returns(), 2e-5);

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use latco_export::weights::{
-    Activation, Conv, Decoder, Dense, Encoder, Gru, Mlp, Normalisation, Penalty, PixelScaling,
-    TransposedConv,
-};
-use latco_export::{Metadata, RssmWeights, write_bundle};
+use latco_export::{Metadata, write_bundle};
 use latco_models::{Bundle, Golden, Graph, LoadOptions, RewardKind as BundleReward};
+use latco_reference::{
+    Activation, Conv, Decoder, Dense, Encoder, Gru, Mlp, Normalisation, Penalty, PixelScaling,
+    PriorStep, RssmWeights, TransposedConv,
+};
 use ndarray::{Array1, Array2, Array4, Axis, concatenate, s};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -55,16 +55,12 @@ pub fn export(model: &Model, gates: &[Gate], folder: &Path) -> Result<f64> {
 /// The weights in the exporter's layout.
 pub fn weights(model: &Model) -> RssmWeights {
     let world = &model.world;
-    let gru = || {
-        let input = dense(world, "core.gru_input");
-        let state = dense(world, "core.gru_state");
-        Gru {
-            input_kernel: input.kernel,
-            input_bias: input.bias,
-            recurrent_kernel: state.kernel,
-            recurrent_bias: state.bias,
-        }
+    let gru = || Gru {
+        input: dense(world, "gru_input"),
+        recurrent: dense(world, "gru_recurrent"),
     };
+    let [prior_mean, prior_std] = dense(world, "prior_moments").halves();
+    let [posterior_mean, posterior_std] = dense(world, "posterior_moments").halves();
     let facts = &model.facts;
     let joints = (!facts.joints_mean.is_empty()).then(|| Normalisation {
         mean: Array1::from_vec(facts.joints_mean.clone()),
@@ -78,15 +74,19 @@ pub fn weights(model: &Model) -> RssmWeights {
         None => (conv_encoder(world), conv_decoder(world)),
     };
     RssmWeights {
-        img1: dense(world, "core.input"),
-        gru: (model.config.model.deter > 0).then(gru),
-        img2: dense(world, "core.prior.1"),
-        img3: dense(world, "core.prior.2"),
-        obs1: dense(world, "core.posterior.1"),
-        obs2: dense(world, "core.posterior.2"),
+        step: PriorStep {
+            input: dense(world, "input"),
+            gru: (model.config.model.deter > 0).then(gru),
+            prior: dense(world, "prior"),
+            prior_mean,
+            prior_std,
+            min_std: model.config.model.min_std as f32,
+        },
+        posterior: dense(world, "posterior"),
+        posterior_mean,
+        posterior_std,
         reward: mlp(world, model.sizes().planned_head(), REWARD_LAYERS),
         penalty: penalty(model),
-        min_std: model.config.model.min_std as f32,
         pixels: PixelScaling::CENTRED,
         encoder,
         joints,
@@ -122,7 +122,7 @@ fn penalty(model: &Model) -> Option<Penalty> {
     let scale = 1.0 / ((heads * stoch) as f32 * reference).sqrt();
     for index in 0..heads {
         let name = ensemble::head(index);
-        let [input, output] = [1, 2].map(|layer| dense(&model.world, &format!("{name}.{layer}")));
+        let [input, output] = [0, 1].map(|layer| dense(&model.world, &format!("{name}.{layer}")));
         let rows = index * hidden..(index + 1) * hidden;
         let into = s![stoch.., rows.clone()];
         first.kernel.slice_mut(into).assign(&input.kernel);
@@ -158,7 +158,7 @@ fn keypoint_encoder(model: &Model, params: &Params) -> Encoder {
         .into_iter()
         .enumerate()
         .map(|(index, g)| {
-            let kernel = params.get(&format!("encoder.conv{}.w", index + 1));
+            let kernel = params.get(&format!("encoder.conv{}.kernel", index + 1));
             let outputs = kernel.shape[1];
             let by_patch = Array4::from_shape_vec(
                 (g.kernel, g.kernel, g.channels, outputs),
@@ -170,7 +170,7 @@ fn keypoint_encoder(model: &Model, params: &Params) -> Encoder {
                     .permuted_axes([3, 2, 0, 1])
                     .as_standard_layout()
                     .mapv(|w| w * factors[index]),
-                bias: array1(params, &format!("encoder.conv{}.b", index + 1)) * factors[index],
+                bias: array1(params, &format!("encoder.conv{}.bias", index + 1)) * factors[index],
                 stride: g.stride,
                 padding: g.padding,
             }
@@ -279,8 +279,8 @@ fn patch_order(height: usize, width: usize, patch: usize) -> Vec<usize> {
 fn conv_encoder(params: &Params) -> Encoder {
     let layers = (1..=4)
         .map(|index| Conv {
-            kernel: array4(params, &format!("encoder.conv{index}.w")),
-            bias: array1(params, &format!("encoder.conv{index}.b")),
+            kernel: array4(params, &format!("encoder.conv{index}.kernel")),
+            bias: array1(params, &format!("encoder.conv{index}.bias")),
             stride: 2,
             padding: 0,
         })
@@ -291,8 +291,8 @@ fn conv_encoder(params: &Params) -> Encoder {
 fn conv_decoder(params: &Params) -> Decoder {
     let layers = (1..=4)
         .map(|index| TransposedConv {
-            kernel: array4(params, &format!("decoder.conv{index}.w")),
-            bias: array1(params, &format!("decoder.conv{index}.b")),
+            kernel: array4(params, &format!("decoder.conv{index}.kernel")),
+            bias: array1(params, &format!("decoder.conv{index}.bias")),
             stride: 2,
         })
         .collect();
@@ -459,17 +459,17 @@ fn array4(params: &Params, name: &str) -> Array4<f32> {
 }
 
 fn dense(params: &Params, name: &str) -> Dense {
-    let kernel = params.get(&format!("{name}.w"));
+    let kernel = params.get(&format!("{name}.kernel"));
     Dense {
         kernel: Array2::from_shape_vec((kernel.shape[0], kernel.shape[1]), kernel.values.clone())
             .expect("a parameter has as many values as its shape"),
-        bias: array1(params, &format!("{name}.b")),
+        bias: array1(params, &format!("{name}.bias")),
     }
 }
 
 fn mlp(params: &Params, name: &str, layers: usize) -> Mlp {
     Mlp {
-        layers: (1..=layers)
+        layers: (0..layers)
             .map(|index| dense(params, &format!("{name}.{index}")))
             .collect(),
         activation: Activation::Elu,

@@ -587,7 +587,7 @@ fn a_model_without_a_deterministic_part_is_trained_and_agrees_with_onnx_runtime(
         let names: Vec<&str> = (checkpoint.params.entries.iter())
             .map(|p| p.name.as_str())
             .collect();
-        assert!(names.contains(&"core.input.w"), "{names:?}");
+        assert!(names.contains(&"input.kernel"), "{names:?}");
         assert!(!names.iter().any(|n| n.contains("gru")), "{names:?}");
         let model = Model::of(&checkpoint);
         let bundle = folder.0.join("bundle");

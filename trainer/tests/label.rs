@@ -8,7 +8,7 @@ use std::process::Command;
 
 use latco_bag::messages::{Bool, Float32, Float64MultiArray, Header, Image, Int64, StringMessage};
 use latco_bag::{BagReader, BagWriter, topics};
-use latco_models::verify::sha256;
+use latco_models::sha256;
 use latco_trainer::data::{LoadOptions, load};
 use latco_trainer::label::{Ranges, Rule, label};
 

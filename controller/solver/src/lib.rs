@@ -21,8 +21,7 @@
 //! - [`Reduced`] (default) and [`BlockTridiagonal`] (the published one, reference) solve the linear
 //!   system of a step.
 //! - [`Model`] is what they ask of a learned model; [`GruJacobian`] gives the products for an RSSM
-//!   from its gate factors, [`DenseJacobian`] for any model that has dense Jacobians, and [`Rssm`]
-//!   is a whole RSSM in plain Rust.
+//!   from its gate factors, [`DenseJacobian`] for any model that has dense Jacobians.
 //! - `kernels` holds the small matrix products.
 //!
 //! # Example
@@ -107,7 +106,6 @@ mod plan;
 mod problem;
 mod reduced;
 mod report;
-mod rssm;
 mod scalar;
 mod settings;
 mod solver;
@@ -125,7 +123,6 @@ pub use plan::{Multipliers, Plan};
 pub use problem::LinearSolver;
 pub use reduced::Reduced;
 pub use report::{LayoutError, PlanFault, Quantity, SetupError, StepError, StepReport};
-pub use rssm::{DenseLayer, Rssm, RssmWeights};
 pub use scalar::Scalar;
 pub use settings::{InvalidSetting, Settings};
 pub use solver::Solver;

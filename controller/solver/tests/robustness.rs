@@ -6,11 +6,12 @@
 
 use std::collections::BTreeMap;
 
+use latco_reference::{Activation, Dense, Gru, Mlp, PriorStep, SolverModel};
 use latco_solver::{
-    Alone, BlockTridiagonal, DenseLayer, Dims, GruSizes, GruWeights, LinearSolver, Model,
-    Multipliers, Plan, PlanFault, Quantity, Reduced, Rssm, RssmWeights, Settings, Shape, Solver,
-    StepError, StepReport,
+    Alone, BlockTridiagonal, Dims, GruSizes, LinearSolver, Model, Multipliers, Plan, PlanFault,
+    Quantity, Reduced, Settings, Shape, Solver, StepError, StepReport,
 };
+use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -80,43 +81,40 @@ impl Numbers {
     }
 }
 
-/// All weights of a model, in the order of their use.
-fn weights(all: &[f32]) -> RssmWeights<'_, f32> {
+/// A model of these weights, in the order of their use.
+fn model(all: &[f32], shape: &Shape) -> SolverModel<f32> {
     let GruSizes {
         stoch,
         deter,
         action,
         hidden,
     } = SIZES;
-    let mut at = 0;
-    let mut take = |len: usize| {
-        at += len;
-        &all[at - len..at]
+    let mut left = all.iter().copied();
+    let mut dense = |inputs: usize, outputs: usize| {
+        let kernel = left.by_ref().take(inputs * outputs).collect();
+        Dense {
+            kernel: Array2::from_shape_vec((inputs, outputs), kernel).unwrap(),
+            bias: left.by_ref().take(outputs).collect(),
+        }
     };
-    let kernels = GruWeights {
-        input_kernel: take((stoch + action) * hidden),
-        gru_input_kernel: take(hidden * 3 * deter),
-        gru_recurrent_kernel: take(deter * 3 * deter),
-        prior_kernel: take(deter * hidden),
-        mean_kernel: take(hidden * stoch),
+    let step = PriorStep {
+        input: dense(stoch + action, hidden),
+        gru: Some(Gru {
+            input: dense(hidden, 3 * deter),
+            recurrent: dense(deter, 3 * deter),
+        }),
+        prior: dense(deter, hidden),
+        prior_mean: dense(hidden, stoch),
+        prior_std: dense(hidden, stoch),
+        min_std: 0.1,
     };
-    let mut layer = |rows: usize, columns: usize| DenseLayer {
-        kernel: take(rows * columns),
-        bias: take(columns),
-    };
-    RssmWeights {
-        reward: [
-            layer(stoch + deter, UNITS),
-            layer(UNITS, UNITS),
-            layer(UNITS, 1),
-        ],
-        kernels,
-        input_bias: take(hidden),
-        gru_input_bias: take(3 * deter),
-        gru_recurrent_bias: take(3 * deter),
-        prior_bias: take(hidden),
-        mean_bias: take(stoch),
-    }
+    let layers = vec![
+        dense(stoch + deter, UNITS),
+        dense(UNITS, UNITS),
+        dense(UNITS, 1),
+    ];
+    let activation = Activation::Elu;
+    SolverModel::new(step, Mlp { layers, activation }, shape).unwrap()
 }
 
 /// The plan of one solve.
@@ -251,7 +249,6 @@ fn kind<E>(error: &StepError<E>) -> &'static str {
 fn a_hundred_thousand_solves_never_panic_and_never_give_what_is_not_finite() {
     let mut numbers = Numbers(ChaCha8Rng::seed_from_u64(4));
     let shape = Shape::of(DIMS);
-    let mut model_arena = vec![0.0; Rssm::<f32>::len(&SIZES, UNITS, &shape)];
     let mut reduced = vec![0.0; Solver::<f32, Reduced, &mut [f32]>::len(&shape)];
     let mut tridiagonal = vec![0.0; Solver::<f32, BlockTridiagonal, &mut [f32]>::len(&shape)];
     let mut seen = [BTreeMap::new(), BTreeMap::new()];
@@ -263,7 +260,7 @@ fn a_hundred_thousand_solves_never_panic_and_never_give_what_is_not_finite() {
             all.iter_mut()
                 .for_each(|w| *w = if w.is_finite() { *w } else { 1.0 });
         }
-        let mut model = Rssm::new_in(SIZES, weights(&all), &shape, &mut model_arena).unwrap();
+        let mut model = model(&all, &shape);
         for number in 0..PER_MODEL {
             if number % 2 == 0 {
                 solve::<Reduced, _>(&mut numbers, &mut model, &mut reduced, &mut seen[0]);

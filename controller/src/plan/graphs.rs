@@ -83,11 +83,11 @@ impl Products {
             (Some(weights), Some(sizes)) => {
                 let (plans, horizon, parts) = (shape.plans, shape.dims.horizon, shape.parts);
                 let weights = GruWeights {
-                    input_kernel: &weights.input_kernel,
-                    gru_input_kernel: &weights.gru_input_kernel,
-                    gru_recurrent_kernel: &weights.gru_recurrent_kernel,
-                    prior_kernel: &weights.prior_kernel,
-                    mean_kernel: &weights.mean_kernel,
+                    input: &weights.input,
+                    gru_input: &weights.gru_input,
+                    gru_recurrent: &weights.gru_recurrent,
+                    prior: &weights.prior,
+                    prior_mean: &weights.prior_mean,
                 };
                 let len = GruJacobian::<f32, Vec<f32>>::len(&sizes, plans, horizon, parts);
                 let arena = vec![0.0; len];

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use latco_export::{Family, RandomSpec, write_random_bundle};
 use latco_models::manifest::{FileSum, MANIFEST_FILE};
-use latco_models::verify::sha256;
-use latco_models::{Bundle, BundleError, LoadOptions, Manifest, read_manifest};
+use latco_models::onnx::ModelProto;
+use latco_models::sha256;
+use latco_models::{Bundle, BundleError, Graph, LoadOptions, Manifest, read_manifest};
+use prost::Message;
 use tempfile::TempDir;
 
 /// A small model of each family: fast to write and to run.
@@ -63,6 +65,21 @@ impl Fixture {
         let mut manifest = read_manifest(self.dir()).unwrap();
         edit(&mut manifest);
         std::fs::write(self.path(MANIFEST_FILE), manifest.to_toml().unwrap()).unwrap();
+    }
+
+    /// Gives constants of a graph, and with them what reads them, the names that `rename` says.
+    pub fn rename_constants(&self, graph: Graph, rename: impl Fn(&str) -> Option<String>) {
+        let bytes = std::fs::read(self.path(graph.file())).unwrap();
+        let mut model = ModelProto::decode(bytes.as_slice()).unwrap();
+        let content = model.graph.as_mut().unwrap();
+        let constants = content.initializer.iter_mut().map(|c| &mut c.name);
+        let inputs = content.node.iter_mut().flat_map(|node| &mut node.input);
+        for name in constants.chain(inputs) {
+            if let Some(other) = rename(name) {
+                *name = other;
+            }
+        }
+        self.replace(graph.file(), &model.encode_to_vec());
     }
 
     /// Replaces a file and its sum in the manifest, so that only later checks can notice.

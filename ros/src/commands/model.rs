@@ -1,6 +1,6 @@
 //! `latco model`: contents, verification and latency of a model bundle.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use latco_controller::Config;
@@ -26,6 +26,14 @@ enum Action {
     Info(Common),
     /// Do every check that is done when a controller loads the bundle
     Check(Common),
+    /// Write a bundle of an earlier format in the format of today; all its numbers stay as they are
+    Convert {
+        /// Folder of the bundle
+        bundle: PathBuf,
+        /// Folder of the new bundle; may be the same
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Measure the latency of every graph at the batch sizes in use, on one thread, in a hot loop
     Bench {
         #[command(flatten)]
@@ -77,6 +85,7 @@ impl Model {
         match self.action {
             Action::Info(common) => info(&common),
             Action::Check(common) => check(&common),
+            Action::Convert { bundle, out } => convert(&bundle, &out),
             Action::Bench {
                 common,
                 runs,
@@ -140,6 +149,15 @@ fn check(common: &Common) -> Result<(), Failure> {
         dir: check.bundle,
         mismatches: check.mismatches,
     }))
+}
+
+fn convert(bundle: &Path, out: &Path) -> Result<(), Failure> {
+    let manifest = latco_models::convert(bundle, out).map_err(Failure::usage)?;
+    print_line(&format!(
+        "{}: bundle of format {}",
+        out.display(),
+        manifest.format_version
+    ))
 }
 
 fn load(common: &Common) -> Result<Bundle, Failure> {

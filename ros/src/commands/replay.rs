@@ -191,12 +191,13 @@ impl Replay {
         // Nothing of a replay is dumped.
         config.planner.dump_dir = None;
         let bundle = Bundle::load(&config.bundle.path, &config.bundle.load_options())?;
-        let found = Header::new(&config, &bundle)?.bundle_sha256;
+        let manifest = bundle.manifest();
         anyhow::ensure!(
-            found == header.bundle_sha256,
-            "{}: expected the bundle of the recording, whose files have the sum {}, found {found}; give it with --bundle",
+            manifest.is_known_by(&header.bundle_sha256),
+            "{}: expected the bundle of the recording, whose files have the sum {}, found {}; give it with --bundle",
             config.bundle.path,
-            header.bundle_sha256
+            header.bundle_sha256,
+            manifest.sum()
         );
         Ok((config, bundle))
     }

@@ -1,10 +1,14 @@
-//! The published rule written out densely, independent of the solver crate: central differences for
+//! The published rule written out densely, independent of the solver: central differences for
 //! every derivative, one dense normal-equation solve a step. Makes small golden files.
 
 use std::path::Path;
 
+use latco_reference::reward::head;
+use latco_reference::step::prior;
+use latco_reference::{Mlp, PriorStep};
+pub(crate) use latco_tests::record::Sizes;
 use nalgebra::{DMatrix, DVector};
-use ndarray::{ArrayD, IxDyn};
+use ndarray::{ArrayD, ArrayView2, IxDyn};
 use ndarray_npy::NpzWriter;
 
 /// Arrays of the format by name, with their shapes.
@@ -44,96 +48,39 @@ impl Record {
     }
 }
 
-/// Sizes of a record.
-#[derive(Clone, Copy)]
-pub(crate) struct Sizes {
-    pub(crate) stoch: usize,
-    pub(crate) deter: usize,
-    pub(crate) hidden: usize,
-    pub(crate) units: usize,
-    pub(crate) action: usize,
-    pub(crate) horizon: usize,
-    pub(crate) iterations: usize,
+fn row(values: &[f64]) -> ArrayView2<'_, f64> {
+    ArrayView2::from_shape((1, values.len()), values).expect("one row")
 }
 
-fn elu(x: f64) -> f64 {
-    if x > 0.0 { x } else { x.exp() - 1.0 }
-}
-
-fn sigmoid(x: f64) -> f64 {
-    1.0 / (1.0 + (-x).exp())
-}
-
-/// `x W + b`.
-fn dense(x: &[f64], kernel: &[f64], bias: &[f64]) -> Vec<f64> {
-    let out = bias.len();
-    let column = |j: usize| {
-        x.iter()
-            .enumerate()
-            .map(move |(i, x)| x * kernel[i * out + j])
-    };
-    (0..out).map(|j| bias[j] + column(j).sum::<f64>()).collect()
-}
-
-struct Model<'a> {
+struct Model {
     sizes: Sizes,
-    record: &'a Record,
+    step: PriorStep<f64>,
+    head: Mlp<f64>,
+    start: Vec<f64>,
 }
 
-impl Model<'_> {
-    fn layer(&self, x: &[f64], name: &str) -> Vec<f64> {
-        let array = |part: &str| self.record.values(&format!("{name}/{part}"));
-        dense(x, array("kernel"), array("bias"))
+impl Model {
+    fn new(sizes: Sizes, record: &Record) -> Self {
+        let (step, head) = sizes.model(|name| record.values(name));
+        Self {
+            sizes,
+            step,
+            head,
+            start: record.values("z0").to_vec(),
+        }
     }
 
     /// `mu(z, a)` for `x = [z, a]`.
     fn prior(&self, x: &[f64]) -> Vec<f64> {
-        let Sizes { stoch, deter, .. } = self.sizes;
-        let (z, a) = x.split_at(stoch + deter);
-        let (s, h) = z.split_at(stoch);
-        let input: Vec<f64> = self
-            .layer(&[s, a].concat(), "rssm/img1")
-            .into_iter()
-            .map(elu)
-            .collect();
-        let bias = self.record.values("rssm/gru/bias");
-        let gx = dense(
-            &input,
-            self.record.values("rssm/gru/kernel"),
-            &bias[..3 * deter],
-        );
-        let gh = dense(
-            h,
-            self.record.values("rssm/gru/recurrent_kernel"),
-            &bias[3 * deter..],
-        );
-        let next: Vec<f64> = (0..deter)
-            .map(|i| {
-                let update = sigmoid(gx[i] + gh[i]);
-                let reset = sigmoid(gx[deter + i] + gh[deter + i]);
-                let candidate = (gx[2 * deter + i] + reset * gh[2 * deter + i]).tanh();
-                update * h[i] + (1.0 - update) * candidate
-            })
-            .collect();
-        let hidden: Vec<f64> = self
-            .layer(&next, "rssm/img2")
-            .into_iter()
-            .map(elu)
-            .collect();
-        let mut mean = self.layer(&hidden, "rssm/img3");
-        mean.truncate(stoch);
-        mean.extend(next);
-        mean
+        let (state, action) = x.split_at(self.state());
+        prior(&self.step, row(state), row(action))
+            .mean
+            .into_raw_vec_and_offset()
+            .0
     }
 
     fn reward(&self, z: &[f64]) -> f64 {
-        let first: Vec<f64> = self.layer(z, "reward/h0").into_iter().map(elu).collect();
-        let second: Vec<f64> = self
-            .layer(&first, "reward/h1")
-            .into_iter()
-            .map(elu)
-            .collect();
-        self.layer(&second, "reward/hout")[0]
+        head(&self.head, row(z)).0[0]
     }
 
     /// All residuals of the published problem at a plan `[H + 1, n + na]`.
@@ -141,7 +88,7 @@ impl Model<'_> {
         let (n, width) = (self.state(), self.state() + self.sizes.action);
         let mean = |v: &[f64]| v.iter().map(|x| x.sqrt()).sum::<f64>() / v.len() as f64;
         let scale = 1.0 / (mean(lambda) + mean(nu) + 1.0);
-        let z0 = self.record.values("z0");
+        let z0 = &self.start;
         let mut residuals: Vec<f64> = (0..n).map(|i| 1000.0 * (plan[i] - z0[i])).collect();
         for t in 0..self.sizes.horizon {
             let (now, next) = (&plan[t * width..][..width], &plan[(t + 1) * width..][..n]);
@@ -187,38 +134,12 @@ impl Model<'_> {
 
 /// A record of random weights and a random first plan; `number` gives numbers around 0.
 pub(crate) fn record(sizes: Sizes, epsilon: f64, mut number: impl FnMut() -> f64) -> Record {
-    let Sizes {
-        stoch,
-        deter,
-        hidden,
-        units,
-        action,
-        horizon,
-        iterations,
-    } = sizes;
-    let (n, width) = (stoch + deter, stoch + deter + action);
+    let (horizon, n) = (sizes.horizon, sizes.dims().state());
+    let width = n + sizes.action;
     let damping = f64::from(1e-3_f32);
     let epsilon = f64::from(epsilon as f32);
     let mut record = Record(Vec::new());
-    for (name, shape) in [
-        ("rssm/img1/kernel", vec![stoch + action, hidden]),
-        ("rssm/img1/bias", vec![hidden]),
-        ("rssm/img2/kernel", vec![deter, hidden]),
-        ("rssm/img2/bias", vec![hidden]),
-        ("rssm/img3/kernel", vec![hidden, 2 * stoch]),
-        ("rssm/img3/bias", vec![2 * stoch]),
-        ("rssm/gru/kernel", vec![hidden, 3 * deter]),
-        ("rssm/gru/recurrent_kernel", vec![deter, 3 * deter]),
-        ("rssm/gru/bias", vec![2, 3 * deter]),
-        ("reward/h0/kernel", vec![n, units]),
-        ("reward/h0/bias", vec![units]),
-        ("reward/h1/kernel", vec![units, units]),
-        ("reward/h1/bias", vec![units]),
-        ("reward/hout/kernel", vec![units, 1]),
-        ("reward/hout/bias", vec![1]),
-        ("z0", vec![n]),
-        ("plan0", vec![horizon + 1, width]),
-    ] {
+    for (name, shape) in sizes.inputs() {
         let scale = match (name, shape.len()) {
             ("plan0", _) => 1.5,
             ("z0", _) | (_, 1) => 0.5,
@@ -236,11 +157,8 @@ pub(crate) fn record(sizes: Sizes, epsilon: f64, mut number: impl FnMut() -> f64
     let mut plan = record.values("plan0").to_vec();
     let (mut lambda, mut nu) = (vec![1.0; horizon], vec![1.0; horizon]);
     let mut outputs: [Vec<f64>; 6] = Default::default();
-    for _ in 0..iterations {
-        let model = Model {
-            sizes,
-            record: &record,
-        };
+    let model = Model::new(sizes, &record);
+    for _ in 0..sizes.iterations {
         plan = model.step(&plan, &lambda, &nu, damping);
         let rows: Vec<&[f64]> = plan.chunks_exact(width).collect();
         let dynamics: Vec<f64> = rows
@@ -269,17 +187,18 @@ pub(crate) fn record(sizes: Sizes, epsilon: f64, mut number: impl FnMut() -> f64
             .zip(now)
             .for_each(|(all, now)| all.extend(now));
     }
-    let shapes = [
-        ("plans", vec![iterations, horizon + 1, width]),
-        ("lam", vec![iterations, horizon]),
-        ("nu", vec![iterations, horizon]),
-        ("dyn_viol", vec![iterations, horizon]),
-        ("act_viol", vec![iterations, horizon]),
-        ("reward", vec![iterations, horizon + 1]),
-    ];
-    for ((name, shape), values) in shapes.into_iter().zip(outputs) {
+    for ((name, shape), values) in sizes.outputs().into_iter().zip(outputs) {
         record.0.push((name, shape, values));
     }
+    let Sizes {
+        stoch,
+        deter,
+        hidden,
+        units,
+        action,
+        iterations,
+        ..
+    } = sizes;
     let meta = [stoch, deter, hidden, units, action, horizon, iterations].map(|v| v as f64);
     record.0.push(("meta", vec![7], meta.to_vec()));
     record.0.push(("eps", vec![], vec![epsilon]));

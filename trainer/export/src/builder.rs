@@ -8,10 +8,9 @@ use latco_models::onnx::{
     ValueInfoProto, attribute_type, data_type,
 };
 use latco_models::{Element, Port};
+use latco_reference::{Activation, Dense, Mlp};
 use ndarray::{ArrayBase, Data, Dimension as ArrayDimension};
 use prost::Message;
-
-use crate::weights::{Activation, Dense, Mlp};
 
 /// Name of a value inside a graph.
 pub(crate) type Value = String;

@@ -1,29 +1,10 @@
 //! The prior step and the `dynamics` graph.
 
 use latco_models::{Graph, Manifest};
+use latco_reference::{Gru, PriorStep};
 use ndarray::{Array1, Array2, Axis, s};
 
 use crate::builder::{Builder, Value};
-use crate::weights::{Dense, Gru, RssmWeights};
-
-/// Names of the constants that the solver reads; they stand in the manifest too.
-pub(crate) mod names {
-    pub(crate) const INPUT_KERNEL: &str = "img1.kernel";
-    pub(crate) const GRU_INPUT_KERNEL: &str = "gru.input_kernel";
-    pub(crate) const GRU_RECURRENT_KERNEL: &str = "gru.recurrent_kernel";
-    pub(crate) const PRIOR_KERNEL: &str = "img2.kernel";
-    pub(crate) const MEAN_KERNEL: &str = "img3_mean.kernel";
-}
-
-/// Mean and deviation halves of a layer that gives both.
-pub(crate) fn halves(layer: &Dense) -> (Dense, Dense) {
-    let middle = layer.outputs() / 2;
-    let part = |range: std::ops::Range<usize>| Dense {
-        kernel: layer.kernel.slice(s![.., range.clone()]).to_owned(),
-        bias: layer.bias.slice(s![range]).to_owned(),
-    };
-    (part(0..middle), part(middle..layer.outputs()))
-}
 
 /// Values of the GRU that the Jacobian needs.
 pub(crate) struct Gates {
@@ -39,13 +20,9 @@ pub(crate) struct Gates {
 
 /// One GRU step from `x` and `h`.
 fn gru_step(b: &mut Builder, gru: &Gru, x: &Value, h: &Value) -> Gates {
-    let nd = gru.recurrent_kernel.nrows();
-    let wx = b.constant(names::GRU_INPUT_KERNEL, &gru.input_kernel);
-    let bx = b.constant("gru.input_bias", &gru.input_bias);
-    let wh = b.constant(names::GRU_RECURRENT_KERNEL, &gru.recurrent_kernel);
-    let bh = b.constant("gru.recurrent_bias", &gru.recurrent_bias);
-    let gx = b.op("Gemm", &[x, &wx, &bx]);
-    let gh = b.op("Gemm", &[h, &wh, &bh]);
+    let nd = gru.recurrent.inputs();
+    let gx = b.dense("gru_input", &gru.input, x);
+    let gh = b.dense("gru_recurrent", &gru.recurrent, h);
     let gx = b.split(&gx, &[2 * nd, nd]);
     let gh = b.split(&gh, &[2 * nd, nd]);
     let sum = b.op("Add", &[&gx[0], &gh[0]]);
@@ -69,27 +46,27 @@ fn gru_step(b: &mut Builder, gru: &Gru, x: &Value, h: &Value) -> Gates {
 
 /// A state in its parts: s, and h if there is a deterministic part.
 #[derive(Clone)]
-pub(crate) struct Parts {
+pub(crate) struct StateParts {
     s: Value,
     h: Option<Value>,
 }
 
 /// The parts of the input `state`.
-pub(crate) fn parts(b: &mut Builder, w: &RssmWeights) -> Parts {
-    let sizes = w.sizes();
+pub(crate) fn split_state(b: &mut Builder, w: &PriorStep) -> StateParts {
+    let dims = w.dims(0);
     let state = "state".to_owned();
     if w.gru.is_none() {
-        return Parts { s: state, h: None };
+        return StateParts { s: state, h: None };
     }
-    let both = b.split(&state, &[sizes.stoch, sizes.deter]);
-    Parts {
+    let both = b.split(&state, &[dims.stoch, dims.deter]);
+    StateParts {
         s: both[0].clone(),
         h: Some(both[1].clone()),
     }
 }
 
 /// The state of a mean of s and what [`transition`] gave.
-pub(crate) fn joined(b: &mut Builder, w: &RssmWeights, mean: &Value, feature: &Value) -> Value {
+pub(crate) fn join_state(b: &mut Builder, w: &PriorStep, mean: &Value, feature: &Value) -> Value {
     match w.gru {
         Some(_) => b.concat(&[mean, feature], 1),
         None => mean.clone(),
@@ -97,17 +74,17 @@ pub(crate) fn joined(b: &mut Builder, w: &RssmWeights, mean: &Value, feature: &V
 }
 
 /// The next state in its parts, of a mean of s and what [`transition`] gave.
-pub(crate) fn next_parts(w: &RssmWeights, mean: Value, feature: &Value) -> Parts {
-    Parts {
+pub(crate) fn next_state(w: &PriorStep, mean: Value, feature: &Value) -> StateParts {
+    StateParts {
         s: mean,
         h: w.gru.as_ref().map(|_| feature.clone()),
     }
 }
 
 /// What prior and posterior start from, for state parts and action: `h'`, or `x` without a GRU.
-pub(crate) fn transition(b: &mut Builder, w: &RssmWeights, z: &Parts, a: &Value) -> Value {
+pub(crate) fn transition(b: &mut Builder, w: &PriorStep, z: &StateParts, a: &Value) -> Value {
     let input = b.concat(&[&z.s, a], 1);
-    let pre = b.dense("img1", &w.img1, &input);
+    let pre = b.dense("input", &w.input, &input);
     let x = b.op("Elu", &[&pre]);
     match (&w.gru, &z.h) {
         (Some(gru), Some(h)) => gru_step(b, gru, &x, h).next,
@@ -116,10 +93,10 @@ pub(crate) fn transition(b: &mut Builder, w: &RssmWeights, z: &Parts, a: &Value)
 }
 
 /// Prior mean of the stochastic part from what [`transition`] gave.
-pub(crate) fn prior_mean(b: &mut Builder, w: &RssmWeights, feature: &Value) -> Value {
-    let pre = b.dense("img2", &w.img2, feature);
+pub(crate) fn prior_mean(b: &mut Builder, w: &PriorStep, feature: &Value) -> Value {
+    let pre = b.dense("prior", &w.prior, feature);
     let e = b.op("Elu", &[&pre]);
-    b.dense("img3_mean", &halves(&w.img3).0, &e)
+    b.dense("prior_mean", &w.prior_mean, &e)
 }
 
 struct Step {
@@ -131,23 +108,22 @@ struct Step {
     std: Value,
 }
 
-fn step(b: &mut Builder, w: &RssmWeights) -> Step {
-    let z = parts(b, w);
+fn step(b: &mut Builder, w: &PriorStep) -> Step {
+    let z = split_state(b, w);
     let input = b.concat(&[&z.s, &"action".to_owned()], 1);
-    let pre = b.dense("img1", &w.img1, &input);
+    let pre = b.dense("input", &w.input, &input);
     let (x, slope1) = b.elu_with_slope(&pre);
     let gates = match (&w.gru, &z.h) {
         (Some(gru), Some(h)) => Some(gru_step(b, gru, &x, h)),
         _ => None,
     };
     let feature = gates.as_ref().map_or(&x, |gates| &gates.next);
-    let pre = b.dense("img2", &w.img2, feature);
+    let pre = b.dense("prior", &w.prior, feature);
     let (e, slope2) = b.elu_with_slope(&pre);
-    let (mean, deviation) = halves(&w.img3);
-    let m = b.dense("img3_mean", &mean, &e);
-    let sd = b.dense("img3_std", &deviation, &e);
+    let m = b.dense("prior_mean", &w.prior_mean, &e);
+    let sd = b.dense("prior_std", &w.prior_std, &e);
     let std = b.deviation(&sd, w.min_std);
-    let mean = joined(b, w, &m, feature);
+    let mean = join_state(b, w, &m, feature);
     Step {
         slope1,
         slope2,
@@ -184,7 +160,7 @@ fn scalings(b: &mut Builder, g: &Gates) -> Scalings {
 ///
 /// # Panics
 /// Without a GRU: the writer refuses such weights before.
-pub(crate) fn factors(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
+pub(crate) fn factors(w: &PriorStep, manifest: &Manifest) -> Vec<u8> {
     let mut b = Builder::new("dynamics", Graph::Dynamics.batch_name());
     b.inputs(&Graph::Dynamics.inputs(manifest));
     let step = step(&mut b, w);
@@ -211,7 +187,7 @@ pub(crate) fn factors(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
 
 /// The `dynamics` graph of kind `dense`: the Jacobians as matrices. With a GRU far slower than the factors and there to
 /// check the loader and the solver; without one the only kind.
-pub(crate) fn dense(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
+pub(crate) fn dense(w: &PriorStep, manifest: &Manifest) -> Vec<u8> {
     let mut b = Builder::new("dynamics", Graph::Dynamics.batch_name());
     b.inputs(&Graph::Dynamics.inputs(manifest));
     let step = step(&mut b, w);
@@ -227,20 +203,20 @@ pub(crate) fn dense(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
 }
 
 /// `dm/dfeature` `[T, ns, feature]`: the prior's two layers.
-fn head_jacobian(b: &mut Builder, w: &RssmWeights, step: &Step) -> Value {
-    let slope2 = b.reshape(&step.slope2, &[0, 1, w.sizes().hidden]);
-    let w3 = b.constant("dense.w3", &halves(&w.img3).0.kernel.t());
+fn head_jacobian(b: &mut Builder, w: &PriorStep, step: &Step) -> Value {
+    let slope2 = b.reshape(&step.slope2, &[0, 1, w.input.outputs()]);
+    let w3 = b.constant("dense.w3", &w.prior_mean.kernel.t());
     let head = b.op("Mul", &[&w3, &slope2]);
-    let w2 = b.constant("dense.w2", &w.img2.kernel.t());
+    let w2 = b.constant("dense.w2", &w.prior.kernel.t());
     b.op("MatMul", &[&head, &w2])
 }
 
 /// The columns of s and of a, of a derivative by both `[T, rows, ns + na]`.
-fn by_state_and_action(b: &mut Builder, w: &RssmWeights, both: &Value) -> (Value, Value) {
-    let sizes = w.sizes();
+fn by_state_and_action(b: &mut Builder, w: &PriorStep, both: &Value) -> (Value, Value) {
+    let dims = w.dims(0);
     // The pieces of the last axis, by split along axis 1 of a transposed view.
     let turned = b.transpose(both, &[0, 2, 1]);
-    let pieces = b.split(&turned, &[sizes.stoch, sizes.action]);
+    let pieces = b.split(&turned, &[dims.stoch, dims.action]);
     (
         b.transpose(&pieces[0], &[0, 2, 1]),
         b.transpose(&pieces[1], &[0, 2, 1]),
@@ -248,23 +224,23 @@ fn by_state_and_action(b: &mut Builder, w: &RssmWeights, both: &Value) -> (Value
 }
 
 /// Jacobians by state and action without a GRU: four layers one after the other.
-fn plain_jacobians(b: &mut Builder, w: &RssmWeights, step: &Step) -> (Value, Value) {
+fn plain_jacobians(b: &mut Builder, w: &PriorStep, step: &Step) -> (Value, Value) {
     let head = head_jacobian(b, w, step);
-    let slope1 = b.reshape(&step.slope1, &[0, 1, w.sizes().hidden]);
+    let slope1 = b.reshape(&step.slope1, &[0, 1, w.input.outputs()]);
     let through = b.op("Mul", &[&head, &slope1]);
-    let w1 = b.constant("dense.w1", &w.img1.kernel.t());
+    let w1 = b.constant("dense.w1", &w.input.kernel.t());
     let both = b.op("MatMul", &[&through, &w1]);
     by_state_and_action(b, w, &both)
 }
 
 fn gru_jacobians(
     b: &mut Builder,
-    w: &RssmWeights,
+    w: &PriorStep,
     gru: &Gru,
     step: &Step,
     gates: &Gates,
 ) -> (Value, Value) {
-    let (nd, hidden) = (w.sizes().deter, w.sizes().hidden);
+    let (nd, hidden) = (gru.recurrent.inputs(), w.input.outputs());
     let scale = scalings(b, gates);
 
     // Columns [T, nd, 1] scale the rows of transposed kernels [1, nd, in].
@@ -283,13 +259,13 @@ fn gru_jacobians(
         let two = b.op("Add", &[&scaled[0], &scaled[1]]);
         b.op("Add", &[&two, &scaled[2]])
     };
-    let wh = &gru.recurrent_kernel;
+    let wh = &gru.recurrent.kernel;
     let (hu, hr, hc) = (
         transposed(b, "dense.whu", wh, 0),
         transposed(b, "dense.whr", wh, 1),
         transposed(b, "dense.whc", wh, 2),
     );
-    let wx = &gru.input_kernel;
+    let wx = &gru.input.kernel;
     let (xu, xr, xc) = (
         transposed(b, "dense.wxu", wx, 0),
         transposed(b, "dense.wxr", wx, 1),
@@ -304,7 +280,7 @@ fn gru_jacobians(
 
     let slope1 = b.reshape(&step.slope1, &[0, 1, hidden]);
     let through = b.op("Mul", &[&dh_dx, &slope1]);
-    let w1 = b.constant("dense.w1", &w.img1.kernel.t());
+    let w1 = b.constant("dense.w1", &w.input.kernel.t());
     let dh_dsa = b.op("MatMul", &[&through, &w1]);
     let (dh_ds, dh_da) = by_state_and_action(b, w, &dh_dsa);
     let dh_dz = b.concat(&[&dh_ds, &dh_dh], 2);

@@ -2,14 +2,18 @@
 
 use std::path::PathBuf;
 
+use latco_reference::WeightsError;
 use thiserror::Error;
 
 /// A bundle could not be written.
 #[derive(Debug, Error)]
 pub enum ExportError {
     /// The weights contradict each other.
-    #[error("the weights do not fit together:\n  - {}", .0.join("\n  - "))]
-    Weights(Vec<String>),
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// Gate factors were asked for of weights without a GRU.
+    #[error("the weights have no GRU: expected dynamics of the kind dense, found gru_factors")]
+    NoGru,
     /// The metadata contradict the weights or each other.
     #[error("the metadata are wrong:\n  - {}", .0.join("\n  - "))]
     Metadata(Vec<String>),

@@ -2,15 +2,14 @@
 
 use latco_models::manifest::Manifest;
 use latco_models::{DynamicsKind, Golden, GoldenCase, GoldenData, Graph};
+use latco_reference::{RssmWeights, graphs, image, step};
 use ndarray::{Array, ArrayD, Axis, Dimension, Ix2, Ix3, Ix4};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::ExportError;
 use crate::metadata::Metadata;
-use crate::random::normal;
-use crate::reference;
-use crate::weights::RssmWeights;
+use crate::noise::normal;
 
 /// Golden vectors for every graph from random inputs and the reference implementation.
 ///
@@ -101,7 +100,7 @@ fn fill(case: &mut GoldenCase, w: &RssmWeights, manifest: &Manifest) -> Result<(
                 Some(_) => Some(floats::<Ix2>(case, "joints")?),
                 None => None,
             };
-            let (mean, std) = reference::observe(
+            let (mean, std) = graphs::observe(
                 w,
                 &image,
                 joints.as_ref().map(|j| j.view()),
@@ -114,13 +113,13 @@ fn fill(case: &mut GoldenCase, w: &RssmWeights, manifest: &Manifest) -> Result<(
         Graph::Dynamics => {
             let state = floats::<Ix2>(case, "state")?;
             let action = floats::<Ix2>(case, "action")?;
-            let out = reference::dynamics(w, state.view(), action.view());
+            let out = step::prior(&w.step, state.view(), action.view());
             put(case, "mean", &out.mean);
             put(case, "std", &out.std);
             match manifest.dynamics.kind {
                 DynamicsKind::GruFactors => put(case, "factors", &out.factors),
                 DynamicsKind::Dense => {
-                    let (state, action) = reference::jacobians(w, &out.factors);
+                    let (state, action) = step::jacobians(&w.step, &out.factors);
                     put(case, "jacobian_state", &state);
                     put(case, "jacobian_action", &action);
                 }
@@ -128,7 +127,7 @@ fn fill(case: &mut GoldenCase, w: &RssmWeights, manifest: &Manifest) -> Result<(
         }
         Graph::Reward => {
             let state = floats::<Ix2>(case, "state")?;
-            let (reward, gradient) = reference::reward(w, state.view());
+            let (reward, gradient) = graphs::reward(w, state.view());
             put(case, "reward", &reward);
             put(case, "gradient", &gradient);
         }
@@ -136,14 +135,13 @@ fn fill(case: &mut GoldenCase, w: &RssmWeights, manifest: &Manifest) -> Result<(
             let state = floats::<Ix2>(case, "state")?;
             let action = floats::<Ix3>(case, "action")?;
             let (rewards, returns) =
-                reference::rollout(w, manifest.reward.range, state.view(), action.view());
+                graphs::rollout(w, manifest.reward.range, state.view(), action.view());
             put(case, "rewards", &rewards);
             put(case, "returns", &returns);
         }
         Graph::Decode => {
             let state = floats::<Ix2>(case, "state")?;
-            let image =
-                reference::decode(w, state.view(), manifest.image.height, manifest.image.width);
+            let image = image::decode(w, state.view(), manifest.image.height, manifest.image.width);
             put(case, "image", &image);
         }
     }

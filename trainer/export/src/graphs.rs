@@ -1,11 +1,12 @@
 //! The graphs `observe`, `reward`, `rollout` and `decode`.
 
 use latco_models::{Graph, Manifest};
-use ndarray::{Array1, Array2};
+use latco_reference::image::grid;
+use latco_reference::{Conv, Decoder, Dense, Encoder, Mlp, Penalty, PixelScaling, RssmWeights};
+use ndarray::Array1;
 
 use crate::builder::{Attribute, Builder, Value};
-use crate::dynamics::{halves, joined, next_parts, parts, prior_mean, transition};
-use crate::weights::{Conv, Decoder, Encoder, Mlp, Penalty, PixelScaling, RssmWeights};
+use crate::dynamics::{join_state, next_state, prior_mean, split_state, transition};
 
 /// Camera image, joints, previous state and action to the posterior.
 pub(crate) fn observe(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
@@ -24,8 +25,8 @@ pub(crate) fn observe(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
     }
     let features = encode(&mut b, &w.encoder, &pixels, height, width);
 
-    let z = parts(&mut b, w);
-    let next = transition(&mut b, w, &z, &"action".to_owned());
+    let z = split_state(&mut b, &w.step);
+    let next = transition(&mut b, &w.step, &z, &"action".to_owned());
     let mut input = vec![next.clone(), features];
     if let Some(joints) = &w.joints {
         let mean = b.constant("joints.mean", &joints.mean);
@@ -34,13 +35,12 @@ pub(crate) fn observe(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
         input.push(b.op("Div", &[&centred, &std]));
     }
     let input = b.concat(&input.iter().collect::<Vec<_>>(), 1);
-    let pre = b.dense("obs1", &w.obs1, &input);
+    let pre = b.dense("posterior", &w.posterior, &input);
     let e = b.op("Elu", &[&pre]);
-    let (mean, deviation) = halves(&w.obs2);
-    let m = b.dense("obs2_mean", &mean, &e);
-    let sd = b.dense("obs2_std", &deviation, &e);
-    let std = b.deviation(&sd, w.min_std);
-    let mean = joined(&mut b, w, &m, &next);
+    let m = b.dense("posterior_mean", &w.posterior_mean, &e);
+    let sd = b.dense("posterior_std", &w.posterior_std, &e);
+    let std = b.deviation(&sd, w.step.min_std);
+    let mean = join_state(&mut b, &w.step, &m, &next);
     b.outputs(&Graph::Observe.outputs(manifest), &[&mean, &std]);
     b.finish()
 }
@@ -111,21 +111,6 @@ fn encode(
     }
 }
 
-/// Column and row of every pixel, -1 to 1, `[height * width, 2]`.
-pub(crate) fn grid(height: usize, width: usize) -> Array2<f32> {
-    let place = |index: usize, count: usize| {
-        if count < 2 {
-            0.0
-        } else {
-            2.0 * index as f32 / (count - 1) as f32 - 1.0
-        }
-    };
-    Array2::from_shape_fn((height * width, 2), |(pixel, axis)| match axis {
-        0 => place(pixel % width, width),
-        _ => place(pixel / width, height),
-    })
-}
-
 /// States to rewards and analytic gradients.
 pub(crate) fn reward(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
     let mut b = Builder::new("reward", Graph::Reward.batch_name());
@@ -145,14 +130,14 @@ pub(crate) fn reward(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
     }
     let mut output = head.output;
     if let Some(penalty) = &w.penalty {
-        let far = far(&mut b, penalty, &state);
-        output = b.op("Sub", &[&output, &far.taken_off]);
+        let disagreement = disagreement(&mut b, penalty, &state);
+        output = b.op("Sub", &[&output, &disagreement.taken_off]);
         // Of 1 - near by every deviation: 2 x near^2 times 2 d.
         let four = b.scalar(4.0 * penalty.weight);
-        let squared = b.op("Mul", &[&far.near, &far.near]);
-        let factor = b.op("Mul", &[&far.x, &squared]);
+        let squared = b.op("Mul", &[&disagreement.near, &disagreement.near]);
+        let factor = b.op("Mul", &[&disagreement.x, &squared]);
         let factor = b.op("Mul", &[&factor, &four]);
-        let by_deviation = b.op("Mul", &[&factor, &far.deviations.output]);
+        let by_deviation = b.op("Mul", &[&factor, &disagreement.deviations.output]);
         let layers = &penalty.deviations.layers;
         let last = layers.len() - 1;
         let kernel = b.constant(&format!("penalty.{last}.kernel"), &layers[last].kernel);
@@ -161,7 +146,7 @@ pub(crate) fn reward(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
             &[&by_deviation, &kernel],
             &[Attribute::Int("transB", 1)],
         );
-        let (mlp, slopes) = (&penalty.deviations, &far.deviations.slopes);
+        let (mlp, slopes) = (&penalty.deviations, &disagreement.deviations.slopes);
         let by_state = backward(&mut b, "penalty", mlp, slopes, by_hidden);
         gradient = b.op("Sub", &[&gradient, &by_state]);
     }
@@ -209,7 +194,7 @@ fn backward(
 }
 
 /// How far states are from the data.
-struct Far {
+struct Disagreement {
     deviations: Forward,
     /// Sum of the squared deviations, `[N, 1]`.
     x: Value,
@@ -219,7 +204,7 @@ struct Far {
     taken_off: Value,
 }
 
-fn far(b: &mut Builder, penalty: &Penalty, state: &Value) -> Far {
+fn disagreement(b: &mut Builder, penalty: &Penalty, state: &Value) -> Disagreement {
     let deviations = forward(b, "penalty", &penalty.deviations, state);
     let squares = b.op("Mul", &[&deviations.output, &deviations.output]);
     let axis = b.integers(&[1]);
@@ -232,7 +217,7 @@ fn far(b: &mut Builder, penalty: &Penalty, state: &Value) -> Far {
     let away = b.op("Sub", &[&one, &near]);
     let weight = b.scalar(penalty.weight);
     let taken_off = b.op("Mul", &[&away, &weight]);
-    Far {
+    Disagreement {
         deviations,
         x,
         near,
@@ -244,23 +229,23 @@ fn far(b: &mut Builder, penalty: &Penalty, state: &Value) -> Far {
 pub(crate) fn rollout(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
     let mut b = Builder::new("rollout", Graph::Rollout.batch_name());
     b.inputs(&Graph::Rollout.inputs(manifest));
-    let sizes = w.sizes();
-    let horizon = manifest.dims.horizon;
-    let flat = b.reshape(&"action".to_owned(), &[0, horizon * sizes.action]);
-    let actions = b.split(&flat, &vec![sizes.action; horizon]);
-    let mut z = parts(&mut b, w);
+    let step = &w.step;
+    let (horizon, na) = (manifest.dims.horizon, manifest.dims.action);
+    let flat = b.reshape(&"action".to_owned(), &[0, horizon * na]);
+    let actions = b.split(&flat, &vec![na; horizon]);
+    let mut z = split_state(&mut b, step);
     let mut rewards = Vec::new();
     for action in &actions {
-        let next = transition(&mut b, w, &z, action);
-        let mean = prior_mean(&mut b, w, &next);
-        let state = joined(&mut b, w, &mean, &next);
+        let next = transition(&mut b, step, &z, action);
+        let mean = prior_mean(&mut b, step, &next);
+        let state = join_state(&mut b, step, &mean, &next);
         let mut reward = b.mlp("reward", &w.reward, &state);
         if let Some(penalty) = &w.penalty {
-            let far = far(&mut b, penalty, &state);
-            reward = b.op("Sub", &[&reward, &far.taken_off]);
+            let disagreement = disagreement(&mut b, penalty, &state);
+            reward = b.op("Sub", &[&reward, &disagreement.taken_off]);
         }
         rewards.push(reward);
-        z = next_parts(w, mean, &next);
+        z = next_state(step, mean, &next);
     }
     let rewards = b.concat(&rewards.iter().collect::<Vec<_>>(), 1);
     let range = manifest.reward.range;
@@ -329,7 +314,7 @@ pub(crate) fn decode(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
 fn patches(
     b: &mut Builder,
     w: &RssmWeights,
-    (head, unwhiten, mlp): (&Mlp, &crate::weights::Dense, &Mlp),
+    (head, unwhiten, mlp): (&Mlp, &Dense, &Mlp),
     (patch, height, width): (usize, usize, usize),
     sigmoid: bool,
 ) -> Value {

@@ -9,9 +9,8 @@
 //! # Ok::<(), latco_export::ExportError>(())
 //! ```
 //!
-//! A trainer fills [`RssmWeights`] and [`Metadata`], computes golden vectors with its own model (see
+//! A trainer fills [`RssmWeights`](latco_reference::RssmWeights) and [`Metadata`], computes golden vectors with its own model (see
 //! [`latco_models::Golden`]) and calls [`write_bundle`]. This crate knows nothing of the learning library.
-//! [`reference`] is every graph again in plain arrays.
 
 mod builder;
 mod dynamics;
@@ -19,16 +18,11 @@ mod error;
 pub mod golden;
 mod graphs;
 mod metadata;
+mod noise;
 mod random;
-pub mod reference;
-pub mod weights;
 mod write;
 
 pub use error::ExportError;
 pub use metadata::Metadata;
 pub use random::{Family, RandomSpec, random_weights, write_random_bundle};
-pub use weights::{
-    Activation, Conv, Decoder, Dense, Encoder, Gru, Mlp, Normalisation, Penalty, PixelScaling,
-    RssmWeights, TransposedConv,
-};
 pub use write::{graph, write_bundle, write_bundle_of_kind};

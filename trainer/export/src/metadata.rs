@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use latco_models::manifest::{
-    Action, Dims, Dynamics, DynamicsKind, FORMAT_VERSION, Gate, Image, Initialisers, Joints,
-    Manifest, Penalty, PenaltyKind, RewardHead, RewardKind, RewardRange,
+    Action, Dynamics, DynamicsKind, FORMAT_VERSION, Gate, Image, Joints, Manifest, Penalty,
+    PenaltyKind, RewardHead, RewardKind, RewardRange,
 };
 
-use crate::dynamics::names;
-use crate::weights::RssmWeights;
+use latco_reference::RssmWeights;
 
 /// What a bundle says about itself besides its weights.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,7 +51,6 @@ pub struct Metadata {
 impl Metadata {
     /// The manifest of a bundle of these weights, without its files' sums.
     pub fn manifest(&self, weights: &RssmWeights, kind: DynamicsKind) -> Manifest {
-        let sizes = weights.sizes();
         let (mean, std) = match &weights.joints {
             Some(joints) => (joints.mean.to_vec(), joints.std.to_vec()),
             None => (Vec::new(), Vec::new()),
@@ -63,13 +61,8 @@ impl Metadata {
             control_period_s: self.control_period_s,
             trainer_version: self.trainer_version.clone(),
             data_hash: self.data_hash.clone(),
-            dims: Dims {
-                stoch: sizes.stoch,
-                deter: sizes.deter,
-                action: sizes.action,
-                hidden: sizes.hidden,
-                horizon: self.horizon,
-            },
+            converted_from: None,
+            dims: weights.step.dims(self.horizon),
             image: Image {
                 height: self.image_height,
                 width: self.image_width,
@@ -103,14 +96,7 @@ impl Metadata {
             },
             dynamics: Dynamics {
                 kind,
-                min_std: weights.min_std,
-                initialisers: (kind == DynamicsKind::GruFactors).then(|| Initialisers {
-                    input_kernel: names::INPUT_KERNEL.to_owned(),
-                    gru_input_kernel: names::GRU_INPUT_KERNEL.to_owned(),
-                    gru_recurrent_kernel: names::GRU_RECURRENT_KERNEL.to_owned(),
-                    prior_kernel: names::PRIOR_KERNEL.to_owned(),
-                    mean_kernel: names::MEAN_KERNEL.to_owned(),
-                }),
+                min_std: weights.step.min_std,
             },
             gates: self.gates.clone(),
             files: BTreeMap::new(),

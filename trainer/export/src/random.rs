@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use latco_models::{Manifest, RewardKind, RewardRange};
+use latco_reference::{
+    Activation, Conv, Decoder, Dense, Encoder, Gru, Mlp, Normalisation, PixelScaling, PriorStep,
+    RssmWeights, TransposedConv,
+};
 use ndarray::{Array1, Array2, Array4};
-use rand::{Rng, RngExt, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::ExportError;
 use crate::golden;
 use crate::metadata::Metadata;
-use crate::weights::{
-    Activation, Conv, Decoder, Dense, Encoder, Gru, Mlp, Normalisation, PixelScaling, RssmWeights,
-    TransposedConv,
-};
+use crate::noise::normal;
 use crate::write::write_bundle;
 
 /// Which encoder and decoder.
@@ -94,18 +95,27 @@ pub fn random_weights(spec: &RandomSpec, seed: u64) -> (RssmWeights, Metadata) {
         mean: Array1::from_shape_simple_fn(2 * spec.joints, || 0.3 * normal(r)),
         std: Array1::from_shape_simple_fn(2 * spec.joints, || r.random_range(0.5..2.0)),
     });
+    let input = dense(r, ns + na, hidden);
+    let gru = (nd > 0).then(|| Gru {
+        input: dense(r, hidden, 3 * nd),
+        recurrent: dense(r, nd, 3 * nd),
+    });
+    let prior = dense(r, feature, hidden);
+    let [prior_mean, prior_std] = dense(r, hidden, 2 * ns).halves();
+    let posterior = dense(r, feature + embed + 2 * spec.joints, hidden);
+    let [posterior_mean, posterior_std] = dense(r, hidden, 2 * ns).halves();
     let weights = RssmWeights {
-        img1: dense(r, ns + na, hidden),
-        gru: (nd > 0).then(|| Gru {
-            input_kernel: kernel(r, hidden, 3 * nd),
-            input_bias: bias(r, 3 * nd),
-            recurrent_kernel: kernel(r, nd, 3 * nd),
-            recurrent_bias: bias(r, 3 * nd),
-        }),
-        img2: dense(r, feature, hidden),
-        img3: dense(r, hidden, 2 * ns),
-        obs1: dense(r, feature + embed + 2 * spec.joints, hidden),
-        obs2: dense(r, hidden, 2 * ns),
+        step: PriorStep {
+            input,
+            gru,
+            prior,
+            prior_mean,
+            prior_std,
+            min_std: 0.1,
+        },
+        posterior,
+        posterior_mean,
+        posterior_std,
         reward: Mlp {
             layers: vec![
                 dense(r, n, spec.units),
@@ -115,7 +125,6 @@ pub fn random_weights(spec: &RandomSpec, seed: u64) -> (RssmWeights, Metadata) {
             activation: Activation::Elu,
         },
         penalty: None,
-        min_std: 0.1,
         pixels: match spec.family {
             Family::Conv => PixelScaling::CENTRED,
             Family::Keypoint => PixelScaling::UNIT,
@@ -224,12 +233,6 @@ fn decoder(spec: &RandomSpec, r: &mut ChaCha8Rng) -> Decoder {
             }
         }
     }
-}
-
-/// A sample of the standard normal distribution.
-pub(crate) fn normal(r: &mut impl Rng) -> f32 {
-    let radius = (-2.0 * (1.0 - r.random::<f64>()).ln()).sqrt();
-    (radius * (std::f64::consts::TAU * r.random::<f64>()).cos()) as f32
 }
 
 fn kernel(r: &mut ChaCha8Rng, inputs: usize, outputs: usize) -> Array2<f32> {

@@ -5,21 +5,22 @@ use std::path::Path;
 
 use latco_models::golden::GOLDEN_FILE;
 use latco_models::manifest::{FileSum, MANIFEST_FILE};
-use latco_models::verify::sha256;
+use latco_models::sha256;
 use latco_models::{DynamicsKind, Golden, Graph, Manifest};
+
+use latco_reference::RssmWeights;
 
 use crate::error::ExportError;
 use crate::golden;
 use crate::metadata::Metadata;
-use crate::weights::RssmWeights;
 use crate::{dynamics, graphs};
 
 /// Bytes of one graph.
 pub fn graph(weights: &RssmWeights, manifest: &Manifest, graph: Graph) -> Vec<u8> {
     match (graph, manifest.dynamics.kind) {
         (Graph::Observe, _) => graphs::observe(weights, manifest),
-        (Graph::Dynamics, DynamicsKind::GruFactors) => dynamics::factors(weights, manifest),
-        (Graph::Dynamics, DynamicsKind::Dense) => dynamics::dense(weights, manifest),
+        (Graph::Dynamics, DynamicsKind::GruFactors) => dynamics::factors(&weights.step, manifest),
+        (Graph::Dynamics, DynamicsKind::Dense) => dynamics::dense(&weights.step, manifest),
         (Graph::Reward, _) => graphs::reward(weights, manifest),
         (Graph::Rollout, _) => graphs::rollout(weights, manifest),
         (Graph::Decode, _) => graphs::decode(weights, manifest),
@@ -29,8 +30,7 @@ pub fn graph(weights: &RssmWeights, manifest: &Manifest, graph: Graph) -> Vec<u8
 /// Writes a bundle with dynamics of the kind that the weights have ([`RssmWeights::kind`]) into folder `dir` (made if it does not exist; files of an older bundle are replaced).
 ///
 /// `golden` needs at least one case with all inputs for every graph, and should have the outputs that the trainer
-/// computes itself; outputs it lacks (usually `factors` and `gradient`) are computed by the
-/// [reference](crate::reference). ONNX Runtime is not used: load the bundle afterwards to check it.
+/// computes itself; outputs it lacks (usually `factors` and `gradient`) are computed by [`latco_reference`]. ONNX Runtime is not used: load the bundle afterwards to check it.
 ///
 /// # Errors
 /// Weights, metadata or golden vectors that do not fit together, with every contradiction; or a file that cannot be
@@ -56,11 +56,8 @@ pub fn write_bundle_of_kind(
     kind: DynamicsKind,
 ) -> Result<Manifest, ExportError> {
     weights.validate(metadata.image_height, metadata.image_width)?;
-    if weights.gru.is_none() && kind == DynamicsKind::GruFactors {
-        return Err(ExportError::Weights(vec![
-            "the weights have no GRU: expected dynamics of the kind dense, found gru_factors"
-                .to_owned(),
-        ]));
+    if weights.step.gru.is_none() && kind == DynamicsKind::GruFactors {
+        return Err(ExportError::NoGru);
     }
     let mut manifest = metadata.manifest(weights, kind);
     let contradictions = manifest.contradictions();

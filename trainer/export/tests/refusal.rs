@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 use latco_export::{
-    Decoder, Dense, ExportError, Family, Penalty, RandomSpec, golden, random_weights, write_bundle,
-    write_bundle_of_kind,
+    ExportError, Family, RandomSpec, golden, random_weights, write_bundle, write_bundle_of_kind,
 };
 use latco_models::{DynamicsKind, Graph};
+use latco_reference::{Decoder, Dense, Penalty};
 use ndarray::{Array1, Array2, arr1, arr2};
 
 fn small() -> RandomSpec {
@@ -26,9 +26,9 @@ fn small() -> RandomSpec {
 fn weights_that_do_not_fit() {
     let (mut weights, metadata) = random_weights(&small(), 1);
     let vectors = golden::from_reference(&weights, &metadata, 2, 1).unwrap();
-    weights.obs1.kernel = Array2::zeros((9, 5));
-    weights.gru.as_mut().unwrap().recurrent_bias = Array1::zeros(11);
-    weights.img2.bias[0] = f32::NAN;
+    weights.posterior.kernel = Array2::zeros((9, 5));
+    weights.step.gru.as_mut().unwrap().recurrent.bias = Array1::zeros(11);
+    weights.step.prior.bias[0] = f32::NAN;
     if let Decoder::Patch { patch, .. } = &mut weights.decoder {
         *patch = 7;
     }
@@ -37,8 +37,8 @@ fn weights_that_do_not_fit() {
     let error = write_bundle(&dir, &weights, &metadata, &vectors).unwrap_err();
     let text = error.to_string();
     for part in [
-        "obs1 has kernel (9, 5) and bias [5], expected (32, 5) and [5]",
-        "gru recurrent has kernel (4, 12) and bias [11], expected (4, 12) and [12]",
+        "posterior has kernel (9, 5) and bias [5], expected (32, 5) and [5]",
+        "gru_recurrent has kernel (4, 12) and bias [11], expected (4, 12) and [12]",
         "the decoder's layers must fit together, start at a state of 7 and end at an image of 16x16x3",
         "some weights are not finite",
     ] {

@@ -71,7 +71,7 @@ impl<'a> Autoencoder<'a> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         keypoint::create(&mut params, &self.sizes, self.joints_width(), &mut rng);
         params
-            .get_mut("decoder.3.b")
+            .get_mut("decoder.2.bias")
             .values
             .copy_from_slice(&self.mean_image);
         params

@@ -17,7 +17,9 @@ use crate::rssm::params::Params;
 /// File name in the folder of a run.
 pub const CHECKPOINT_FILE: &str = "checkpoint.postcard";
 /// Version of the format.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
+/// The version that differs in the names of the parameters alone; it is read, too.
+const VERSION_OF_OTHER_NAMES: u32 = 4;
 
 /// Part of a training run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,12 +205,29 @@ impl Checkpoint {
         };
         let (version, _) =
             postcard::take_from_bytes::<u32>(&bytes).map_err(|e| damaged(e.to_string()))?;
-        if version != VERSION {
+        if version != VERSION && version != VERSION_OF_OTHER_NAMES {
             return Err(damaged(format!(
                 "expected version {VERSION}, found {version}"
             )));
         }
-        postcard::from_bytes(&bytes).map_err(|e| damaged(e.to_string()))
+        let mut checkpoint: Self =
+            postcard::from_bytes(&bytes).map_err(|e| damaged(e.to_string()))?;
+        if version == VERSION_OF_OTHER_NAMES {
+            checkpoint.rename();
+        }
+        Ok(checkpoint)
+    }
+
+    /// Gives the parameters of [`VERSION_OF_OTHER_NAMES`] their names of today.
+    fn rename(&mut self) {
+        self.version = VERSION;
+        let best = self.best.as_mut().map(|best| &mut best.params);
+        let others = [self.average.as_mut(), self.autoencoder.as_mut(), best];
+        for params in others.into_iter().flatten().chain([&mut self.params]) {
+            for parameter in &mut params.entries {
+                parameter.name = todays_name(&parameter.name);
+            }
+        }
     }
 
     /// Writes the checkpoint so that an interruption leaves the former one in place.
@@ -235,5 +254,49 @@ impl Checkpoint {
     /// The weights of the world model to use: the average if one is kept.
     pub fn world_params(&self) -> &Params {
         self.average.as_ref().unwrap_or(&self.params)
+    }
+}
+
+/// The name of today of a parameter of [`VERSION_OF_OTHER_NAMES`]: layers of the core had a prefix and were counted from
+/// 1, as all layers were.
+fn todays_name(name: &str) -> String {
+    let parts: Vec<&str> = name.split('.').collect();
+    let part = |part: &str| match part {
+        "w" => "kernel".to_owned(),
+        "b" => "bias".to_owned(),
+        "gru_state" => "gru_recurrent".to_owned(),
+        number => match number.parse::<usize>() {
+            Ok(number) => number.saturating_sub(1).to_string(),
+            Err(_) => number.to_owned(),
+        },
+    };
+    match parts.as_slice() {
+        ["core", layer, "1", kind] => format!("{layer}.{}", part(kind)),
+        ["core", layer, "2", kind] => format!("{layer}_moments.{}", part(kind)),
+        ["core", rest @ ..] | rest => rest.iter().map(|p| part(p)).collect::<Vec<_>>().join("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_of_the_version_before_get_their_names_of_today() {
+        for (before, now) in [
+            ("core.input.w", "input.kernel"),
+            ("core.gru_input.b", "gru_input.bias"),
+            ("core.gru_state.w", "gru_recurrent.kernel"),
+            ("core.prior.1.w", "prior.kernel"),
+            ("core.posterior.2.b", "posterior_moments.bias"),
+            ("reward_logit.3.w", "reward_logit.2.kernel"),
+            ("encoder.code.2.b", "encoder.code.1.bias"),
+            ("encoder.conv1.w", "encoder.conv1.kernel"),
+            ("decoder.input.w", "decoder.input.kernel"),
+            ("ensemble.5.1.w", "ensemble.4.0.kernel"),
+            ("ensemble.deviation", "ensemble.deviation"),
+        ] {
+            assert_eq!(todays_name(before), now);
+        }
     }
 }

@@ -52,10 +52,10 @@ impl Moments {
     /// it predicts them in their own unit.
     pub fn fold(&self, params: &mut Params, layer: &str) {
         let (mean, deviation) = self.mean_and_deviation();
-        for weight in &mut params.get_mut(&format!("{layer}.w")).values {
+        for weight in &mut params.get_mut(&format!("{layer}.kernel")).values {
             *weight = (f64::from(*weight) * deviation) as f32;
         }
-        for bias in &mut params.get_mut(&format!("{layer}.b")).values {
+        for bias in &mut params.get_mut(&format!("{layer}.bias")).values {
             *bias = (f64::from(*bias) * deviation + mean) as f32;
         }
     }

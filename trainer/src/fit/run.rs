@@ -330,8 +330,8 @@ fn autoencoder(
     let mut frozen = checkpoint.params.clone();
     whitening::fold(
         &mut frozen,
-        "encoder.code.2",
-        "decoder.1",
+        "encoder.code.1",
+        "decoder.0",
         &codes,
         settings.code,
         settings.code_noise,

@@ -54,14 +54,14 @@ pub fn fold(
             .collect()
     };
     {
-        let kernel = params.get_mut(&format!("{encoder}.w"));
+        let kernel = params.get_mut(&format!("{encoder}.kernel"));
         for row in kernel.values.chunks_exact_mut(width) {
             let old: Vec<f64> = row.iter().map(|x| f64::from(*x)).collect();
             row.iter_mut()
                 .zip(forward(&old))
                 .for_each(|(x, y)| *x = y as f32);
         }
-        let bias = params.get_mut(&format!("{encoder}.b"));
+        let bias = params.get_mut(&format!("{encoder}.bias"));
         let old: Vec<f64> = bias
             .values
             .iter()
@@ -74,9 +74,9 @@ pub fn fold(
             .for_each(|(x, y)| *x = y as f32);
     }
     {
-        let kernel = params.get(&format!("{decoder}.w")).clone();
+        let kernel = params.get(&format!("{decoder}.kernel")).clone();
         let out = kernel.shape[1];
-        let bias = params.get_mut(&format!("{decoder}.b"));
+        let bias = params.get_mut(&format!("{decoder}.bias"));
         for (k, m) in mean.iter().enumerate() {
             let row = &kernel.values[k * out..][..out];
             bias.values
@@ -84,7 +84,7 @@ pub fn fold(
                 .zip(row)
                 .for_each(|(b, w)| *b += (m * f64::from(*w)) as f32);
         }
-        let folded = params.get_mut(&format!("{decoder}.w"));
+        let folded = params.get_mut(&format!("{decoder}.kernel"));
         for i in 0..width {
             for o in 0..out {
                 let sum: f64 = (0..width)
@@ -158,8 +158,8 @@ mod tests {
         let inputs = crate::fit::dataset::normals(4 * 500, &mut rng);
         let layer = |params: &Params, name: &str, x: &[f32], width: usize| -> Vec<f32> {
             let (w, b) = (
-                params.get(&format!("{name}.w")),
-                params.get(&format!("{name}.b")),
+                params.get(&format!("{name}.kernel")),
+                params.get(&format!("{name}.bias")),
             );
             let out = w.shape[1];
             x.chunks_exact(width)

@@ -11,7 +11,7 @@ use latco_controller::Config;
 use latco_envs::{EVALUATION_SEED, Policy, PolicyKind, Robot};
 use latco_evaluate::{PlannerPolicy, check_fit};
 use latco_models::Bundle;
-use latco_models::verify::sha256;
+use latco_models::sha256;
 
 use super::exchange::{Control, EpisodeFacts, Exchange, ExchangeError, Phase};
 use super::{pause, unix_seconds};

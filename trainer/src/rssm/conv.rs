@@ -28,8 +28,13 @@ pub fn create_encoder(params: &mut Params, rng: &mut ChaCha8Rng) {
             fan_in: inputs * 16,
             fan_out: outputs * 16,
         };
-        params.add(&format!("{name}.w"), &[outputs, inputs, 4, 4], glorot, rng);
-        params.add(&format!("{name}.b"), &[outputs], Init::Zeros, rng);
+        params.add(
+            &format!("{name}.kernel"),
+            &[outputs, inputs, 4, 4],
+            glorot,
+            rng,
+        );
+        params.add(&format!("{name}.bias"), &[outputs], Init::Zeros, rng);
         inputs = outputs;
     }
 }
@@ -44,8 +49,13 @@ pub fn create_decoder(params: &mut Params, state: usize, rng: &mut ChaCha8Rng) {
             fan_in: inputs * k * k,
             fan_out: outputs * k * k,
         };
-        params.add(&format!("{name}.w"), &[inputs, outputs, k, k], glorot, rng);
-        params.add(&format!("{name}.b"), &[outputs], Init::Zeros, rng);
+        params.add(
+            &format!("{name}.kernel"),
+            &[inputs, outputs, k, k],
+            glorot,
+            rng,
+        );
+        params.add(&format!("{name}.bias"), &[outputs], Init::Zeros, rng);
         inputs = outputs;
     }
 }
@@ -55,8 +65,8 @@ fn layers(leaves: &Leaves, part: &str) -> Vec<(Tensor<4>, Tensor<1>)> {
         .map(|index| {
             let name = format!("{part}.conv{index}");
             (
-                leaves.get(&format!("{name}.w")),
-                leaves.get(&format!("{name}.b")),
+                leaves.get(&format!("{name}.kernel")),
+                leaves.get(&format!("{name}.bias")),
             )
         })
         .collect()

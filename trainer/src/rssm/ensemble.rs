@@ -24,7 +24,7 @@ pub const LAYERS: usize = 2;
 
 /// Name of the parameters of a head.
 pub fn head(index: usize) -> String {
-    format!("{PREFIX}{}", index + 1)
+    format!("{PREFIX}{index}")
 }
 
 /// The heads with the weights of one step.

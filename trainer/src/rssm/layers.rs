@@ -6,27 +6,27 @@ use rand_chacha::ChaCha8Rng;
 use super::fused::{Activation, dense};
 use super::params::{Leaves, Params};
 
-/// A dense layer, y = activation(x w + b).
+/// A dense layer, y = activation(x kernel + bias).
 #[derive(Clone)]
 pub struct Dense {
-    w: Tensor<2>,
-    b: Tensor<2>,
+    kernel: Tensor<2>,
+    bias: Tensor<2>,
     activation: Activation,
 }
 
 impl Dense {
-    /// The layer `NAME.w`, `NAME.b`.
+    /// The layer of the parameters `NAME.kernel` and `NAME.bias`.
     pub fn new(leaves: &Leaves, name: &str, activation: Activation) -> Self {
         Self {
-            w: leaves.get(&format!("{name}.w")),
-            b: leaves.get(&format!("{name}.b")),
+            kernel: leaves.get(&format!("{name}.kernel")),
+            bias: leaves.get(&format!("{name}.bias")),
             activation,
         }
     }
 
     /// x `[N, in]` to `[N, out]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        dense(x, self.w.clone(), self.b.clone(), self.activation)
+        dense(x, self.kernel.clone(), self.bias.clone(), self.activation)
     }
 }
 
@@ -37,18 +37,18 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    /// Creates the parameters `NAME.1` .. `NAME.k` for widths `[in, hidden.., out]`.
+    /// Creates the parameters `NAME.0` .. `NAME.{k - 1}` for widths `[in, hidden.., out]`.
     pub fn create(params: &mut Params, name: &str, widths: &[usize], rng: &mut ChaCha8Rng) {
         for (index, pair) in widths.windows(2).enumerate() {
-            params.add_dense(&format!("{name}.{}", index + 1), pair[0], pair[1], rng);
+            params.add_dense(&format!("{name}.{index}"), pair[0], pair[1], rng);
         }
     }
 
     /// The network of `layers` dense layers called `NAME`.
     pub fn new(leaves: &Leaves, name: &str, layers: usize, hidden: Activation) -> Self {
-        let layers = (1..=layers)
+        let layers = (0..layers)
             .map(|index| {
-                let activation = if index == layers {
+                let activation = if index + 1 == layers {
                     Activation::Linear
                 } else {
                     hidden

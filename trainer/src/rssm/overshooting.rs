@@ -144,7 +144,7 @@ mod tests {
         let gradients = leaves.gradients(&mut loss.backward());
         let index = |name: &str| params.entries.iter().position(|p| p.name == name).unwrap();
         let norm = |name: &str| gradients[index(name)].iter().map(|g| g.abs()).sum::<f32>();
-        assert!(norm("core.prior.2.w") > 0.0 && norm("core.input.w") > 0.0);
+        assert!(norm("prior_moments.kernel") > 0.0 && norm("input.kernel") > 0.0);
     }
 
     #[test]

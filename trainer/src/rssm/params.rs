@@ -15,7 +15,7 @@ use super::device::device;
 /// One parameter: its name, shape and values in row-major order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Parameter {
-    /// Dotted name, e.g. `core.gru.wx`.
+    /// Dotted name, e.g. `gru_input.kernel`.
     pub name: String,
     /// Shape; dense kernels are `[in, out]`, biases `[1, out]`, conv kernels `[out, in, kh, kw]`.
     pub shape: Vec<usize>,
@@ -73,14 +73,14 @@ impl Params {
         });
     }
 
-    /// Adds the kernel `NAME.w` `[inputs, outputs]` and the bias `NAME.b` of a dense layer.
+    /// Adds the kernel `NAME.kernel` `[inputs, outputs]` and the bias `NAME.bias` of a dense layer.
     pub fn add_dense(&mut self, name: &str, inputs: usize, outputs: usize, rng: &mut ChaCha8Rng) {
         let glorot = Init::Glorot {
             fan_in: inputs,
             fan_out: outputs,
         };
-        self.add(&format!("{name}.w"), &[inputs, outputs], glorot, rng);
-        self.add(&format!("{name}.b"), &[1, outputs], Init::Zeros, rng);
+        self.add(&format!("{name}.kernel"), &[inputs, outputs], glorot, rng);
+        self.add(&format!("{name}.bias"), &[1, outputs], Init::Zeros, rng);
     }
 
     /// The parameter of that name.

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::fused::{Activation, gru_gates, softplus};
-use super::layers::{Dense, Mlp};
+use super::layers::Dense;
 use super::params::{Leaves, Params};
 
 /// Sizes of the model.
@@ -99,8 +99,12 @@ pub struct Core {
     input: Dense,
     /// Products with x and with h.
     gru: Option<(Dense, Dense)>,
-    prior: Mlp,
-    posterior: Mlp,
+    prior: Dense,
+    /// Mean, then deviation before softplus, `[hidden, 2 stoch]`.
+    prior_moments: Dense,
+    posterior: Dense,
+    /// As `prior_moments`, given the observation.
+    posterior_moments: Dense,
 }
 
 impl Core {
@@ -115,29 +119,29 @@ impl Core {
             ..
         } = *sizes;
         let feature = sizes.feature();
-        params.add_dense("core.input", stoch + action, hidden, rng);
+        params.add_dense("input", stoch + action, hidden, rng);
         if deter > 0 {
-            params.add_dense("core.gru_input", hidden, 3 * deter, rng);
-            params.add_dense("core.gru_state", deter, 3 * deter, rng);
+            params.add_dense("gru_input", hidden, 3 * deter, rng);
+            params.add_dense("gru_recurrent", deter, 3 * deter, rng);
         }
-        Mlp::create(params, "core.prior", &[feature, hidden, 2 * stoch], rng);
-        Mlp::create(
-            params,
-            "core.posterior",
-            &[feature + embed, hidden, 2 * stoch],
-            rng,
-        );
+        params.add_dense("prior", feature, hidden, rng);
+        params.add_dense("prior_moments", hidden, 2 * stoch, rng);
+        params.add_dense("posterior", feature + embed, hidden, rng);
+        params.add_dense("posterior_moments", hidden, 2 * stoch, rng);
     }
 
     /// The core with these weights.
     pub fn new(leaves: &Leaves, sizes: Sizes) -> Self {
         let linear = |name: &str| Dense::new(leaves, name, Activation::Linear);
+        let elu = |name: &str| Dense::new(leaves, name, Activation::Elu);
         Self {
             sizes,
-            input: Dense::new(leaves, "core.input", Activation::Elu),
-            gru: (sizes.deter > 0).then(|| (linear("core.gru_input"), linear("core.gru_state"))),
-            prior: Mlp::new(leaves, "core.prior", 2, Activation::Elu),
-            posterior: Mlp::new(leaves, "core.posterior", 2, Activation::Elu),
+            input: elu("input"),
+            gru: (sizes.deter > 0).then(|| (linear("gru_input"), linear("gru_recurrent"))),
+            prior: elu("prior"),
+            prior_moments: linear("prior_moments"),
+            posterior: elu("posterior"),
+            posterior_moments: linear("posterior_moments"),
         }
     }
 
@@ -151,8 +155,8 @@ impl Core {
     ) -> Tensor<2> {
         let x = self.input.forward(Tensor::cat(vec![stoch, action], 1));
         match (&self.gru, deter) {
-            (Some((input, state)), Some(deter)) => {
-                gru_gates(input.forward(x), state.forward(deter.clone()), deter)
+            (Some((input, recurrent)), Some(deter)) => {
+                gru_gates(input.forward(x), recurrent.forward(deter.clone()), deter)
             }
             _ => x,
         }
@@ -174,22 +178,22 @@ impl Core {
 
     /// The prior over s given [`Self::advance`]'s result.
     pub fn prior(&self, feature: Tensor<2>) -> Belief {
-        let raw = self.prior.forward(feature.clone());
-        self.belief(raw, feature)
+        let hidden = self.prior.forward(feature.clone());
+        self.belief(self.prior_moments.forward(hidden), feature)
     }
 
     /// The posterior over s given [`Self::advance`]'s result and the embedded observation
     /// `[N, embed]`.
     pub fn posterior(&self, feature: Tensor<2>, embed: Tensor<2>) -> Belief {
         let both = Tensor::cat(vec![feature.clone(), embed], 1);
-        let raw = self.posterior.forward(both);
-        self.belief(raw, feature)
+        let hidden = self.posterior.forward(both);
+        self.belief(self.posterior_moments.forward(hidden), feature)
     }
 
-    fn belief(&self, raw: Tensor<2>, feature: Tensor<2>) -> Belief {
+    fn belief(&self, moments: Tensor<2>, feature: Tensor<2>) -> Belief {
         let stoch = self.sizes.stoch;
-        let mean = raw.clone().narrow(1, 0, stoch);
-        let std = softplus(raw.narrow(1, stoch, stoch)).add_scalar(self.sizes.min_std);
+        let mean = moments.clone().narrow(1, 0, stoch);
+        let std = softplus(moments.narrow(1, stoch, stoch)).add_scalar(self.sizes.min_std);
         let deter = self.carried(feature);
         Belief { mean, std, deter }
     }

@@ -45,7 +45,7 @@ impl WorldSizes {
 /// Layers of a reward head.
 pub const REWARD_LAYERS: usize = 3;
 /// Parameters of the last layer of the head that regresses.
-pub const LAST_REWARD_LAYER: &str = "reward.3";
+pub const LAST_REWARD_LAYER: &str = "reward.2";
 /// Parameters of the only reward head, or of the one that regresses.
 const REWARD: &str = "reward";
 /// Parameters of the head that gives the logit where there are both.
@@ -78,8 +78,8 @@ pub struct Predictions {
 }
 
 impl World {
-    /// Creates the parameters (`core.*`, `code.*`, `joints.*`, `reward.*`, `reward_logit.*`,
-    /// `ensemble.*`).
+    /// Creates the parameters: those of the [`Core`], `code.*`, `joints.*`, `reward.*`, `reward_logit.*` and
+    /// `ensemble.*`.
     pub fn create(params: &mut Params, sizes: &WorldSizes, rng: &mut ChaCha8Rng) {
         Core::create(params, &sizes.core, rng);
         let state = sizes.core.state();

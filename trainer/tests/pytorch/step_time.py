@@ -96,7 +96,7 @@ def serve(case, threads):
     loss_of = world.two_stage_loss if sizes.code else world.planet_loss
     p = {name: torch.zeros(shape) for name, shape in world.shapes(sizes).items()}
     for name, value in p.items():
-        if name.endswith(".w"):
+        if name.endswith(".kernel"):
             torch.nn.init.xavier_uniform_(value)
         value.requires_grad_()
     rate, epsilon = training["final_learning_rate"], training.get("epsilon", 1e-8)

@@ -60,31 +60,33 @@ def shapes(sizes):
     found = {}
 
     def dense(name, inputs, outputs):
-        found[f"{name}.w"], found[f"{name}.b"] = (inputs, outputs), (1, outputs)
+        found[f"{name}.kernel"], found[f"{name}.bias"] = (inputs, outputs), (1, outputs)
 
     def mlp(name, *widths):
         for index, (inputs, outputs) in enumerate(zip(widths, widths[1:])):
-            dense(f"{name}.{index + 1}", inputs, outputs)
+            dense(f"{name}.{index}", inputs, outputs)
 
     s, state = sizes, sizes.stoch + sizes.deter
     if not s.code:
         inputs = 3
         for index, (outputs, k) in enumerate(ENCODER):
-            found[f"encoder.conv{index + 1}.w"] = (outputs, inputs, k, k)
-            found[f"encoder.conv{index + 1}.b"] = (outputs,)
+            found[f"encoder.conv{index + 1}.kernel"] = (outputs, inputs, k, k)
+            found[f"encoder.conv{index + 1}.bias"] = (outputs,)
             inputs = outputs
         dense("decoder.input", state, FEATURES)
         inputs = FEATURES
         for index, (outputs, k) in enumerate(DECODER):
-            found[f"decoder.conv{index + 1}.w"] = (inputs, outputs, k, k)
-            found[f"decoder.conv{index + 1}.b"] = (outputs,)
+            found[f"decoder.conv{index + 1}.kernel"] = (inputs, outputs, k, k)
+            found[f"decoder.conv{index + 1}.bias"] = (outputs,)
             inputs = outputs
-    dense("core.input", s.stoch + s.action, s.hidden)
+    dense("input", s.stoch + s.action, s.hidden)
     if s.deter:
-        dense("core.gru_input", s.hidden, 3 * s.deter)
-        dense("core.gru_state", s.deter, 3 * s.deter)
-    mlp("core.prior", s.feature, s.hidden, 2 * s.stoch)
-    mlp("core.posterior", s.feature + s.embed, s.hidden, 2 * s.stoch)
+        dense("gru_input", s.hidden, 3 * s.deter)
+        dense("gru_recurrent", s.deter, 3 * s.deter)
+    dense("prior", s.feature, s.hidden)
+    dense("prior_moments", s.hidden, 2 * s.stoch)
+    dense("posterior", s.feature + s.embed, s.hidden)
+    dense("posterior_moments", s.hidden, 2 * s.stoch)
     if s.code:
         mlp("code", state, s.units, s.units, s.code)
     if s.joints:
@@ -96,13 +98,13 @@ def shapes(sizes):
 
 
 def dense(p, name, x):
-    return torch.addmm(p[f"{name}.b"], x, p[f"{name}.w"])
+    return torch.addmm(p[f"{name}.bias"], x, p[f"{name}.kernel"])
 
 
 def mlp(p, name, layers, x):
-    for index in range(1, layers + 1):
+    for index in range(layers):
         x = dense(p, f"{name}.{index}", x)
-        if index < layers:
+        if index + 1 < layers:
             x = F.elu(x)
     return x
 
@@ -110,18 +112,19 @@ def mlp(p, name, layers, x):
 def advance(p, sizes, stoch, deter, action):
     """What prior and posterior start from: h' of a GRU that resets after the product, gates in the
     order update, reset, candidate; without h the GRU's input."""
-    x = F.elu(dense(p, "core.input", torch.cat([stoch, action], 1)))
+    x = F.elu(dense(p, "input", torch.cat([stoch, action], 1)))
     if not sizes.deter:
         return x
-    xu, xr, xc = dense(p, "core.gru_input", x).split(sizes.deter, 1)
-    hu, hr, hc = dense(p, "core.gru_state", deter).split(sizes.deter, 1)
+    xu, xr, xc = dense(p, "gru_input", x).split(sizes.deter, 1)
+    hu, hr, hc = dense(p, "gru_recurrent", deter).split(sizes.deter, 1)
     update, reset = torch.sigmoid(xu + hu), torch.sigmoid(xr + hr)
     candidate = torch.tanh(xc + reset * hc)
     return update * deter + (1 - update) * candidate
 
 
 def belief(p, sizes, name, x):
-    mean, raw = mlp(p, name, 2, x).split(sizes.stoch, 1)
+    moments = dense(p, f"{name}_moments", F.elu(dense(p, name, x)))
+    mean, raw = moments.split(sizes.stoch, 1)
     return mean, F.softplus(raw) + sizes.min_std
 
 
@@ -138,11 +141,11 @@ def filtered(p, sizes, embed, before, noise, batch):
     found = []
     for embed_t, before_t, noise_t in steps:
         feature = advance(p, sizes, stoch, feature, before_t)
-        mean, std = belief(p, sizes, "core.posterior", torch.cat([feature, embed_t], 1))
+        mean, std = belief(p, sizes, "posterior", torch.cat([feature, embed_t], 1))
         stoch = mean + std * noise_t
         found.append((mean, std, stoch, feature))
     mean, std, sample, feature = (torch.cat(parts) for parts in zip(*found))
-    return (mean, std), belief(p, sizes, "core.prior", feature), sample, feature
+    return (mean, std), belief(p, sizes, "prior", feature), sample, feature
 
 
 def divergence(q, p):
@@ -173,7 +176,7 @@ def overshot(p, sizes, q, sample, feature, batch, training):
     for k in range(1, distance + 1):
         action = batch["after"][(k - 1) * count :][:rows]
         feature = advance(p, sizes, stoch, feature, action)
-        prior = belief(p, sizes, "core.prior", feature)
+        prior = belief(p, sizes, "prior", feature)
         if k > 1:
             posterior = tuple(x[k * count :][:rows].detach() for x in q)
             found.append(divergence(posterior, prior))
@@ -233,7 +236,7 @@ def two_stage_loss(p, sizes, batch, training):
         states = []
         for k in range(steps):
             feature = advance(p, sizes, mean, feature, batch["after"][k * count :][:rows])
-            mean, _ = belief(p, sizes, "core.prior", feature)
+            mean, _ = belief(p, sizes, "prior", feature)
             states.append(state_of(sizes, mean, feature))
         ahead = lambda x: torch.cat([x[k * count :][:rows] for k in range(1, steps + 1)])
         target = {name: ahead(x) for name, x in target.items()}
@@ -246,7 +249,7 @@ def two_stage_loss(p, sizes, batch, training):
 
 def encode(p, images):
     for index in range(1, len(ENCODER) + 1):
-        images = F.conv2d(images, p[f"encoder.conv{index}.w"], p[f"encoder.conv{index}.b"], 2)
+        images = F.conv2d(images, p[f"encoder.conv{index}.kernel"], p[f"encoder.conv{index}.bias"], 2)
         images = F.relu(images)
     return images.flatten(1)
 
@@ -254,7 +257,7 @@ def encode(p, images):
 def decode(p, state):
     x = dense(p, "decoder.input", state)[:, :, None, None]
     for index in range(1, len(DECODER) + 1):
-        w, b = p[f"decoder.conv{index}.w"], p[f"decoder.conv{index}.b"]
+        w, b = p[f"decoder.conv{index}.kernel"], p[f"decoder.conv{index}.bias"]
         x = F.conv_transpose2d(x, w, b, 2)
         if index < len(DECODER):
             x = F.relu(x)

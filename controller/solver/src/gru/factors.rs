@@ -45,20 +45,20 @@ impl GruSizes {
     }
 }
 
-/// Kernels of the prior step, stored `[in, out]` row-major; GRU gates in the order update, reset,
+/// Kernels of the prior step under their names in a bundle, stored `[in, out]` row-major; GRU gates in the order update, reset,
 /// candidate, reset applied after the recurrent product.
 #[derive(Clone, Copy, Debug)]
 pub struct GruWeights<'a, S> {
     /// Kernel of the dense layer on `[s, a]`, shape `[ns + na, hidden]`.
-    pub input_kernel: &'a [S],
+    pub input: &'a [S],
     /// Kernel of the GRU's input, shape `[hidden, 3 nd]`.
-    pub gru_input_kernel: &'a [S],
+    pub gru_input: &'a [S],
     /// Kernel of the GRU's recurrence, shape `[nd, 3 nd]`.
-    pub gru_recurrent_kernel: &'a [S],
+    pub gru_recurrent: &'a [S],
     /// Kernel of the dense layer on `h'`, shape `[nd, hidden]`.
-    pub prior_kernel: &'a [S],
+    pub prior: &'a [S],
     /// Kernel of the mean of the stochastic part, shape `[hidden, ns]`.
-    pub mean_kernel: &'a [S],
+    pub prior_mean: &'a [S],
 }
 
 impl<S> GruWeights<'_, S> {
@@ -71,29 +71,29 @@ impl<S> GruWeights<'_, S> {
         } = sizes;
         let check = LayoutError::check;
         check(
-            "input kernel [ns + na, hidden]",
+            "kernel input [ns + na, hidden]",
             (stoch + action) * hidden,
-            self.input_kernel.len(),
+            self.input.len(),
         )?;
         check(
-            "GRU input kernel [hidden, 3 nd]",
+            "kernel gru_input [hidden, 3 nd]",
             hidden * 3 * deter,
-            self.gru_input_kernel.len(),
+            self.gru_input.len(),
         )?;
         check(
-            "GRU recurrent kernel [nd, 3 nd]",
+            "kernel gru_recurrent [nd, 3 nd]",
             deter * 3 * deter,
-            self.gru_recurrent_kernel.len(),
+            self.gru_recurrent.len(),
         )?;
         check(
-            "prior kernel [nd, hidden]",
+            "kernel prior [nd, hidden]",
             deter * hidden,
-            self.prior_kernel.len(),
+            self.prior.len(),
         )?;
         check(
-            "mean kernel [hidden, ns]",
+            "kernel prior_mean [hidden, ns]",
             hidden * stoch,
-            self.mean_kernel.len(),
+            self.prior_mean.len(),
         )
     }
 }

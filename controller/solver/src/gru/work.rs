@@ -190,11 +190,11 @@ impl<'a, S: Scalar> Work<'a, S> {
             hidden: units,
         } = sizes;
         let GruWeights {
-            input_kernel: input,
-            gru_input_kernel: gru_input,
-            gru_recurrent_kernel: recurrent,
-            prior_kernel: prior,
-            mean_kernel: mean,
+            input,
+            gru_input,
+            gru_recurrent: recurrent,
+            prior,
+            prior_mean: mean,
         } = *weights;
         pack(stoch + action, units, self.shared.input, |i, j| {
             input[i * units + j]

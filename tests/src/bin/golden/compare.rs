@@ -1,10 +1,10 @@
 //! Runs the solver from the file's first plan and measures how far it is from the record.
 
 use anyhow::{Context as _, Result};
-use latco_solver::{
-    Alone, BlockTridiagonal, Dims, Model as _, Multipliers, Plan, Predictions, Rssm, Settings,
-    Shape, Solver, Trajectories,
-};
+use latco_reference::SolverModel;
+use latco_reference::reward::head;
+use latco_solver::{Alone, BlockTridiagonal, Dims, Multipliers, Plan, Settings, Shape, Solver};
+use ndarray::ArrayView2;
 use serde_json::{Value, json};
 
 use crate::file::Golden;
@@ -148,9 +148,7 @@ impl Iterate {
 /// Model and solver of a file.
 struct Run<'a> {
     golden: &'a Golden,
-    model: Rssm<'a, f64>,
-    /// The record has the reward of the first state too, which no residual uses.
-    first_model: Rssm<'a, f64>,
+    model: SolverModel<f64>,
     solver: Solver<f64, BlockTridiagonal, Vec<f64>>,
 }
 
@@ -171,22 +169,9 @@ impl Run<'_> {
             .step(&mut self.model, &mut Alone, &mut plan, &mut multipliers)
             .with_context(|| format!("iteration {iteration}"))?;
 
-        // the reward of the first state: it is "z_1" of a plan that begins there
-        let n = dims.state();
-        let mut rewards = vec![0.0];
-        let (mut means, mut gradients) = (vec![0.0; n], vec![0.0; n]);
-        self.first_model.evaluate(
-            &mut Alone,
-            &Trajectories {
-                states: &iterate.states[..n].repeat(2),
-                actions: &iterate.actions[..dims.action],
-            },
-            &mut Predictions {
-                means: &mut means,
-                rewards: &mut rewards,
-                gradients: &mut gradients,
-            },
-        )?;
+        // The record has the reward of the first state too, which no residual uses.
+        let first = ArrayView2::from_shape((1, dims.state()), &iterate.states[..dims.state()])?;
+        let mut rewards = head(&self.golden.model().1, first).0.to_vec();
         rewards.extend_from_slice(self.solver.rewards(0));
 
         let record = |name| self.golden.iteration(name, iteration);
@@ -227,14 +212,11 @@ pub(crate) fn compare(golden: &Golden, tolerances: &[f64; 6]) -> Result<Comparis
         ..Settings::default()
     };
     let shape = Shape::of(dims);
-    let first = Shape::of(Dims { horizon: 1, ..dims });
-    let mut arena = vec![0.0; Rssm::<f64>::len(&meta.gru(), meta.units, &shape)];
-    let mut first_arena = vec![0.0; Rssm::<f64>::len(&meta.gru(), meta.units, &first)];
+    let (step, reward) = golden.model();
     let solver_arena = vec![0.0; Solver::<f64, BlockTridiagonal, Vec<f64>>::len(&shape)];
     let mut run = Run {
         golden,
-        model: Rssm::new_in(meta.gru(), golden.weights(), &shape, &mut arena)?,
-        first_model: Rssm::new_in(meta.gru(), golden.weights(), &first, &mut first_arena)?,
+        model: SolverModel::new(step, reward, &shape)?,
         solver: Solver::new_in(shape, settings, solver_arena)?,
     };
 

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use latco_solver::{DenseLayer, Dims, GruSizes, GruWeights, RssmWeights};
+use latco_reference::{Mlp, PriorStep};
+use latco_tests::record::Sizes;
 use ndarray::{ArrayD, IxDyn, OwnedRepr};
 use ndarray_npy::{NpzReader, ReadNpyError, ReadNpzError};
 
@@ -13,118 +14,45 @@ use ndarray_npy::{NpzReader, ReadNpyError, ReadNpzError};
 #[derive(Debug)]
 pub(crate) struct Faults(pub(crate) Vec<String>);
 
+/// Names of the sizes in the order of the array `meta`.
+const SIZES: [&str; 7] = ["stoch", "deter", "hidden", "units", "na", "H", "iters"];
+/// Larger than any plan; a larger number is damage.
+const LARGEST: f64 = 1e6;
+
 /// The sizes, from the array `meta`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Meta {
-    pub(crate) stoch: usize,
-    pub(crate) deter: usize,
-    pub(crate) hidden: usize,
-    pub(crate) units: usize,
-    pub(crate) action: usize,
-    pub(crate) horizon: usize,
-    pub(crate) iterations: usize,
-}
-
-impl Meta {
-    /// Names in the order of the array.
-    const NAMES: [&str; 7] = ["stoch", "deter", "hidden", "units", "na", "H", "iters"];
-    /// Larger than any plan; a larger number is damage.
-    const LARGEST: f64 = 1e6;
-
-    fn new(values: &[f64]) -> Result<Self, String> {
-        let &[stoch, deter, hidden, units, action, horizon, iterations] = values else {
+fn sizes(values: &[f64]) -> Result<Sizes, String> {
+    let &[stoch, deter, hidden, units, action, horizon, iterations] = values else {
+        return Err(format!(
+            "meta: expected {} numbers {SIZES:?}, found {}",
+            SIZES.len(),
+            values.len()
+        ));
+    };
+    for (name, &value) in SIZES.iter().zip(values) {
+        if !(1.0..=LARGEST).contains(&value) || value.fract() != 0.0 {
             return Err(format!(
-                "meta: expected {} numbers {:?}, found {}",
-                Self::NAMES.len(),
-                Self::NAMES,
-                values.len()
+                "meta: {name} is {value}, expected a whole number from 1 to {LARGEST}"
             ));
-        };
-        for (name, &value) in Self::NAMES.iter().zip(values) {
-            if !(1.0..=Self::LARGEST).contains(&value) || value.fract() != 0.0 {
-                return Err(format!(
-                    "meta: {name} is {value}, expected a whole number from 1 to {}",
-                    Self::LARGEST
-                ));
-            }
-        }
-        Ok(Self {
-            stoch: stoch as usize,
-            deter: deter as usize,
-            hidden: hidden as usize,
-            units: units as usize,
-            action: action as usize,
-            horizon: horizon as usize,
-            iterations: iterations as usize,
-        })
-    }
-
-    pub(crate) fn dims(&self) -> Dims {
-        Dims {
-            stoch: self.stoch,
-            deter: self.deter,
-            action: self.action,
-            horizon: self.horizon,
         }
     }
-
-    pub(crate) fn gru(&self) -> GruSizes {
-        GruSizes {
-            stoch: self.stoch,
-            deter: self.deter,
-            action: self.action,
-            hidden: self.hidden,
-        }
-    }
-
-    /// Every array of the format with its shape.
-    fn arrays(&self) -> Vec<(&'static str, Vec<usize>)> {
-        let &Self {
-            stoch,
-            deter,
-            hidden,
-            units,
-            action,
-            horizon,
-            iterations,
-        } = self;
-        let (n, width) = (stoch + deter, stoch + deter + action);
-        vec![
-            ("rssm/img1/kernel", vec![stoch + action, hidden]),
-            ("rssm/img1/bias", vec![hidden]),
-            ("rssm/img2/kernel", vec![deter, hidden]),
-            ("rssm/img2/bias", vec![hidden]),
-            ("rssm/img3/kernel", vec![hidden, 2 * stoch]),
-            ("rssm/img3/bias", vec![2 * stoch]),
-            ("rssm/gru/kernel", vec![hidden, 3 * deter]),
-            ("rssm/gru/recurrent_kernel", vec![deter, 3 * deter]),
-            ("rssm/gru/bias", vec![2, 3 * deter]),
-            ("reward/h0/kernel", vec![n, units]),
-            ("reward/h0/bias", vec![units]),
-            ("reward/h1/kernel", vec![units, units]),
-            ("reward/h1/bias", vec![units]),
-            ("reward/hout/kernel", vec![units, 1]),
-            ("reward/hout/bias", vec![1]),
-            ("z0", vec![n]),
-            ("plan0", vec![horizon + 1, width]),
-            ("plans", vec![iterations, horizon + 1, width]),
-            ("lam", vec![iterations, horizon]),
-            ("nu", vec![iterations, horizon]),
-            ("dyn_viol", vec![iterations, horizon]),
-            ("act_viol", vec![iterations, horizon]),
-            ("reward", vec![iterations, horizon + 1]),
-        ]
-    }
+    Ok(Sizes {
+        stoch: stoch as usize,
+        deter: deter as usize,
+        hidden: hidden as usize,
+        units: units as usize,
+        action: action as usize,
+        horizon: horizon as usize,
+        iterations: iterations as usize,
+    })
 }
 
 /// A golden file in memory, all arrays of the right shape and finite.
 #[derive(Debug)]
 pub(crate) struct Golden {
-    pub(crate) meta: Meta,
+    pub(crate) meta: Sizes,
     pub(crate) epsilon: f64,
     pub(crate) damping: f64,
     arrays: BTreeMap<&'static str, Vec<f64>>,
-    mean_kernel: Vec<f64>,
 }
 
 impl Golden {
@@ -152,7 +80,7 @@ impl Golden {
         let meta = note(load(&mut npz, "meta"));
         let epsilon = note(load(&mut npz, "eps"));
         let damping = note(load(&mut npz, "damping"));
-        let meta = match meta.map(|(_, values)| Meta::new(&values)) {
+        let meta = match meta.map(|(_, values)| sizes(&values)) {
             Some(Ok(meta)) => meta,
             Some(Err(message)) => {
                 faults.push(message);
@@ -178,7 +106,7 @@ impl Golden {
         let damping = positive("damping", damping);
 
         let mut arrays = BTreeMap::new();
-        for (name, expected) in meta.arrays() {
+        for (name, expected) in meta.inputs().into_iter().chain(meta.outputs()) {
             match load(&mut npz, name) {
                 Err(message) => faults.push(message),
                 Ok((shape, _)) if shape != expected => faults.push(format!(
@@ -193,20 +121,12 @@ impl Golden {
             }
         }
         match (epsilon, damping) {
-            (Some(epsilon), Some(damping)) if faults.is_empty() => {
-                // the other half is the standard deviation
-                let mean_kernel = arrays["rssm/img3/kernel"]
-                    .chunks_exact(2 * meta.stoch)
-                    .flat_map(|row| row[..meta.stoch].iter().copied())
-                    .collect();
-                Ok(Self {
-                    meta,
-                    epsilon,
-                    damping,
-                    arrays,
-                    mean_kernel,
-                })
-            }
+            (Some(epsilon), Some(damping)) if faults.is_empty() => Ok(Self {
+                meta,
+                epsilon,
+                damping,
+                arrays,
+            }),
             _ => Err(Faults(faults)),
         }
     }
@@ -223,33 +143,9 @@ impl Golden {
         &array[iteration * len..][..len]
     }
 
-    /// The model.
-    pub(crate) fn weights(&self) -> RssmWeights<'_, f64> {
-        let layer = |kernel, bias| DenseLayer {
-            kernel: self.array(kernel),
-            bias: self.array(bias),
-        };
-        let (gru_input_bias, gru_recurrent_bias) =
-            self.array("rssm/gru/bias").split_at(3 * self.meta.deter);
-        RssmWeights {
-            kernels: GruWeights {
-                input_kernel: self.array("rssm/img1/kernel"),
-                gru_input_kernel: self.array("rssm/gru/kernel"),
-                gru_recurrent_kernel: self.array("rssm/gru/recurrent_kernel"),
-                prior_kernel: self.array("rssm/img2/kernel"),
-                mean_kernel: &self.mean_kernel,
-            },
-            input_bias: self.array("rssm/img1/bias"),
-            gru_input_bias,
-            gru_recurrent_bias,
-            prior_bias: self.array("rssm/img2/bias"),
-            mean_bias: &self.array("rssm/img3/bias")[..self.meta.stoch],
-            reward: [
-                layer("reward/h0/kernel", "reward/h0/bias"),
-                layer("reward/h1/kernel", "reward/h1/bias"),
-                layer("reward/hout/kernel", "reward/hout/bias"),
-            ],
-        }
+    /// The prior step and the reward head.
+    pub(crate) fn model(&self) -> (PriorStep<f64>, Mlp<f64>) {
+        self.meta.model(|name| self.array(name))
     }
 }
 

@@ -7,7 +7,7 @@ use latco_controller::Config;
 use latco_evaluate::{
     Episode, Options as Evaluation, ThreadClock, evaluate_by, percentile, wilson_interval,
 };
-use latco_models::verify::sha256;
+use latco_models::sha256;
 use latco_models::{Bundle, LoadOptions, read_manifest};
 use serde::{Deserialize, Serialize};
 

@@ -11,7 +11,7 @@ use latco_controller::config::PlannerKind;
 use latco_experiments::learning::{self, Point, Run};
 use latco_experiments::offline_online::{self, Model, Stage};
 use latco_experiments::{ExperimentError, rows};
-use latco_models::verify::sha256;
+use latco_models::sha256;
 use latco_trainer::online::{self, Curve, OnlineConfig, RunSettings};
 
 use super::parts::Parts;

@@ -15,7 +15,7 @@ const NOT_FOUND: &str = ": cannot open shared object file";
 const CUDA_FAILURE: &str = "CUDA failure ";
 
 /// Makes the error from what ONNX Runtime, loaded from `library`, said when `provider` was asked for.
-pub(crate) fn unavailable(provider: Provider, library: &Path, said: &str) -> BundleError {
+pub(crate) fn error(provider: Provider, library: &Path, said: &str) -> BundleError {
     let said = said
         .rsplit_once(CODE)
         .map_or(said, |(_, words)| words)
@@ -134,7 +134,7 @@ mod tests {
     const LIBRARY: &str = "/opt/ort/libonnxruntime.so";
 
     fn said(provider: Provider, words: &str) -> (Option<String>, String) {
-        let error = unavailable(provider, Path::new(LIBRARY), words);
+        let error = error(provider, Path::new(LIBRARY), words);
         let text = error.to_string();
         match error {
             BundleError::Unavailable { missing, .. } => (missing, text),
