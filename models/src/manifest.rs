@@ -155,7 +155,7 @@ pub struct RewardHead {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PenaltyKind {
-    /// By the disagreement of an ensemble of heads beside the prior.
+    /// The disagreement of an ensemble of heads beside the prior tells it.
     Ensemble,
 }
 
@@ -221,7 +221,7 @@ impl RewardHead {
         }
     }
 
-    /// The same within the range: what plans may be promised.
+    /// The reward that `output` of the reward graph means, within the range: what plans may be promised.
     #[must_use]
     pub fn expected(&self, output: f32) -> f32 {
         self.range.clamp(self.reward(output))

@@ -39,7 +39,7 @@ pub fn library_path() -> Option<&'static Path> {
 /// Version and build options of the loaded library.
 ///
 /// # Errors
-/// As those of [`load`].
+/// [`RuntimeError`], as of [`load`].
 pub fn build_info() -> Result<String, RuntimeError> {
     environment()?;
     Ok(ort::info().to_owned())

@@ -157,7 +157,7 @@ pub struct RssmWeights {
     pub posterior: Dense,
     /// The mean of the stochastic part given the observation, `[width of posterior, ns]`.
     pub posterior_mean: Dense,
-    /// Its deviation before softplus, `[width of posterior, ns]`.
+    /// The deviation of the stochastic part given the observation, before softplus, `[width of posterior, ns]`.
     pub posterior_std: Dense,
     /// The reward head, `[n]` to 1, ELU.
     pub reward: Mlp,

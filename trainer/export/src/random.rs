@@ -19,7 +19,7 @@ use crate::metadata::Metadata;
 use crate::noise::normal;
 use crate::write::write_bundle;
 
-/// Which encoder and decoder.
+/// The kinds of encoder and decoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     /// PlaNet's convolutions; images must be 64x64.
@@ -31,23 +31,23 @@ pub enum Family {
 /// Sizes of a random model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RandomSpec {
-    /// Encoder and decoder.
+    /// The kind of encoder and decoder.
     pub family: Family,
-    /// ns.
+    /// Length of the stochastic part of a state, ns.
     pub stoch: usize,
-    /// nd.
+    /// Length of the deterministic part of a state, nd; 0 for a model without a GRU.
     pub deter: usize,
     /// Width of the dense layers of the dynamics and the filter.
     pub hidden: usize,
     /// Width of the reward head's two layers.
     pub units: usize,
-    /// na.
+    /// Number of actions, na.
     pub action: usize,
-    /// H.
+    /// Horizon, steps of a plan, H.
     pub horizon: usize,
-    /// Side of the square image.
+    /// Side of the square image, pixels.
     pub image: usize,
-    /// Joints seen by the model; 0 for a model of images only. If not 0, as many as actions.
+    /// Number of joints that the model sees; 0 for a model of images only. If not 0, as many as actions.
     pub joints: usize,
 }
 

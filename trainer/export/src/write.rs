@@ -27,7 +27,8 @@ pub fn graph(weights: &RssmWeights, manifest: &Manifest, graph: Graph) -> Vec<u8
     }
 }
 
-/// Writes a bundle with dynamics of the kind that the weights have ([`RssmWeights::kind`]) into folder `dir` (made if it does not exist; files of an older bundle are replaced).
+/// Writes a bundle with dynamics of the kind that the weights have ([`RssmWeights::kind`]) into folder `dir` (made if it
+/// does not exist; files of an older bundle are replaced).
 ///
 /// `golden` needs at least one case with all inputs for every graph, and should have the outputs that the trainer
 /// computes itself; outputs it lacks (usually `factors` and `gradient`) are computed by [`latco_reference`]. ONNX Runtime is not used: load the bundle afterwards to check it.
@@ -44,10 +45,10 @@ pub fn write_bundle(
     write_bundle_of_kind(dir, weights, metadata, golden, weights.kind())
 }
 
-/// As [`write_bundle`], with the kind of the dynamics graph chosen.
+/// Writes a bundle as [`write_bundle`] does, with dynamics of the kind that is asked for.
 ///
 /// # Errors
-/// As [`write_bundle`].
+/// [`ExportError`], as of [`write_bundle`], and where gate factors are asked for of weights without a GRU.
 pub fn write_bundle_of_kind(
     dir: &Path,
     weights: &RssmWeights,
