@@ -2,6 +2,7 @@
 
 use latco_models::{BundleError, Declined, Provider};
 
+use crate::config::PlannerKind;
 use crate::inputs::InputError;
 use crate::robot::RobotError;
 
@@ -20,6 +21,13 @@ pub enum SetupError {
     /// The planner's threads could not be started.
     #[error("a planning thread could not be started: {0}; lower planner.threads")]
     Threads(std::io::Error),
+    /// The planner is not in this program.
+    #[error(
+        "planner.kind = \"{0}\": this program is built without the planner (the baselines, and planner.latco.optimiser = \
+         \"adam\", are only in programs built for comparisons); use latco, gaussian_latco, cem or mppi, or build latco with \
+         its feature \"baselines\""
+    )]
+    NoPlanner(PlannerKind),
     /// A provider that stands in for others is not fast enough.
     #[error(transparent)]
     TooSlow(#[from] TooSlow),

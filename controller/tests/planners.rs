@@ -7,7 +7,7 @@ mod planner_bench;
 use std::time::Duration;
 
 use latco_controller::config::{Objective, Optimiser, PlannerKind, SolverKind};
-use latco_controller::plan::{StartKind, StopCause};
+use latco_controller::plan::{Decisions, StartKind, StopCause};
 use latco_controller::{Clock, Config, Time};
 use latco_models::RewardKind;
 use planner_bench::{Bench, HORIZON, STATE, TickingClock};
@@ -306,6 +306,9 @@ fn the_deadline_is_kept_and_the_best_so_far_is_the_answer() {
         if kind == PlannerKind::Ilqr {
             continue;
         }
+        if kind == PlannerKind::SamplingOnly {
+            continue; // it has no iterations
+        }
         let mut bench = Bench::new(|config| {
             config.planner.kind = kind;
             config.planner.latco.iterations_cold = 1000;
@@ -441,7 +444,12 @@ fn a_warm_plan_is_at_least_as_good_as_the_shifted_one() {
 #[test]
 fn the_same_seed_gives_the_same_plan_bit_for_bit() {
     for kind in PlannerKind::ALL {
-        let mut bench = Bench::new(|config| config.planner.kind = kind);
+        let mut bench = Bench::new(|config| {
+            config.planner.kind = kind;
+            if kind == PlannerKind::SamplingOnly {
+                config.planner.latco.sampled_starts = 1;
+            }
+        });
         bench.planner.reset(7);
         bench.plan(None);
         let first = bench.solution.clone();
@@ -565,6 +573,9 @@ fn ilqr_keeps_the_deadline_as_well() {
 #[test]
 fn a_plan_that_ran_out_of_time_is_repeated_without_a_clock() {
     for kind in PlannerKind::ALL {
+        if kind == PlannerKind::SamplingOnly {
+            continue; // it has no iterations
+        }
         let mut bench = Bench::new(|config| config.planner.kind = kind);
         bench.planner.reset(3);
         let clock = TickingClock::new(Duration::from_millis(30));
@@ -636,4 +647,27 @@ fn with_a_logit_as_reward_head_plans_are_compared_by_probabilities() {
         let promised = bench.trace.iterations().iter().map(|i| i.planned_reward);
         assert!(promised.into_iter().all(|sum| 0.0 < sum && sum < 8.0));
     }
+}
+
+/// The starts of LatCo without its iterations: what LatCo has before the first of them.
+#[test]
+fn sampling_only_is_latco_before_its_first_iteration() {
+    let plan = |kind, after| {
+        let mut bench = Bench::new(|config| {
+            config.planner.kind = kind;
+            let latco = &mut config.planner.latco;
+            (latco.starts, latco.sampled_starts) = (2, 1);
+        });
+        let decisions = Decisions {
+            sampling_rounds: 3,
+            out_of_time_after: after,
+            ..Decisions::default()
+        };
+        let report = bench.plan_again(decisions);
+        assert_eq!(report.iterations, 0);
+        (bench.solution, report.best_start)
+    };
+    let latco = plan(PlannerKind::Latco, Some(0));
+    assert_eq!(latco.1, StartKind::Sampled);
+    assert_eq!(plan(PlannerKind::SamplingOnly, None), latco);
 }

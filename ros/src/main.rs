@@ -9,6 +9,8 @@ use latco_ros::managed::arguments::RosArguments;
 static ALLOCATOR: latco_ros::allocations::Counting = latco_ros::allocations::Counting;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "baselines")]
+    latco_baselines::add();
     // Before any other thread: the middleware's threads must not see a signal.
     let stop = match latco_ros::middleware::Stop::install() {
         Ok(stop) => stop,

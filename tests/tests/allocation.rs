@@ -107,6 +107,7 @@ fn configs() -> Vec<Config> {
     tridiagonal.planner.latco.solver = SolverKind::BlockTridiagonal;
     tridiagonal.planner.latco.iterations_cold = 3;
     tridiagonal.planner.latco.iterations_warm = 2;
+    latco_baselines::add();
     let mut first_order = latco.clone();
     first_order.planner.latco.optimiser = Optimiser::Adam;
     let mut configs = vec![budgeted, tridiagonal, first_order];

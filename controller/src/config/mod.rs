@@ -176,6 +176,8 @@ pub enum PlannerKind {
     /// Latent collocation.
     #[default]
     Latco,
+    /// What latent collocation starts from, which no iteration improves.
+    SamplingOnly,
     /// Latent collocation of Gaussians: plans in expectation.
     GaussianLatco,
     /// Cross-entropy method over action sequences.
@@ -192,8 +194,9 @@ pub enum PlannerKind {
 
 impl PlannerKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Latco,
+        Self::SamplingOnly,
         Self::GaussianLatco,
         Self::Cem,
         Self::Mppi,
@@ -207,6 +210,7 @@ impl PlannerKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Latco => "latco",
+            Self::SamplingOnly => "sampling_only",
             Self::GaussianLatco => "gaussian_latco",
             Self::Cem => "cem",
             Self::Mppi => "mppi",

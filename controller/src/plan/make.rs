@@ -1,25 +1,39 @@
 //! The planner that a configuration names.
 
+use std::sync::OnceLock;
+
 use latco_models::Bundle;
-use latco_solver::{Model as _, Shape};
 
 use super::anytime::Anytime;
-use super::collocation::{Collocation, lm};
+use super::collocation::Collocation;
 use super::contract::Planner;
-use super::first_order::FirstOrder;
-use super::model::OnnxModel;
 use super::optimiser::Optimiser;
 use super::sampling::Sampling;
-use super::shooting::{ActionSearch, Descent, GaussNewton, Ilqr};
 use super::solution::PlanSizes;
 use crate::config::{self, Config, PlannerKind};
 use crate::error::SetupError;
 
-/// Makes the planner that the configuration names, for plans of these sizes. With `planner.budget_ms` it
-/// first finds out how long its steps take, so that it keeps to the budget from the first plan on.
+/// Makes a planner by a configuration, for plans of these sizes.
+pub type MakePlanner = fn(&Config, &Bundle, &PlanSizes) -> Result<Box<dyn Planner>, SetupError>;
+
+/// The name under which LatCo by steps of first order is added: `kind = "latco"` with
+/// `latco.optimiser = "adam"`.
+pub const FIRST_ORDER: &str = "latco_first_order";
+
+/// Planners from outside of this crate, by their names in configurations.
+static ADDED: OnceLock<&[(&str, MakePlanner)]> = OnceLock::new();
+
+/// Adds planners from outside of this crate, by their names in configurations; to be called when a program
+/// starts. The first call counts.
+pub fn add_planners(planners: &'static [(&'static str, MakePlanner)]) {
+    let _ = ADDED.set(planners);
+}
+
+/// The planner that the configuration names, for plans of these sizes. With `planner.budget_ms` it has
+/// found out how long its steps take, so that it keeps to the budget from the first plan on.
 ///
 /// # Errors
-/// ONNX Runtime's or the solver's reason.
+/// ONNX Runtime's or the solver's reason, or that this program has no such planner.
 pub fn make(
     config: &Config,
     bundle: &Bundle,
@@ -34,23 +48,22 @@ pub fn make(
         Ok(Box::new(Anytime::new(config, bundle, sizes, optimiser?)?))
     }
     let (c, b, s) = (config, bundle, sizes);
+    let added = |name: &str| {
+        let mut added = ADDED.get().into_iter().copied().flatten();
+        match added.find(|(known, _)| *known == name) {
+            Some((_, make)) => make(c, b, s),
+            None => Err(SetupError::NoPlanner(config.planner.kind)),
+        }
+    };
     match config.planner.kind {
-        PlannerKind::Latco => match config.planner.latco.optimiser {
-            config::Optimiser::LevenbergMarquardt => anytime(c, b, s, Collocation::latco(c, b, s)),
-            config::Optimiser::Adam => {
-                let stepper = |model: &OnnxModel, shape: Shape| -> Result<_, SetupError> {
-                    let (settings, latco) = (lm(c, b).settings, &c.planner.latco);
-                    let made = FirstOrder::new(shape, model.cut(shape.parts), settings, latco);
-                    Ok(Box::new(made) as _)
-                };
-                anytime(c, b, s, Collocation::with_stepper(c, b, s, stepper))
-            }
-        },
+        PlannerKind::Latco if config.planner.latco.optimiser == config::Optimiser::Adam => {
+            added(FIRST_ORDER)
+        }
+        PlannerKind::Latco => anytime(c, b, s, Collocation::latco(c, b, s)),
+        PlannerKind::SamplingOnly => anytime(c, b, s, Collocation::starts_only(c, b, s)),
         PlannerKind::GaussianLatco => anytime(c, b, s, Collocation::gaussian(c, b, s)),
         PlannerKind::Cem => anytime(c, b, s, Sampling::cem(c, b, s)),
         PlannerKind::Mppi => anytime(c, b, s, Sampling::mppi(c, b, s)),
-        PlannerKind::ShootingGd => anytime(c, b, s, ActionSearch::<Descent>::new(c, b, s)),
-        PlannerKind::ShootingGn => anytime(c, b, s, ActionSearch::<GaussNewton>::new(c, b, s)),
-        PlannerKind::Ilqr => anytime(c, b, s, ActionSearch::<Ilqr>::new(c, b, s)),
+        other => added(other.name()),
     }
 }

@@ -1,10 +1,9 @@
 //! The memory of a planner's arenas, known from the sizes before anything is allocated.
 
 use latco_models::{DynamicsKind, Manifest};
-use latco_solver::{BlockTridiagonal, Cut, Dims, GruJacobian, GruSizes, Reduced, Shape, Solver};
+use latco_solver::{BlockTridiagonal, Dims, GruJacobian, GruSizes, Reduced, Shape, Solver};
 use serde::{Deserialize, Serialize};
 
-use super::first_order::FirstOrder;
 use crate::config::{Config, Optimiser, PlannerKind, SolverKind};
 
 /// Bytes of the memory that LatCo, or Gaussian LatCo, works in; all of it is taken before the first plan.
@@ -12,7 +11,7 @@ use crate::config::{Config, Optimiser, PlannerKind, SolverKind};
 /// The sessions of ONNX Runtime and the plan itself are not in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryBudget {
-    /// Arena of the configured linear solver in bytes; with `optimiser = "adam"` its vectors instead.
+    /// Arena of the configured linear solver; 0 with `optimiser = "adam"`.
     pub solver_arena_bytes: usize,
     /// Arena of the Jacobian's products in bytes: packed weights and scratch; 0 for a model that gives its
     /// Jacobians as matrices.
@@ -65,13 +64,9 @@ pub fn memory(manifest: &Manifest, config: &Config) -> MemoryBudget {
 fn memory_of(shape: Shape, sizes: &GruSizes, manifest: &Manifest, config: &Config) -> MemoryBudget {
     let planner = &config.planner;
     let is_gaussian = planner.kind == PlannerKind::GaussianLatco;
-    let cut = match manifest.dynamics.kind {
-        DynamicsKind::GruFactors => Cut::even(sizes.deter, shape.parts).after(sizes.stoch),
-        DynamicsKind::Dense => Cut::even(shape.dims.state(), shape.parts),
-    };
     MemoryBudget {
         solver_arena_bytes: match (planner.latco.optimiser, planner.latco.solver) {
-            (Optimiser::Adam, _) if !is_gaussian => FirstOrder::bytes(&shape, &cut),
+            (Optimiser::Adam, _) if !is_gaussian => 0,
             (_, SolverKind::BlockTridiagonal) if !is_gaussian => {
                 Solver::<f32, BlockTridiagonal, Vec<f32>>::bytes(&shape)
             }

@@ -4,7 +4,6 @@
 //! [`Collocation`] (LatCo and Gaussian LatCo), [`Sampling`] (CEM and MPPI), or one from outside. [`make`]
 //! makes the planner that a configuration names.
 
-mod adam;
 mod anytime;
 mod batch;
 mod collocation;
@@ -12,10 +11,8 @@ mod contract;
 mod deadline;
 mod decisions;
 mod dump;
-mod first_order;
 mod graphs;
 mod incumbent;
-mod limits;
 mod make;
 mod memory;
 mod model;
@@ -26,7 +23,6 @@ mod problem;
 mod report;
 mod rollout;
 mod sampling;
-mod shooting;
 mod solution;
 mod starts;
 mod threads;
@@ -41,7 +37,7 @@ pub use decisions::Decisions;
 pub use dump::{Dump, DumpError, DumpHeader, Solved, write_dump};
 pub use graphs::{dims, gru_sizes};
 pub use incumbent::Candidate;
-pub use make::make;
+pub use make::{FIRST_ORDER, MakePlanner, add_planners, make};
 pub use memory::{MemoryBudget, memory};
 pub use model::OnnxModel;
 pub use noise::{Noise, NoiseState};
@@ -50,7 +46,6 @@ pub use problem::Problem;
 pub use report::{PlanReport, StartKind, StopCause};
 pub use rollout::{ActionRollout, PriorSteps, Valuation};
 pub use sampling::Sampling;
-pub use shooting::{ActionSearch, Descent, GaussNewton, Ilqr, Method};
 pub use solution::{Plan, PlanSizes, Solution};
 pub use threads::{Threads, threads};
 pub use warm_start::Shift;

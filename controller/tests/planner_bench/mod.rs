@@ -35,6 +35,7 @@ impl Bench {
     }
 
     pub fn with_reward(kind: RewardKind, change: impl FnOnce(&mut Config)) -> Self {
+        latco_baselines::add();
         let spec = RandomSpec {
             image: 32,
             stoch: 4,

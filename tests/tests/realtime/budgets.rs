@@ -75,6 +75,7 @@ impl Case {
 }
 
 fn every_planner_is_on_time(name: &str, folder: &Path) {
+    latco_baselines::add();
     let bundle = Bundle::load(folder, &Default::default()).unwrap();
     let mut late = Vec::new();
     for kind in PlannerKind::ALL {

@@ -38,6 +38,7 @@ impl ClosedLoop {
     /// # Errors
     /// [`SetupError`] when the controller cannot be made.
     pub fn new(config: &Config, bundle: &Bundle) -> Result<Self, SetupError> {
+        latco_baselines::add();
         let controller = Controller::new(config, bundle)?;
         let side = bundle.manifest().image.width;
         let period = controller.period();

@@ -28,6 +28,7 @@ impl PlannerPolicy {
     /// [`SetupError`] when the controller cannot be made.
     pub fn new(config: &Config, bundle: &Bundle) -> Result<Self, SetupError> {
         let side = bundle.manifest().image.width;
+        latco_baselines::add();
         Ok(Self {
             controller: Controller::new(config, bundle)?,
             pixels: vec![0; side * side * 3],

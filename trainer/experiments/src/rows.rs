@@ -17,6 +17,7 @@ pub fn objective(kind: PlannerKind) -> &'static str {
         PlannerKind::Latco => {
             "rewards of the planned states as softplus residuals, dynamics and action limits by multipliers (Eq. 8)"
         }
+        PlannerKind::SamplingOnly => "return of the starts of LatCo, which no iteration improves",
         PlannerKind::GaussianLatco => {
             "the same in expectation over samples of the states, whose means and deviations are planned (Algorithm 2)"
         }
@@ -51,7 +52,9 @@ pub fn at_the_papers(config: &Config, kind: PlannerKind) -> Config {
     let planner = &mut config.planner;
     let latco = &mut planner.latco;
     (latco.iterations_cold, latco.warm_start) = (200, false);
-    (latco.starts, latco.sampled_starts) = (1, 0);
+    if kind != PlannerKind::SamplingOnly {
+        (latco.starts, latco.sampled_starts) = (1, 0);
+    }
     (latco.damping, latco.tolerance) = (1e-3, 1e-4);
     let gaussian = &mut planner.gaussian_latco;
     (gaussian.iterations_cold, gaussian.samples) = (50, 50);
@@ -262,6 +265,10 @@ pub fn budget(config: &Config) -> String {
                 mppi.sampled_states,
             )
         }
+        PlannerKind::SamplingOnly => format!(
+            "{} rounds of {} samples, no iterations",
+            latco.sampling_rounds, latco.samples
+        ),
         PlannerKind::ShootingGd => {
             cold_and_warm(gd.iterations_cold, gd.iterations_warm, gd.warm_start)
         }

@@ -34,6 +34,7 @@ impl First {
         let joints = Joints::new(&config, bundle.manifest()).map_err(SetupError::from)?;
         let side = bundle.manifest().image.width;
         let model = Box::new(OnnxFilter::new(bundle)?);
+        latco_baselines::add();
         Ok(Self {
             filter: BeliefFilter::new(&config, bundle.manifest(), &joints, model),
             planner: plan::make(&config, bundle, &sizes)?,

@@ -4,26 +4,17 @@
 //! reduced solver is the Gauss-Newton step of the same sum of squares over the actions alone. After
 //! each step the states are rolled out again.
 
+use latco_controller::SetupError;
+use latco_controller::config::{Config, ShootingGnSection};
+use latco_controller::plan::{
+    Batch, Noise, OnnxModel, PlanRequest, PlanSizes, PriorSteps, Quantum, Schedule, Shift, Stepper,
+    StopCause, Threads, dims, threads,
+};
+use latco_controller::trace::IterationTrace;
 use latco_models::Bundle;
 use latco_solver::{Reduced, Settings, Shape, Solver};
 
-use super::super::batch::Batch;
-use super::super::collocation::Stepper;
-use super::super::contract::PlanRequest;
-use super::super::deadline::Quantum;
-use super::super::graphs::dims;
-use super::super::model::OnnxModel;
-use super::super::noise::Noise;
-use super::super::optimiser::Schedule;
-use super::super::report::StopCause;
-use super::super::rollout::PriorSteps;
-use super::super::solution::PlanSizes;
-use super::super::threads::{Threads, threads};
-use super::super::warm_start::Shift;
-use super::method::Method;
-use crate::config::{Config, ShootingGnSection};
-use crate::error::SetupError;
-use crate::trace::IterationTrace;
+use crate::method::Method;
 
 /// Multiplier of the dynamics: a change of a defect costs this much more than one of an action.
 const STIFF: f32 = 1e6;

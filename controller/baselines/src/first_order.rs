@@ -10,23 +10,40 @@
 //! ```
 
 use heapless::Vec as Few;
-use latco_models::RunError;
+use latco_controller::config::LatcoSection;
+use latco_controller::plan::{
+    Anytime, Batch, Collocation, OnnxModel, PlanSizes, Planner, Stepper, StopCause, Threads, lm,
+};
+use latco_controller::{Config, SetupError};
+use latco_models::{Bundle, RunError};
 use latco_solver::{
     Crew, Cut, MAX_PARTS, Model, PlanFault, Predictions, Quantity, Settings, Shape, Slab,
     StepReport, Trajectories,
 };
 
-use super::adam::Adam;
-use super::batch::Batch;
-use super::collocation::Stepper;
-use super::limits;
-use super::model::OnnxModel;
-use super::report::StopCause;
-use super::threads::Threads;
-use crate::config::LatcoSection;
+use crate::adam::Adam;
+use crate::limits;
 
-/// Iterates several plans.
-pub(super) struct FirstOrder {
+/// LatCo by such steps, by the settings of `[planner.latco]`.
+///
+/// # Errors
+/// ONNX Runtime's or the solver's reason.
+pub(crate) fn make(
+    config: &Config,
+    bundle: &Bundle,
+    sizes: &PlanSizes,
+) -> Result<Box<dyn Planner>, SetupError> {
+    let (settings, latco) = (lm(config, bundle).settings, &config.planner.latco);
+    let stepper = |model: &OnnxModel, shape: Shape| -> Result<Box<dyn Stepper<OnnxModel>>, _> {
+        let cut = model.cut(shape.parts);
+        Ok(Box::new(FirstOrder::new(shape, cut, settings, latco)))
+    };
+    let collocation = Collocation::with_stepper(config, bundle, sizes, stepper)?;
+    Ok(Box::new(Anytime::new(config, bundle, sizes, collocation)?))
+}
+
+/// Steps of first order of several plans.
+pub struct FirstOrder {
     shape: Shape,
     settings: Settings,
     learning_rate: f32,
@@ -54,7 +71,8 @@ pub(super) struct FirstOrder {
 
 impl FirstOrder {
     /// All memory for plans of this shape.
-    pub(super) fn new(shape: Shape, cut: Cut, settings: Settings, latco: &LatcoSection) -> Self {
+    #[must_use]
+    pub fn new(shape: Shape, cut: Cut, settings: Settings, latco: &LatcoSection) -> Self {
         let (plans, dims) = (shape.plans, shape.dims);
         let (h, n, na) = (dims.horizon, dims.state(), dims.action);
         Self {
@@ -78,16 +96,6 @@ impl FirstOrder {
             violations: [vec![0.0; h], vec![0.0; h]],
             outcomes: vec![Ok(StepReport::default()); plans],
         }
-    }
-
-    /// Bytes of its arrays.
-    pub(super) fn bytes(shape: &Shape, cut: &Cut) -> usize {
-        let (plans, dims) = (shape.plans, shape.dims);
-        let (h, n, na) = (dims.horizon, dims.state(), dims.action);
-        // Values, slopes and the two means of Adam.
-        let of_step = 4 * n + 3 * na + 1;
-        let rows: usize = (0..cut.parts()).map(|part| 3 * cut.stride(part)).sum();
-        (plans * (h * of_step + rows + na) + 2 * h) * size_of::<f32>()
     }
 
     /// One step of all plans from the state `anchor`. A plan whose slopes are not finite is left as it
@@ -278,10 +286,9 @@ mod tests {
     use latco_models::Bundle;
     use latco_solver::{Alone, Dims};
 
-    use super::super::PlanSizes;
-    use super::super::noise::Noise;
     use super::*;
-    use crate::config::Config;
+    use latco_controller::Config;
+    use latco_controller::plan::{Noise, PlanSizes};
 
     struct Fixture {
         model: OnnxModel,

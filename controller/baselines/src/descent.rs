@@ -1,22 +1,16 @@
 //! Shooting GD: Adam on the actions, multipliers on their limits.
 
+use latco_controller::SetupError;
+use latco_controller::config::{Config, ShootingGdSection};
+use latco_controller::plan::{Noise, PlanRequest, PlanSizes, Quantum, Schedule, Shift, StopCause};
+use latco_controller::trace::IterationTrace;
 use latco_models::Bundle;
 use latco_solver::updated_multiplier;
 
-use super::super::adam::Adam;
-use super::super::contract::PlanRequest;
-use super::super::deadline::Quantum;
-use super::super::limits;
-use super::super::noise::Noise;
-use super::super::optimiser::Schedule;
-use super::super::report::StopCause;
-use super::super::solution::PlanSizes;
-use super::super::warm_start::Shift;
-use super::method::Method;
-use super::unrolled::Unrolled;
-use crate::config::{Config, ShootingGdSection};
-use crate::error::SetupError;
-use crate::trace::IterationTrace;
+use crate::adam::Adam;
+use crate::limits;
+use crate::method::Method;
+use crate::unrolled::Unrolled;
 
 /// As in LatCo's update of the multipliers.
 const LOG_OFFSET: f32 = 0.1;

@@ -7,7 +7,7 @@ const EPSILON: f32 = 1e-8;
 
 /// Means of the slopes and of their squares.
 #[derive(Clone, Debug)]
-pub(super) struct Adam {
+pub(crate) struct Adam {
     means: Vec<f32>,
     squares: Vec<f32>,
     /// Number of steps since the last [`Adam::reset`].
@@ -16,7 +16,7 @@ pub(super) struct Adam {
 
 impl Adam {
     /// Makes an optimiser of `len` numbers.
-    pub(super) fn new(len: usize) -> Self {
+    pub(crate) fn new(len: usize) -> Self {
         Self {
             means: vec![0.0; len],
             squares: vec![0.0; len],
@@ -25,7 +25,7 @@ impl Adam {
     }
 
     /// Forgets all steps.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.means.fill(0.0);
         self.squares.fill(0.0);
         self.steps = 0;
@@ -33,7 +33,7 @@ impl Adam {
 
     /// Does a step of size `rate` up the `slopes` of the `values`; both have as many elements as it was made
     /// for.
-    pub(super) fn climb(&mut self, rate: f32, values: &mut [f32], slopes: &[f32]) {
+    pub(crate) fn climb(&mut self, rate: f32, values: &mut [f32], slopes: &[f32]) {
         self.steps = self.steps.saturating_add(1);
         let correct = BETA.map(|beta| 1.0 / (1.0 - beta.powi(self.steps)));
         let moments = self.means.iter_mut().zip(&mut self.squares);

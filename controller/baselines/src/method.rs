@@ -1,18 +1,13 @@
 //! What a planner on actions alone has to be, and the optimiser that it makes.
 
+use latco_controller::SetupError;
+use latco_controller::config::Config;
+use latco_controller::plan::{
+    ActionRollout, Candidate, Optimiser, Outcome, PlanRequest, PlanSizes, Quantum, Rounds,
+    Schedule, Shift, StartKind, Step, StopCause, Valuation,
+};
+use latco_controller::trace::IterationTrace;
 use latco_models::{Bundle, RunError};
-
-use super::super::contract::PlanRequest;
-use super::super::deadline::{Quantum, Rounds};
-use super::super::incumbent::Candidate;
-use super::super::optimiser::{Optimiser, Outcome, Schedule, Step};
-use super::super::report::{StartKind, StopCause};
-use super::super::rollout::{ActionRollout, Valuation};
-use super::super::solution::PlanSizes;
-use super::super::warm_start::Shift;
-use crate::config::Config;
-use crate::error::SetupError;
-use crate::trace::IterationTrace;
 
 /// One way to improve an action sequence.
 pub trait Method: Send + Sized {

@@ -1,16 +1,13 @@
 //! Actions rolled out through the prior, and the derivatives of the rewards with respect to them.
 
 use heapless::Vec as Few;
+use latco_controller::SetupError;
+use latco_controller::plan::{OnnxModel, PlanSizes, PriorSteps, dims};
 use latco_models::{Bundle, RunError};
 use latco_solver::{Alone, Cut, Dims, MAX_PARTS, Model, Predictions, Shape, Slab, Trajectories};
 
-use super::super::model::OnnxModel;
-use super::super::rollout::PriorSteps;
-use super::super::solution::PlanSizes;
-use crate::error::SetupError;
-
 /// States, outputs of the reward head and derivatives along an action sequence.
-pub(super) struct Unrolled {
+pub struct Unrolled {
     model: OnnxModel,
     prior: PriorSteps,
     dims: Dims,
@@ -28,16 +25,12 @@ pub(super) struct Unrolled {
 }
 
 impl Unrolled {
+    /// Sessions for plans of these sizes, all memory allocated.
+    ///
     /// # Errors
     /// ONNX Runtime's or the solver's reason.
-    pub(super) fn new(bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
-        let manifest = bundle.manifest();
-        let dims = Dims {
-            stoch: manifest.dims.stoch,
-            deter: manifest.dims.deter,
-            action: sizes.action,
-            horizon: sizes.horizon,
-        };
+    pub fn new(bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
+        let dims = dims(bundle, sizes);
         let shape = Shape::of(dims);
         let model = OnnxModel::new(bundle, shape)?;
         let cut = model.cut(shape.parts);
@@ -58,21 +51,30 @@ impl Unrolled {
     }
 
     /// Rolls `actions` `[H, na]`, which may exceed their limits, from `state` and linearises there.
-    pub(super) fn roll(&mut self, state: &[f32], actions: &[f32]) -> Result<(), RunError> {
+    ///
+    /// # Errors
+    /// ONNX Runtime's reason.
+    pub fn roll(&mut self, state: &[f32], actions: &[f32]) -> Result<(), RunError> {
         self.states[..state.len()].copy_from_slice(state);
         self.prior.fill(0, &mut self.states, actions)?;
         self.linearise(actions)
     }
 
     /// One step from row `step` of the states under `action`, into the row after it.
-    pub(super) fn step(&mut self, step: usize, action: &[f32]) -> Result<(), RunError> {
+    ///
+    /// # Errors
+    /// ONNX Runtime's reason.
+    pub fn step(&mut self, step: usize, action: &[f32]) -> Result<(), RunError> {
         let n = self.dims.state();
         let states = &mut self.states[step * n..][..2 * n];
         self.prior.fill(0, states, action)
     }
 
     /// Rewards and derivatives at the states that [`Unrolled::step`] made under `actions`.
-    pub(super) fn linearise(&mut self, actions: &[f32]) -> Result<(), RunError> {
+    ///
+    /// # Errors
+    /// ONNX Runtime's reason.
+    pub fn linearise(&mut self, actions: &[f32]) -> Result<(), RunError> {
         let plans = Trajectories {
             states: &self.states,
             actions,
@@ -86,29 +88,58 @@ impl Unrolled {
     }
 
     /// `z_0..z_H`, `[H + 1, n]`; row 0 is to be set before [`Unrolled::step`].
-    pub(super) fn states_mut(&mut self) -> &mut [f32] {
+    pub fn states_mut(&mut self) -> &mut [f32] {
         &mut self.states
     }
 
+    /// Predicted means `mu(z_t, a_t)` at the last linearisation, `[H, n]`.
+    #[must_use]
+    pub fn means(&self) -> &[f32] {
+        &self.means
+    }
+
     /// Outputs of the reward head at `z_1..z_H`, `[H]`.
-    pub(super) fn rewards(&self) -> &[f32] {
+    #[must_use]
+    pub fn rewards(&self) -> &[f32] {
         &self.rewards
     }
 
     /// dr/dz at `z_{t + 1}`, `[n]`.
-    pub(super) fn gradient(&self, t: usize) -> &[f32] {
+    #[must_use]
+    pub fn gradient(&self, t: usize) -> &[f32] {
         let n = self.dims.state();
         &self.gradients[t * n..][..n]
     }
 
     /// `F_t` `[n, n]` and `B_t` `[n, na]`.
-    pub(super) fn jacobian(&mut self, t: usize, state: &mut [f32], action: &mut [f32]) {
+    pub fn jacobian(&mut self, t: usize, state: &mut [f32], action: &mut [f32]) {
         self.model.jacobian(0, t, state, action);
+    }
+
+    /// `B_t' row`, `[na]`, of step `t` for a row `[n]`: nothing goes through the state of the step.
+    pub fn pull_back_action(&mut self, t: usize, row: &[f32], out: &mut [f32]) {
+        let mut slabs: Few<Slab<'_, f32>, MAX_PARTS> = Few::new();
+        for (part, memory) in self.adjoint.iter_mut().enumerate() {
+            let (first, width) = (self.cut.first(part), self.cut.width(part));
+            let stride = self.cut.stride(part);
+            let rows = &mut memory[..stride];
+            rows[..width].copy_from_slice(&row[first..][..width]);
+            rows[width..].fill(0.0);
+            // no more parts than MAX_PARTS, see Cut
+            let _ = slabs.push(Slab {
+                first,
+                width,
+                stride,
+                rows,
+                states: &mut [],
+            });
+        }
+        (self.model).transpose_product(&mut Alone, t, &mut slabs, out);
     }
 
     /// Gradient of `sum_t weights_t r(z_{t + 1})` with respect to the actions, `[H, na]`: one row
     /// carried back through all steps.
-    pub(super) fn pull_back(&mut self, weights: &[f32], gradient: &mut [f32]) {
+    pub fn pull_back(&mut self, weights: &[f32], gradient: &mut [f32]) {
         let (n, na) = (self.dims.state(), self.dims.action);
         for memory in &mut self.adjoint {
             memory.fill(0.0);
@@ -145,7 +176,7 @@ mod tests {
     use latco_export::{RandomSpec, write_random_bundle};
 
     use super::*;
-    use crate::config::Config;
+    use latco_controller::Config;
 
     /// Derivatives of a weighted sum of rewards against differences of rollouts, and the Jacobians'
     /// against those of single steps.

@@ -4,20 +4,14 @@
 //! `g g'` with `g = d rho / dz`, as the model gives first derivatives. Actions are clipped in the
 //! forward pass.
 
+use latco_controller::SetupError;
+use latco_controller::config::{Config, IlqrSection};
+use latco_controller::plan::{Noise, PlanRequest, PlanSizes, Quantum, Schedule, Shift, StopCause};
+use latco_controller::trace::IterationTrace;
 use latco_models::Bundle;
 
-use super::super::contract::PlanRequest;
-use super::super::deadline::Quantum;
-use super::super::noise::Noise;
-use super::super::optimiser::Schedule;
-use super::super::report::StopCause;
-use super::super::solution::PlanSizes;
-use super::super::warm_start::Shift;
-use super::method::Method;
-use super::unrolled::Unrolled;
-use crate::config::{Config, IlqrSection};
-use crate::error::SetupError;
-use crate::trace::IterationTrace;
+use crate::method::Method;
+use crate::unrolled::Unrolled;
 
 /// A cost that falls by less than this share is as good as it gets.
 const CONVERGED: f64 = 1e-6;
@@ -42,7 +36,7 @@ pub struct Ilqr {
 }
 
 /// Memory of the backward pass; all matrices by rows.
-pub(super) struct Sweep {
+pub(crate) struct Sweep {
     n: usize,
     na: usize,
     /// Open-loop changes k, `[H, na]`.
@@ -66,7 +60,7 @@ pub(super) struct Sweep {
 }
 
 impl Sweep {
-    pub(super) fn new(n: usize, na: usize, horizon: usize) -> Self {
+    pub(crate) fn new(n: usize, na: usize, horizon: usize) -> Self {
         let zeros = |len: usize| vec![0.0; len];
         Self {
             n,
@@ -87,18 +81,18 @@ impl Sweep {
     }
 
     /// Nothing is to be paid after the last step.
-    pub(super) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.value_gradient.fill(0.0);
         self.value.fill(0.0);
     }
 
     /// Where F and B of the next step are written.
-    pub(super) fn jacobians(&mut self) -> (&mut [f32], &mut [f32]) {
+    pub(crate) fn jacobians(&mut self) -> (&mut [f32], &mut [f32]) {
         (&mut self.state_jacobian, &mut self.action_jacobian)
     }
 
     /// Adds the cost `rho^2 / 2` of a state, `gradient` being that of rho, `[n]`.
-    pub(super) fn pay(&mut self, rho: f32, gradient: impl Iterator<Item = f32> + Clone) {
+    pub(crate) fn pay(&mut self, rho: f32, gradient: impl Iterator<Item = f32> + Clone) {
         for (sum, g) in self.value_gradient.iter_mut().zip(gradient.clone()) {
             *sum += rho * g;
         }
@@ -111,7 +105,7 @@ impl Sweep {
 
     /// Back over step `t`, whose Jacobians were written: its gains, and the cost to go before it.
     /// False when Quu is not positive definite.
-    pub(super) fn step_back(&mut self, t: usize, regularisation: f32) -> bool {
+    pub(crate) fn step_back(&mut self, t: usize, regularisation: f32) -> bool {
         let (n, na) = (self.n, self.na);
         let (f, b) = (&self.state_jacobian, &self.action_jacobian);
         multiply(&self.value, f, &mut self.value_state, n, n, n);
@@ -172,12 +166,12 @@ impl Sweep {
     }
 
     /// k of step `t`, `[na]`.
-    pub(super) fn change(&self, t: usize) -> &[f32] {
+    pub(crate) fn change(&self, t: usize) -> &[f32] {
         &self.changes[t * self.na..][..self.na]
     }
 
     /// K of step `t`, `[na, n]`.
-    pub(super) fn gain(&self, t: usize) -> &[f32] {
+    pub(crate) fn gain(&self, t: usize) -> &[f32] {
         &self.gains[t * self.na * self.n..][..self.na * self.n]
     }
 }
