@@ -411,6 +411,7 @@ fn every_planner_reaches_the_optimum() {
         kinds.push(case.config.planner.kind);
     }
     assert!(missed.is_empty(), "{missed:?}");
-    kinds.push(PlannerKind::SamplingOnly); // which only draws
+    // One only draws; the other's noise keeps it from any optimum.
+    kinds.extend([PlannerKind::SamplingOnly, PlannerKind::Grasp]);
     assert!(PlannerKind::ALL.iter().all(|kind| kinds.contains(kind)));
 }

@@ -7,6 +7,7 @@ mod adam;
 mod descent;
 mod first_order;
 mod gauss_newton;
+mod grasp;
 mod ilqr;
 mod limits;
 mod method;
@@ -28,6 +29,7 @@ static PLANNERS: &[(&str, MakePlanner)] = &[
     ("shooting_gd", planner::<Descent>),
     ("shooting_gn", planner::<GaussNewton>),
     ("ilqr", planner::<Ilqr>),
+    ("grasp", planner::<grasp::Grasp>),
     (FIRST_ORDER, first_order::make),
 ];
 

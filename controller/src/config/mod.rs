@@ -190,11 +190,13 @@ pub enum PlannerKind {
     ShootingGn,
     /// Iterative linear-quadratic regulator.
     Ilqr,
+    /// Gradient steps on virtual states and actions without the model's slope by the state (arXiv 2602.00475).
+    Grasp,
 }
 
 impl PlannerKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Latco,
         Self::SamplingOnly,
         Self::GaussianLatco,
@@ -203,6 +205,7 @@ impl PlannerKind {
         Self::ShootingGd,
         Self::ShootingGn,
         Self::Ilqr,
+        Self::Grasp,
     ];
 
     /// The name as it stands in configurations and reports.
@@ -217,6 +220,7 @@ impl PlannerKind {
             Self::ShootingGd => "shooting_gd",
             Self::ShootingGn => "shooting_gn",
             Self::Ilqr => "ilqr",
+            Self::Grasp => "grasp",
         }
     }
 }

@@ -27,6 +27,9 @@ pub fn objective(kind: PlannerKind) -> &'static str {
             "return of one action sequence by Adam (Eq. 3), action limits by multipliers"
         }
         PlannerKind::ShootingGn => "LatCo's residuals over the actions alone, Gauss-Newton",
+        PlannerKind::Grasp => {
+            "rewards of virtual states, dynamics as a penalty, no slope by the model's state input"
+        }
         PlannerKind::Ilqr => "as Gauss-Newton, by a linear-quadratic regulator with line search",
     }
 }
@@ -269,6 +272,7 @@ pub fn budget(config: &Config) -> String {
             "{} rounds of {} samples, no iterations",
             latco.sampling_rounds, latco.samples
         ),
+        PlannerKind::Grasp => "500 iterations, any number in a budget".to_owned(),
         PlannerKind::ShootingGd => {
             cold_and_warm(gd.iterations_cold, gd.iterations_warm, gd.warm_start)
         }

@@ -176,7 +176,7 @@ pub const DECLARED: &[Declared] = &[
     fixed("planner.ilqr.line_search_steps", Integer, Within(1.0, COUNT), "Step sizes that are tried: 1, 1/2, 1/4, ..."),
     fixed("planner.ilqr.regularisation", Double, Positive, "First regulariser of Quu"),
     fixed("planner.ilqr.warm_start", Bool, Any, "Whether plans start from the one before"),
-    fixed("planner.kind", Text, OneOf(&["latco", "sampling_only", "gaussian_latco", "cem", "mppi", "shooting_gd", "shooting_gn", "ilqr"]), "Which planner"),
+    fixed("planner.kind", Text, OneOf(&["latco", "sampling_only", "gaussian_latco", "cem", "mppi", "shooting_gd", "shooting_gn", "ilqr", "grasp"]), "Which planner"),
     fixed("planner.latco.action_multiplier", Double, Positive, "Initial multiplier of the action limits"),
     fixed("planner.latco.damping", Double, Positive, "Damping of the Levenberg-Marquardt step"),
     fixed("planner.latco.dynamics_multiplier", Double, Positive, "Initial multiplier of the dynamics"),

@@ -1,0 +1,219 @@
+//! GRASP: gradient-based planning on virtual states (Psenka et al. 2026, arXiv 2602.00475).
+//!
+//! States are variables beside the actions, and the dynamics are a soft penalty. The model is never
+//! differentiated by its state input: with the stopped state `sg(z_t)`, Adam descends
+//!
+//! ```text
+//! L(z, a) = sum_t  w |z_{t+1} - mu(sg(z_t), a_t)|^2  -  r(z_{t+1})  -  r(mu(sg(z_t), a_t))
+//! ```
+//!
+//! in states and actions together; every step has its reward. Noise on the states lets them leave a local
+//! minimum, and every few iterations the actions are rolled out through the model, which pulls the states
+//! back to where the actions lead. The slope of the reward at `mu` is taken at the state that the penalty
+//! holds next to it. The paper's goal, an image that the last state is fixed to, is the reward here.
+
+use latco_controller::plan::{Noise, PlanRequest, PlanSizes, Quantum, Schedule, Shift, StopCause};
+use latco_controller::trace::IterationTrace;
+use latco_controller::{Config, SetupError};
+use latco_models::Bundle;
+
+use crate::adam::Adam;
+use crate::method::Method;
+use crate::unrolled::Unrolled;
+
+/// Iterations of a plan without a time budget.
+const ITERATIONS: u32 = 500;
+/// Iterations between two rollouts that the states are pulled back to.
+const ROLLOUT_EVERY: u32 = 10;
+/// Step sizes of Adam, in units of the normalised action and of the state.
+const ACTION_RATE: f32 = 0.05;
+const STATE_RATE: f32 = 0.05;
+/// Weight w of the dynamics.
+const DYNAMICS: f32 = 1.0;
+/// Deviation of the noise that is added to the states in an iteration.
+const STATE_NOISE: f32 = 0.01;
+
+/// States and actions by Adam, without the model's slope by the state.
+pub(crate) struct Grasp {
+    iterations: u32,
+    sizes: PlanSizes,
+    action_limit: f32,
+    /// The states, and the model there.
+    unrolled: Unrolled,
+    noise: Noise,
+    /// `[H, na]`
+    actions: Vec<f32>,
+    /// Slopes of -L by the actions `[H, na]` and by the states `[H, n]`.
+    action_slopes: Vec<f32>,
+    state_slopes: Vec<f32>,
+    /// What one step's action is pulled by, `[n]`, and the noise of the states, `[H, n]`.
+    row: Vec<f32>,
+    drawn: Vec<f32>,
+    action_steps: Adam,
+    state_steps: Adam,
+}
+
+impl Method for Grasp {
+    fn new(config: &Config, bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
+        let (h, n, na) = (sizes.horizon, sizes.state, sizes.action);
+        let is_timed = config.planner.budget_ms.is_some();
+        Ok(Self {
+            iterations: if is_timed { u32::MAX } else { ITERATIONS },
+            sizes: *sizes,
+            action_limit: bundle.manifest().action.limit,
+            unrolled: Unrolled::new(bundle, sizes)?,
+            noise: Noise::new(config.planner.seed),
+            actions: vec![0.0; h * na],
+            action_slopes: vec![0.0; h * na],
+            state_slopes: vec![0.0; h * n],
+            row: vec![0.0; n],
+            drawn: vec![0.0; h * n],
+            action_steps: Adam::new(h * na),
+            state_steps: Adam::new(h * n),
+        })
+    }
+
+    fn schedule(&self) -> Schedule {
+        Schedule {
+            warm_start: true,
+            iterations_cold: self.iterations,
+            iterations_warm: self.iterations,
+            value_every: ROLLOUT_EVERY,
+            fresh_starts_below_return: None,
+        }
+    }
+
+    fn start(&mut self, _request: &PlanRequest<'_>, shift: Option<Shift>) {
+        match shift {
+            Some(shift) => shift.apply(&mut self.actions, self.sizes.action),
+            None => (self.noise).fill_uniform(&mut self.actions, self.action_limit),
+        }
+        self.action_steps.reset();
+    }
+
+    fn actions(&self) -> &[f32] {
+        &self.actions
+    }
+
+    fn improve(
+        &mut self,
+        state: &[f32],
+        figures: &mut IterationTrace,
+        _quantum: &mut Quantum<'_>,
+    ) -> Result<(), StopCause> {
+        let evaluated = if (figures.iteration - 1).is_multiple_of(ROLLOUT_EVERY) {
+            self.state_steps.reset();
+            self.unrolled.roll(state, &self.actions)
+        } else {
+            self.unrolled.linearise(&self.actions)
+        };
+        evaluated.map_err(|_| StopCause::ModelFailed)?;
+        figures.planned_reward = self.unrolled.rewards().iter().sum();
+        figures.dynamics_violation_max = self.slopes();
+        let slopes = self.action_slopes.iter().chain(&self.state_slopes);
+        if !slopes.sum::<f32>().is_finite() {
+            return Err(StopCause::NonFinite);
+        }
+        let limit = self.action_limit;
+        (self.action_steps).climb(ACTION_RATE, &mut self.actions, &self.action_slopes);
+        (self.actions.iter_mut()).for_each(|action| *action = action.clamp(-limit, limit));
+        let states = &mut self.unrolled.states_mut()[self.sizes.state..];
+        (self.state_steps).climb(STATE_RATE, states, &self.state_slopes);
+        self.noise.fill(&mut self.drawn);
+        for (value, noise) in states.iter_mut().zip(&self.drawn) {
+            *value += STATE_NOISE * noise;
+        }
+        Ok(())
+    }
+
+    fn reset(&mut self, seed: u64) {
+        self.noise = Noise::new(seed);
+    }
+}
+
+impl Grasp {
+    /// The slopes of -L at the states and actions that were evaluated last; gives the largest
+    /// `|z_{t+1} - mu(z_t, a_t)|^2`.
+    fn slopes(&mut self) -> f32 {
+        let (n, na) = (self.sizes.state, self.sizes.action);
+        let mut largest = 0.0f32;
+        for t in 0..self.sizes.horizon {
+            let mut violation = 0.0;
+            for i in 0..n {
+                let next = self.unrolled.states_mut()[(t + 1) * n + i];
+                let defect = next - self.unrolled.means()[t * n + i];
+                let reward = self.unrolled.gradient(t)[i];
+                violation += defect * defect;
+                self.state_slopes[t * n + i] = reward - 2.0 * DYNAMICS * defect;
+                self.row[i] = reward + 2.0 * DYNAMICS * defect;
+            }
+            largest = largest.max(violation);
+            let slopes = &mut self.action_slopes[t * na..][..na];
+            self.unrolled.pull_back_action(t, &self.row, slopes);
+        }
+        largest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use latco_export::{RandomSpec, write_random_bundle};
+
+    use super::*;
+
+    /// The slopes by the actions against differences of L with the states held, and those by the states
+    /// with the predictions held.
+    #[test]
+    fn slopes_are_those_of_the_penalty_and_the_rewards_with_stopped_states() {
+        let folder = tempfile::tempdir().unwrap();
+        let spec = RandomSpec {
+            image: 32,
+            stoch: 4,
+            deter: 12,
+            hidden: 16,
+            horizon: 5,
+            ..RandomSpec::keypoint()
+        };
+        write_random_bundle(folder.path(), &spec, 5).unwrap();
+        let bundle = Bundle::load(folder.path(), &Default::default()).unwrap();
+        let config = Config::default();
+        let sizes = PlanSizes::new(&config, bundle.manifest());
+        let mut grasp = Grasp::new(&config, &bundle, &sizes).unwrap();
+        let (n, na, h) = (sizes.state, sizes.action, sizes.horizon);
+        let mut noise = Noise::new(3);
+        noise.fill(grasp.unrolled.states_mut());
+        noise.fill(&mut grasp.actions);
+        let actions = grasp.actions.clone();
+        grasp.unrolled.linearise(&actions).unwrap();
+        grasp.slopes();
+        let by_actions = grasp.action_slopes.clone();
+        let gradients: Vec<f32> = (0..h)
+            .flat_map(|t| grasp.unrolled.gradient(t).to_vec())
+            .collect();
+
+        // -w |z' - mu|^2 + g' mu, with the slope g of the reward as it is at z'.
+        let value = |grasp: &mut Grasp, actions: &[f32]| -> f64 {
+            grasp.unrolled.linearise(actions).unwrap();
+            let means = grasp.unrolled.means().to_vec();
+            let next = &grasp.unrolled.states_mut()[n..];
+            (means.iter().zip(next).zip(&gradients))
+                .map(|((mean, z), g)| {
+                    f64::from(g * mean) - f64::from(DYNAMICS) * f64::from(z - mean).powi(2)
+                })
+                .sum()
+        };
+        for index in 0..h * na {
+            let mut moved = actions.clone();
+            moved[index] += 1e-2;
+            let above = value(&mut grasp, &moved);
+            moved[index] -= 2e-2;
+            let below = value(&mut grasp, &moved);
+            let expected = (above - below) / 2e-2;
+            let found = f64::from(by_actions[index]);
+            assert!(
+                (found - expected).abs() < 0.02 * expected.abs().max(1.0),
+                "{index}: {found} {expected}"
+            );
+        }
+    }
+}
