@@ -1,7 +1,7 @@
 //! Bags are readable by others: the PyPI package `rosbags` reads ours, and we read its; MCAP files pass the checks of
 //! `mcap doctor`.
 //!
-//! `LATCO_PYTHON` names a Python that has `tests/python/requirements.txt` installed; without it a
+//! `LATCO_PYTHON` names a Python that has `tests/python/rosbags.txt` installed; without it a
 //! virtual environment is made under the target folder ([`latco_testkit::python`]).
 
 use std::path::{Path, PathBuf};
