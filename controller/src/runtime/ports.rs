@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam::channel;
-use crossbeam::queue::ArrayQueue;
+use crossbeam_channel as channel;
+use crossbeam_queue::ArrayQueue;
 
 use crate::config::Config;
 use crate::controller::{Controller, Tick};

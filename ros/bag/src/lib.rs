@@ -43,9 +43,10 @@ mod storage;
 pub mod topics;
 pub mod types;
 mod writer;
+mod yaml;
 
 pub use error::BagError;
-pub use metadata::Yaml;
 pub use reader::{BagMessage, BagReader, Messages, TopicInfo};
 pub use storage::{Compression, Storage, TopicSpec};
 pub use writer::{BagOptions, BagSummary, BagWriter};
+pub use yaml::Yaml;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Args;
-use crossbeam::channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use latco_bag::image::{CameraImage, Converter};
 use latco_bag::messages::{CompressedImage, Image, RosMessage as _, UInt8MultiArray};
 

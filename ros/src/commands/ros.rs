@@ -6,7 +6,7 @@ use super::failure::Failure;
 use crate::controller::parameters::{Parameters, USE_SIM_TIME, declared, with_values};
 use crate::managed::arguments::{ArgumentErrors, RosArguments};
 use crate::managed::parameters::Value;
-use crate::middleware::Place;
+use crate::middleware::NodeIdentity;
 
 /// The parameters of a configuration with those of the command line, which win over the file.
 ///
@@ -15,13 +15,13 @@ use crate::middleware::Place;
 pub(super) fn configured(
     config: &Config,
     arguments: &RosArguments,
-    place: &Place,
+    identity: &NodeIdentity,
 ) -> Result<Parameters, Failure> {
     warn_without_effect(arguments);
     let mut errors = Vec::new();
     let mut changes: Vec<(&str, &Value)> = Vec::new();
     let mut use_sim_time = false;
-    for given in arguments.parameters_of(place) {
+    for given in arguments.parameters_of(identity) {
         let name = given.name.as_str();
         let wrong = |reason: &str| format!("{}: {name}: {reason}", given.origin);
         if name == USE_SIM_TIME.name {

@@ -72,8 +72,8 @@ impl Run {
         }
         let config = super::config::load(&self.config)?;
         take_priority(self.realtime_priority);
-        let place = arguments.place(&config.node.namespace, &config.node.name);
-        let parameters = ros::configured(&config, arguments, &place)?;
+        let identity = arguments.identity(&config.node.namespace, &config.node.name);
+        let parameters = ros::configured(&config, arguments, &identity)?;
         let (mut config, use_sim_time) = (parameters.config().clone(), parameters.use_sim_time());
         if let Some(bundle) = self.bundle {
             config.bundle.path = bundle.to_string_lossy().into_owned();
@@ -86,7 +86,7 @@ impl Run {
         self.provider.apply(&mut config.bundle);
         let options = ControllerOptions {
             network,
-            place,
+            identity,
             parameters: Parameters::new(config, use_sim_time),
             auto: self.auto,
             trace: self.trace,
@@ -116,12 +116,12 @@ impl Run {
             summary.plans,
             summary.planner,
             summary.provider,
-            ms(summary.plan_ms_p50),
-            ms(summary.plan_ms_p99),
+            ms(summary.figures.plan_ms_p50),
+            ms(summary.figures.plan_ms_p99),
             summary.deadline_misses,
             summary.commands_sent,
-            ms(summary.stamp_to_command_ms_p50),
-            ms(summary.stamp_to_command_ms_p99),
+            ms(summary.figures.stamp_to_command_ms_p50),
+            ms(summary.figures.stamp_to_command_ms_p99),
         ))
     }
 }

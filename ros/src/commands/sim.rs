@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::network::NetworkArgs;
 use super::output::{print_json, print_line};
 use crate::managed::arguments::{ArgumentErrors, RosArguments};
-use crate::middleware::{ImageSize, Place, Stop, Transport};
+use crate::middleware::{ImageSize, NodeIdentity, Stop, Transport};
 use crate::sim::robot;
 
 const DEFAULT_SIZE: ImageSize = ImageSize {
@@ -63,7 +63,7 @@ impl Sim {
         tracing::info!(task = %self.task, seed = self.seed, domain = network.domain, localhost = network.localhost, "simulated robot");
         let options = robot::RobotOptions {
             network,
-            place: self.place(ros)?,
+            identity: self.identity(ros)?,
             camera_size: self.image_size,
             transport: self.image_transport,
             seed: self.seed,
@@ -95,10 +95,10 @@ impl Sim {
     }
 
     /// The name and namespace of the node; the simulated robot has no parameters.
-    fn place(&self, ros: &RosArguments) -> Result<Place, Failure> {
-        let place = ros.place(&self.namespace, "robot");
+    fn identity(&self, ros: &RosArguments) -> Result<NodeIdentity, Failure> {
+        let identity = ros.identity(&self.namespace, "robot");
         super::ros::warn_without_effect(ros);
-        let meant: Vec<String> = (ros.parameters_of(&place).iter())
+        let meant: Vec<String> = (ros.parameters_of(&identity).iter())
             .filter(|given| !given.is_for_several)
             .map(|given| {
                 format!(
@@ -108,7 +108,7 @@ impl Sim {
             })
             .collect();
         if meant.is_empty() {
-            Ok(place)
+            Ok(identity)
         } else {
             Err(Failure::usage(ArgumentErrors(meant)))
         }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam::channel::{Receiver, never, tick};
+use crossbeam_channel::{Receiver, never, tick};
 use latco_bag::messages::{DiagnosticArray, DiagnosticStatus};
 
+use super::configured::Configured;
 use super::diagnostics::Diagnostics;
 use super::intake::Counters;
 use super::load::Loading;
@@ -13,12 +14,11 @@ use super::options::{ControllerFault, ControllerOptions, Request};
 use super::parameters::Parameters;
 use super::parameters::services::SharedParameters;
 use super::status::RunSummary;
-use super::work::Work;
 use crate::managed::lifecycle::{Change, Lifecycle, Outcome, State};
 use crate::middleware::{Outbox, RunningNode, Stop, middleware_alive};
 
 /// Time between two looks at the planner's records.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const POLL_EVERY: Duration = Duration::from_millis(20);
 /// Time between two heartbeats.
 const STATUS_EVERY: Duration = Duration::from_millis(200);
 /// Time between two diagnostics.
@@ -40,7 +40,7 @@ pub(super) enum Auto {
 }
 
 /// The topics and services that the node has in every state.
-pub(super) struct Ends {
+pub(super) struct Endpoints {
     pub(super) lifecycle: Arc<Lifecycle>,
     pub(super) changes: Receiver<Change>,
     pub(super) parameters: Arc<SharedParameters>,
@@ -55,16 +55,16 @@ pub(super) struct Manager<'a> {
     pub(super) name: String,
     pub(super) options: &'a ControllerOptions,
     pub(super) lifecycle: Arc<Lifecycle>,
-    pub(super) ends: Ends,
+    pub(super) ends: Endpoints,
     pub(super) diagnostics: Diagnostics,
     /// The parameters that the node is configured with.
-    pub(super) configured: Option<Parameters>,
+    pub(super) configured_with: Option<Parameters>,
     /// The transition whose work is under way.
     pub(super) change: Option<Change>,
     pub(super) loading: Option<Loading>,
     /// Time by which a robot that was told to rest must have done so.
     pub(super) rest_by: Option<Instant>,
-    pub(super) work: Option<Work>,
+    pub(super) configured: Option<Configured>,
     pub(super) auto: Auto,
     pub(super) estopped: bool,
     /// Whether the process was told to end.
@@ -84,7 +84,7 @@ impl<'a> Manager<'a> {
         node: RunningNode,
         name: String,
         options: &'a ControllerOptions,
-        ends: Ends,
+        ends: Endpoints,
     ) -> Self {
         Self {
             node: Some(node),
@@ -93,11 +93,11 @@ impl<'a> Manager<'a> {
             lifecycle: ends.lifecycle.clone(),
             ends,
             diagnostics: Diagnostics::new(),
-            configured: None,
+            configured_with: None,
             change: None,
             loading: None,
             rest_by: None,
-            work: None,
+            configured: None,
             auto: if options.auto {
                 Auto::Activate
             } else {
@@ -121,12 +121,13 @@ impl<'a> Manager<'a> {
         if self.options.auto {
             self.begin("configure");
         }
-        let (look, beat, watch) = (tick(LOOK_EVERY), tick(STATUS_EVERY), tick(WATCH_EVERY));
-        let diagnose = tick(DIAGNOSE_EVERY);
+        let (poll, status_due, check_alive) =
+            (tick(POLL_EVERY), tick(STATUS_EVERY), tick(WATCH_EVERY));
+        let diagnostics_due = tick(DIAGNOSE_EVERY);
         let (nothing, not_loaded, not_stopped) = (never(), never(), never());
         while self.lifecycle.state() != State::Finalized {
-            let awake = self.work.is_some() && self.lifecycle.state() != State::Inactive;
-            let look = if awake { &look } else { &nothing };
+            let awake = self.configured.is_some() && self.lifecycle.state() != State::Inactive;
+            let poll = if awake { &poll } else { &nothing };
             let stopped = if stop.is_requested() {
                 self.stop();
                 &not_stopped
@@ -140,9 +141,9 @@ impl<'a> Manager<'a> {
                 Some(loading) => loading.done.clone(),
                 None => Receiver::clone(&not_loaded),
             };
-            crossbeam::select! {
+            crossbeam_channel::select! {
                 recv(requests) -> request => if let Ok(request) = request {
-                    self.obey(request);
+                    self.handle(request);
                 },
                 recv(changes) -> change => if let Ok(change) = change {
                     self.carry_out(change);
@@ -153,37 +154,37 @@ impl<'a> Manager<'a> {
                     self.configure(loaded.unwrap_or_else(gone));
                 }
                 recv(live_changes) -> _ => self.set_live(),
-                recv(look) -> _ => self.look(),
-                recv(diagnose) -> _ => self.diagnose(None),
-                recv(beat) -> _ => self.beat(None),
-                recv(watch) -> _ => self.watch(),
+                recv(poll) -> _ => self.poll(),
+                recv(diagnostics_due) -> _ => self.publish_diagnostics(None),
+                recv(status_due) -> _ => self.publish_status(None),
+                recv(check_alive) -> _ => self.check_alive(),
                 recv(stopped) -> _ => {}
             }
         }
         self.end()
     }
 
-    fn obey(&mut self, request: Request) {
+    fn handle(&mut self, request: Request) {
         match request {
             Request::Estop => {
                 self.estopped = true;
-                if let Some(work) = &self.work {
-                    work.set_estop(true);
+                if let Some(configured) = &self.configured {
+                    configured.set_estop(true);
                 }
                 tracing::warn!("emergency stop");
             }
             Request::Reset => {
                 self.estopped = false;
-                if let Some(work) = &self.work {
-                    work.reset();
-                    work.set_estop(false);
+                if let Some(configured) = &self.configured {
+                    configured.reset();
+                    configured.set_estop(false);
                 }
                 self.summary.resets += 1;
                 self.activate_by_itself();
             }
             Request::Episode(episode) => {
-                if let Some(work) = &mut self.work {
-                    work.begin_episode(episode, &mut self.summary);
+                if let Some(configured) = &mut self.configured {
+                    configured.begin_episode(episode, &mut self.summary);
                 }
                 self.summary.resets += 1;
                 tracing::info!(episode, "episode begins");
@@ -191,22 +192,24 @@ impl<'a> Manager<'a> {
         }
     }
 
-    fn look(&mut self) {
-        let Some(work) = &mut self.work else { return };
-        work.look(&mut self.summary);
+    fn poll(&mut self) {
+        let Some(configured) = &mut self.configured else {
+            return;
+        };
+        configured.poll(&mut self.summary);
         let Some(rest_by) = self.rest_by else { return };
-        if work.is_at_rest() {
+        if configured.is_at_rest() {
             self.finish(Outcome::Success);
         } else if Instant::now() >= rest_by {
             self.fault(ControllerFault::NotAtRest(LONGEST_STOP));
         }
     }
 
-    fn watch(&mut self) {
+    fn check_alive(&mut self) {
         if self.change.is_none() && !self.lifecycle.state().is_primary() {
             return; // its transition is about to be taken up
         }
-        if !self.work.as_ref().is_none_or(Work::is_alive) {
+        if !self.configured.as_ref().is_none_or(Configured::is_alive) {
             self.fault(ControllerFault::ThreadDied);
         }
         if !middleware_alive() {
@@ -220,12 +223,12 @@ impl<'a> Manager<'a> {
         } else {
             "ended"
         };
-        self.beat(Some(last));
-        self.diagnose(Some(last));
+        self.publish_status(Some(last));
+        self.publish_diagnostics(Some(last));
         Stop::new().wait(LINGER);
-        if let Some(mut work) = self.work.take() {
-            work.look(&mut self.summary);
-            self.close(work);
+        if let Some(mut configured) = self.configured.take() {
+            configured.poll(&mut self.summary);
+            self.close(configured);
         }
         drop(self.node.take());
         match self.ending {

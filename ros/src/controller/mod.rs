@@ -3,13 +3,14 @@
 //! ```text
 //!  camera, joint_states ─▶ reactor thread: checks (intake) ─▶ ports ─▶ planner thread ─▶ plan ─▶ executor thread
 //!  commands or joint_trajectory ◀─ publisher thread ◀─ Outbox ◀─ Sink ◀──────────────────────────────┘
-//!  ~/change_state, ~/reset, ~/estop, episode ─▶ this thread (manager) ─▶ Work ─▶ Runtime
-//!                                                     └─ configure ─▶ loader thread ─▶ Work
+//!  ~/change_state, ~/reset, ~/estop, episode ─▶ this thread (manager) ─▶ Configured ─▶ Runtime
+//!                                                     └─ configure ─▶ loader thread ─▶ Configured
 //! ```
 //!
 //! Nothing is decided here.
 
 mod camera;
+mod configured;
 mod diagnostics;
 mod imagined;
 mod intake;
@@ -26,9 +27,7 @@ mod status;
 mod topics;
 pub mod trace;
 mod transitions;
-mod work;
 
 pub use options::{ControllerFault, ControllerOptions};
 pub use run::run;
 pub use status::RunSummary;
-pub use work::stamp_to_command_ms;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::parameters::Parameters;
-use crate::middleware::{Network, Place};
+use crate::middleware::{Network, NodeIdentity};
 
 /// Options with which a controller node is run.
 #[derive(Clone, Debug)]
@@ -11,7 +11,7 @@ pub struct ControllerOptions {
     /// Domain and interfaces on which the node talks.
     pub network: Network,
     /// Name of the node, and the names of its topics and services.
-    pub place: Place,
+    pub identity: NodeIdentity,
     /// Parameters at the start, and whether time is simulated.
     pub parameters: Parameters,
     /// Whether the node configures and activates itself, and ends when it cannot or when a fault stops it.

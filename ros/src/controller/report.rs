@@ -1,25 +1,25 @@
 //! The reports of the node: heartbeat and diagnostics.
 
+use super::configured::Configured;
 use super::diagnostics::{Diagnostics, Facts};
 use super::manager::Manager;
 use super::status::{Now, status};
-use super::work::Work;
 use crate::middleware::middleware_alive;
 
 impl Manager<'_> {
-    pub(super) fn beat(&mut self, final_word: Option<&str>) {
+    pub(super) fn publish_status(&mut self, final_word: Option<&str>) {
         self.summary.count(&self.counters);
-        if let Some(work) = &self.work {
-            work.count(&self.before, &mut self.summary);
+        if let Some(configured) = &self.configured {
+            configured.count(&self.before, &mut self.summary);
         }
         self.ends.heartbeat.send(status(&self.now(final_word)));
     }
 
     pub(super) fn now<'b>(&'b self, final_word: Option<&'b str>) -> Now<'b> {
         let task = self
-            .work
+            .configured
             .as_ref()
-            .map(|work| &work.bundle().manifest().task);
+            .map(|configured| &configured.bundle().manifest().task);
         Now {
             name: &self.name,
             hardware: task.map_or("", String::as_str),
@@ -27,20 +27,20 @@ impl Manager<'_> {
             failure: &self.failure,
             estopped: self.estopped,
             final_word,
-            doing: self.work.as_ref().map(Work::doing),
+            motion: self.configured.as_ref().map(Configured::motion),
             summary: &self.summary,
         }
     }
 
-    pub(super) fn diagnose(&mut self, final_word: Option<&str>) {
+    pub(super) fn publish_diagnostics(&mut self, final_word: Option<&str>) {
         let parameters = self.ends.parameters.now();
-        let pending = match &self.configured {
+        let pending = match &self.configured_with {
             Some(configured) => parameters.pending(configured),
             None => Vec::new(),
         };
-        let place = &self.options.place;
-        let peers = match (&self.work, &self.node) {
-            (Some(work), Some(node)) => Some(work.peers(node, place)),
+        let identity = &self.options.identity;
+        let peers = match (&self.configured, &self.node) {
+            (Some(configured), Some(node)) => Some(configured.peers(node, identity)),
             _ => None,
         };
         let mut diagnostics = std::mem::replace(&mut self.diagnostics, Diagnostics::new());
@@ -51,7 +51,7 @@ impl Manager<'_> {
             network: self.options.network,
             middleware_alive: middleware_alive(),
             peers: peers.as_ref(),
-            recent: self.work.as_ref().map(Work::recent),
+            recent: self.configured.as_ref().map(Configured::recent),
             pending: &pending,
         });
         self.diagnostics = diagnostics;

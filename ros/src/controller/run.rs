@@ -1,10 +1,10 @@
 //! The controller node from its start to its end.
 
 use anyhow::Context as _;
-use crossbeam::channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use latco_bag::messages::{DiagnosticArray, DiagnosticStatus, Int64};
 
-use super::manager::{Ends, Manager};
+use super::manager::{Endpoints, Manager};
 use super::options::{ControllerOptions, Request};
 use super::parameters::services::SharedParameters;
 use super::status::RunSummary;
@@ -18,7 +18,7 @@ use crate::middleware::{NodeBuilder, NodeError, RunningNode, Services, Stop, Tri
 /// [`ControllerFault`](super::ControllerFault) inside when the node stopped by itself; otherwise the node could not be made, or the trace not
 /// written; with `auto` also what kept it from being configured.
 pub fn run(options: &ControllerOptions, stop: &Stop) -> anyhow::Result<RunSummary> {
-    let mut node = NodeBuilder::open_at(options.network, options.place.clone())?;
+    let mut node = NodeBuilder::open_as(options.network, options.identity.clone())?;
     let name = node.node().fully_qualified_name();
     let heartbeat = node.publisher::<DiagnosticStatus>("~/status", qos::commands(), 4)?;
     let (lifecycle, changes) = Lifecycle::serve(&mut node)?;
@@ -39,7 +39,7 @@ pub fn run(options: &ControllerOptions, stop: &Stop) -> anyhow::Result<RunSummar
             "unconfigured: waits for ~/change_state (ros2 lifecycle set); --auto configures and activates at once"
         }
     );
-    let ends = Ends {
+    let ends = Endpoints {
         lifecycle,
         changes,
         parameters,

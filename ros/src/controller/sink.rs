@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crossbeam::channel::Sender;
-use crossbeam::queue::ArrayQueue;
+use crossbeam_channel::Sender;
+use crossbeam_queue::ArrayQueue;
 use latco_bag::messages::{self, Float64MultiArray, Header, JointTrajectory, JointTrajectoryPoint};
 use latco_controller::execute::{Chunk, Mode, SetPoint, StopReason};
 use latco_controller::runtime::CommandSink;
@@ -18,7 +18,7 @@ const REST_NOTICE: Duration = Duration::from_millis(500);
 
 /// State of the executor, for the status.
 #[derive(Debug, Default)]
-pub(super) struct Doing {
+pub(super) struct MotionStatus {
     /// 0 while there was nothing yet, 1 while following, 2 and more while stopped, for the reason of that
     /// number.
     mode: AtomicU8,
@@ -36,7 +36,7 @@ const STOPS: [StopReason; 7] = [
     StopReason::Deactivated,
 ];
 
-impl Doing {
+impl MotionStatus {
     fn note(&self, point: &SetPoint) {
         let mode = match point.mode {
             Mode::Follow { .. } => 1,
@@ -173,7 +173,7 @@ impl Clone for CommandOutbox {
 /// The executor thread's side of the command topic.
 pub(super) struct Sink {
     outbox: CommandOutbox,
-    doing: Arc<Doing>,
+    motion: Arc<MotionStatus>,
     published: Sender<Published>,
     last_plan: u64,
     moved_at: Option<Time>,
@@ -182,12 +182,12 @@ pub(super) struct Sink {
 impl Sink {
     pub(super) fn new(
         outbox: CommandOutbox,
-        doing: Arc<Doing>,
+        motion: Arc<MotionStatus>,
         published: Sender<Published>,
     ) -> Self {
         Self {
             outbox,
-            doing,
+            motion,
             published,
             last_plan: 0,
             moved_at: None,
@@ -210,7 +210,7 @@ impl Sink {
 
 impl CommandSink for Sink {
     fn set_point(&mut self, point: &SetPoint) {
-        self.doing.note(point);
+        self.motion.note(point);
         let moving = point.velocities.iter().any(|&v| v != 0.0);
         if moving || matches!(point.mode, Mode::Follow { .. }) {
             self.moved_at = Some(point.time);

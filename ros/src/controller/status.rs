@@ -9,7 +9,8 @@ use latco_models::Declined;
 use serde::Serialize;
 
 use super::intake::Counters;
-use super::sink::Doing;
+use super::sink::MotionStatus;
+use super::trace::PlanFigures;
 use crate::managed::lifecycle::State;
 
 /// Figures of a run of the controller node, as `latco run --json` prints them.
@@ -43,16 +44,9 @@ pub struct RunSummary {
     pub failed_plans: u64,
     /// How often the planner stopped for each reason.
     pub stop_causes: BTreeMap<&'static str, u64>,
-    /// Median time of planning, ms.
-    pub plan_ms_p50: Option<f64>,
-    /// 99th percentile of the time of planning, ms.
-    pub plan_ms_p99: Option<f64>,
-    /// Median number of iterations of a plan.
-    pub iterations_p50: Option<f64>,
-    /// Median time from the stamp of an image to the first command that follows the plan made from it, ms.
-    pub stamp_to_command_ms_p50: Option<f64>,
-    /// 99th percentile of the time from stamp to command, ms.
-    pub stamp_to_command_ms_p99: Option<f64>,
+    /// Times and iterations over all plans.
+    #[serde(flatten)]
+    pub figures: PlanFigures,
     /// Number of plans that were ready later than their first new action should have begun.
     pub deadline_misses: u64,
     /// Number of messages on the command topic.
@@ -77,7 +71,7 @@ pub(super) struct Now<'a> {
     pub(super) failure: &'a str,
     pub(super) estopped: bool,
     pub(super) final_word: Option<&'a str>,
-    pub(super) doing: Option<&'a Doing>,
+    pub(super) motion: Option<&'a MotionStatus>,
     pub(super) summary: &'a RunSummary,
 }
 
@@ -89,8 +83,8 @@ impl Now<'_> {
         }
         if self.state == State::Active {
             let stop = self
-                .doing
-                .map_or(Some(StopReason::NoPlan), Doing::stop_reason);
+                .motion
+                .map_or(Some(StopReason::NoPlan), MotionStatus::stop_reason);
             return match stop {
                 None => (DiagnosticStatus::OK, "following the plan".to_owned()),
                 Some(reason) => (level(reason), format!("stopped: {}", reason.name())),
@@ -131,7 +125,7 @@ impl RunSummary {
 pub(super) fn status(now: &Now<'_>) -> DiagnosticStatus {
     let summary = now.summary;
     let (level, message) = now.verdict();
-    let moving = now.doing.is_some_and(Doing::is_moving);
+    let moving = now.motion.is_some_and(MotionStatus::is_moving);
     let mut values = vec![
         ("provider", summary.provider.clone()),
         ("state", now.state.to_string()),

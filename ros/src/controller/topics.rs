@@ -9,7 +9,7 @@ use latco_controller::plan::Plan;
 use latco_controller::{Config, Controller};
 
 use super::sink::{CommandOutbox, trajectory_message, velocities_message};
-use crate::middleware::identity::{Place, Use};
+use crate::middleware::identity::{NameKind, NodeIdentity};
 use crate::middleware::names::wire_name;
 use crate::middleware::peers::Peers;
 use crate::middleware::{NodeBuilder, NodeError, RunningNode, qos};
@@ -50,11 +50,11 @@ pub(super) fn command_outbox(
 }
 
 /// The publishers of images and of joint states, and the subscriptions of the commands.
-pub(super) fn peers(node: &RunningNode, place: &Place, config: &Config) -> [Peers; 3] {
+pub(super) fn peers(node: &RunningNode, identity: &NodeIdentity, config: &Config) -> [Peers; 3] {
     let Some(context) = node.context() else {
         return Default::default();
     };
-    let wire = |name: &str, ty| wire_name(&place.resolve(name, Use::Topic), ty);
+    let wire = |name: &str, ty| wire_name(&identity.resolve(name, NameKind::Topic), ty);
     let publishers = |name: &str, ty, qos| {
         let (topic, ty) = wire(name, ty);
         Peers::publishers(context, &topic, &ty, &qos)

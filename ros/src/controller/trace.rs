@@ -8,6 +8,8 @@ use latco_controller::plan::PlanReport;
 use latco_controller::trace::IterationTrace;
 use serde::{Deserialize, Serialize};
 
+use crate::quantile::quantile;
+
 /// Number of images of which the figures are kept; later ones are only counted.
 const MAX_TICKS: usize = 100_000;
 /// Number of values of imagined states that are kept (64 MiB); later plans are kept without.
@@ -130,4 +132,47 @@ impl RunTrace {
         postcard::from_bytes(&bytes)
             .with_context(|| format!("{} is not a trace of this version", file.display()))
     }
+}
+
+/// Times and iterations over all plans of a run; `None` without plans.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct PlanFigures {
+    /// Median time of planning in ms.
+    pub plan_ms_p50: Option<f64>,
+    /// 99th percentile of the time of planning in ms.
+    pub plan_ms_p99: Option<f64>,
+    /// Median number of iterations of a plan.
+    pub iterations_p50: Option<f64>,
+    /// Largest number of iterations of a plan.
+    pub iterations_max: Option<f64>,
+    /// Median time from the stamp of an image to the first command that follows the plan made from it, in ms.
+    pub stamp_to_command_ms_p50: Option<f64>,
+    /// 99th percentile of the time from stamp to command in ms.
+    pub stamp_to_command_ms_p99: Option<f64>,
+}
+
+impl PlanFigures {
+    /// The figures of a run.
+    pub fn new(trace: &RunTrace) -> Self {
+        let all = |value: fn(&TickTrace, &PlanTraced) -> Option<f64>| -> Vec<f64> {
+            trace.plans().filter_map(|(t, p)| value(t, p)).collect()
+        };
+        let plan_ms = all(|_, plan| Some(plan.plan_ms));
+        let iterations = all(|_, plan| Some(f64::from(plan.report.iterations)));
+        let latency = all(stamp_to_command_ms);
+        Self {
+            plan_ms_p50: quantile(&plan_ms, 0.5),
+            plan_ms_p99: quantile(&plan_ms, 0.99),
+            iterations_p50: quantile(&iterations, 0.5),
+            iterations_max: quantile(&iterations, 1.0),
+            stamp_to_command_ms_p50: quantile(&latency, 0.5),
+            stamp_to_command_ms_p99: quantile(&latency, 0.99),
+        }
+    }
+}
+
+/// Time from the stamp of an image to the first command that follows its plan, in ms.
+pub fn stamp_to_command_ms(tick: &TickTrace, plan: &PlanTraced) -> Option<f64> {
+    plan.command_sent_ns
+        .map(|sent| (sent - tick.stamp_ns) as f64 * 1e-6)
 }

@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
+use super::configured::Configured;
 use super::load::{Loaded, Loading};
 use super::manager::{Auto, LONGEST_STOP, Manager};
 use super::options::ControllerFault;
 use super::parameters::Parameters;
-use super::work::Work;
+use super::trace::PlanFigures;
 use crate::error_text::whole_message;
 use crate::managed::lifecycle::{Change, Outcome, State};
 
@@ -37,7 +38,7 @@ impl Manager<'_> {
                 self.failure.clear();
                 let parameters = self.ends.parameters.now();
                 let config = parameters.config().clone();
-                self.configured = Some(parameters);
+                self.configured_with = Some(parameters);
                 match Loading::start(config, self.options.imagined) {
                     Ok(loading) => self.loading = Some(loading),
                     Err(error) => self.fail(error.into()),
@@ -45,19 +46,19 @@ impl Manager<'_> {
             }
             State::Activating => self.activate(),
             State::Deactivating => {
-                if let Some(work) = &self.work {
-                    work.set_active(false);
+                if let Some(configured) = &self.configured {
+                    configured.set_active(false);
                 }
                 self.rest_by = Some(Instant::now() + LONGEST_STOP);
             }
             State::CleaningUp => {
-                self.drop_work();
+                self.release();
                 self.finish(Outcome::Success);
             }
             State::ShuttingDown => {
                 let began = Instant::now();
-                if let Some(work) = &mut self.work {
-                    work.stop(&mut self.summary);
+                if let Some(configured) = &mut self.configured {
+                    configured.stop(&mut self.summary);
                     tracing::info!(
                         ms = began.elapsed().as_secs_f64() * 1e3,
                         "the robot is at rest"
@@ -75,17 +76,17 @@ impl Manager<'_> {
         let keep_states = self.options.trace.is_some();
         self.before = self.summary.clone();
         let sim_time = self
-            .configured
+            .configured_with
             .as_ref()
             .is_some_and(Parameters::use_sim_time);
-        let start = |loaded| Work::start(node, loaded, &self.counters, sim_time, keep_states);
+        let start = |loaded| Configured::start(node, loaded, &self.counters, sim_time, keep_states);
         match loaded.and_then(start) {
-            Ok(work) => {
-                work.set_estop(self.estopped);
-                self.summary.planner = work.trace().planner.clone();
-                self.summary.provider = work.bundle().provider().to_string();
-                self.summary.providers_declined = work.bundle().declined().to_vec();
-                self.work = Some(work);
+            Ok(configured) => {
+                configured.set_estop(self.estopped);
+                self.summary.planner = configured.trace().planner.clone();
+                self.summary.provider = configured.bundle().provider().to_string();
+                self.summary.providers_declined = configured.bundle().declined().to_vec();
+                self.configured = Some(configured);
                 // They may have changed while it was loading.
                 self.set_live();
                 self.finish(Outcome::Success);
@@ -97,8 +98,8 @@ impl Manager<'_> {
     }
 
     pub(super) fn set_live(&mut self) {
-        if let Some(work) = &mut self.work {
-            work.set_live(self.ends.parameters.now().config());
+        if let Some(configured) = &mut self.configured {
+            configured.set_live(self.ends.parameters.now().config());
         }
     }
 
@@ -109,9 +110,9 @@ impl Manager<'_> {
             tracing::warn!("{}", self.failure);
             return self.finish(Outcome::Failure);
         }
-        if let Some(work) = &self.work {
+        if let Some(configured) = &self.configured {
             self.failure.clear();
-            work.set_active(true);
+            configured.set_active(true);
             self.auto = Auto::Nothing;
             tracing::info!("waiting for images");
             self.finish(Outcome::Success);
@@ -128,7 +129,7 @@ impl Manager<'_> {
     pub(super) fn finish(&mut self, outcome: Outcome) {
         let change = self.leave(outcome);
         Self::answer(change, outcome == Outcome::Success);
-        self.beat(None);
+        self.publish_status(None);
     }
 
     /// Leaves the state of the transition that is under way, which is not answered yet.
@@ -178,7 +179,7 @@ impl Manager<'_> {
 
     /// Does the work of errorprocessing.
     pub(super) fn process_error(&mut self, error: anyhow::Error) {
-        self.drop_work();
+        self.release();
         let is_deaf = matches!(error.downcast_ref(), Some(ControllerFault::MiddlewareDied));
         if self.options.auto || is_deaf {
             self.ending = Some(error);
@@ -186,30 +187,30 @@ impl Manager<'_> {
         } else {
             self.lifecycle.finish(Outcome::Success);
         }
-        self.beat(None);
+        self.publish_status(None);
     }
 
-    pub(super) fn drop_work(&mut self) {
-        let Some(mut work) = self.work.take() else {
+    pub(super) fn release(&mut self) {
+        let Some(mut configured) = self.configured.take() else {
             return;
         };
-        self.configured = None;
-        work.count(&self.before, &mut self.summary);
-        work.stop(&mut self.summary);
-        self.close(work);
+        self.configured_with = None;
+        configured.count(&self.before, &mut self.summary);
+        configured.stop(&mut self.summary);
+        self.close(configured);
     }
 
     /// Takes figures and trace of the work, then frees its topics and the bundle.
-    pub(super) fn close(&mut self, mut work: Work) {
-        work.count(&self.before, &mut self.summary);
-        work.figures(&mut self.summary);
+    pub(super) fn close(&mut self, mut configured: Configured) {
+        configured.count(&self.before, &mut self.summary);
+        self.summary.figures = PlanFigures::new(configured.trace());
         if let Some(file) = &self.options.trace
-            && let Err(error) = work.trace().write(file)
+            && let Err(error) = configured.trace().write(file)
         {
             tracing::error!("{error:#}");
             self.ending.get_or_insert(error);
         }
-        if let (Some(node), Some(group)) = (&mut self.node, work.take_group()) {
+        if let (Some(node), Some(group)) = (&mut self.node, configured.take_group()) {
             node.remove(group);
         }
     }

@@ -8,8 +8,7 @@ use latco_pictures::Histogram;
 
 use super::options::{BAG, CURVES, FILM, HISTOGRAM};
 use super::report::Report;
-use crate::controller::stamp_to_command_ms;
-use crate::controller::trace::{PlanTraced, RunTrace, TickTrace};
+use crate::controller::trace::{PlanTraced, RunTrace, TickTrace, stamp_to_command_ms};
 use crate::pictures::{self, Film};
 
 /// The plan that is shown.

@@ -10,9 +10,7 @@ use serde_json::Value;
 use super::options::{
     BAG, CONTROLLER_LOG, CURVES, DemoOptions, FILM, HISTOGRAM, REPORT, REPORT_JSON, ROBOT_LOG,
 };
-use crate::controller::stamp_to_command_ms;
-use crate::controller::trace::RunTrace;
-use crate::quantile::quantile;
+use crate::controller::trace::{PlanFigures, RunTrace};
 use crate::recorder::Recorded;
 
 /// Figures of a demonstration, as `latco demo --json` prints them.
@@ -24,20 +22,11 @@ pub struct Report {
     pub successes: u64,
     /// Number of plans that were made.
     pub plans: u64,
-    /// Median time of planning, ms.
-    pub plan_ms_p50: Option<f64>,
-    /// 99th percentile of the time of planning, ms.
-    pub plan_ms_p99: Option<f64>,
+    /// Times and iterations over all plans.
+    #[serde(flatten)]
+    pub figures: PlanFigures,
     /// How often the planner stopped for each reason.
     pub stop_causes: Value,
-    /// Median number of iterations of a plan.
-    pub iterations_p50: Option<f64>,
-    /// Largest number of iterations of a plan.
-    pub iterations_max: Option<f64>,
-    /// Median time from the stamp of an image to the first command that follows the plan made from it, ms.
-    pub stamp_to_command_ms_p50: Option<f64>,
-    /// 99th percentile of the time from stamp to command, ms.
-    pub stamp_to_command_ms_p99: Option<f64>,
     /// Number of plans that were ready later than their first new action should have begun.
     pub deadline_misses: u64,
     /// Number of messages on the command topic.
@@ -89,26 +78,12 @@ impl Report {
                 .as_u64()
                 .with_context(|| format!("no number {field:?} in the summary of a process"))
         };
-        let plan_ms: Vec<f64> = trace.plans().map(|(_, p)| p.plan_ms).collect();
-        let iterations: Vec<f64> = trace
-            .plans()
-            .map(|(_, p)| f64::from(p.report.iterations))
-            .collect();
-        let latency: Vec<f64> = trace
-            .plans()
-            .filter_map(|(t, p)| stamp_to_command_ms(t, p))
-            .collect();
         Ok(Self {
             episodes: count(&robot, "episodes")?,
             successes: count(&robot, "successes")?,
             plans: count(&controller, "plans")?,
-            plan_ms_p50: quantile(&plan_ms, 0.5),
-            plan_ms_p99: quantile(&plan_ms, 0.99),
+            figures: PlanFigures::new(trace),
             stop_causes: controller["stop_causes"].clone(),
-            iterations_p50: quantile(&iterations, 0.5),
-            iterations_max: quantile(&iterations, 1.0),
-            stamp_to_command_ms_p50: quantile(&latency, 0.5),
-            stamp_to_command_ms_p99: quantile(&latency, 0.99),
             deadline_misses: count(&controller, "deadline_misses")?,
             commands_sent: count(&controller, "commands_sent")?,
             commands_received: count(&robot, "commands_received")?,
@@ -146,17 +121,23 @@ impl Report {
             ),
             ("plans", format!("{} by {}", self.plans, self.planner)),
             ("the planner stopped by", self.stops()),
-            ("planning, median", ms(self.plan_ms_p50)),
-            ("planning, p99", ms(self.plan_ms_p99)),
-            ("iterations per plan, median", whole(self.iterations_p50)),
-            ("iterations per plan, most", whole(self.iterations_max)),
+            ("planning, median", ms(self.figures.plan_ms_p50)),
+            ("planning, p99", ms(self.figures.plan_ms_p99)),
+            (
+                "iterations per plan, median",
+                whole(self.figures.iterations_p50),
+            ),
+            (
+                "iterations per plan, most",
+                whole(self.figures.iterations_max),
+            ),
             (
                 "image stamp to command, median",
-                ms(self.stamp_to_command_ms_p50),
+                ms(self.figures.stamp_to_command_ms_p50),
             ),
             (
                 "image stamp to command, p99",
-                ms(self.stamp_to_command_ms_p99),
+                ms(self.figures.stamp_to_command_ms_p99),
             ),
             (
                 "deadline misses",

@@ -8,7 +8,7 @@ use latco_controller::priority;
 use ros2_client::{Context, Message, Node, NodeName, NodeOptions, Publisher, QosProfile};
 
 use super::error::NodeError;
-use super::identity::{Place, Use};
+use super::identity::{NameKind, NodeIdentity};
 use super::names::{self, message_type};
 use super::network::Network;
 use super::outbox::{self, Outbox};
@@ -21,7 +21,7 @@ pub struct NodeBuilder {
     pub(super) outlets: outbox::Outlets,
     pub(super) node: Node,
     pub(super) context: Context,
-    place: Place,
+    identity: NodeIdentity,
 }
 
 impl NodeBuilder {
@@ -30,18 +30,18 @@ impl NodeBuilder {
     /// # Errors
     /// [`NodeError`] when the name is not allowed or the middleware does not start.
     pub fn open(network: Network, namespace: &str, name: &str) -> Result<Self, NodeError> {
-        Self::open_at(network, Place::new(namespace, name))
+        Self::open_as(network, NodeIdentity::new(namespace, name))
     }
 
     /// Opens the network and a node on it; names of topics and services are resolved from its place.
     ///
     /// # Errors
     /// [`NodeError`] when the name is not allowed or the middleware does not start.
-    pub fn open_at(network: Network, place: Place) -> Result<Self, NodeError> {
+    pub fn open_as(network: Network, identity: NodeIdentity) -> Result<Self, NodeError> {
         let node_name =
-            NodeName::new(&place.namespace, &place.name).map_err(|e| NodeError::Name {
+            NodeName::new(&identity.namespace, &identity.name).map_err(|e| NodeError::Name {
                 what: "node",
-                name: place.full_name(),
+                name: identity.full_name(),
                 reason: e.to_string(),
             })?;
         // Its threads carry images and commands.
@@ -52,13 +52,13 @@ impl NodeBuilder {
             .new_node(node_name, options)
             .map_err(|e| NodeError::Middleware {
                 what: "node",
-                name: place.full_name(),
+                name: identity.full_name(),
                 reason: format!("{e:?}"),
             })?;
         Ok(Self {
             context,
             node,
-            place,
+            identity,
             outlets: outbox::Outlets::new(),
             tasks: Vec::new(),
         })
@@ -70,7 +70,7 @@ impl NodeBuilder {
         ty: &str,
         qos: &QosProfile,
     ) -> Result<rustdds::Topic, NodeError> {
-        let full = names::resolve(&self.place, name, Use::Topic)?;
+        let full = names::resolve(&self.identity, name, NameKind::Topic)?;
         self.node
             .create_topic(&full, message_type(ty)?, qos)
             .map_err(|e| NodeError::Middleware {
@@ -219,7 +219,7 @@ impl NodeBuilder {
         A: Message + Send + 'static,
         F: Future<Output = A> + 'static,
     {
-        let full = names::resolve(&self.place, name, Use::Service)?;
+        let full = names::resolve(&self.identity, name, NameKind::Service)?;
         let task = services::serve(&mut self.node, &full, name, ty, handler)?;
         self.tasks.push(task);
         Ok(())

@@ -30,7 +30,7 @@ pub struct Rule {
 
 /// The kind of thing that a name belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
+pub enum NameKind {
     /// The name of a topic.
     Topic,
     /// The name of a service.
@@ -87,7 +87,7 @@ impl Rule {
 
 /// A node's place among names: its namespace, its name, and the rules that rename what it uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct NodeIdentity {
     /// Absolute namespace, `/` for none.
     pub namespace: String,
     /// Name of the node, without its namespace.
@@ -95,7 +95,7 @@ pub struct Place {
     rules: Vec<Rule>,
 }
 
-impl Place {
+impl NodeIdentity {
     /// Makes the identity of a node that no rule renames.
     pub fn new(namespace: &str, name: &str) -> Self {
         Self {
@@ -108,7 +108,7 @@ impl Place {
     /// Makes the identity that the rules give a node of this name. The first rule that fits counts, as in
     /// ROS.
     pub fn with_rules(namespace: &str, name: &str, rules: &[Rule]) -> Self {
-        let mut place = Self::new(namespace, name);
+        let mut identity = Self::new(namespace, name);
         let applies = |rule: &Rule| rule.node.as_deref().is_none_or(|node| node == name);
         let first = |target: &Target| {
             (rules.iter())
@@ -116,16 +116,16 @@ impl Place {
                 .map(|rule| rule.to.clone())
         };
         if let Some(namespace) = first(&Target::Namespace) {
-            place.namespace = absolute_namespace(&namespace);
+            identity.namespace = absolute_namespace(&namespace);
         }
         if let Some(name) = first(&Target::Node) {
-            place.name = name;
+            identity.name = name;
         }
-        place.rules = (rules.iter())
+        identity.rules = (rules.iter())
             .filter(|rule| applies(rule) && matches!(rule.target, Target::Name(..)))
             .cloned()
             .collect();
-        place
+        identity
     }
 
     /// The full name of the node.
@@ -150,12 +150,12 @@ impl Place {
     }
 
     /// The absolute name, renamed by the first rule that fits.
-    pub fn resolve(&self, name: &str, used_as: Use) -> String {
+    pub fn resolve(&self, name: &str, kind: NameKind) -> String {
         let full = self.expand(name);
         self.rules
             .iter()
             .find_map(|rule| match &rule.target {
-                Target::Name(scope, from) if scope.covers(used_as) && self.expand(from) == full => {
+                Target::Name(scope, from) if scope.covers(kind) && self.expand(from) == full => {
                     Some(self.expand(&rule.to))
                 }
                 _ => None,
@@ -165,16 +165,16 @@ impl Place {
 }
 
 impl Scope {
-    fn covers(self, used_as: Use) -> bool {
+    fn covers(self, kind: NameKind) -> bool {
         match self {
             Self::Both => true,
-            Self::Topics => used_as == Use::Topic,
-            Self::Services => used_as == Use::Service,
+            Self::Topics => kind == NameKind::Topic,
+            Self::Services => kind == NameKind::Service,
         }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for NodeIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.full_name())
     }
@@ -232,15 +232,15 @@ fn check_name(name: &str) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn place(rules: &[&str]) -> Place {
+    fn identity(rules: &[&str]) -> NodeIdentity {
         let rules: Vec<Rule> = rules.iter().map(|r| Rule::parse(r).unwrap()).collect();
-        Place::with_rules("/", "latco", &rules)
+        NodeIdentity::with_rules("/", "latco", &rules)
     }
 
     #[test]
     fn names_become_absolute() {
-        let root = place(&[]);
-        let arm = Place::new("/arm", "latco");
+        let root = identity(&[]);
+        let arm = NodeIdentity::new("/arm", "latco");
         assert_eq!(root.expand("~/status"), "/latco/status");
         assert_eq!(arm.expand("~/imagined/image"), "/arm/latco/imagined/image");
         assert_eq!(arm.expand("~"), "/arm/latco");
@@ -248,37 +248,40 @@ mod tests {
         assert_eq!(arm.expand("joint_states"), "/arm/joint_states");
         assert_eq!(arm.expand("/joint_states"), "/joint_states");
         assert_eq!(arm.expand("{ns}/x_{node}"), "/arm/x_latco");
-        assert_eq!(Place::new("arm/", "latco").namespace, "/arm");
+        assert_eq!(NodeIdentity::new("arm/", "latco").namespace, "/arm");
     }
 
     #[test]
     fn topics_and_services_are_renamed_after_both_sides_are_made_absolute() {
-        let place = place(&[
+        let identity = identity(&[
             "__ns:=/left",
             "__node:=planner",
             "camera/image_raw:=/front/image",
             "~/estop:=emergency_stop",
             "/left/joint_states:=~/joints",
         ]);
-        assert_eq!(place.full_name(), "/left/planner");
+        assert_eq!(identity.full_name(), "/left/planner");
         assert_eq!(
-            place.resolve("camera/image_raw", Use::Topic),
+            identity.resolve("camera/image_raw", NameKind::Topic),
             "/front/image"
         );
         assert_eq!(
-            place.resolve("~/estop", Use::Service),
+            identity.resolve("~/estop", NameKind::Service),
             "/left/emergency_stop"
         );
         assert_eq!(
-            place.resolve("joint_states", Use::Topic),
+            identity.resolve("joint_states", NameKind::Topic),
             "/left/planner/joints"
         );
-        assert_eq!(place.resolve("commands", Use::Topic), "/left/commands");
+        assert_eq!(
+            identity.resolve("commands", NameKind::Topic),
+            "/left/commands"
+        );
     }
 
     #[test]
     fn the_first_rule_counts_and_rules_of_other_nodes_and_uses_do_not() {
-        let place = place(&[
+        let identity = identity(&[
             "other:a:=b",
             "latco:a:=c",
             "a:=d",
@@ -286,12 +289,12 @@ mod tests {
             "rostopic://u:=v",
             "robot:__node:=x",
         ]);
-        assert_eq!(place.name, "latco");
-        assert_eq!(place.resolve("a", Use::Topic), "/c");
-        assert_eq!(place.resolve("s", Use::Topic), "/s");
-        assert_eq!(place.resolve("s", Use::Service), "/t");
-        assert_eq!(place.resolve("u", Use::Topic), "/v");
-        assert_eq!(place.resolve("u", Use::Service), "/u");
+        assert_eq!(identity.name, "latco");
+        assert_eq!(identity.resolve("a", NameKind::Topic), "/c");
+        assert_eq!(identity.resolve("s", NameKind::Topic), "/s");
+        assert_eq!(identity.resolve("s", NameKind::Service), "/t");
+        assert_eq!(identity.resolve("u", NameKind::Topic), "/v");
+        assert_eq!(identity.resolve("u", NameKind::Service), "/u");
     }
 
     #[test]

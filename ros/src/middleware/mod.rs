@@ -25,7 +25,7 @@ pub mod stamp;
 pub use builder::NodeBuilder;
 pub use camera_image::{ImageSize, Transport};
 pub use error::NodeError;
-pub use identity::Place;
+pub use identity::NodeIdentity;
 pub use names::{expand, message_type, ros_name};
 pub use network::{MAX_DOMAIN, Network, NetworkError, Services, middleware_alive};
 pub use outbox::{Outbox, OutboxCounters, Published, Receipt};

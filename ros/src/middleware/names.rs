@@ -3,7 +3,7 @@
 use ros2_client::{MessageTypeName, Name};
 
 use super::error::NodeError;
-use super::identity::{Place, Use};
+use super::identity::{NameKind, NodeIdentity};
 
 /// The absolute name: `~/x` becomes `/namespace/node/x`, `x` becomes `/namespace/x`, `/x` stays.
 pub fn expand(namespace: &str, node: &str, name: &str) -> String {
@@ -17,12 +17,16 @@ pub fn expand(namespace: &str, node: &str, name: &str) -> String {
 
 /// Resolves a name for the middleware. Names are always made absolute here: the middleware's own way doubles
 /// the slash of the root namespace.
-pub(super) fn resolve(place: &Place, name: &str, used_as: Use) -> Result<Name, NodeError> {
-    let full = place.resolve(name, used_as);
+pub(super) fn resolve(
+    identity: &NodeIdentity,
+    name: &str,
+    kind: NameKind,
+) -> Result<Name, NodeError> {
+    let full = identity.resolve(name, kind);
     Name::parse(&full).map_err(|e| NodeError::Name {
-        what: match used_as {
-            Use::Topic => "topic",
-            Use::Service => "service",
+        what: match kind {
+            NameKind::Topic => "topic",
+            NameKind::Service => "service",
         },
         name: name.into(),
         reason: e.to_string(),

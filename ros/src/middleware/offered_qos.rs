@@ -57,7 +57,7 @@ impl Offered {
     /// The quality of service that the publishers in such a text have in common; its policies are numbers up
     /// to version 8 of the format, words from then on. `None` where nothing is said.
     pub fn from_text(text: &str) -> Option<Self> {
-        let yaml = Yaml::parse(text).ok()?;
+        let yaml = Yaml::parse(text).ok()??;
         let all: Vec<Self> = yaml
             .list()
             .iter()

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use crossbeam::channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, bounded};
 use latco_bag::messages::{Float64, Float64MultiArray, Header, Int64, JointState, JointTrajectory};
 use latco_bag::topics;
 use latco_envs::Robot;
@@ -15,8 +15,8 @@ use serde::Serialize;
 use super::camera::RobotCamera;
 use super::follower::{Follower, Refused};
 use crate::middleware::{
-    ImageSize, Network, NodeBuilder, NodeError, Outbox, Place, RunningNode, Stop, Transport, qos,
-    stamp,
+    ImageSize, Network, NodeBuilder, NodeError, NodeIdentity, Outbox, RunningNode, Stop, Transport,
+    qos, stamp,
 };
 
 /// Options with which a simulated robot is run.
@@ -25,7 +25,7 @@ pub struct RobotOptions {
     /// Domain and interfaces on which the node talks.
     pub network: Network,
     /// Name of the node, and the names of its topics.
-    pub place: Place,
+    pub identity: NodeIdentity,
     /// Size of the camera's images; the robot renders the largest square in it.
     pub camera_size: ImageSize,
     /// Transport by which the images are published.
@@ -83,7 +83,7 @@ enum Command {
     Velocities(Float64MultiArray),
 }
 
-struct Ends {
+struct Endpoints {
     camera: RobotCamera,
     joints: Outbox<JointState>,
     reward: Outbox<Float64>,
@@ -130,8 +130,8 @@ pub fn run(
     Ok(simulation.summary)
 }
 
-fn connect(options: &RobotOptions) -> Result<(Ends, RunningNode), NodeError> {
-    let mut node = NodeBuilder::open_at(options.network, options.place.clone())?;
+fn connect(options: &RobotOptions) -> Result<(Endpoints, RunningNode), NodeError> {
+    let mut node = NodeBuilder::open_as(options.network, options.identity.clone())?;
     let relative = |topic: &'static str| topic.trim_start_matches('/');
     let (sender, commands) = bounded(64);
     let trajectories = sender.clone();
@@ -153,7 +153,7 @@ fn connect(options: &RobotOptions) -> Result<(Ends, RunningNode), NodeError> {
             }
         },
     )?;
-    let ends = Ends {
+    let ends = Endpoints {
         camera: RobotCamera::new(&mut node, options.camera_size, options.transport)?,
         joints: node.publisher(relative(topics::JOINT_STATES), qos::sensors(10), 20)?,
         reward: node.publisher(relative(topics::REWARD), qos::commands(), 10)?,
@@ -165,7 +165,7 @@ fn connect(options: &RobotOptions) -> Result<(Ends, RunningNode), NodeError> {
 
 struct Simulation {
     robot: Box<dyn Robot>,
-    ends: Ends,
+    ends: Endpoints,
     follower: Follower,
     set_points: Vec<f64>,
     substep: Duration,
@@ -174,7 +174,7 @@ struct Simulation {
 }
 
 impl Simulation {
-    fn new(robot: Box<dyn Robot>, ends: Ends) -> Self {
+    fn new(robot: Box<dyn Robot>, ends: Endpoints) -> Self {
         let joints: Vec<String> = robot.joint_names().iter().map(|&n| n.to_owned()).collect();
         let substep =
             Duration::from_secs_f64(robot.control_period_s() / robot.substeps().max(1) as f64);

@@ -2,8 +2,6 @@
 
 mod read;
 mod render;
-mod yaml;
 
 pub(crate) use read::{Compressed, Metadata, NAME};
 pub(crate) use render::{TopicSummary, VERSION, inner, whole};
-pub use yaml::Yaml;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::yaml::Yaml;
 use crate::error::BagError;
+use crate::yaml::Yaml;
 
 /// Name of the file in a bag's folder.
 pub(crate) const NAME: &str = "metadata.yaml";
@@ -48,10 +48,12 @@ impl Metadata {
             path: path.clone(),
             detail,
         };
-        let yaml = Yaml::parse(&text).map_err(|error| wrong(format!("not valid YAML: {error}")))?;
+        let yaml = Yaml::parse(&text).map_err(wrong)?;
         let missing = |key: &str| wrong(format!("expected the key `{key}`, found none"));
         let key = "rosbag2_bagfile_information";
-        let info = yaml.get(key).ok_or_else(|| missing(key))?;
+        let info = (yaml.as_ref())
+            .and_then(|yaml| yaml.get(key))
+            .ok_or_else(|| missing(key))?;
         let get = |key: &str| info.get(key).ok_or_else(|| missing(key));
         let files: Vec<String> = get("relative_file_paths")?
             .list()

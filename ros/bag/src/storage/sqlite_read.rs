@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, Statement};
 
 use super::contract::{Channel, Cursor, Taken};
 use super::sqlite_open::{self, Database, unreadable};
@@ -87,6 +87,7 @@ impl SqliteFile {
         SqliteCursor {
             file: self,
             next: self.rows.partition_point(|(time, _)| *time < from_ns),
+            query: None,
         }
     }
 
@@ -262,11 +263,11 @@ fn walk(
 fn single_rows(connection: &Connection, range: std::ops::Range<i64>, add: &mut Adder<'_>) -> i64 {
     let mut lost = 0;
     let query = "SELECT rowid, topic_id, timestamp FROM messages WHERE rowid = ?1";
+    let Ok(mut query) = connection.prepare(query) else {
+        return range.end - range.start;
+    };
     for row in range {
-        let found = connection
-            .prepare_cached(query)
-            .and_then(|mut query| query.query_row([row], head));
-        match found {
+        match query.query_row([row], head) {
             Ok(head) if head.0 == row => {
                 add.take(head);
             }
@@ -333,6 +334,8 @@ fn text(row: &Row<'_>, index: usize) -> rusqlite::Result<String> {
 pub(crate) struct SqliteCursor<'a> {
     file: &'a SqliteFile,
     next: usize,
+    /// The query for a row, prepared at the first one.
+    query: Option<Statement<'a>>,
 }
 
 impl Cursor for SqliteCursor<'_> {
@@ -345,9 +348,14 @@ impl Cursor for SqliteCursor<'_> {
             return Vec::new();
         };
         self.next += 1;
-        let read = || -> rusqlite::Result<Option<(i64, Vec<u8>)>> {
-            let mut query = (self.file.database.connection)
-                .prepare_cached("SELECT topic_id, data FROM messages WHERE rowid = ?1")?;
+        let mut read = || -> rusqlite::Result<Option<(i64, Vec<u8>)>> {
+            let query = match &mut self.query {
+                Some(query) => query,
+                none => none.insert(
+                    (self.file.database.connection)
+                        .prepare("SELECT topic_id, data FROM messages WHERE rowid = ?1")?,
+                ),
+            };
             query.query_row([row], |row| {
                 Ok(match (row.get_ref(0)?, row.get_ref(1)?) {
                     (ValueRef::Integer(topic), ValueRef::Blob(data) | ValueRef::Text(data)) => {

@@ -99,7 +99,7 @@ impl FileWriter for SqliteWriter {
         self.begin()?;
         let failed = self.failed();
         self.connection
-            .prepare_cached("INSERT INTO messages(topic_id, timestamp, data) VALUES (?1, ?2, ?3)")
+            .prepare("INSERT INTO messages(topic_id, timestamp, data) VALUES (?1, ?2, ?3)")
             .and_then(|mut insert| insert.execute(params![topic, time_ns as i64, cdr]))
             .map_err(failed)?;
         let open = self.open.unwrap_or(0) + cdr.len();

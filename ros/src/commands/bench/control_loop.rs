@@ -15,8 +15,7 @@ use crate::child::Child;
 use crate::commands::failure::Failure;
 use crate::commands::network::NetworkArgs;
 use crate::commands::output::print_figures;
-use crate::controller::stamp_to_command_ms;
-use crate::controller::trace::{RunTrace, TickTrace};
+use crate::controller::trace::{RunTrace, TickTrace, stamp_to_command_ms};
 use crate::middleware::{ImageSize, Network, Stop, Transport};
 use crate::quantile::quantile;
 

@@ -91,7 +91,7 @@ impl Camera {
     }
 
     /// Takes a frame and the joint states.
-    pub(super) fn look(&mut self) {
+    pub(super) fn capture(&mut self) {
         match &mut self.scene {
             #[cfg(feature = "sim")]
             Scene::Simulated(robot) => {

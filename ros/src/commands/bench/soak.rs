@@ -122,7 +122,7 @@ impl SoakBench {
             if number.is_multiple_of(EPISODE) {
                 camera.begin(self.bundle.seed.wrapping_add(number / EPISODE));
             }
-            camera.look();
+            camera.capture();
             if number == WARM_UP {
                 (began, before, rss) = (Instant::now(), None, resident_bytes()?);
                 next = began;

@@ -132,7 +132,7 @@ impl TickBench {
             if stop.wait(sleep) {
                 return Err(Failure::failed(anyhow::anyhow!("interrupted")));
             }
-            camera.look();
+            camera.capture();
             let before = allocations::count();
             let began = Instant::now();
             let tick = camera.tick(&clock);

@@ -31,7 +31,7 @@ pub(super) fn lifecycle(facts: &Facts<'_>) -> Part {
 
 pub(super) fn planner(facts: &Facts<'_>, fresh: &Fresh) -> Part {
     let summary = facts.now.summary;
-    let stop = facts.now.doing.and_then(|doing| doing.stop_reason());
+    let stop = facts.now.motion.and_then(|motion| motion.stop_reason());
     let (level, message) = if facts.now.state != State::Active {
         (
             DiagnosticStatus::OK,
@@ -96,7 +96,10 @@ pub(super) fn executor(facts: &Facts<'_>, fresh: &Fresh) -> Part {
         message = format!("{} commands were lost in the last second", fresh.lost);
     }
     let mut part = Part::new("executor", level, message);
-    part.add("moving", now.doing.is_some_and(|doing| doing.is_moving()));
+    part.add(
+        "moving",
+        now.motion.is_some_and(|motion| motion.is_moving()),
+    );
     part.add("commands_sent", summary.commands_sent);
     part.add("commands_lost", summary.commands_lost);
     part.add("limited", summary.limited);

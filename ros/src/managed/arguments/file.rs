@@ -1,6 +1,8 @@
 //! Parameter files: `node: ros__parameters: name: value`, with wildcards in the name of the node.
 
-use super::yaml::{Node, parse, to_value};
+use latco_bag::Yaml;
+
+use super::values::{scalar, to_value};
 use crate::managed::parameters::Value;
 
 /// One parameter of a file.
@@ -62,7 +64,7 @@ impl Pattern {
 /// All parameters of a file in their order, and all that is wrong with it.
 pub(super) fn read(text: &str) -> (Vec<Entry>, Vec<String>) {
     let (mut entries, mut errors) = (Vec::new(), Vec::new());
-    match parse(text) {
+    match Yaml::parse(text) {
         Ok(Some(root)) => nodes(&root, &mut Vec::new(), &mut entries, &mut errors),
         Ok(None) => errors.push("it is empty".to_owned()),
         Err(error) => errors.push(error),
@@ -71,11 +73,11 @@ pub(super) fn read(text: &str) -> (Vec<Entry>, Vec<String>) {
 }
 
 /// Walks down to `ros__parameters` and collects the entries below.
-fn nodes(node: &Node, path: &mut Vec<String>, entries: &mut Vec<Entry>, errors: &mut Vec<String>) {
-    let Node::Map(map) = node else {
+fn nodes(node: &Yaml, path: &mut Vec<String>, entries: &mut Vec<Entry>, errors: &mut Vec<String>) {
+    let Yaml::Map(map) = node else {
         let line = match node {
-            Node::List(line, _) | Node::Scalar(line, _) => *line,
-            Node::Map(_) => 1,
+            Yaml::List(line, _) | Yaml::Scalar { line, .. } => *line,
+            Yaml::Map(_) => 1,
         };
         errors.push(format!(
             "line {line}: expected the name of a node and ros__parameters below it"
@@ -88,9 +90,9 @@ fn nodes(node: &Node, path: &mut Vec<String>, entries: &mut Vec<Entry>, errors: 
                 errors.push(format!(
                     "line {line}: ros__parameters without the name of a node above; /** means all nodes"
                 ));
-            } else if matches!(child, Node::Map(_)) {
+            } else if matches!(child, Yaml::Map(_)) {
                 parameters(child, *line, &Pattern::new(path), "", entries, errors);
-            } else if !matches!(child, Node::Scalar(_, Value::NotSet)) {
+            } else if !matches!(scalar(child), Some(Value::NotSet)) {
                 errors.push(format!(
                     "line {line}: expected parameters below ros__parameters"
                 ));
@@ -104,14 +106,14 @@ fn nodes(node: &Node, path: &mut Vec<String>, entries: &mut Vec<Entry>, errors: 
 }
 
 fn parameters(
-    node: &Node,
+    node: &Yaml,
     line: usize,
     pattern: &Pattern,
     name: &str,
     entries: &mut Vec<Entry>,
     errors: &mut Vec<String>,
 ) {
-    if let Node::Map(map) = node {
+    if let Yaml::Map(map) = node {
         for (key, line, child) in map {
             let name = if name.is_empty() {
                 key.clone()

@@ -6,23 +6,23 @@
 //! let line = ["latco", "run", "--ros-args", "-r", "__ns:=/left", "-p", "planner.budget_ms:=40.0", "--", "--json"];
 //! let (rest, ros) = RosArguments::split(line.map(Into::into), |file| std::fs::read_to_string(file))?;
 //! assert_eq!(rest, ["latco", "run", "--json"]);
-//! let place = ros.place("/", "latco");
-//! assert_eq!(place.full_name(), "/left/latco");
-//! assert_eq!(ros.parameters_of(&place)[0].value, Value::Double(40.0));
+//! let identity = ros.identity("/", "latco");
+//! assert_eq!(identity.full_name(), "/left/latco");
+//! assert_eq!(ros.parameters_of(&identity)[0].value, Value::Double(40.0));
 //! # Ok::<(), latco_ros::managed::arguments::ArgumentErrors>(())
 //! ```
 //!
 //! Pure but for the reading of parameter files, which the caller does.
 
 mod file;
-mod yaml;
+mod values;
 
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
 use crate::managed::parameters::Value;
-use crate::middleware::identity::{Place, Rule};
+use crate::middleware::identity::{NodeIdentity, Rule};
 use file::Pattern;
 
 /// Everything that is wrong with the ROS arguments of a command line.
@@ -100,13 +100,13 @@ impl RosArguments {
     }
 
     /// Name and namespace that the remapping rules give a node.
-    pub fn place(&self, namespace: &str, name: &str) -> Place {
-        Place::with_rules(namespace, name, &self.rules)
+    pub fn identity(&self, namespace: &str, name: &str) -> NodeIdentity {
+        NodeIdentity::with_rules(namespace, name, &self.rules)
     }
 
     /// The parameters that are for this node, in the order in which they were given: the last of a name counts.
-    pub fn parameters_of(&self, place: &Place) -> Vec<&Given> {
-        let full_name = place.full_name();
+    pub fn parameters_of(&self, identity: &NodeIdentity) -> Vec<&Given> {
+        let full_name = identity.full_name();
         (self.parameters.iter())
             .filter(|(nodes, _)| nodes.as_ref().is_none_or(|nodes| nodes.matches(&full_name)))
             .map(|(_, given)| given)
@@ -187,7 +187,7 @@ impl RosArguments {
         }
         let given = Given {
             name: name.to_owned(),
-            value: yaml::parse_value(value)?,
+            value: values::parse_value(value)?,
             origin: format!("-p {text}"),
             is_for_several: false,
         };
@@ -254,7 +254,7 @@ fn check_parameter_name(name: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::middleware::identity::Use;
+    use crate::middleware::identity::NameKind;
 
     fn split(line: &[&str]) -> Result<(Vec<OsString>, RosArguments), Vec<String>> {
         let read = |path: &Path| {
@@ -291,7 +291,7 @@ mod tests {
         assert!(ros.is_given());
         assert_eq!(ros.log_level, Some("debug"));
         assert_eq!(ros.without_effect, ["--disable-rosout-logs"]);
-        assert_eq!(ros.place("/", "n").resolve("a", Use::Topic), "/b");
+        assert_eq!(ros.identity("/", "n").resolve("a", NameKind::Topic), "/b");
     }
 
     #[test]
@@ -316,9 +316,9 @@ mod tests {
             "latco:planner.kind:=cem",
         ];
         let (_, ros) = split(&line).unwrap();
-        let place = ros.place("/", "latco");
+        let identity = ros.identity("/", "latco");
         let found: Vec<_> = ros
-            .parameters_of(&place)
+            .parameters_of(&identity)
             .iter()
             .map(|g| (g.name.as_str(), g.value.clone()))
             .collect();
@@ -332,14 +332,14 @@ mod tests {
                 ("planner.kind", cem.clone()),
             ]
         );
-        let found = ros.parameters_of(&ros.place("/arm", "latco")).len();
+        let found = ros.parameters_of(&ros.identity("/arm", "latco")).len();
         assert_eq!(
             found, 3,
             "the file's latco is not in a namespace; -p's may be"
         );
-        assert!(ros.parameters_of(&place)[0].is_for_several);
+        assert!(ros.parameters_of(&identity)[0].is_for_several);
         assert!(
-            ros.parameters_of(&place)[1]
+            ros.parameters_of(&identity)[1]
                 .origin
                 .contains("good.yaml, line 6")
         );

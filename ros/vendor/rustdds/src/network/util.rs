@@ -52,6 +52,7 @@ pub(crate) struct IfAddr {
 /// This is infallible in practice (netdev returns an empty list rather than an
 /// error), but the signature is kept as `io::Result` for API compatibility with
 /// the previous per-platform implementations.
+#[cfg(not(target_os = "linux"))]
 fn enumerate_interfaces() -> io::Result<Vec<IfAddr>> {
   let mut result = Vec::new();
 
@@ -84,6 +85,42 @@ fn enumerate_interfaces() -> io::Result<Vec<IfAddr>> {
     }
   }
 
+  Ok(result)
+}
+
+/// Enumerate all interface addresses on Linux: getifaddrs(3), and the MTU from
+/// `/sys/class/net/NAME/mtu`.
+#[cfg(target_os = "linux")]
+fn enumerate_interfaces() -> io::Result<Vec<IfAddr>> {
+  use nix::{
+    ifaddrs::getifaddrs,
+    net::if_::{if_nametoindex, InterfaceFlags},
+  };
+
+  let mut result = Vec::new();
+  for iface in getifaddrs()? {
+    let Some(address) = &iface.address else {
+      continue;
+    };
+    let (ip, netmask) = if let Some(v4) = address.as_sockaddr_in() {
+      let mask = iface.netmask.as_ref().and_then(|m| m.as_sockaddr_in());
+      (IpAddr::V4(v4.ip()), mask.map(|m| m.ip()))
+    } else if let Some(v6) = address.as_sockaddr_in6() {
+      (IpAddr::V6(v6.ip()), None)
+    } else {
+      continue;
+    };
+    let name = iface.interface_name.as_str();
+    let mtu = std::fs::read_to_string(format!("/sys/class/net/{name}/mtu"));
+    result.push(IfAddr {
+      ip,
+      index: if_nametoindex(name).unwrap_or(0),
+      is_loopback: iface.flags.contains(InterfaceFlags::IFF_LOOPBACK),
+      is_multicast: iface.flags.contains(InterfaceFlags::IFF_MULTICAST),
+      netmask,
+      mtu: mtu.ok().and_then(|text| text.trim().parse().ok()),
+    });
+  }
   Ok(result)
 }
 

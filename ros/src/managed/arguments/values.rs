@@ -3,79 +3,44 @@
 //! Plain scalars have the types that ROS gives them (`yes` and `on` are true, `0x10` is 16); lists hold values of one
 //! type, and of whole numbers and others together are lists of doubles.
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use latco_bag::Yaml;
 
 use crate::managed::parameters::Value;
 
-/// Deepest nesting of maps and lists.
-const MAX_DEPTH: usize = 64;
-
-/// A YAML document, with the lines of its parts (from 1).
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Node {
-    /// A map, its keys in their order with their lines.
-    Map(Vec<(String, usize, Node)>),
-    /// A list, with its line.
-    List(usize, Vec<Node>),
-    /// A value, with its line.
-    Scalar(usize, Value),
-}
-
-/// Reads a text of at most one document; `None` for an empty one.
-pub(super) fn parse(text: &str) -> Result<Option<Node>, String> {
-    let mut reader = Reader {
-        events: Parser::new_from_str(text),
-    };
-    let mut found = None;
-    loop {
-        match reader.next()? {
-            (Event::StreamEnd, _) => return Ok(found),
-            (Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd, _) => {}
-            (event, span) if found.is_none() => found = Some(reader.node(event, span, 0)?),
-            (_, span) => {
-                return Err(format!(
-                    "line {}: expected one document, found another",
-                    span.start.line()
-                ));
-            }
-        }
-    }
-}
-
 /// Reads one value, as after `name:=`.
 pub(super) fn parse_value(text: &str) -> Result<Value, String> {
-    match parse(text)? {
+    match Yaml::parse(text)? {
         Some(node) => to_value(&node).map_err(|(_, reason)| reason),
         None => Err("expected a value, found none".to_owned()),
     }
 }
 
 /// Converts a node to a value; the error is the line and what is wrong there.
-pub(super) fn to_value(node: &Node) -> Result<Value, (usize, String)> {
+pub(super) fn to_value(node: &Yaml) -> Result<Value, (usize, String)> {
     match node {
-        Node::Scalar(line, Value::NotSet) => {
-            Err((*line, "expected a value, found none".to_owned()))
-        }
-        Node::Scalar(_, value) => Ok(value.clone()),
-        Node::List(line, nodes) => {
-            let mut values = Vec::with_capacity(nodes.len());
-            for node in nodes {
-                match node {
-                    Node::Scalar(_, value) => values.push(value.clone()),
-                    _ => {
-                        return Err((
-                            *line,
-                            "expected a list of values, found a list or map in it".to_owned(),
-                        ));
-                    }
-                }
-            }
+        Yaml::Scalar { line, .. } => match scalar(node) {
+            Some(Value::NotSet) | None => Err((*line, "expected a value, found none".to_owned())),
+            Some(value) => Ok(value),
+        },
+        Yaml::List(line, nodes) => {
+            let values: Option<Vec<Value>> = nodes.iter().map(scalar).collect();
+            let wrong = "expected a list of values, found a list or map in it";
+            let values = values.ok_or_else(|| (*line, wrong.to_owned()))?;
             list(&values).map_err(|reason| (*line, reason))
         }
-        Node::Map(entries) => Err((
+        Yaml::Map(entries) => Err((
             entries.first().map_or(1, |(_, line, _)| *line),
             "expected a value, found a map".to_owned(),
         )),
+    }
+}
+
+/// The value of a scalar; `None` for a list or map.
+pub(super) fn scalar(node: &Yaml) -> Option<Value> {
+    match node {
+        Yaml::Scalar { text, is_plain, .. } if *is_plain => Some(plain(text)),
+        Yaml::Scalar { text, .. } => Some(Value::String(text.clone())),
+        _ => None,
     }
 }
 
@@ -118,80 +83,6 @@ fn list(values: &[Value]) -> Result<Value, String> {
             kinds.join(", ")
         )
     })
-}
-
-struct Reader<'input> {
-    events: Parser<'input, saphyr_parser::StrInput<'input>>,
-}
-
-impl<'input> Reader<'input> {
-    fn next(&mut self) -> Result<(Event<'input>, Span), String> {
-        match self.events.next_event() {
-            Some(Ok(event)) => Ok(event),
-            Some(Err(error)) => Err(format!(
-                "line {}: not valid YAML: {}",
-                error.marker().line(),
-                error.info()
-            )),
-            None => Err("not valid YAML: it ends too soon".to_owned()),
-        }
-    }
-
-    fn node(&mut self, event: Event<'input>, span: Span, depth: usize) -> Result<Node, String> {
-        let line = span.start.line();
-        if depth > MAX_DEPTH {
-            return Err(format!(
-                "line {line}: nested deeper than {MAX_DEPTH} levels"
-            ));
-        }
-        match event {
-            Event::Scalar(text, style, _, tag) => {
-                let text_tag = tag.is_some_and(|tag| tag.suffix == "str");
-                let value = if style == ScalarStyle::Plain && !text_tag {
-                    plain(&text)
-                } else {
-                    Value::String(text.into_owned())
-                };
-                Ok(Node::Scalar(line, value))
-            }
-            Event::SequenceStart(..) => {
-                let mut nodes = Vec::new();
-                loop {
-                    match self.next()? {
-                        (Event::SequenceEnd, _) => return Ok(Node::List(line, nodes)),
-                        (event, span) => nodes.push(self.node(event, span, depth + 1)?),
-                    }
-                }
-            }
-            Event::MappingStart(..) => self.map(depth),
-            Event::Alias(_) => Err(format!(
-                "line {line}: expected a value, found an alias, which parameters cannot have"
-            )),
-            _ => Err(format!("line {line}: expected a value, map or list")),
-        }
-    }
-
-    fn map(&mut self, depth: usize) -> Result<Node, String> {
-        let mut entries: Vec<(String, usize, Node)> = Vec::new();
-        loop {
-            let (key, line) = match self.next()? {
-                (Event::MappingEnd, _) => return Ok(Node::Map(entries)),
-                (Event::Scalar(text, ..), span) => (text.into_owned(), span.start.line()),
-                (_, span) => {
-                    return Err(format!(
-                        "line {}: expected a text as key",
-                        span.start.line()
-                    ));
-                }
-            };
-            if entries.iter().any(|(known, ..)| *known == key) {
-                return Err(format!("line {line}: {key} is given twice"));
-            }
-            let (event, span) = self.next()?;
-            let node = self.node(event, span, depth + 1)?;
-            entries.push((key, line, node));
-        }
-    }
 }
 
 /// The value of a scalar without quotes, in the type that ROS gives it.
@@ -279,13 +170,13 @@ mod tests {
     #[test]
     fn deep_nesting_is_refused_and_not_followed() {
         let deep = "[".repeat(10_000);
-        assert!(parse(&deep).is_err());
+        assert!(Yaml::parse(&deep).is_err());
     }
 
     #[test]
     fn a_key_given_twice_is_an_error_with_its_line() {
         assert_eq!(
-            parse("a: 1\nb: 2\na: 3"),
+            Yaml::parse("a: 1\nb: 2\na: 3"),
             Err("line 3: a is given twice".into())
         );
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
-use crossbeam::channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, bounded};
 use latco_bag::messages::{Float64MultiArray, Image, JointState};
 use latco_controller::Config;
 use latco_controller::runtime::{PlanRecord, Ports, Runtime, TickRecord};
@@ -18,16 +18,15 @@ use super::intake::{Counters, Joints};
 use super::journal::JournalTopic;
 use super::load::Loaded;
 use super::ros_clock::RosClock;
-use super::sink::{CommandOutbox, Doing, Sink};
+use super::sink::{CommandOutbox, MotionStatus, Sink};
 use super::status::RunSummary;
 use super::topics;
 use super::trace::{PlanTraced, RunTrace, TickTrace};
 use crate::middleware::peers::Peers;
-use crate::middleware::{Group, NodeBuilder, Outbox, Place, Published, RunningNode, qos};
-use crate::quantile::quantile;
+use crate::middleware::{Group, NodeBuilder, NodeIdentity, Outbox, Published, RunningNode, qos};
 
 /// A configured controller, inactive at first.
-pub(super) struct Work {
+pub(super) struct Configured {
     /// The bundle, which is freed last.
     bundle: Bundle,
     group: Option<Group>,
@@ -36,13 +35,13 @@ pub(super) struct Work {
     /// Whether images and joint states are handed on.
     open: Arc<AtomicBool>,
     plan_records: latco_controller::latest::Reader<PlanRecord>,
-    ticks: Arc<crossbeam::queue::ArrayQueue<TickRecord>>,
+    ticks: Arc<crossbeam_queue::ArrayQueue<TickRecord>>,
     published: Receiver<Published>,
     commands: CommandOutbox,
     plans: Outbox<Float64MultiArray>,
     imagined: Option<Imagined>,
     journal: Option<JournalTopic>,
-    doing: Arc<Doing>,
+    motion: Arc<MotionStatus>,
     clock: Arc<RosClock>,
     config: Config,
     recent: Recent,
@@ -59,7 +58,7 @@ pub(super) struct Work {
     first_words: bool,
 }
 
-impl Work {
+impl Configured {
     /// Adds the topics to the node and starts the threads.
     ///
     /// # Errors
@@ -103,9 +102,9 @@ impl Work {
             None => None,
         };
         let journal_topic = JournalTopic::new(node, &config, &bundle)?;
-        let doing = Arc::new(Doing::default());
+        let motion = Arc::new(MotionStatus::default());
         let (published_sender, published) = bounded(1024);
-        let sink = Sink::new(commands.clone(), doing.clone(), published_sender);
+        let sink = Sink::new(commands.clone(), motion.clone(), published_sender);
         let scale: Vec<f64> = (0..controller.robot().joints())
             .map(|j| controller.robot().action_scale(j))
             .collect();
@@ -146,7 +145,7 @@ impl Work {
             plans,
             imagined,
             journal: journal.map(journal_topic),
-            doing,
+            motion,
             clock,
             recent: Recent::default(),
             trace: RunTrace::new(&config.bundle.path, planner, period_ns, state_size),
@@ -166,8 +165,8 @@ impl Work {
         &self.bundle
     }
 
-    pub(super) fn doing(&self) -> &Doing {
-        &self.doing
+    pub(super) fn motion(&self) -> &MotionStatus {
+        &self.motion
     }
 
     pub(super) fn recent(&self) -> &Recent {
@@ -182,8 +181,8 @@ impl Work {
     }
 
     /// The publishers of images and of joint states, and the subscriptions of the commands.
-    pub(super) fn peers(&self, node: &RunningNode, place: &Place) -> [Peers; 3] {
-        topics::peers(node, place, &self.config)
+    pub(super) fn peers(&self, node: &RunningNode, identity: &NodeIdentity) -> [Peers; 3] {
+        topics::peers(node, identity, &self.config)
     }
 
     pub(super) fn trace(&self) -> &RunTrace {
@@ -226,7 +225,7 @@ impl Work {
 
     /// Begins the episode that was announced.
     pub(super) fn begin_episode(&mut self, episode: i64, summary: &mut RunSummary) {
-        self.look(summary);
+        self.poll(summary);
         self.reset();
         self.previous_episode = self.episode.replace(episode);
         // A mark may come a little after the image that it belongs to.
@@ -234,7 +233,7 @@ impl Work {
     }
 
     /// Takes what the planner thread noted.
-    pub(super) fn look(&mut self, summary: &mut RunSummary) {
+    pub(super) fn poll(&mut self, summary: &mut RunSummary) {
         let newer = self.plan_records.update();
         while let Some(record) = self.ticks.pop() {
             self.note(&record, summary);
@@ -315,7 +314,7 @@ impl Work {
     pub(super) fn count(&self, before: &RunSummary, summary: &mut RunSummary) {
         summary.commands_sent = before.commands_sent + self.commands.sent();
         summary.commands_lost = before.commands_lost + self.commands.lost();
-        summary.limited = before.limited + self.doing.limited();
+        summary.limited = before.limited + self.motion.limited();
         if let Some(runtime) = &self.runtime {
             summary.late_ticks = before.late_ticks + runtime.late_ticks();
             summary.keep_alive_runs = before.keep_alive_runs + runtime.keep_alive_runs();
@@ -328,36 +327,11 @@ impl Work {
         if let Some(runtime) = self.runtime.take() {
             runtime.stop();
         }
-        self.look(summary);
+        self.poll(summary);
     }
 
     /// The topics of the work, to be taken down.
     pub(super) fn take_group(&mut self) -> Option<Group> {
         self.group.take()
     }
-
-    /// Computes the figures over all plans.
-    pub(super) fn figures(&self, summary: &mut RunSummary) {
-        let plans: Vec<_> = self.trace.plans().collect();
-        let plan_ms: Vec<f64> = plans.iter().map(|(_, p)| p.plan_ms).collect();
-        let iterations: Vec<f64> = plans
-            .iter()
-            .map(|(_, p)| f64::from(p.report.iterations))
-            .collect();
-        let latency: Vec<f64> = plans
-            .iter()
-            .filter_map(|(t, p)| stamp_to_command_ms(t, p))
-            .collect();
-        summary.plan_ms_p50 = quantile(&plan_ms, 0.5);
-        summary.plan_ms_p99 = quantile(&plan_ms, 0.99);
-        summary.iterations_p50 = quantile(&iterations, 0.5);
-        summary.stamp_to_command_ms_p50 = quantile(&latency, 0.5);
-        summary.stamp_to_command_ms_p99 = quantile(&latency, 0.99);
-    }
-}
-
-/// Time from the stamp of an image to the first command that follows its plan, in ms.
-pub fn stamp_to_command_ms(tick: &TickTrace, plan: &PlanTraced) -> Option<f64> {
-    plan.command_sent_ns
-        .map(|sent| (sent - tick.stamp_ns) as f64 * 1e-6)
 }
