@@ -172,13 +172,15 @@ def machine():
 
 
 def lean(value):
-    """Without lists of single episodes, of which only the first rewards are counted, and without what is null."""
+    """Without lists of single episodes, of which only the first rewards are counted, without nulls, paths from the root."""
     if isinstance(value, dict):
         short = {k: lean(v) for k, v in value.items()
                  if k not in LONG and v is not None and not (k == "episodes" and isinstance(v, list))}
         if isinstance(value.get("episodes"), list):
             short["first_rewards"] = collections.Counter(str(e["first_reward"]) for e in value["episodes"])
         return short
+    if isinstance(value, str):
+        return value.removeprefix(f"{ROOT}/")
     return [lean(v) for v in value] if isinstance(value, list) else value
 
 
@@ -219,8 +221,13 @@ def gates(record):
 
 def page(records):
     """docs/figures.md."""
-    machines = sorted({record["machine"] for record in records.values()})
-    letter = lambda record: chr(ord("A") + machines.index(record["machine"]))
+    machines = sorted({record["machine"].split("; ")[0] for record in records.values()})
+
+    def where(record):
+        name, _, load = record["machine"].partition("; ")
+        words = [record["date"], chr(ord("A") + machines.index(name)), record["commit"]] + ([load] if load != "idle" else [])
+        return ", ".join(words)
+
     text = ["# Figures", "", "Written by `make figures` from the JSON that the commands print, which is kept in [figures/](figures). Run "
             "them on your own machine", "before relying on them. `make figures` repeats the short ones; `python3 tests/figures.py --list` "
             "names all.", ""]
@@ -232,13 +239,12 @@ def page(records):
             record = records[name]
             told = record["result"].get("told") or tell(record["result"])
             note = f" ({record['note']})" if "note" in record else ""
-            where = f"{record['date']}, {letter(record)}, {record['commit']}"
             if "\n" in told:
-                tables += ["", f"**{what[0].upper()}{what[1:]}**{note}: `{record['command']}`; {where}", "", told]
+                tables += ["", f"**{what[0].upper()}{what[1:]}**{note}: `{record['command']}`; {where(record)}", "", told]
             else:
-                rows.append(f"| {what} | {told}{note} | `{record['command']}` | {where} |")
+                rows.append(f"| {what} | {told}{note} | `{record['command']}` | {where(record)} |")
         if rows:
-            rows = ["", "| what | figure | command | when, where, version |", "|---|---|---|---|", *rows]
+            rows = ["", "| what | figure | command | when, where, version, other load |", "|---|---|---|---|", *rows]
         if rows or tables:
             text += [f"## {group}", *rows, *tables, ""]
     if GATES in records:
