@@ -180,7 +180,11 @@ fn every_source_file_named_in_a_document_exists() {
                 .split('/')
                 .next()
                 .is_some_and(|first| !first.is_empty() && workspace().join(first).is_dir());
-            if is_path && is_source && is_ours {
+            // `configs/train/TASK.toml` stands for several.
+            let is_placeholder = span
+                .split(['/', '.'])
+                .any(|part| part.len() > 1 && part.chars().all(|c| c.is_ascii_uppercase()));
+            if is_path && is_source && is_ours && !is_placeholder {
                 checked += 1;
                 if !workspace().join(&span).exists() {
                     problems.push(format!("{}: `{span}`: no such file", document.name()));
