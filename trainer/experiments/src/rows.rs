@@ -272,7 +272,10 @@ pub fn budget(config: &Config) -> String {
             "{} rounds of {} samples, no iterations",
             latco.sampling_rounds, latco.samples
         ),
-        PlannerKind::Grasp => "500 iterations, any number in a budget".to_owned(),
+        PlannerKind::Grasp => match planner.budget_ms {
+            Some(_) => format!("{MANY} iterations"),
+            None => "500 iterations".to_owned(),
+        },
         PlannerKind::ShootingGd => {
             cold_and_warm(gd.iterations_cold, gd.iterations_warm, gd.warm_start)
         }
