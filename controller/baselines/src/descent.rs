@@ -12,7 +12,7 @@ use crate::limits;
 use crate::method::Method;
 use crate::unrolled::Unrolled;
 
-/// As in LatCo's update of the multipliers.
+/// Offset in the update of the multipliers, as in LatCo's.
 const LOG_OFFSET: f32 = 0.1;
 
 /// Gradient ascent on the sum of the reward head's outputs less `nu_t |max(0, |a_t| - limit)|^2`.
@@ -22,14 +22,14 @@ pub struct Descent {
     action_limit: f32,
     unrolled: Unrolled,
     noise: Noise,
-    /// `[H, na]`
+    /// Actions of the plan, `[H, na]`.
     actions: Vec<f32>,
-    /// nu, `[H]`
+    /// Multipliers of the action limits, nu, `[H]`.
     multipliers: Vec<f32>,
-    /// `[H, na]`
+    /// Gradient by the actions, `[H, na]`.
     gradient: Vec<f32>,
     adam: Adam,
-    /// 1, `[H]`
+    /// Weights of the rewards, all 1, `[H]`.
     weights: Vec<f32>,
 }
 
@@ -108,7 +108,7 @@ impl Method for Descent {
 }
 
 impl Descent {
-    /// A step of Adam.
+    /// Does a step of Adam.
     fn climb(&mut self) {
         for (index, slope) in self.gradient.iter_mut().enumerate() {
             let action = self.actions[index];
@@ -119,7 +119,7 @@ impl Descent {
         (self.adam).climb(rate, &mut self.actions, &self.gradient);
     }
 
-    /// Largest violation of the limits over the steps; updates the multipliers if asked to.
+    /// The largest violation of the limits over the steps; updates the multipliers if asked to.
     fn violation(&mut self, update: bool) -> f32 {
         let tolerance = self.settings.tolerance as f32;
         let rate = self.settings.multiplier_rate as f32;

@@ -24,7 +24,7 @@ use latco_solver::{
 use crate::adam::Adam;
 use crate::limits;
 
-/// LatCo by such steps, by the settings of `[planner.latco]`.
+/// Makes LatCo by such steps, by the settings of `[planner.latco]`.
 ///
 /// # Errors
 /// ONNX Runtime's or the solver's reason.
@@ -42,7 +42,7 @@ pub(crate) fn make(
     Ok(Box::new(Anytime::new(config, bundle, sizes, collocation)?))
 }
 
-/// Steps of first order of several plans.
+/// A stepper that changes several plans by steps of first order.
 pub struct FirstOrder {
     shape: Shape,
     settings: Settings,
@@ -50,9 +50,9 @@ pub struct FirstOrder {
     multiplier_rate: f32,
     multiplier_every: u32,
     iteration: u32,
-    /// mu(z_t, a_t), then the defects `z_{t+1} - mu(z_t, a_t)`, `[N, H, n]`.
+    /// Predictions mu(z_t, a_t), then the defects `z_{t+1} - mu(z_t, a_t)`, `[N, H, n]`.
     defects: Vec<f32>,
-    /// `[N, H]`
+    /// Rewards along the plans, `[N, H]`.
     rewards: Vec<f32>,
     /// Slopes of the Lagrangian by the states `[N, H, n]` and actions `[N, H, na]`.
     state_slopes: Vec<f32>,
@@ -62,15 +62,15 @@ pub struct FirstOrder {
     /// One row for each plan and, behind them, two for each, by parts of the columns.
     rows: Vec<Vec<f32>>,
     cut: Cut,
-    /// `[N, na]`
+    /// Slopes of one step by the actions, `[N, na]`.
     pulled: Vec<f32>,
-    /// Of the dynamics and of the action limits of one plan, `[H]`.
+    /// Violations of the dynamics and of the action limits of one plan, `[H]`.
     violations: [Vec<f32>; 2],
     outcomes: Vec<Result<StepReport, PlanFault>>,
 }
 
 impl FirstOrder {
-    /// All memory for plans of this shape.
+    /// Allocates all memory for plans of this shape.
     #[must_use]
     pub fn new(shape: Shape, cut: Cut, settings: Settings, latco: &LatcoSection) -> Self {
         let (plans, dims) = (shape.plans, shape.dims);
@@ -98,11 +98,11 @@ impl FirstOrder {
         }
     }
 
-    /// One step of all plans from the state `anchor`. A plan whose slopes are not finite is left as it
+    /// Does one step of all plans from the state `anchor`. A plan whose slopes are not finite is left as it
     /// was.
     ///
     /// # Errors
-    /// The model cannot be evaluated; all plans are left as they were.
+    /// An error when the model cannot be evaluated; all plans are left as they were.
     fn step_all(
         &mut self,
         model: &mut OnnxModel,
@@ -133,7 +133,7 @@ impl FirstOrder {
         Ok(())
     }
 
-    /// From the predictions, the defects.
+    /// Turns the predictions into defects.
     fn measure_defects(&mut self, batch: &Batch) {
         let dims = self.shape.dims;
         let of_plan = dims.horizon * dims.state();
@@ -145,7 +145,7 @@ impl FirstOrder {
         }
     }
 
-    /// Takes what the constraints pull at states and actions off the slopes of the reward.
+    /// Takes the pull of the constraints on states and actions off the slopes of the reward.
     fn pull_back(&mut self, model: &mut OnnxModel, crew: &mut impl Crew, batch: &Batch) {
         let (dims, plans) = (self.shape.dims, self.shape.plans);
         let (h, n, na) = (dims.horizon, dims.state(), dims.action);

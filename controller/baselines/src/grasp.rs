@@ -21,9 +21,9 @@ use crate::adam::Adam;
 use crate::method::Method;
 use crate::unrolled::Unrolled;
 
-/// Iterations of a plan without a time budget.
+/// Number of iterations of a plan without a time budget.
 const ITERATIONS: u32 = 500;
-/// Iterations between two rollouts that the states are pulled back to.
+/// Number of iterations between two rollouts to which the states are pulled back.
 const ROLLOUT_EVERY: u32 = 10;
 /// Step sizes of Adam, in units of the normalised action and of the state.
 const ACTION_RATE: f32 = 0.05;
@@ -33,20 +33,20 @@ const DYNAMICS: f32 = 1.0;
 /// Deviation of the noise that is added to the states in an iteration.
 const STATE_NOISE: f32 = 0.01;
 
-/// States and actions by Adam, without the model's slope by the state.
+/// The optimiser of GRASP: states and actions by Adam, without the model's slope by the state.
 pub(crate) struct Grasp {
     iterations: u32,
     sizes: PlanSizes,
     action_limit: f32,
-    /// The states, and the model there.
+    /// The states, and the model's predictions at them.
     unrolled: Unrolled,
     noise: Noise,
-    /// `[H, na]`
+    /// Actions of the plan, `[H, na]`.
     actions: Vec<f32>,
     /// Slopes of -L by the actions `[H, na]` and by the states `[H, n]`.
     action_slopes: Vec<f32>,
     state_slopes: Vec<f32>,
-    /// What one step's action is pulled by, `[n]`, and the noise of the states, `[H, n]`.
+    /// Pull on one step's action, `[n]`, and the noise of the states, `[H, n]`.
     row: Vec<f32>,
     drawn: Vec<f32>,
     action_steps: Adam,
@@ -132,7 +132,7 @@ impl Method for Grasp {
 }
 
 impl Grasp {
-    /// The slopes of -L at the states and actions that were evaluated last; gives the largest
+    /// Computes the slopes of -L at the states and actions that were evaluated last; returns the largest
     /// `|z_{t+1} - mu(z_t, a_t)|^2`.
     fn slopes(&mut self) -> f32 {
         let (n, na) = (self.sizes.state, self.sizes.action);

@@ -13,10 +13,10 @@ use latco_models::Bundle;
 use crate::method::Method;
 use crate::unrolled::Unrolled;
 
-/// A cost that falls by less than this share is as good as it gets.
+/// Share of the cost below which a fall counts as convergence.
 const CONVERGED: f64 = 1e-6;
 
-/// Sweeps backward for gains, forward with a line search.
+/// The method iLQR: it sweeps backward for gains, and forward with a line search.
 pub struct Ilqr {
     settings: IlqrSection,
     sizes: PlanSizes,
@@ -24,13 +24,13 @@ pub struct Ilqr {
     unrolled: Unrolled,
     noise: Noise,
     regularisation: f64,
-    /// Of the last rollout that was accepted; none before the first.
+    /// Cost of the last rollout that was accepted; `None` before the first.
     cost: Option<f64>,
-    /// `[H, na]`
+    /// Actions of that rollout, `[H, na]`.
     actions: Vec<f32>,
-    /// `[H + 1, n]`
+    /// States of that rollout, `[H + 1, n]`.
     states: Vec<f32>,
-    /// What the forward pass tries, `[H, na]`.
+    /// Actions that the forward pass tries, `[H, na]`.
     trial: Vec<f32>,
     sweep: Sweep,
 }
@@ -46,13 +46,13 @@ pub(crate) struct Sweep {
     /// Gradient of the cost to go, `[n]`, and its Hessian, `[n, n]`.
     value_gradient: Vec<f32>,
     value: Vec<f32>,
-    /// F `[n, n]`, B `[n, na]`.
+    /// Jacobians F `[n, n]` and B `[n, na]`.
     state_jacobian: Vec<f32>,
     action_jacobian: Vec<f32>,
-    /// V F `[n, n]`, V B `[n, na]`.
+    /// Products V F `[n, n]` and V B `[n, na]`.
     value_state: Vec<f32>,
     value_action: Vec<f32>,
-    /// Qu `[na]`, Quu `[na, na]`, its factor, Quz `[na, n]`.
+    /// Terms Qu `[na]`, Quu `[na, na]`, its factor, and Quz `[na, n]`.
     q_action: Vec<f32>,
     quu: Vec<f32>,
     factor: Vec<f32>,
@@ -80,13 +80,13 @@ impl Sweep {
         }
     }
 
-    /// Nothing is to be paid after the last step.
+    /// Begins after the last step, where nothing is to be paid any more.
     pub(crate) fn begin(&mut self) {
         self.value_gradient.fill(0.0);
         self.value.fill(0.0);
     }
 
-    /// Where F and B of the next step are written.
+    /// The memory for F and B of the next step.
     pub(crate) fn jacobians(&mut self) -> (&mut [f32], &mut [f32]) {
         (&mut self.state_jacobian, &mut self.action_jacobian)
     }
@@ -103,8 +103,8 @@ impl Sweep {
         }
     }
 
-    /// Back over step `t`, whose Jacobians were written: its gains, and the cost to go before it.
-    /// False when Quu is not positive definite.
+    /// Goes back over step `t`, whose Jacobians were written: computes its gains and the cost to go before
+    /// it. Returns false when Quu is not positive definite.
     pub(crate) fn step_back(&mut self, t: usize, regularisation: f32) -> bool {
         let (n, na) = (self.n, self.na);
         let (f, b) = (&self.state_jacobian, &self.action_jacobian);
@@ -165,18 +165,18 @@ impl Sweep {
         true
     }
 
-    /// k of step `t`, `[na]`.
+    /// The open-loop change k of step `t`, `[na]`.
     pub(crate) fn change(&self, t: usize) -> &[f32] {
         &self.changes[t * self.na..][..self.na]
     }
 
-    /// K of step `t`, `[na, n]`.
+    /// The gains K of step `t`, `[na, n]`.
     pub(crate) fn gain(&self, t: usize) -> &[f32] {
         &self.gains[t * self.na * self.n..][..self.na * self.n]
     }
 }
 
-/// C = A B, A `[m, k]`, B `[k, n]`.
+/// Computes C = A B for A `[m, k]` and B `[k, n]`.
 fn multiply(a: &[f32], b: &[f32], c: &mut [f32], m: usize, k: usize, n: usize) {
     for (a, c) in a.chunks_exact(k).zip(c.chunks_exact_mut(n)).take(m) {
         c.fill(0.0);
@@ -188,7 +188,7 @@ fn multiply(a: &[f32], b: &[f32], c: &mut [f32], m: usize, k: usize, n: usize) {
     }
 }
 
-/// C = A' B, A `[k, m]`, B `[k, n]`.
+/// Computes C = A' B for A `[k, m]` and B `[k, n]`.
 fn transposed_multiply(a: &[f32], b: &[f32], c: &mut [f32], k: usize, m: usize, n: usize) {
     c[..m * n].fill(0.0);
     for (a, b) in a.chunks_exact(m).zip(b.chunks_exact(n)).take(k) {
@@ -200,12 +200,13 @@ fn transposed_multiply(a: &[f32], b: &[f32], c: &mut [f32], k: usize, m: usize, 
     }
 }
 
-/// C = A' B, all `[n, n]`.
+/// Computes C = A' B, all `[n, n]`.
 fn transposed_square(a: &[f32], b: &[f32], c: &mut [f32], n: usize) {
     transposed_multiply(a, b, c, n, n, n);
 }
 
-/// Cholesky in place, lower half; false when `a` `[n, n]` is not positive definite.
+/// Factorises in place, by Cholesky, the lower half of `a` `[n, n]`; returns false when it is not positive
+/// definite.
 fn factorise(a: &mut [f32], n: usize) -> bool {
     for i in 0..n {
         for j in 0..=i {
@@ -240,7 +241,7 @@ fn solve(factor: &[f32], n: usize, b: &mut [f32], columns: usize) {
     }
 }
 
-/// rho and its derivative with respect to r.
+/// The residual rho and its derivative with respect to r.
 fn residual(r: f32) -> (f32, f32) {
     let rho = (-r).max(0.0) + (-r.abs()).exp().ln_1p();
     (rho, -1.0 / (1.0 + r.exp()))
@@ -342,7 +343,7 @@ impl Method for Ilqr {
 }
 
 impl Ilqr {
-    /// Cost of the states that were linearised last.
+    /// The cost of the states that were linearised last.
     fn total(&self) -> Result<f64, StopCause> {
         let rewards = self.unrolled.rewards().iter();
         let cost: f64 = rewards
@@ -363,7 +364,7 @@ impl Ilqr {
         Ok(())
     }
 
-    /// Gains along the last accepted rollout; false when a Quu is not positive definite.
+    /// Computes the gains along the last accepted rollout; returns false when a Quu is not positive definite.
     fn sweep_back(&mut self, quantum: &mut Quantum<'_>) -> Result<bool, StopCause> {
         self.sweep.begin();
         for t in (0..self.sizes.horizon).rev() {

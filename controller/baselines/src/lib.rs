@@ -38,7 +38,7 @@ pub fn add() {
     add_planners(PLANNERS);
 }
 
-/// The planner of a method.
+/// Makes the planner of a method.
 fn planner<M: Method + 'static>(
     config: &Config,
     bundle: &Bundle,

@@ -1,4 +1,4 @@
-//! What a planner on actions alone has to be, and the optimiser that it makes.
+//! The contract of planners on actions alone, and the optimiser that is made of one.
 
 use latco_controller::SetupError;
 use latco_controller::config::Config;
@@ -9,15 +9,15 @@ use latco_controller::plan::{
 use latco_controller::trace::IterationTrace;
 use latco_models::{Bundle, RunError};
 
-/// One way to improve an action sequence.
+/// A way to improve an action sequence.
 pub trait Method: Send + Sized {
-    /// All memory for plans of these sizes.
+    /// Allocates all memory for plans of these sizes.
     ///
     /// # Errors
     /// ONNX Runtime's or the solver's reason.
     fn new(config: &Config, bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError>;
 
-    /// How often what is done.
+    /// The schedule of the planner's loop.
     fn schedule(&self) -> Schedule;
 
     /// Sets the actions to begin with: the last ones shifted, or others.
