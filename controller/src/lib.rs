@@ -49,13 +49,15 @@ pub mod priority;
 mod rehearsal;
 pub mod robot;
 pub mod runtime;
+pub mod settings;
 pub mod time;
 pub mod trace;
 
-pub use config::{Config, ConfigError};
+pub use config::Config;
 pub use controller::{Controller, Tick};
 pub use error::{Rehearsal, SetupError, TooSlow};
 pub use execute::{Executor, SetPoint};
 pub use keep_alive::KeepAlive;
 pub use robot::Robot;
+pub use settings::ConfigError;
 pub use time::{Clock, Time};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Config;
+use super::root::Config;
 
 /// Settings of a configuration that a running controller takes over. A replay needs none of them: it goes by the commands
 /// that were sent and by the iterations that there was time for.

@@ -1,4 +1,4 @@
-//! `latco config check`: all errors of a configuration at once.
+//! `latco config check` and `docs`: all errors of a configuration at once, and all settings that there are.
 
 use std::path::PathBuf;
 
@@ -25,6 +25,8 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Print all settings as Markdown: defaults, what is allowed, what they mean
+    Docs,
 }
 
 #[derive(Serialize)]
@@ -36,7 +38,12 @@ struct Checked {
 
 impl Config {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let Action::Check { file, json } = self.action;
+        let (file, json) = match self.action {
+            Action::Check { file, json } => (file, json),
+            Action::Docs => {
+                return print_line(latco_controller::Config::documentation().trim_end());
+            }
+        };
         let config = load(&file)?;
         if json {
             print_json(&Checked {

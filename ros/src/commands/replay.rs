@@ -181,7 +181,7 @@ impl Replay {
 
     /// The recorded configuration with what the command line changes, and its bundle.
     fn setting(&self, header: &Header) -> anyhow::Result<(Config, Bundle)> {
-        let mut config = Config::from_toml(&header.config)
+        let mut config = Config::recorded(&header.config)
             .context("the configuration in the journal is not one of this version")?;
         config.bundle.path = match &self.bundle {
             Some(folder) => folder.to_string_lossy().into_owned(),

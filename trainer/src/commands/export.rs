@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use latco_controller::settings::Settings;
 use latco_trainer::export::export;
 use latco_trainer::fit::checkpoint::{Checkpoint, Stage};
 use latco_trainer::gates::Gate;
@@ -47,17 +48,12 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut model = Model::of(&checkpoint);
     let mut gates = gates_of(&args.run)?;
     if let Some(penalty) = args.penalty {
-        if !(0.0..=1e6).contains(&penalty) {
-            return Err(BadInput::new(format!(
-                "--penalty: expected 0 to 1e6, found {penalty}"
-            )));
-        }
         if penalty != model.config.model.penalty {
             // They are of another bundle.
             gates.clear();
         }
         model.config.model.penalty = penalty;
-        (model.config.model.check_penalty())
+        (model.config.check())
             .map_err(|e| BadInput::new(format!("{}: {e}", args.run.display())))?;
     }
     let worst = export(&model, &gates, &args.out)?;

@@ -4,6 +4,7 @@
 
 mod collect;
 mod collector;
+mod config;
 mod eval;
 mod experiment;
 mod export;
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Eval(eval::Args),
     /// One table with its figure.
     Experiment(experiment::Args),
+    /// All errors of a training configuration at once, or all settings that there are.
+    Config(config::Args),
 }
 
 impl Command {
@@ -60,6 +63,7 @@ impl Command {
             Self::Gates(args) => gates::run(args),
             Self::Eval(args) => eval::run(args),
             Self::Experiment(args) => experiment::run(args),
+            Self::Config(args) => config::run(args),
         }
     }
 }

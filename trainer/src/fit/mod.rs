@@ -14,6 +14,6 @@ mod optimise;
 pub mod pictures;
 pub mod planet;
 pub mod run;
-pub mod section;
+pub mod sections;
 pub mod whitening;
 pub mod world;

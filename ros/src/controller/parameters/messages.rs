@@ -1,11 +1,12 @@
 //! `rcl_interfaces`: parameters as they stand in messages.
 
 use latco_bag::messages::RosMessage;
+use latco_controller::settings::Change;
 use ros2_client::builtin_interfaces;
 use ros2_client::parameters::raw;
 use serde::{Deserialize, Serialize};
 
-use super::declared::{Change, Declared, Range};
+use super::declared::Declared;
 use crate::managed::parameters::{Kind, Value};
 
 /// `rcl_interfaces/msg/ParameterEvent`.
@@ -119,45 +120,41 @@ pub fn descriptor(name: &str, declared: Option<&Declared>) -> raw::ParameterDesc
         integer_range: Vec::new(),
     };
     let Some(one) = declared else { return message };
-    message.r#type = one.kind as u8;
-    message.description = one.description.to_owned();
+    let setting = &one.setting;
+    message.r#type = one.kind() as u8;
+    message.description = setting.description();
+    if let Some(unit) = setting.unit() {
+        message.description += &format!(" Unit: {unit}.");
+    }
     // Setting it to nothing changes its type.
-    message.dynamic_typing = one.is_optional;
-    let mut constraints = vec![match one.change {
+    message.dynamic_typing = setting.is_optional;
+    let mut constraints = vec![match setting.change {
         Change::Live => "takes effect at once, in every state".to_owned(),
-        Change::NextConfigure => {
+        Change::NextConfigure | Change::Fixed => {
             "takes effect at the next configure; may not be changed while the node is active"
                 .to_owned()
         }
     }];
-    let (low, high) = match one.range {
-        Range::Within(low, high) => (low, high),
-        Range::Positive => {
-            constraints.push("more than 0".to_owned());
-            (f64::MIN_POSITIVE, f64::MAX)
-        }
-        Range::OneOf(known) => {
-            constraints.push(format!("one of {}", known.join(", ")));
-            (0.0, 0.0)
-        }
-        Range::Any => (0.0, 0.0),
-    };
-    if one.is_optional {
+    constraints.push(setting.expected());
+    if setting.is_optional {
         constraints.push("may be not set".to_owned());
     }
-    if matches!(one.range, Range::Within(..) | Range::Positive) {
-        match one.kind {
-            Kind::Integer => message.integer_range.push(raw::IntegerRange {
-                from_value: low as i64,
-                to_value: high as i64,
-                step: 1,
-            }),
-            _ => message.floating_point_range.push(raw::FloatingPointRange {
-                from_value: low,
-                to_value: high,
-                step: 0.0,
-            }),
-        }
+    let range = setting.range;
+    match one.kind() {
+        Kind::Integer => message.integer_range.push(raw::IntegerRange {
+            from_value: range.low as i64,
+            to_value: range.high as i64,
+            step: 1,
+        }),
+        Kind::Double => message.floating_point_range.push(raw::FloatingPointRange {
+            from_value: match range.is_low_excluded {
+                true => range.low.next_up(),
+                false => range.low,
+            },
+            to_value: range.high,
+            step: 0.0,
+        }),
+        _ => {}
     }
     message.additional_constraints = constraints.join("; ");
     message
@@ -192,11 +189,11 @@ mod tests {
     #[test]
     fn every_descriptor_says_what_it_is_and_when_it_takes_effect() {
         for one in Parameters::declarations() {
-            let said = descriptor(one.name, Some(one));
+            let said = descriptor(&one.name, Some(one));
             assert!(!said.description.is_empty(), "{}", one.name);
-            assert_eq!(said.r#type, one.kind as u8);
+            assert_eq!(said.r#type, one.kind() as u8);
             let live = said.additional_constraints.contains("at once");
-            assert_eq!(live, one.change == Change::Live, "{}", one.name);
+            assert_eq!(live, one.setting.change == Change::Live, "{}", one.name);
         }
         let scale = descriptor("robot.velocity_scale", declared("robot.velocity_scale"));
         let range = &scale.floating_point_range[0];

@@ -6,6 +6,6 @@ pub mod messages;
 pub(super) mod services;
 mod store;
 
-pub use configuration::{value_of, values_of, with_values};
-pub use declared::{Change, DECLARED, Declared, Range, declared};
-pub use store::{Changed, NotSet, Parameters, USE_SIM_TIME};
+pub use configuration::{value_of, with_values};
+pub use declared::{DECLARED, Declared, USE_SIM_TIME, declared};
+pub use store::{Changed, NotSet, Parameters};

@@ -1,22 +1,13 @@
 //! The parameters of a running node: their values, and which changes a state allows.
 
 use latco_controller::Config;
+use latco_controller::settings::Change;
 use thiserror::Error;
 
 use super::configuration::{value_of, with_values};
-use super::declared::{Change, DECLARED, Declared, Range, declared};
+use super::declared::{DECLARED, Declared, USE_SIM_TIME, declared};
 use crate::managed::lifecycle::State;
-use crate::managed::parameters::{Kind, Value};
-
-/// The parameter that every ROS node has; it is no key of the configuration.
-pub const USE_SIM_TIME: Declared = Declared {
-    name: "use_sim_time",
-    kind: Kind::Bool,
-    range: Range::Any,
-    is_optional: false,
-    change: Change::NextConfigure,
-    description: "Whether the time is that of /clock",
-};
+use crate::managed::parameters::Value;
 
 /// The reasons why parameters were not set; nothing has changed then.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -102,7 +93,7 @@ impl Parameters {
                 })
         };
         let names: Vec<String> = Self::declarations()
-            .map(|d| d.name)
+            .map(|d| d.name.as_ref())
             .filter(|name| wanted(name))
             .map(str::to_owned)
             .collect();
@@ -141,15 +132,15 @@ impl Parameters {
                 }
             };
             let may_wait = matches!(state, State::Unconfigured | State::Inactive);
-            if one.change == Change::NextConfigure && !may_wait && wanted != value_now {
+            if one.setting.change == Change::NextConfigure && !may_wait && wanted != value_now {
                 errors.push(format!(
                     "{name}: takes effect at the next configure and may not be changed while {state}; deactivate first"
                 ));
                 continue;
             }
-            live |= one.change == Change::Live;
-            changed.push(one.name);
-            if let (true, Value::Bool(on)) = (name == USE_SIM_TIME.name, &wanted) {
+            live |= one.setting.change == Change::Live;
+            changed.push(&one.name);
+            if let (true, Value::Bool(on)) = (*name == USE_SIM_TIME.name, &wanted) {
                 use_sim_time = *on;
             } else {
                 keys.push((name, value));
@@ -178,9 +169,9 @@ impl Parameters {
     /// configure.
     pub fn pending(&self, configured: &Self) -> Vec<&'static str> {
         Self::declarations()
-            .filter(|d| d.change == Change::NextConfigure)
-            .filter(|d| self.get(d.name) != configured.get(d.name))
-            .map(|d| d.name)
+            .filter(|d| d.setting.change == Change::NextConfigure)
+            .filter(|d| self.get(&d.name) != configured.get(&d.name))
+            .map(|d| d.name.as_ref())
             .collect()
     }
 }
@@ -210,7 +201,7 @@ mod tests {
             ("no.such", Value::Bool(true)),
         ]);
         let reason = parameters.set(&bad, State::Active).unwrap_err().to_string();
-        for part in ["timeouts.camera_ms", "more than 0", "no.such"] {
+        for part in ["timeouts.camera_ms", "a number above 0", "no.such"] {
             assert!(reason.contains(part), "{reason}");
         }
         assert_eq!(parameters, before);
@@ -251,7 +242,10 @@ mod tests {
         assert!(parameters.use_sim_time());
         let wrong = pairs(&[("use_sim_time", Value::Integer(1))]);
         let reason = parameters.set(&wrong, State::Inactive).unwrap_err();
-        assert!(reason.to_string().contains("expected a bool"), "{reason}");
+        assert!(
+            reason.to_string().contains("expected true or false"),
+            "{reason}"
+        );
     }
 
     #[test]

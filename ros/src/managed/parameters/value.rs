@@ -88,6 +88,25 @@ impl Value {
         }
     }
 
+    /// A value of a configuration as one of this type; not set where it is of another one.
+    pub fn from_toml(value: &toml::Value, kind: Kind) -> Self {
+        use toml::Value as Toml;
+        let items = || value.as_array().into_iter().flatten();
+        match (kind, value) {
+            (_, Toml::Boolean(v)) => Self::Bool(*v),
+            (_, Toml::Integer(v)) => Self::Integer(*v),
+            (_, Toml::Float(v)) => Self::Double(*v),
+            (_, Toml::String(v)) => Self::String(v.clone()),
+            (Kind::Doubles, _) => Self::Doubles(items().filter_map(Toml::as_float).collect()),
+            (Kind::Integers, _) => Self::Integers(items().filter_map(Toml::as_integer).collect()),
+            (Kind::Strings, _) => {
+                let texts = items().filter_map(Toml::as_str).map(str::to_owned);
+                Self::Strings(texts.collect())
+            }
+            _ => Self::NotSet,
+        }
+    }
+
     /// Converts the value to TOML; `None` for [`Value::NotSet`], and for bytes, which configurations do not
     /// have.
     pub fn to_toml(&self) -> Option<toml::Value> {

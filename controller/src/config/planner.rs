@@ -1,0 +1,73 @@
+//! Which planner, and what planners share.
+
+use super::baselines::{
+    CemSection, IlqrSection, MppiSection, ShootingGdSection, ShootingGnSection,
+};
+use super::gaussian::GaussianLatcoSection;
+use super::latco::LatcoSection;
+use crate::settings::DAY_MS;
+
+crate::choices! {
+    /// Which planner; the methods are those of Rybkin et al. 2021, appendix D.
+    pub enum PlannerKind {
+        /// Latent collocation.
+        Latco = "latco",
+        /// What latent collocation starts from, which no iteration improves.
+        SamplingOnly = "sampling_only",
+        /// Latent collocation of Gaussians: plans in expectation.
+        GaussianLatco = "gaussian_latco",
+        /// Cross-entropy method over action sequences.
+        Cem = "cem",
+        /// The cross-entropy method with elites weighted by their returns.
+        Mppi = "mppi",
+        /// Gradient descent on the actions through the model.
+        ShootingGd = "shooting_gd",
+        /// Gauss-Newton on the actions through the model.
+        ShootingGn = "shooting_gn",
+        /// Iterative linear-quadratic regulator.
+        Ilqr = "ilqr",
+        /// Gradient steps on virtual states and actions without the model's slope by the state (arXiv 2602.00475).
+        Grasp = "grasp",
+    }
+}
+
+crate::settings! {
+    /// `[planner]`
+    pub struct PlannerSection {
+        /// Which planner.
+        kind: PlannerKind;
+        /// Seed of everything random in the planner.
+        seed: u64;
+        /// Threads that plan at the same time; 0 stands for two, or one on a machine with one core or for states of 128
+        /// elements or fewer. Plans do not depend on it.
+        threads: u32;
+        /// Time for one plan, from the arrival of the image; without a value iterations alone decide.
+        budget_ms: Option<f64>, above(0.0), at_most(DAY_MS), live;
+        /// Failed solves in a row after which the next plan is made cold.
+        cold_after_failures: u32 = 2, at_least(1.0);
+        /// Failed solves in a row after which the robot is stopped.
+        stop_after_failures: u32 = 10, at_least(1.0);
+        /// Folder for planning problems whose solve failed or took too long, one file each, for `latco solve`; without a
+        /// value nothing is written. LatCo only.
+        dump_dir: Option<String>, filled;
+        /// A solve that takes longer than this is dumped as well.
+        dump_above_ms: Option<f64>, above(0.0), at_most(DAY_MS);
+        /// The newest so many dumps are kept.
+        dump_files: u32 = 20, within(1.0, 10_000.0);
+        /// Parameters of `kind = "latco"`: Eq. 8 to 10 of the paper.
+        latco: LatcoSection;
+        /// Parameters of `kind = "gaussian_latco"`: section 3.4, appendices B and C of the paper.
+        gaussian_latco: GaussianLatcoSection;
+        /// Parameters of `kind = "cem"`; by default those of the paper's DM Control runs.
+        cem: CemSection;
+        /// Parameters of `kind = "mppi"`: as CEM, with elites weighted by the softmax of their returns.
+        mppi: MppiSection;
+        /// Parameters of `kind = "shooting_gd"`: Adam on the actions, with multipliers for their limits.
+        shooting_gd: ShootingGdSection;
+        /// Parameters of `kind = "shooting_gn"`: Gauss-Newton on the actions, for LatCo's sum of squares.
+        shooting_gn: ShootingGnSection;
+        /// Parameters of `kind = "ilqr"`: Tassa et al. 2012 with Gauss-Newton cost, line search, and a regulariser of Quu that
+        /// doubles where it is not positive definite.
+        ilqr: IlqrSection;
+    }
+}

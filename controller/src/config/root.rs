@@ -1,0 +1,30 @@
+//! The whole configuration.
+
+use super::planner::PlannerSection;
+use super::sections::{
+    BundleSection, ControlSection, NodeSection, RobotSection, TimeoutsSection, TopicsSection,
+    TraceSection,
+};
+
+crate::settings! {
+    /// Everything a controller needs to know beside the model bundle. Every field has a default but `bundle.path`.
+    pub struct Config {
+        /// The model.
+        bundle: BundleSection;
+        /// The robot, where it differs from what the bundle says of it. An empty list means "as the bundle says" (names,
+        /// velocity) or "unlimited".
+        robot: RobotSection;
+        /// Rates, timing and form of the output.
+        control: ControlSection;
+        /// Which planner, and what all planners share. The table of a planner has the name of its kind.
+        planner: PlannerSection;
+        /// How old an input may be.
+        timeouts: TimeoutsSection;
+        /// What is kept of each decision.
+        trace: TraceSection;
+        /// Names of the topics, relative; they are remapped by `-r from:=to`.
+        topics: TopicsSection, no_parameter;
+        /// The ROS node.
+        node: NodeSection, no_parameter;
+    }
+}
