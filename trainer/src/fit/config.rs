@@ -18,6 +18,9 @@ latco_controller::settings! {
         held_out: f64 = 0.05, within(0.0, 0.9);
         /// Steps that the rollout graph is unrolled for and the expert gate looks ahead.
         horizon: usize = 20, within(1.0, 200.0);
+        /// Steps between two rows of `losses.csv` and two points of TensorBoard: fewer show more of a short run, more keep the
+        /// records of a long one small.
+        record_steps: usize = 10, within(1.0, 1e6);
         /// How the bags are read. For a task of the simulated robots all but `task` may be left out.
         data: DataConfig;
         /// Single-frame autoencoder; only in the two-stage recipe.

@@ -10,8 +10,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::pictures::Strip;
 use crate::tensorboard::EventWriter;
 
-/// Losses are recorded every so many steps.
-pub const RECORD_STEPS: usize = 10;
 /// Time between lines where standard error is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
@@ -23,13 +21,14 @@ pub struct Log {
     bar: Option<ProgressBar>,
     steps: usize,
     first: usize,
+    record_steps: usize,
     begun: Instant,
     last_line: Instant,
 }
 
 impl Log {
-    /// Continues the records of a run at step `first` of `steps` of a stage. Rows of later steps,
-    /// which an interrupted run may have left, are removed.
+    /// Continues the records of a run at step `first` of `steps` of a stage, with a record every `record_steps` of them. Rows
+    /// of later steps, which an interrupted run may have left, are removed.
     ///
     /// # Errors
     /// Those of the file system.
@@ -38,6 +37,7 @@ impl Log {
         stage: &'static str,
         first: usize,
         steps: usize,
+        record_steps: usize,
     ) -> io::Result<Self> {
         let path = folder.join("losses.csv");
         trim(&path, stage, first)?;
@@ -59,6 +59,7 @@ impl Log {
             bar,
             steps,
             first,
+            record_steps,
             begun: Instant::now(),
             last_line: Instant::now(),
         })
@@ -70,7 +71,7 @@ impl Log {
     /// Those of the file system.
     pub fn record(&mut self, step: usize, values: &[(&'static str, f32)]) -> io::Result<()> {
         let done = step + 1;
-        if done.is_multiple_of(RECORD_STEPS) || done == self.steps {
+        if done.is_multiple_of(self.record_steps) || done == self.steps {
             let mut rows = String::new();
             for (name, value) in values {
                 rows.push_str(&format!("{},{done},{name},{value}\n", self.stage));
@@ -88,7 +89,7 @@ impl Log {
         };
         if let Some(bar) = &self.bar {
             bar.set_position(done as u64);
-            if done.is_multiple_of(RECORD_STEPS) {
+            if done.is_multiple_of(self.record_steps) {
                 bar.set_message(summary());
             }
         } else if self.last_line.elapsed() >= LINE_EVERY || done == self.steps {

@@ -48,6 +48,7 @@ pub(super) fn optimise(
         schedule.stage,
         checkpoint.step,
         schedule.steps,
+        checkpoint.config.record_steps,
     )?;
     let normalises = checkpoint.config.training.normalise_reward;
     let mut failed = 0;
