@@ -5,8 +5,7 @@
 
 use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
-use crate::motion::{self, Joint};
-use crate::robot::JointLimits;
+use crate::motion::{self, Joint, JointLimits};
 
 /// Number of joints.
 pub const JOINTS: usize = 3;

@@ -1,9 +1,8 @@
 //! A gantry: a head that two carriages move over the table, along x and along y, following velocity set-points with a lag.
 
-use crate::motion::{self, Joint};
+use crate::motion::{self, Joint, JointLimits};
 use crate::plane::{Place, TABLE_HALF_WIDTH, distance};
 use crate::render::{Canvas, Colour};
-use crate::robot::JointLimits;
 
 /// Number of joints, both prismatic: positions are in m, velocities in m/s.
 pub const JOINTS: usize = 2;

@@ -48,6 +48,7 @@ mod noise;
 pub mod plane;
 pub mod policy;
 pub mod render;
+mod reward;
 mod robot;
 pub mod scene;
 pub mod script;
@@ -56,22 +57,16 @@ pub mod tabletop;
 pub mod tasks;
 
 pub use error::EnvError;
+pub use motion::JointLimits;
 pub use policy::{Policy, PolicyKind};
-pub use robot::{Habits, JointLimits, Object, RewardKind, Robot};
+pub use render::{DEFAULT_IMAGE_SIZE, MAX_IMAGE_SIZE, MIN_IMAGE_SIZE};
+pub use reward::RewardKind;
+pub use robot::{Habits, Object, Robot};
 pub use script::Way;
 pub use tasks::reach;
 
 /// Names of the tasks that [`make`] knows.
 pub const TASKS: &[&str] = &["reach", "push", "key", "stick", "lottery"];
-
-/// Width and height of a camera picture in pixels, where nothing else is asked for.
-pub const DEFAULT_IMAGE_SIZE: usize = 64;
-
-/// Width and height in pixels of the smallest picture in which arm and goal can be told apart.
-pub const MIN_IMAGE_SIZE: usize = 16;
-
-/// Width and height in pixels of the largest picture that is made.
-pub const MAX_IMAGE_SIZE: usize = 2048;
 
 /// First seed of the episodes kept for evaluation: episode `k` has seed `EVALUATION_SEED + k`.
 /// Training data uses seeds below it, so that no evaluated goal was trained on.
@@ -82,7 +77,7 @@ pub const EVALUATION_SEED: u64 = 1_000_000;
 /// `image_size` is the width and height of the camera picture in pixels.
 ///
 /// # Errors
-/// [`EnvError::UnknownTask`] lists the known tasks; [`EnvError::ImageSize`] the allowed sizes.
+/// [`EnvError::UnknownName`] lists the known tasks; [`EnvError::ImageSize`] the allowed sizes.
 pub fn make(task: &str, image_size: usize) -> Result<Box<dyn Robot>, EnvError> {
     if !(MIN_IMAGE_SIZE..=MAX_IMAGE_SIZE).contains(&image_size) {
         return Err(EnvError::ImageSize { found: image_size });
@@ -93,9 +88,7 @@ pub fn make(task: &str, image_size: usize) -> Result<Box<dyn Robot>, EnvError> {
         "key" => Ok(Box::new(tasks::Key::new(image_size))),
         "stick" => Ok(Box::new(tasks::Stick::new(image_size))),
         "lottery" => Ok(Box::new(tasks::Lottery::new(image_size))),
-        _ => Err(EnvError::UnknownTask {
-            found: task.to_owned(),
-        }),
+        _ => Err(EnvError::unknown("task", task, TASKS)),
     }
 }
 

@@ -1,6 +1,15 @@
 //! How joints move: velocities follow their set-points with a lag.
 
-use crate::robot::JointLimits;
+/// Limits of one joint.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct JointLimits {
+    /// Lower end of the position in rad.
+    pub lower_rad: f64,
+    /// Upper end of the position in rad.
+    pub upper_rad: f64,
+    /// Largest speed in either direction in rad/s.
+    pub velocity_rad_s: f64,
+}
 
 /// Time constant in seconds with which velocities follow their set-points.
 pub const LAG_S: f64 = 0.08;

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::EnvError;
+use crate::error::EnvError;
 use crate::noise::{Stream, generator, normal, uniform};
 use crate::robot::Robot;
 use crate::script::Way;
@@ -84,9 +84,7 @@ impl FromStr for PolicyKind {
         Self::ALL
             .into_iter()
             .find(|kind| kind.name() == name)
-            .ok_or_else(|| EnvError::UnknownPolicy {
-                found: name.to_owned(),
-            })
+            .ok_or_else(|| EnvError::unknown("policy", name, Self::ALL.map(Self::name)))
     }
 }
 

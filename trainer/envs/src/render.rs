@@ -5,6 +5,15 @@
 //! shape that moves by a tenth of a pixel changes the picture: that is what lets a small picture
 //! tell where things are.
 
+/// Width and height of a camera picture in pixels, where nothing else is asked for.
+pub const DEFAULT_IMAGE_SIZE: usize = 64;
+
+/// Width and height in pixels of the smallest picture in which arm and goal can be told apart.
+pub const MIN_IMAGE_SIZE: usize = 16;
+
+/// Width and height in pixels of the largest picture that is made.
+pub const MAX_IMAGE_SIZE: usize = 2048;
+
 /// An 8-bit RGB colour.
 pub type Colour = [u8; 3];
 

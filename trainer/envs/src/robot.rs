@@ -1,65 +1,10 @@
 //! The trait of a robot with a camera, simulated or bridged.
 
-use std::fmt;
-use std::str::FromStr;
-
 use rand::Rng;
 
-use crate::EnvError;
+use crate::motion::JointLimits;
+use crate::reward::RewardKind;
 use crate::script::Way;
-
-/// Limits of one joint.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct JointLimits {
-    /// Lower end of the position in rad.
-    pub lower_rad: f64,
-    /// Upper end of the position in rad.
-    pub upper_rad: f64,
-    /// Largest speed in either direction in rad/s.
-    pub velocity_rad_s: f64,
-}
-
-/// The kinds of reward that [`Robot::reward`] pays.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum RewardKind {
-    /// Pays for the result alone: for most tasks 1 where the task is solved, else 0.
-    #[default]
-    Sparse,
-    /// Pays for every part of the way: for most tasks minus the way that is left, in m.
-    Dense,
-}
-
-impl RewardKind {
-    /// All kinds of rewards.
-    pub const ALL: [Self; 2] = [Self::Sparse, Self::Dense];
-
-    /// The name on the command line and in configurations.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sparse => "sparse",
-            Self::Dense => "dense",
-        }
-    }
-}
-
-impl fmt::Display for RewardKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for RewardKind {
-    type Err = EnvError;
-
-    fn from_str(name: &str) -> Result<Self, EnvError> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.name() == name)
-            .ok_or_else(|| EnvError::UnknownReward {
-                found: name.to_owned(),
-            })
-    }
-}
 
 /// A thing on the table.
 #[derive(Debug, Clone, Copy, PartialEq)]

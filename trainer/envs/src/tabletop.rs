@@ -6,11 +6,12 @@ use rand::Rng;
 
 use crate::arm::{Arm, JOINT_NAMES, JOINTS, LIMITS, MAX_VELOCITY_RAD_S, Shape};
 use crate::contact::Puck;
-use crate::motion;
+use crate::motion::{self, JointLimits};
 use crate::noise::{Stream, generator};
 use crate::plane::Place;
 use crate::render::Canvas;
-use crate::robot::{Habits, JointLimits, Object, RewardKind, Robot};
+use crate::reward::RewardKind;
+use crate::robot::{Habits, Object, Robot};
 use crate::scene;
 use crate::script::{Stage, Stages, View, Way};
 use crate::steer::fastest;
