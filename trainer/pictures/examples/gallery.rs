@@ -3,7 +3,9 @@
 
 use std::path::PathBuf;
 
-use latco_pictures::{Curves, FilmStrip, Frame, Histogram, Panel, PictureError};
+use latco_pictures::{
+    Curves, FilmStrip, Frame, HeatMaps, Histogram, Interval, Intervals, Map, Panel, PictureError,
+};
 
 /// A blurred disc on a dark ground.
 fn disc(size: usize, x: f64, colour: [f64; 3]) -> Result<Frame, PictureError> {
@@ -79,5 +81,56 @@ fn main() -> Result<(), PictureError> {
         .samples("planning", &samples)
         .samples("image stamp to command", &longer)
         .limit("deadline", 100.0)
-        .save(&folder.join("latency.png"))
+        .save(&folder.join("latency.png"))?;
+
+    let share = |series, value: f64| Interval {
+        series,
+        value,
+        low: (value - 0.12).max(0.0),
+        high: (value + 0.09).min(1.0),
+    };
+    let rows = |scale: f64| {
+        let names = ["latco", "gaussian_latco", "cem", "shooting_gd"];
+        let row = |(k, name): (usize, &str)| {
+            let value = scale * (1.0 - 0.2 * k as f64);
+            (
+                name.to_owned(),
+                vec![share(0, value), share(1, 0.8 * value)],
+            )
+        };
+        names.into_iter().enumerate().map(row).collect()
+    };
+    Intervals::new(
+        "Planners on tasks, 100 episodes",
+        "share of episodes solved, 95 % Wilson interval",
+        ["equal_time", "paper"],
+    )
+    .panel("reach", rows(0.95))
+    .panel("push", rows(0.6))
+    .save(&folder.join("intervals.png"))?;
+
+    let side = 25;
+    let at = |k: usize| 2.0 * (k as f64 + 0.5) / side as f64 - 1.0;
+    let value = |number: usize, sharp: f64| {
+        let (x, y) = (at(number % side), at(number / side));
+        (x.hypot(y) < 0.95).then(|| (-sharp * (x - 0.4).hypot(y - 0.2)).exp())
+    };
+    let map = |title: &str, sharp: f64| Map {
+        title: title.to_owned(),
+        columns: side,
+        values: (0..side * side)
+            .map(|number| value(number, sharp))
+            .collect(),
+        marks: vec![("goal".to_owned(), (0.4, 0.2))],
+    };
+    HeatMaps::new(
+        "push: reward by the place of the puck",
+        -1.0..1.0,
+        -1.0..1.0,
+        ("x, m", "y, m"),
+    )
+    .scale(0.0..1.0)
+    .map(map("predicted reward", 3.0))
+    .map(map("true reward", 12.0))
+    .save(&folder.join("rewards.png"))
 }

@@ -4,7 +4,7 @@ use plotters::coord::cartesian::Cartesian2d;
 use plotters::prelude::*;
 
 use crate::axis::Axis;
-use crate::sheet::{Area, FONT, GRID, INK, LABEL, PALE_INK, reason};
+use crate::sheet::{Align, Area, FONT, GRID, HEADING, INK, LABEL, PALE_INK, reason, text};
 
 /// Room for the labels of the y axis; titles and legends begin there too, pixels.
 pub(crate) const LEFT: i32 = 62;
@@ -12,17 +12,27 @@ pub(crate) const LEFT: i32 = 62;
 /// A diagram that series can be drawn into.
 pub(crate) type Chart<'a, 'b> = ChartContext<'a, BitMapBackend<'b>, Cartesian2d<Axis, Axis>>;
 
-/// Draws axes, grid and labels over the whole area.
+/// Draws axes, grid and labels over the whole area, with the labels of the y axis at [`LEFT`].
 pub(crate) fn framed<'a, 'b>(
     area: &'a Area<'b>,
     x: &Axis,
     y: &Axis,
     x_title: &str,
 ) -> Result<Chart<'a, 'b>, String> {
+    framed_from(area, LEFT, (x, y), x_title)
+}
+
+/// As [`framed`], with so much room for the labels of the y axis, pixels.
+pub(crate) fn framed_from<'a, 'b>(
+    area: &'a Area<'b>,
+    left: i32,
+    (x, y): (&Axis, &Axis),
+    x_title: &str,
+) -> Result<Chart<'a, 'b>, String> {
     let mut chart = ChartBuilder::on(area)
         .margin_top(8)
         .x_label_area_size(46)
-        .y_label_area_size(LEFT)
+        .y_label_area_size(left)
         .build_cartesian_2d(x.clone(), y.clone())
         .map_err(reason)?;
     chart
@@ -36,4 +46,16 @@ pub(crate) fn framed<'a, 'b>(
         .draw()
         .map_err(reason)?;
     Ok(chart)
+}
+
+/// Writes the heading of a panel over its diagram.
+pub(crate) fn heading(area: &Area, title: &str) -> Result<(), String> {
+    text(area, title, (LEFT, HEADING / 2), HEADING, Align::Left, INK)
+}
+
+/// Says in the middle of an area why there is no diagram.
+pub(crate) fn instead(area: &Area, why: &str) -> Result<(), String> {
+    let (width, height) = area.dim_in_pixel();
+    let at = (width as i32 / 2, height as i32 / 2);
+    text(area, why, at, HEADING, Align::Middle, PALE_INK)
 }

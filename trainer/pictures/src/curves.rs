@@ -6,15 +6,11 @@ use plotters::prelude::*;
 
 use crate::PictureError;
 use crate::axis::{Axis, Scale};
-use crate::chart::{LEFT, framed};
-use crate::sheet::{
-    Align, Area, HEADING, INK, LABEL, LINES, PALE_INK, Sheet, TITLE, reason, text, text_width,
-};
+use crate::chart::{LEFT, framed, heading, instead};
+use crate::sheet::{Area, HEADING, LINES, Page, legend, reason};
 
 /// Width and height of a panel, pixels.
-const PANEL: (usize, usize) = (600, 400);
-/// White around everything, pixels.
-const MARGIN: i32 = 18;
+const PANEL: (i32, i32) = (600, 400);
 
 /// Panels of curves.
 #[derive(Debug, Clone)]
@@ -68,32 +64,18 @@ impl Curves {
                 found,
             });
         }
-        let across = match self.panels.len() {
-            1 => 1,
-            2..=4 => 2,
-            _ => 3,
+        let page = Page {
+            title: &self.title,
+            head: 0,
+            panel: PANEL,
+            panels: self.panels.len(),
+            across: if self.panels.len() > 4 { 3 } else { 2 },
         };
-        let down = self.panels.len().div_ceil(across);
-        let top = MARGIN + TITLE + MARGIN / 2;
-        let title_width = text_width(&self.title, TITLE) + 2 * MARGIN;
-        let width = (across * PANEL.0).max(title_width.max(0) as usize);
-        let mut sheet = Sheet::new(&self.title, width, top as usize + down * PANEL.1)?;
-        sheet.draw(|area| {
-            text(
-                area,
-                &self.title,
-                (MARGIN, MARGIN + TITLE / 2),
-                TITLE,
-                Align::Left,
-                INK,
-            )?;
-            let (_, panels) = area.split_vertically(top);
-            for (panel, area) in self.panels.iter().zip(panels.split_evenly((down, across))) {
-                panel.draw(&area)?;
-            }
-            Ok(())
-        })?;
-        sheet.save(path)
+        page.save(
+            path,
+            |_| Ok(()),
+            |number, area| self.panels[number].draw(area),
+        )
     }
 }
 
@@ -154,27 +136,13 @@ impl Panel {
 
     fn draw(&self, area: &Area) -> Result<(), String> {
         let area = area.margin(10, 10, 12, 22);
-        let (width, height) = area.dim_in_pixel();
-        text(
-            &area,
-            &self.title,
-            (LEFT, HEADING / 2),
-            HEADING,
-            Align::Left,
-            INK,
-        )?;
-        let top = self.draw_legend(&area, HEADING + 8, width as i32)?;
+        heading(&area, &self.title)?;
+        let lines = self.lines.iter().zip(LINES.iter().cycle());
+        let names = lines.map(|((name, points), colour)| (self.named(name, points), *colour));
+        let top = legend(&area, (LEFT, HEADING + 8), &names.collect::<Vec<_>>())?;
         let (_, plot) = area.split_vertically(top);
         let Some((x, y)) = self.axes() else {
-            let at = (width as i32 / 2, (height as i32 - top) / 2);
-            return text(
-                &plot,
-                "no values to draw",
-                at,
-                HEADING,
-                Align::Middle,
-                PALE_INK,
-            );
+            return instead(&plot, "no values to draw");
         };
         let mut chart = framed(&plot, &x, &y, &self.x_title)?;
         for (k, (_, points)) in self.lines.iter().enumerate() {
@@ -196,33 +164,13 @@ impl Panel {
         Ok(())
     }
 
-    /// Names of the lines beside their colours, in as many rows as they need; returns where the
-    /// diagram begins.
-    fn draw_legend(&self, area: &Area, top: i32, width: i32) -> Result<i32, String> {
-        const SWATCH: i32 = 22;
-        let (mut x, mut y) = (LEFT, top + LABEL / 2);
-        for (k, (name, points)) in self.lines.iter().enumerate() {
-            let skipped = points
-                .iter()
-                .filter(|point| self.place(**point).is_none())
-                .count();
-            let name = match skipped {
-                0 => name.clone(),
-                _ if skipped == points.len() => format!("{name} (no values to draw)"),
-                _ => format!("{name} ({skipped} left out)"),
-            };
-            let wide = SWATCH + 6 + text_width(&name, LABEL) + 18;
-            if x > LEFT && x + wide > width {
-                (x, y) = (LEFT, y + LABEL + 5);
-            }
-            let swatch = Rectangle::new(
-                [(x, y - 2), (x + SWATCH, y + 2)],
-                LINES[k % LINES.len()].filled(),
-            );
-            area.draw(&swatch).map_err(reason)?;
-            text(area, &name, (x + SWATCH + 6, y), LABEL, Align::Left, INK)?;
-            x += wide;
+    /// The name of a line, with how many of its points cannot be drawn.
+    fn named(&self, name: &str, points: &[(f64, f64)]) -> String {
+        let missing = |point: &&(f64, f64)| self.place(**point).is_none();
+        match points.iter().filter(missing).count() {
+            0 => name.to_owned(),
+            skipped if skipped == points.len() => format!("{name} (no values to draw)"),
+            skipped => format!("{name} ({skipped} left out)"),
         }
-        Ok(y + LABEL / 2)
     }
 }

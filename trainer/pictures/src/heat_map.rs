@@ -7,17 +7,13 @@ use plotters::prelude::*;
 
 use crate::PictureError;
 use crate::axis::{Axis, Scale};
-use crate::chart::framed;
-use crate::sheet::{
-    Align, Area, HEADING, INK, LABEL, PALE_INK, Sheet, TITLE, reason, text, text_width,
-};
+use crate::chart::{framed, heading};
+use crate::sheet::{Align, Area, INK, LABEL, MARGIN, PALE_INK, Page, reason, text, text_width};
 
 /// Side of a map, with its labels, pixels.
 const SIDE: i32 = 440;
 /// Room beside a map for its colour bar, pixels.
 const BAR: i32 = 96;
-/// White around everything, pixels.
-const MARGIN: i32 = 18;
 /// Room above a map for its heading, pixels.
 const ABOVE: i32 = 34;
 /// Room below a map, pixels.
@@ -115,28 +111,18 @@ impl HeatMaps {
             Some(scale) => axis(scale).unwrap_or(found),
             None => found,
         };
-        let across = self.maps.len().clamp(1, 2) as i32;
-        let down = (self.maps.len() as i32 + across - 1) / across;
-        let (wide, tall) = (SIDE + BAR, SIDE + ABOVE + BELOW);
-        let top = MARGIN + TITLE + MARGIN;
-        let title_width = text_width(&self.title, TITLE) + 2 * MARGIN;
-        let mut sheet = Sheet::new(
-            &self.title,
-            (across * wide + 2 * MARGIN).max(title_width) as usize,
-            (top + down * tall + MARGIN) as usize,
-        )?;
-        sheet.draw(|area| {
-            let at = (MARGIN, MARGIN + TITLE / 2);
-            text(area, &self.title, at, TITLE, Align::Left, INK)?;
-            for (number, map) in self.maps.iter().enumerate() {
-                let (column, row) = (number as i32 % across, number as i32 / across);
-                let (left, top) = (MARGIN + column * wide, top + row * tall);
-                let place = area.clone().shrink((left, top), (wide, tall));
-                self.draw(&place, map, (&x, &y), &scale)?;
-            }
-            Ok(())
-        })?;
-        sheet.save(path)
+        let page = Page {
+            title: &self.title,
+            head: MARGIN / 2,
+            panel: (SIDE + BAR + MARGIN, SIDE + ABOVE + BELOW),
+            panels: self.maps.len(),
+            across: 2,
+        };
+        page.save(
+            path,
+            |_| Ok(()),
+            |number, area| self.draw(area, &self.maps[number], (&x, &y), &scale),
+        )
     }
 
     fn draw(
@@ -146,8 +132,7 @@ impl HeatMaps {
         (x, y): (&Axis, &Axis),
         scale: &Axis,
     ) -> Result<(), String> {
-        let heading = (62, HEADING / 2);
-        text(area, &map.title, heading, HEADING, Align::Left, INK)?;
+        heading(area, &map.title)?;
         let y_title = (4, ABOVE - 4);
         text(area, &self.axes.1, y_title, LABEL, Align::Left, INK)?;
         let plot = area.clone().shrink((0, ABOVE), (SIDE, SIDE));

@@ -6,15 +6,11 @@ use plotters::prelude::*;
 
 use crate::PictureError;
 use crate::axis::{Axis, Scale};
-use crate::chart::{LEFT, framed};
-use crate::sheet::{
-    Align, Area, HEADING, INK, LABEL, LINES, PALE_INK, Sheet, TITLE, reason, text, text_width,
-};
+use crate::chart::{LEFT, framed, heading, instead};
+use crate::sheet::{Area, HEADING, INK, LINES, Page, legend, reason};
 
 /// Width and height of a panel, pixels.
-const PANEL: (usize, usize) = (760, 400);
-/// White around everything, pixels.
-const MARGIN: i32 = 18;
+const PANEL: (i32, i32) = (760, 400);
 /// Bars in a diagram.
 const BINS: usize = 50;
 
@@ -75,55 +71,40 @@ impl Histogram {
         }
         let axis = Axis::over(Scale::Linear, shown.chain(marked), 0.04)
             .expect("a set that is not empty gives the axis its range");
-        let top = MARGIN + TITLE + MARGIN / 2;
-        let title_width = (text_width(&self.title, TITLE) + 2 * MARGIN).max(0) as usize;
-        let (width, height) = (
-            PANEL.0.max(title_width),
-            top as usize + sets.len() * PANEL.1,
-        );
-        let mut sheet = Sheet::new(&self.title, width, height)?;
-        sheet.draw(|area| {
-            text(
-                area,
-                &self.title,
-                (MARGIN, MARGIN + TITLE / 2),
-                TITLE,
-                Align::Left,
-                INK,
-            )?;
-            let (_, panels) = area.split_vertically(top);
-            for (k, area) in panels.split_evenly((sets.len(), 1)).iter().enumerate() {
-                self.draw_set(area, &sets[k], &axis)?;
-            }
-            Ok(())
-        })?;
-        sheet.save(path)
+        let page = Page {
+            title: &self.title,
+            head: 0,
+            panel: PANEL,
+            panels: sets.len(),
+            across: 1,
+        };
+        page.save(
+            path,
+            |_| Ok(()),
+            |k, area| self.draw_set(area, &sets[k], &axis),
+        )
     }
 
     fn draw_set(&self, area: &Area, set: &Samples, x: &Axis) -> Result<(), String> {
         let area = area.margin(10, 10, 12, 22);
-        let (width, height) = area.dim_in_pixel();
-        text(
-            &area,
-            &set.heading(),
-            (LEFT, HEADING / 2),
-            HEADING,
-            Align::Left,
-            INK,
-        )?;
-        let top = HEADING + 8;
+        heading(&area, &set.heading())?;
         if set.sorted.is_empty() {
-            let at = (width as i32 / 2, height as i32 / 2);
-            return text(
-                &area,
-                "no samples to draw",
-                at,
-                HEADING,
-                Align::Middle,
-                PALE_INK,
-            );
+            return instead(&area, "no samples to draw");
         }
-        let (_, plot) = area.split_vertically(top + LABEL + 4);
+        let mut marks = vec![
+            ("median", set.quantile(0.5), INK),
+            ("p99", set.quantile(0.99), LINES[1]),
+        ];
+        if let Some((name, value)) = &self.limit
+            && Scale::Linear.place(*value).is_some()
+        {
+            marks.push((name, *value, LINES[2]));
+        }
+        let named = marks.iter().map(|(name, value, colour)| {
+            (format!("{name} {} {}", short(*value), self.unit), *colour)
+        });
+        let top = legend(&area, (LEFT, HEADING + 8), &named.collect::<Vec<_>>())?;
+        let (_, plot) = area.split_vertically(top);
         let bin = (x.range.end - x.range.start) / BINS as f64;
         let mut counts = [0usize; BINS];
         for sample in &set.sorted {
@@ -144,45 +125,10 @@ impl Histogram {
             });
         chart.draw_series(bars).map_err(reason)?;
 
-        let mut marks = vec![
-            (
-                format!("median {}", short(set.quantile(0.5))),
-                set.quantile(0.5),
-                INK,
-            ),
-            (
-                format!("p99 {}", short(set.quantile(0.99))),
-                set.quantile(0.99),
-                LINES[1],
-            ),
-        ];
-        if let Some((name, value)) = &self.limit
-            && Scale::Linear.place(*value).is_some()
-        {
-            marks.push((format!("{name} {}", short(*value)), *value, LINES[2]));
-        }
-        let mut legend_x = LEFT;
-        for (name, value, colour) in marks {
+        for (_, value, colour) in marks {
             let line = [(value, 0.0), (value, y.range.end)];
-            chart
-                .draw_series(LineSeries::new(line, colour.stroke_width(2)))
-                .map_err(reason)?;
-            let middle = top + LABEL / 2;
-            let swatch = Rectangle::new(
-                [(legend_x, middle - 7), (legend_x + 3, middle + 7)],
-                colour.filled(),
-            );
-            area.draw(&swatch).map_err(reason)?;
-            let name = format!("{name} {}", self.unit);
-            text(
-                &area,
-                &name,
-                (legend_x + 10, middle),
-                LABEL,
-                Align::Left,
-                INK,
-            )?;
-            legend_x += 10 + text_width(&name, LABEL) + 24;
+            let line = LineSeries::new(line, colour.stroke_width(2));
+            chart.draw_series(line).map_err(reason)?;
         }
         Ok(())
     }

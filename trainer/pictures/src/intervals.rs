@@ -6,8 +6,9 @@ use plotters::prelude::*;
 
 use crate::PictureError;
 use crate::axis::{Axis, Scale};
+use crate::chart::framed_from;
 use crate::sheet::{
-    Align, Area, GRID, HEADING, INK, LABEL, LINES, PALE_INK, Sheet, TITLE, reason, text, text_width,
+    Align, Area, HEADING, INK, LABEL, LINES, MARGIN, Page, legend, reason, text, text_width,
 };
 
 /// Width of a panel without its names, pixels.
@@ -15,10 +16,8 @@ const PLOT: i32 = 420;
 /// Height of one value, and between rows, pixels.
 const VALUE: i32 = 15;
 const BETWEEN: i32 = 11;
-/// White around everything and between panels, pixels.
-const MARGIN: i32 = 18;
-/// Room under a panel for the labels and title of its axis, pixels.
-const UNDER: i32 = 46;
+/// Room around the rows of a panel: over them, and for the labels and title of the axis, pixels.
+const UNDER: i32 = 54;
 
 /// One value of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -87,44 +86,79 @@ impl Intervals {
         let named = rows().map(|(name, _)| text_width(name, LABEL));
         let left = named.max().unwrap_or(0) + 12;
         let most = self.panels.iter().map(|(_, rows)| height(rows)).max();
-        let (panel, across) = (most.unwrap_or(0), self.panels.len().clamp(1, 2) as i32);
-        let down = (self.panels.len() as i32 + across - 1) / across;
-        let wide = left + PLOT + 2 * MARGIN;
-        let top = MARGIN + TITLE + MARGIN / 2 + LABEL + MARGIN;
-        let title_width = text_width(&self.title, TITLE) + 2 * MARGIN;
-        let mut sheet = Sheet::new(
-            &self.title,
-            (across * wide).max(title_width) as usize,
-            (top + down * (panel + MARGIN)) as usize,
-        )?;
-        sheet.draw(|area| {
-            let at = (MARGIN, MARGIN + TITLE / 2);
-            text(area, &self.title, at, TITLE, Align::Left, INK)?;
-            self.draw_legend(area, MARGIN + TITLE + MARGIN / 2 + LABEL / 2)?;
-            for (number, (title, rows)) in self.panels.iter().enumerate() {
-                let (column, row) = (number as i32 % across, number as i32 / across);
-                let corner = (column * wide + MARGIN, top + row * (panel + MARGIN));
-                let frame = Frame {
-                    axis: &axis,
-                    x_title: &self.x_title,
-                    corner,
+        let page = Page {
+            title: &self.title,
+            head: LABEL + MARGIN,
+            panel: (
+                left + PLOT + 2 * MARGIN,
+                most.unwrap_or(0) + UNDER + HEADING + 2 * MARGIN,
+            ),
+            panels: self.panels.len(),
+            across: 2,
+        };
+        let names = self.series.iter().cloned();
+        let names: Vec<_> = names.zip(LINES.into_iter().cycle()).collect();
+        page.save(
+            path,
+            |head| legend(head, (MARGIN, 0), &names).map(drop),
+            |number, area| {
+                let (title, rows) = &self.panels[number];
+                self.draw(
+                    &area.margin(0, 0, MARGIN, MARGIN),
+                    (title, rows),
                     left,
-                };
-                frame.draw(area, title, rows)?;
-            }
-            Ok(())
-        })?;
-        sheet.save(path)
+                    &axis,
+                )
+            },
+        )
     }
 
-    fn draw_legend(&self, area: &Area, y: i32) -> Result<(), String> {
-        let mut x = MARGIN;
-        for (number, name) in self.series.iter().enumerate() {
-            let colour = LINES[number % LINES.len()];
-            area.draw(&Circle::new((x + 6, y), 5, colour.filled()))
-                .map_err(reason)?;
-            text(area, name, (x + 18, y), LABEL, Align::Left, INK)?;
-            x += 18 + text_width(name, LABEL) + 24;
+    fn draw(
+        &self,
+        area: &Area,
+        (title, rows): (&str, &[Row]),
+        left: i32,
+        x: &Axis,
+    ) -> Result<(), String> {
+        text(area, title, (left, HEADING / 2), HEADING, Align::Left, INK)?;
+        let bottom = HEADING + MARGIN / 2 + height(rows) + UNDER;
+        let (_, plot) = area.split_vertically(HEADING + MARGIN / 2);
+        let (plot, _) = plot.split_vertically(bottom - HEADING - MARGIN / 2);
+        // From the first row down, in pixels; a name stands at the middle of its row.
+        let (mut names, mut values) = (Vec::new(), Vec::new());
+        let mut top = 0;
+        for (name, row) in rows {
+            let tall = row_height(row);
+            names.push((f64::from(top) + f64::from(tall) / 2.0, name.clone()));
+            for (number, value) in row.iter().enumerate() {
+                let middle = top + BETWEEN / 2 + number as i32 * VALUE + VALUE / 2;
+                values.push((f64::from(middle), value));
+            }
+            top += tall;
+        }
+        let y = Axis {
+            range: f64::from(top)..0.0,
+            ticks: names,
+        };
+        let mut chart = framed_from(&plot, left, (x, &y), &self.x_title)?;
+        for (
+            y,
+            Interval {
+                series,
+                value,
+                low,
+                high,
+            },
+        ) in values
+        {
+            if ![value, low, high].iter().all(|v| v.is_finite()) {
+                continue;
+            }
+            let colour = LINES[series % LINES.len()];
+            let line = LineSeries::new([(*low, y), (*high, y)], colour.stroke_width(2));
+            chart.draw_series(line).map_err(reason)?;
+            let dot = Circle::new((*value, y), 4, colour.filled());
+            chart.draw_series([dot]).map_err(reason)?;
         }
         Ok(())
     }
@@ -135,69 +169,7 @@ fn row_height(values: &[Interval]) -> i32 {
     values.len().max(1) as i32 * VALUE + BETWEEN
 }
 
-/// Height of a panel.
+/// Height of all rows of a panel.
 fn height(rows: &[Row]) -> i32 {
-    let rows = rows.iter().map(|(_, values)| row_height(values));
-    HEADING + MARGIN / 2 + rows.sum::<i32>() + UNDER
-}
-
-/// Where a panel stands.
-struct Frame<'a> {
-    axis: &'a Axis,
-    x_title: &'a str,
-    corner: (i32, i32),
-    left: i32,
-}
-
-impl Frame<'_> {
-    fn place(&self, x: f64) -> i32 {
-        let range = &self.axis.range;
-        let share = (x - range.start) / (range.end - range.start);
-        self.corner.0 + self.left + (share.clamp(0.0, 1.0) * f64::from(PLOT)).round() as i32
-    }
-
-    fn draw(&self, area: &Area, title: &str, rows: &[Row]) -> Result<(), String> {
-        let (x, top) = self.corner;
-        let heading = (x + self.left, top + HEADING / 2);
-        text(area, title, heading, HEADING, Align::Left, INK)?;
-        let first = top + HEADING + MARGIN / 2;
-        let last = top + height(rows) - UNDER;
-        let line = |from: (i32, i32), to: (i32, i32), style: ShapeStyle| {
-            area.draw(&PathElement::new(vec![from, to], style))
-                .map_err(reason)
-        };
-        for (place, label) in &self.axis.ticks {
-            let x = self.place(*place);
-            line((x, first), (x, last), GRID.stroke_width(1))?;
-            let at = (x, last + 4 + LABEL / 2);
-            text(area, label, at, LABEL, Align::Middle, INK)?;
-        }
-        let far = x + self.left + PLOT;
-        line((x + self.left, last), (far, last), PALE_INK.stroke_width(1))?;
-        let at = (x + self.left + PLOT / 2, last + 28);
-        text(area, self.x_title, at, LABEL, Align::Middle, INK)?;
-        let mut y = first;
-        for (name, values) in rows {
-            let tall = row_height(values);
-            let at = (x + self.left - 8, y + tall / 2);
-            text(area, name, at, LABEL, Align::Right, INK)?;
-            for (number, value) in values.iter().enumerate() {
-                if ![value.value, value.low, value.high]
-                    .iter()
-                    .all(|v| v.is_finite())
-                {
-                    continue;
-                }
-                let middle = y + BETWEEN / 2 + number as i32 * VALUE + VALUE / 2;
-                let colour = LINES[value.series % LINES.len()];
-                let (from, to) = (self.place(value.low), self.place(value.high));
-                line((from, middle), (to, middle), colour.stroke_width(2))?;
-                let at = (self.place(value.value), middle);
-                area.draw(&Circle::new(at, 4, colour.filled()))
-                    .map_err(reason)?;
-            }
-            y += tall;
-        }
-        Ok(())
-    }
+    rows.iter().map(|(_, values)| row_height(values)).sum()
 }

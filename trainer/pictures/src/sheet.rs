@@ -41,6 +41,9 @@ pub(crate) const LINES: [RGBColor; 7] = [
     RGBColor(0, 0, 0),
 ];
 
+/// White around everything, pixels.
+pub(crate) const MARGIN: i32 = 18;
+
 /// How a text is placed at its point.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Align {
@@ -116,6 +119,71 @@ impl Sheet {
             source,
         })
     }
+}
+
+/// Panels of one size under a common title, some of them side by side.
+pub(crate) struct Page<'a> {
+    pub(crate) title: &'a str,
+    /// Room between title and panels, pixels.
+    pub(crate) head: i32,
+    /// Width and height of a panel, pixels.
+    pub(crate) panel: (i32, i32),
+    pub(crate) panels: usize,
+    /// Panels side by side.
+    pub(crate) across: usize,
+}
+
+impl Page<'_> {
+    /// Draws what stands in the head, whose area begins under the title, and the panels by their number; writes the PNG.
+    pub(crate) fn save(
+        &self,
+        path: &Path,
+        head: impl FnOnce(&Area) -> Result<(), String>,
+        draw: impl Fn(usize, &Area) -> Result<(), String>,
+    ) -> Result<(), PictureError> {
+        let (wide, tall) = self.panel;
+        let across = self.across.clamp(1, self.panels.max(1)) as i32;
+        let down = (self.panels as i32 + across - 1) / across;
+        let under_title = MARGIN + TITLE + MARGIN / 2;
+        let top = under_title + self.head;
+        let title_width = text_width(self.title, TITLE) + 2 * MARGIN;
+        let width = (across * wide).max(title_width);
+        let mut sheet = Sheet::new(self.title, width as usize, (top + down * tall) as usize)?;
+        sheet.draw(|area| {
+            let at = (MARGIN, MARGIN + TITLE / 2);
+            text(area, self.title, at, TITLE, Align::Left, INK)?;
+            head(&area.clone().shrink((0, under_title), (width, self.head)))?;
+            for number in 0..self.panels {
+                let (column, row) = (number as i32 % across, number as i32 / across);
+                let corner = (column * wide, top + row * tall);
+                draw(number, &area.clone().shrink(corner, self.panel))?;
+            }
+            Ok(())
+        })?;
+        sheet.save(path)
+    }
+}
+
+/// Names beside their colours from `left` on, in as many rows as they need; returns where the rows end.
+pub(crate) fn legend(
+    area: &Area,
+    (left, top): (i32, i32),
+    names: &[(String, RGBColor)],
+) -> Result<i32, String> {
+    const SWATCH: i32 = 22;
+    let width = area.dim_in_pixel().0 as i32;
+    let (mut x, mut y) = (left, top + LABEL / 2);
+    for (name, colour) in names {
+        let wide = SWATCH + 6 + text_width(name, LABEL) + 18;
+        if x > left && x + wide > width {
+            (x, y) = (left, y + LABEL + 5);
+        }
+        let swatch = Rectangle::new([(x, y - 2), (x + SWATCH, y + 2)], colour.filled());
+        area.draw(&swatch).map_err(reason)?;
+        text(area, name, (x + SWATCH + 6, y), LABEL, Align::Left, INK)?;
+        x += wide;
+    }
+    Ok(y + LABEL / 2)
 }
 
 /// Writes a text with its middle line at `y`.
