@@ -12,13 +12,13 @@ pub(super) const GONE: &[Gone] = &[
     Gone {
         path: "planner.image_collocation",
         neutral: "",
-        instead: "image collocation is no planner of the robot any more but a row of `latco-train experiment table3`; remove \
-                  the section",
+        instead: "image collocation is a planner of version 0.1.0 alone, docs/experiments.md keeps what it did; remove the \
+                  section",
     },
     Gone {
         path: "planner.kind = \"image_collocation\"",
         neutral: "",
-        instead: "image collocation is no planner of the robot any more but a row of `latco-train experiment table3`; choose \
+        instead: "image collocation is a planner of version 0.1.0 alone, docs/experiments.md keeps what it did; choose \
                   another",
     },
 ];

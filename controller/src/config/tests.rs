@@ -215,7 +215,7 @@ fn what_is_gone_is_told_what_replaces_it_and_recordings_are_read() {
                 [planner.image_collocation]\nmultiplier_rate = 0.0";
     let errors = errors_of(text);
     for (error, part) in errors.iter().zip([
-        "planner.image_collocation: is gone: image collocation is no planner",
+        "planner.image_collocation: is gone: image collocation is a planner of version 0.1.0 alone",
         "planner.kind: \"image_collocation\" is gone: ",
         "planner.latco.damping_policy: is gone: the damping is always constant",
     ]) {

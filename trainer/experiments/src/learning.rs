@@ -5,7 +5,6 @@
 //! without. Two runs of one seed differ, as collecting and training go side by side; what is merged
 //! are the runs that were made.
 
-use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
@@ -15,7 +14,8 @@ use latco_pictures::{Curves, Panel};
 use serde::{Deserialize, Serialize};
 
 use crate::cells::{Cells, Step};
-use crate::{ExperimentError, Progress, csv, write_file};
+use crate::table::{Table, count, fixed, interval, text};
+use crate::{ExperimentError, Progress, write_file};
 
 /// Episodes of the planner that a point of the curve is the mean of.
 const WINDOW: usize = 20;
@@ -178,8 +178,16 @@ impl Options {
     }
 
     fn report(&self, cells: &[Cell]) -> Result<(), ExperimentError> {
-        write_file(&self.out.join("learning.csv"), &csv_of(cells))?;
-        write_file(&self.out.join("learning.md"), &self.markdown(cells))?;
+        let episodes = cells.iter().flat_map(|cell| {
+            let numbered = cell.episodes.iter().enumerate();
+            numbered.map(move |(number, episode)| (cell, number + 1, episode))
+        });
+        write_file(
+            &self.out.join("learning.csv"),
+            &episode_columns().csv(episodes),
+        )?;
+        let text = self.introduction() + &run_columns().markdown(cells);
+        write_file(&self.out.join("learning.md"), &text)?;
         let mut curves = Curves::new(format!(
             "learning curves: means of {WINDOW} episodes of the planner"
         ));
@@ -207,36 +215,49 @@ impl Options {
         Ok(())
     }
 
-    /// The table as text.
-    #[must_use]
-    pub fn markdown(&self, cells: &[Cell]) -> String {
-        let mut text = format!(
+    fn introduction(&self) -> String {
+        format!(
             "# Learning online (figures 8 to 10 of the paper)\n\nRuns of `latco-train online`: {}. Success of the newest {LAST} \
              episodes of the planner, with the noise on its actions, and its 95 % Wilson interval; environment steps are control \
              periods, those of the policy that begins among them. The paper's runs take 500 000 steps on Meta-World (800 000 on \
-             DM Control), a GPU each; its tasks, robots and models are others.\n\n\
-             | task | planner | seed | environment steps | episodes | success at the end | time, min |\n\
-             |---|---|---|---|---|---|---|\n",
+             DM Control), a GPU each; its tasks, robots and models are others.\n\n",
             self.budget
-        );
-        for cell in cells {
-            let (solved, count) = cell.last();
-            let (low, high) = wilson_interval(solved, count);
-            let last = cell.episodes.last();
-            let _ = writeln!(
-                text,
-                "| {} | {} | {} | {} | {} | {:.2} ({low:.2} to {high:.2}) of {count} | {:.0} |",
-                cell.task,
-                cell.planner,
-                cell.seed,
-                last.map_or(0, |e| e.steps),
-                cell.episodes.len(),
-                solved as f64 / count.max(1) as f64,
-                last.map_or(0.0, |e| e.time_s / 60.0)
-            );
-        }
-        text
+        )
     }
+}
+
+fn run_columns<'a>() -> Table<'a, &'a Cell> {
+    let last = |cell: &Cell, value: fn(&Point) -> f64| cell.episodes.last().map_or(0.0, value);
+    Table::new()
+        .column("", "task", |c: &&Cell| text(&c.task))
+        .column("", "planner", |c| text(&c.planner))
+        .column("", "seed", |c| text(c.seed.to_string()))
+        .column("", "environment steps", move |c| {
+            fixed(last(c, |e| e.steps as f64), 0)
+        })
+        .column("", "episodes", |c| count(c.episodes.len()))
+        .column("", "success at the end (95 %), episodes", |c| {
+            let (solved, planned) = c.last();
+            let (low, high) = wilson_interval(solved, planned);
+            let share = solved as f64 / planned.max(1) as f64;
+            interval([share, low, high]).with(count(planned))
+        })
+        .column("", "time, min", move |c| {
+            fixed(last(c, |e| e.time_s / 60.0), 0)
+        })
+}
+
+fn episode_columns<'a>() -> Table<'a, (&'a Cell, usize, &'a Point)> {
+    Table::new()
+        .column("task", "", |(c, ..): &(&Cell, usize, &Point)| text(&c.task))
+        .column("planner", "", |(c, ..)| text(&c.planner))
+        .column("seed", "", |(c, ..)| text(c.seed.to_string()))
+        .column("episode", "", |(_, number, _)| count(*number))
+        .column("environment_steps", "", |(.., e)| text(e.steps.to_string()))
+        .column("planned", "", |(.., e)| count(usize::from(e.planned)))
+        .column("solved", "", |(.., e)| count(usize::from(e.solved)))
+        .column("return", "", |(.., e)| fixed(e.episode_return, 2))
+        .column("time_s", "", |(.., e)| fixed(e.time_s, 0))
 }
 
 /// Mean over the seeds, where all of them have a value.
@@ -263,29 +284,6 @@ fn mean(seeds: &[&Cell], value: fn(&Point) -> f64) -> Vec<(f64, f64)> {
             (x, sum / curves.len() as f64)
         })
         .collect()
-}
-
-fn csv_of(cells: &[Cell]) -> String {
-    let lines = cells.iter().flat_map(|cell| {
-        (cell.episodes.iter().enumerate()).map(move |(number, e)| {
-            format!(
-                "{},{},{},{},{},{},{},{},{}",
-                cell.task,
-                cell.planner,
-                cell.seed,
-                number + 1,
-                e.steps,
-                u8::from(e.planned),
-                u8::from(e.solved),
-                e.episode_return,
-                e.time_s
-            )
-        })
-    });
-    csv(
-        "task,planner,seed,episode,environment_steps,planned,solved,return,time_s",
-        lines,
-    )
 }
 
 #[cfg(test)]

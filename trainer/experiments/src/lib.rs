@@ -30,6 +30,7 @@ pub mod learning;
 pub mod offline_online;
 pub mod paper;
 pub mod rows;
+mod table;
 pub mod tables;
 pub mod warm_start;
 
@@ -130,14 +131,4 @@ pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), ExperimentError>
     part.push(format!(".{}.part", std::process::id()));
     std::fs::write(&part, text).map_err(failed)?;
     std::fs::rename(&part, path).map_err(failed)
-}
-
-/// Column names of a CSV file, then its rows.
-pub(crate) fn csv(head: &str, rows: impl Iterator<Item = String>) -> String {
-    let mut text = format!("{head}\n");
-    for row in rows {
-        text.push_str(&row);
-        text.push('\n');
-    }
-    text
 }

@@ -4,18 +4,17 @@
 //! The models are made by whoever calls, which needs the trainer. Two of one seed differ, as collecting
 //! and training go side by side.
 
-use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use latco_controller::Config;
 use latco_controller::config::PlannerKind;
-use latco_pictures::{Interval, Intervals};
 use serde::{Deserialize, Serialize};
 
 use crate::cells::Cells;
 use crate::tables::grid::{self, Wanted};
-use crate::{ExperimentError, Progress, csv, paper, rows, write_file};
+use crate::tables::report::{columns, successes};
+use crate::{ExperimentError, Progress, paper, rows};
 
 /// Which model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,107 +159,25 @@ impl Options {
     }
 
     fn report(&self, cells: &[Cell]) -> Result<(), ExperimentError> {
-        let lines = cells.iter().map(|cell| {
-            let c = &cell.evaluation;
-            format!(
-                "{},{},{},\"{}\",{},{},{},{},{},{},{}",
-                c.task,
-                c.row,
-                c.setting,
-                c.budget,
-                c.episodes.len(),
-                c.success,
-                c.success_low,
-                c.success_high,
-                c.mean_return,
-                c.measured.plan_ms_p50,
-                c.measured.plans_per_s
-            )
-        });
-        let head = "task,planner,model,budget,episodes,success,success_low,success_high,mean_return,plan_ms_p50,plans_per_s";
-        write_file(&self.out.join("table2.csv"), &csv(head, lines))?;
-        write_file(&self.out.join("table2.md"), &self.markdown(cells))?;
-        let mut picture = Intervals::new(
-            "Offline and online data (table 2 of the paper)",
-            "share of episodes solved, 95 % Wilson interval",
-            Stage::ALL.map(Stage::name),
-        );
-        for task in &self.tasks {
-            let rows = self.planners.iter().map(|planner| {
-                let values = Stage::ALL.into_iter().enumerate().filter_map(|(k, stage)| {
-                    let c = find(cells, task, *planner, stage)?;
-                    Some(Interval {
-                        series: k,
-                        value: c.success,
-                        low: c.success_low,
-                        high: c.success_high,
-                    })
-                });
-                (planner.name().to_owned(), values.collect())
-            });
-            picture = picture.panel(task.as_str(), rows.collect());
-        }
-        picture.save(&self.out.join("table2.png"))?;
-        Ok(())
-    }
-
-    /// The table as text.
-    #[must_use]
-    pub fn markdown(&self, cells: &[Cell]) -> String {
-        let mut text = format!(
+        let before = format!(
             "# Offline and online data (table 2 of the paper)\n\nModels: {}. Success: {} episodes from seed {}, solved after any \
-             step, with its 95 % Wilson interval; every plan may take {} ms of CPU time of one thread.\n\n\
-             | task | planner | a plan's budget | offline | offline + online | plans/s | the paper's, offline + online |\n\
-             |---|---|---|---|---|---|---|\n",
+             step, with its 95 % Wilson interval; every plan may take {} ms of CPU time of one thread. The setting says what the \
+             model was trained on.",
             self.budget, self.episodes, self.seed, self.equal_ms
         );
-        for task in &self.tasks {
-            for planner in &self.planners {
-                let stages = Stage::ALL.map(|stage| find(cells, task, *planner, stage));
-                let Some(any) = stages.iter().flatten().next() else {
-                    continue;
-                };
-                let [offline, online] = stages.map(|cell| {
-                    cell.map_or("not run".to_owned(), |c| {
-                        format!(
-                            "{:.2} ({:.2} to {:.2})",
-                            c.success, c.success_low, c.success_high
-                        )
-                    })
-                });
-                let figures = paper::table2(planner.name());
-                let figures: Vec<String> = figures.iter().map(|f| f.to_string()).collect();
-                let _ = writeln!(
-                    text,
-                    "| {task} | {} | {} | {offline} | {online} | {:.1} | {} |",
-                    planner.name(),
-                    any.budget,
-                    any.measured.plans_per_s,
-                    if figures.is_empty() {
-                        "none".to_owned()
-                    } else {
-                        figures.join("; ")
-                    }
-                );
-            }
-        }
-        let _ = writeln!(
-            text,
-            "\n{} In the paper the models are trained on 400 000 environment steps beside the offline data.",
+        let after = format!(
+            "\n{} They are of models with offline and online data, trained on 400 000 environment steps beside the offline data.\n",
             paper::TASKS_DIFFER
         );
-        text
+        let found = |cell: &grid::Cell| {
+            let figures = paper::table2(&cell.row);
+            let figures: Vec<String> = figures.iter().map(|f| f.to_string()).collect();
+            (!figures.is_empty()).then(|| figures.join("; "))
+        };
+        let all = cells.iter().map(|cell| &cell.evaluation);
+        columns(found).write(&self.out, "table2", all.clone(), (&before, &after))?;
+        let title = "Offline and online data (table 2 of the paper)".to_owned();
+        successes(title, all).save(&self.out.join("table2.png"))?;
+        Ok(())
     }
-}
-
-fn find<'a>(
-    cells: &'a [Cell],
-    task: &str,
-    planner: PlannerKind,
-    stage: Stage,
-) -> Option<&'a grid::Cell> {
-    let all = cells.iter().map(|cell| &cell.evaluation);
-    let is =
-        |c: &&grid::Cell| c.task == task && c.row == planner.name() && c.setting == stage.name();
-    all.into_iter().find(is)
 }

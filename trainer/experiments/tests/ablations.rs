@@ -110,6 +110,4 @@ fn a_model_without_a_deterministic_part_is_a_row_where_there_is_one() {
     assert!(rows(folder.path()).is_empty());
     let bundle = copy("key-no-deterministic");
     assert_eq!(rows(folder.path()), [bundle]);
-    let text = options(folder.path().to_path_buf()).markdown(&[]);
-    assert!(text.contains("model.deter = 0"), "{text}");
 }

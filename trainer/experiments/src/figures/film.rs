@@ -4,7 +4,6 @@
 //! Every row is a plan of its own that was given so many iterations from the same random numbers: the
 //! state in which the optimisation was then.
 
-use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
@@ -17,7 +16,8 @@ use latco_pictures::{FilmStrip, Frame};
 use serde::Serialize;
 
 use super::first::First;
-use crate::{ExperimentError, Progress, csv, rows, write_file};
+use crate::table::{Table, Value, count, exponent, fixed, text};
+use crate::{ExperimentError, Progress, rows};
 
 /// Planners that are shown: those of the paper's figure 1.
 pub const PLANNERS: [PlannerKind; 2] = [PlannerKind::Latco, PlannerKind::Cem];
@@ -141,11 +141,14 @@ pub fn run(
     let strip = strip.columns(
         (shown.iter()).map(|step| format!("step {step}, {:.1} s", *step as f64 * period_s)),
     );
-    write_file(&options.out.join("film_strip.csv"), &csv_of(&made))?;
-    write_file(
-        &options.out.join("film_strip.md"),
-        &markdown(options, &made),
-    )?;
+    let before = format!(
+        "# Plans along the iterations (figures 1 and 5 of the paper)\n\nTask {}, evaluation episode {}: the first plan, from \
+         nothing, given so many iterations from the same random numbers (CEM: {} samples each). `film_strip.png` shows the \
+         plans decoded, and the last of each planner executed without looking. The paper's are of Thermos and Hammer in \
+         Meta-World.",
+        options.task, options.seed, options.samples
+    );
+    columns().write(&options.out, "film_strip", &made, (&before, ""))?;
     strip.save(&options.out.join("film_strip.png"))?;
     Ok(made)
 }
@@ -199,48 +202,19 @@ fn execute(robot: &mut dyn Robot, actions: &[f32]) -> Result<Vec<(Frame, f64)>, 
     Ok(seen)
 }
 
-fn csv_of(made: &[Row]) -> String {
-    let head = "planner,iterations,violation,planned_reward,predicted_return,true_return,solved";
-    let some = |value: Option<f64>| value.map_or(String::new(), |v| v.to_string());
-    csv(
-        head,
-        made.iter().map(|r| {
-            format!(
-                "{},{},{},{},{},{},{}",
-                r.planner,
-                r.iterations,
-                some(r.violation),
-                some(r.planned_reward),
-                r.predicted_return,
-                r.true_return,
-                u8::from(r.solved)
-            )
-        }),
-    )
-}
-
-fn markdown(options: &Options, made: &[Row]) -> String {
-    let mut text = format!(
-        "# Plans along the iterations (figures 1 and 5 of the paper)\n\nTask {}, evaluation episode {}: the first plan, from \
-         nothing, given so many iterations from the same random numbers (CEM: {} samples each). `film_strip.png` shows the \
-         plans decoded, and the last of each planner executed without looking. The paper's are of Thermos and Hammer in \
-         Meta-World.\n\n| planner | iterations | violation, largest | reward of the planned states | predicted return of the \
-         actions | true return | solved |\n|---|---|---|---|---|---|---|\n",
-        options.task, options.seed, options.samples
-    );
-    let some = |value: Option<f64>, text: fn(f64) -> String| value.map_or("-".to_owned(), text);
-    for r in made {
-        let _ = writeln!(
-            text,
-            "| {} | {} | {} | {} | {:.2} | {:.2} | {} |",
-            r.planner,
-            r.iterations,
-            some(r.violation, |v| format!("{v:.1e}")),
-            some(r.planned_reward, |v| format!("{v:.2}")),
-            r.predicted_return,
-            r.true_return,
-            if r.solved { "yes" } else { "no" }
-        );
-    }
-    text
+fn columns<'a>() -> Table<'a, &'a Row> {
+    Table::new()
+        .column("planner", "planner", |r: &&Row| text(r.planner))
+        .column("iterations", "iterations", |r| count(r.iterations as usize))
+        .column("violation", "violation, largest", |r| {
+            Value::or_none(r.violation.map(exponent))
+        })
+        .column("planned_reward", "reward of the planned states", |r| {
+            Value::or_none(r.planned_reward.map(|v| fixed(v, 2)))
+        })
+        .column("predicted_return", "predicted return of the actions", |r| {
+            fixed(r.predicted_return, 2)
+        })
+        .column("true_return", "true return", |r| fixed(r.true_return, 2))
+        .column("solved", "solved", |r| count(usize::from(r.solved)))
 }

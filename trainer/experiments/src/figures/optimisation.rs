@@ -1,7 +1,6 @@
 //! Dynamics violation, reward and multipliers by iteration, with and without the relaxation of the
 //! dynamics (figures 6 and 11 of the paper): medians over the first plans of many episodes.
 
-use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
@@ -15,8 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::first::First;
 use crate::cells::{Cells, Step};
+use crate::table::{self, Table, count, exponent, fixed, text};
 use crate::tables::grid::Wanted;
-use crate::{ExperimentError, Progress, csv, rows, write_file};
+use crate::{ExperimentError, Progress, rows, write_file};
 
 /// What is measured.
 #[derive(Clone, Debug)]
@@ -157,8 +157,11 @@ impl Optimisation {
 
     fn report(&self, cells: &[Cell]) -> Result<(), ExperimentError> {
         let out = &self.options.out;
-        write_file(&out.join("curves.csv"), &csv_of(cells))?;
-        write_file(&out.join("curves.md"), &self.markdown(cells))?;
+        let all = (cells.iter()).flat_map(|cell| (0..cell.violation.len()).map(move |k| (cell, k)));
+        write_file(&out.join("curves.csv"), &columns().csv(all.clone()))?;
+        let some = all.filter(|(_, number)| TOLD.contains(&(number + 1)));
+        let text = self.introduction() + &columns().markdown(some);
+        write_file(&out.join("curves.md"), &text)?;
         for task in &self.options.tasks {
             let of_task: Vec<&Cell> = cells.iter().filter(|c| c.task == *task).collect();
             if !of_task.is_empty() {
@@ -169,42 +172,46 @@ impl Optimisation {
         Ok(())
     }
 
-    /// The table as text.
-    #[must_use]
-    pub fn markdown(&self, cells: &[Cell]) -> String {
-        let mut text = format!(
+    fn introduction(&self) -> String {
+        format!(
             "# Optimisation by iteration (figures 6 and 11 of the paper)\n\nThe first plans of {} evaluation episodes from seed \
              {}, each made from nothing with one start and {} iterations at the paper's settings; medians. `no_relaxation` \
              begins with multipliers of 1e8. The paper's figures are of one plan on a Meta-World task: the reward of the \
              planned states rises in the first ten iterations while the dynamics are violated, then the violation falls; \
-             without relaxation the reward stays lower.\n\n| task | row | iteration | violation, mean of the steps | reward of \
-             the planned states | return of the actions, rolled out | multiplier of the dynamics |\n\
-             |---|---|---|---|---|---|---|\n",
+             without relaxation the reward stays lower.\n\n",
             self.options.plans, self.options.seed, self.options.iterations
-        );
-        for cell in cells {
-            for number in told(cell.violation.len()) {
-                let _ = writeln!(
-                    text,
-                    "| {} | {} | {} | {:.1e} | {:.2} | {:.2} | {:.1e} |",
-                    cell.task,
-                    cell.row,
-                    number + 1,
-                    cell.violation[number][1],
-                    cell.planned[number][1],
-                    cell.rolled_out[number][1],
-                    cell.multiplier[number][1]
-                );
-            }
-        }
-        text
+        )
     }
 }
 
-/// Iterations that the Markdown tells of, from 0.
-fn told(count: usize) -> impl Iterator<Item = usize> {
-    let some = [1, 2, 5, 10, 20, 50, 100, 200];
-    some.into_iter().filter(move |k| *k <= count).map(|k| k - 1)
+/// Iterations that Markdown has a line of.
+const TOLD: [usize; 8] = [1, 2, 5, 10, 20, 50, 100, 200];
+
+fn columns<'a>() -> Table<'a, (&'a Cell, usize)> {
+    Table::new()
+        .column("task", "task", |(c, _): &(&Cell, usize)| text(&c.task))
+        .column("row", "row", |(c, _)| text(&c.row))
+        .column("iteration", "iteration", |(_, k)| count(k + 1))
+        .column(
+            "violation_q25,violation,violation_q75",
+            "violation, mean of the steps",
+            |(c, k)| table::quartiles(c.violation[*k], exponent),
+        )
+        .column(
+            "planned_reward_q25,planned_reward,planned_reward_q75",
+            "reward of the planned states",
+            |(c, k)| table::quartiles(c.planned[*k], |v| fixed(v, 2)),
+        )
+        .column(
+            "rolled_out_q25,rolled_out,rolled_out_q75",
+            "return of the actions, rolled out",
+            |(c, k)| table::quartiles(c.rolled_out[*k], |v| fixed(v, 2)),
+        )
+        .column(
+            "multiplier_q25,multiplier,multiplier_q75",
+            "multiplier of the dynamics",
+            |(c, k)| table::quartiles(c.multiplier[*k], exponent),
+        )
 }
 
 fn quartiles(traces: &[Vec<IterationTrace>], value: fn(&IterationTrace) -> f32) -> Quartiles {
@@ -220,31 +227,6 @@ fn quartiles(traces: &[Vec<IterationTrace>], value: fn(&IterationTrace) -> f32) 
             [0.25, 0.5, 0.75].map(|share| percentile(&mut values, share))
         })
         .collect()
-}
-
-fn csv_of(cells: &[Cell]) -> String {
-    let names = ["violation", "planned_reward", "rolled_out", "multiplier"];
-    let columns = names.map(|name| format!("{name}_q25,{name},{name}_q75"));
-    let head = format!("task,row,iteration,{}", columns.join(","));
-    let lines = cells.iter().flat_map(|cell| {
-        (0..cell.violation.len()).map(move |number| {
-            let all = [
-                &cell.violation,
-                &cell.planned,
-                &cell.rolled_out,
-                &cell.multiplier,
-            ];
-            let values = all.map(|series| series[number].map(|v| v.to_string()).join(","));
-            format!(
-                "{},{},{},{}",
-                cell.task,
-                cell.row,
-                number + 1,
-                values.join(",")
-            )
-        })
-    });
-    csv(&head, lines)
 }
 
 fn plot(task: &str, plans: u32, cells: &[&Cell]) -> Curves {

@@ -12,7 +12,8 @@ use latco_evaluate::check_fit;
 use latco_models::Bundle;
 use latco_pictures::{HeatMaps, Map};
 
-use crate::{ExperimentError, csv, write_file};
+use crate::table::{Table, Value, count, fixed, text};
+use crate::{ExperimentError, write_file};
 
 /// What is put everywhere on the table; where something has to be touched before, what.
 const THINGS: [(&str, &str, Option<&str>); 5] = [
@@ -197,16 +198,22 @@ fn write(
     thing: &str,
     all: &[Rewards],
 ) -> Result<(), ExperimentError> {
-    let lines = all.iter().flat_map(|rewards| {
+    let values = all.iter().flat_map(|rewards| {
         let places = places(options.grid).zip(&rewards.values);
-        places.map(|([x, y], value)| {
-            let values = value.map_or(",".to_owned(), |(p, t)| format!("{p},{t}"));
-            format!("\"{}\",{x},{y},{values}", rewards.situation)
-        })
+        places.map(move |(place, value)| (rewards, place, *value))
     });
-    let text = csv("situation,x_m,y_m,predicted,true", lines);
-    write_file(&options.out.join("reward_map.csv"), &text)?;
-    let text = markdown(options, thing, all);
+    let path = options.out.join("reward_map.csv");
+    write_file(&path, &place_columns().csv(values))?;
+    let text = format!(
+        "# Reward by place (figure 12 of the paper)\n\nTask {}, evaluation episode {}: the {thing} is put at {} x {} places, the \
+         model looks {LOOKS} times at the still picture, and the reward of its belief is read. Grey in the plot: out of reach. \
+         The paper's map is of the puck in Meta-World's Pushing: 1 at the goal, low elsewhere, with a slope between.\n\n{}",
+        options.task,
+        options.seed,
+        options.grid,
+        options.grid,
+        situation_columns().markdown(all)
+    );
     write_file(&options.out.join("reward_map.md"), &text)?;
 
     let range = bundle.manifest().reward.range;
@@ -239,20 +246,29 @@ fn write(
     Ok(())
 }
 
-fn markdown(options: &Options, thing: &str, all: &[Rewards]) -> String {
-    let mut text = format!(
-        "# Reward by place (figure 12 of the paper)\n\nTask {}, evaluation episode {}: the {thing} is put at {} x {} places, the \
-         model looks {LOOKS} times at the still picture, and the reward of its belief is read. Grey in the plot: out of reach. \
-         The paper's map is of the puck in Meta-World's Pushing: 1 at the goal, low elsewhere, with a slope between.\n\n\
-         | situation | predicted where the reward is (places) | predicted elsewhere (places) |\n|---|---|---|\n",
-        options.task, options.seed, options.grid, options.grid
-    );
-    for rewards in all {
-        let ((inside, rewarded), (outside, others)) = rewards.means();
-        text.push_str(&format!(
-            "| {} | {inside:.3} ({rewarded}) | {outside:.3} ({others}) |\n",
-            rewards.situation
-        ));
-    }
-    text
+type AtPlace<'a> = (&'a Rewards, [f64; 2], Option<(f64, f64)>);
+
+fn place_columns<'a>() -> Table<'a, AtPlace<'a>> {
+    Table::new()
+        .column("situation", "", |(all, ..): &AtPlace| text(&all.situation))
+        .column("x_m", "", |(_, [x, _], _)| fixed(*x, 2))
+        .column("y_m", "", |(_, [_, y], _)| fixed(*y, 2))
+        .column("predicted", "", |(.., value)| {
+            Value::or_none(value.map(|(predicted, _)| fixed(predicted, 3)))
+        })
+        .column("true", "", |(.., value)| {
+            Value::or_none(value.map(|(_, truth)| fixed(truth, 3)))
+        })
+}
+
+fn situation_columns<'a>() -> Table<'a, &'a Rewards> {
+    let mean = |(mean, places)| fixed(mean, 3).with(count(places));
+    Table::new()
+        .column("", "situation", |all: &&Rewards| text(&all.situation))
+        .column("", "predicted where the reward is (places)", move |all| {
+            mean(all.means().0)
+        })
+        .column("", "predicted elsewhere (places)", move |all| {
+            mean(all.means().1)
+        })
 }

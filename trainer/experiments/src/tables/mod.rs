@@ -1,7 +1,7 @@
 //! Tables and figures of the paper that compare planners on tasks: which cells they have.
 
 pub mod grid;
-mod report;
+pub(crate) mod report;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use latco_controller::config::PlannerKind;
 
 use crate::rows::Row;
 use crate::{ExperimentError, rows};
-use grid::{Cell, Grid, Wanted};
+use grid::{Grid, Wanted};
 
 /// Which table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,19 +176,5 @@ impl Options {
                 })
                 .collect(),
         }
-    }
-
-    /// Writes CSV, Markdown and plot of the cells that are done.
-    ///
-    /// # Errors
-    /// [`ExperimentError`].
-    pub fn report(&self, cells: &[Cell]) -> Result<(), ExperimentError> {
-        report::write(self, cells)
-    }
-
-    /// The table as text.
-    #[must_use]
-    pub fn markdown(&self, cells: &[Cell]) -> String {
-        report::markdown(self, cells)
     }
 }

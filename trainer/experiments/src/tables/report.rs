@@ -1,187 +1,180 @@
-//! CSV, Markdown and plot of a table.
+//! CSV file, Markdown file and plot of a table.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
+use latco_evaluate::wilson_interval;
 use latco_pictures::{Curves, Interval, Intervals, Panel};
 
 use super::grid::Cell;
 use super::{Options, Setting, Table};
-use crate::{ExperimentError, csv, paper, rows, write_file};
+use crate::table::{self, Value, count, fixed, interval, text};
+use crate::{ExperimentError, paper, rows};
 
-/// Writes all three into the folder of the results.
-pub(super) fn write(options: &Options, cells: &[Cell]) -> Result<(), ExperimentError> {
-    let name = options.table.name();
-    let path = |end: &str| options.out.join(format!("{name}.{end}"));
-    write_file(&path("csv"), &csv_of(options.table, cells))?;
-    write_file(&path("md"), &markdown(options, cells))?;
-    plot(options, &path("png"), cells)
+/// The columns that all comparisons of planners have, with what the paper found for a cell.
+pub(crate) fn columns<'a>(
+    found: impl Fn(&Cell) -> Option<String> + 'a,
+) -> table::Table<'a, &'a Cell> {
+    table::Table::new()
+        .column("task", "task", |c: &&Cell| text(&c.task))
+        .column("row", "row", |c| text(&c.row))
+        .column("setting", "setting", |c| text(&c.setting))
+        .column("budget", "a plan's budget", |c| text(&c.budget))
+        .column("episodes", "", |c| count(c.episodes.len()))
+        .column("success,success_low,success_high", "success (95 %)", |c| {
+            interval([c.success, c.success_low, c.success_high])
+        })
+        .column("mean_return", "return", |c| fixed(c.mean_return, 2))
+        .column("promised", "promised", |c| fixed(c.promised, 2))
+        .column("iterations", "iterations, median", |c| {
+            fixed(c.iterations, 0)
+        })
+        .column("plans", "", |c| count(c.plans))
+        .column("plan_ms_p50,plan_ms_p99", "plan ms, median (99 %)", |c| {
+            fixed(c.measured.plan_ms_p50, 1).with(fixed(c.measured.plan_ms_p99, 1))
+        })
+        .column("plans_per_s", "plans/s", |c| {
+            fixed(c.measured.plans_per_s, 1)
+        })
+        .column("paper", "the paper's", move |c| {
+            Value::or_none(found(c).map(text))
+        })
 }
 
-fn csv_of(table: Table, cells: &[Cell]) -> String {
-    let head = "task,row,setting,budget,episodes,success,success_low,success_high,mean_return,promised,\
-                iterations,plans,paper,plan_ms_p50,plan_ms_p99,plans_per_s";
-    let row = |c: &Cell| {
-        format!(
-            "{},{},{},\"{}\",{},{},{},{},{},{},{},{},\"{}\",{},{},{}",
-            c.task,
-            c.row,
-            c.setting,
-            c.budget,
-            c.episodes.len(),
-            c.success,
-            c.success_low,
-            c.success_high,
-            c.mean_return,
-            c.promised,
-            c.iterations,
-            c.plans,
-            of_the_paper(table, c).map_or(String::new(), |f| f.to_string()),
-            c.measured.plan_ms_p50,
-            c.measured.plan_ms_p99,
-            c.measured.plans_per_s
-        )
-    };
-    csv(head, cells.iter().map(row))
-}
-
-fn of_the_paper(table: Table, cell: &Cell) -> Option<paper::Figure> {
-    match table {
-        Table::Ablations => paper::ablation(&cell.row),
-        Table::Lottery => paper::lottery(&cell.row),
-        Table::Planners | Table::Difficulty => paper::success(&cell.task, &cell.row),
+impl Options {
+    /// Writes CSV, Markdown and plot of the cells that are done.
+    ///
+    /// # Errors
+    /// [`ExperimentError`].
+    pub fn report(&self, cells: &[Cell]) -> Result<(), ExperimentError> {
+        let name = self.table.name();
+        let texts = (&*self.introduction(), &*self.closing());
+        self.columns().write(&self.out, name, cells, texts)?;
+        self.plot(&self.out.join(format!("{name}.png")), cells)
     }
-}
 
-/// What the table is about.
-fn title(table: Table) -> &'static str {
-    match table {
-        Table::Planners => "Planners on tasks (table 1 of the paper)",
-        Table::Ablations => "LatCo without its parts (table 3 of the paper)",
-        Table::Difficulty => "Success by difficulty (figure 4 of the paper)",
-        Table::Lottery => "Choices in the Lottery (figure 7 of the paper)",
-    }
-}
-
-pub(super) fn markdown(options: &Options, cells: &[Cell]) -> String {
-    let mut text = format!(
-        "# {}\n\n{} episodes a cell from seed {}, the same for all. Success: solved after any step, with its 95 % Wilson \
-         interval. All planners have the same bundle, belief and lead, and are judged by the true reward; promised is the \
-         predicted return of the plans. Times and plans per second are by CPU time of the one planning thread, so that other \
-         work on the machine does not count; so is the budget at equal time.\n",
-        title(options.table),
-        options.episodes,
-        options.seed
-    );
-    if options.settings.contains(&Setting::EqualTime) {
-        let _ = write!(
-            text,
-            "\n- `equal_time`: every plan may take {} ms; a new one at every step, from the one before it.",
-            options.equal_ms
-        );
-    }
-    if options.settings.contains(&Setting::Paper) {
-        let suite = match options.table {
-            Table::Lottery => "Meta-World, of CEM and MPPI the iterations on DM Control",
-            _ => "Meta-World",
+    fn columns(&self) -> table::Table<'_, &Cell> {
+        let found = |cell: &Cell| {
+            let figure = match self.table {
+                Table::Ablations => paper::ablation(&cell.row),
+                Table::Lottery => paper::lottery(&cell.row),
+                Table::Planners | Table::Difficulty => paper::success(&cell.task, &cell.row),
+            };
+            figure.map(|figure| figure.to_string())
         };
-        let _ = write!(
-            text,
-            "\n- `paper`: the paper's iterations and samples on {suite} (appendix D); every plan is made from nothing and \
-             followed to its end. The horizon is the bundle's.",
-        );
-    }
-    text.push_str("\n\n");
-    let lottery = options.table == Table::Lottery;
-    let mut columns = vec![
-        "task",
-        "row",
-        "setting",
-        "a plan's budget",
-        "success (95 %)",
-        "return",
-        "promised",
-        "iterations, median",
-        "plan ms, median (99 %)",
-        "plans/s",
-    ];
-    if lottery {
-        columns.extend(["Top / Bottom / none", "mean reward of the choice"]);
-    }
-    columns.push("the paper's");
-    let _ = writeln!(
-        text,
-        "| {} |\n|{}",
-        columns.join(" | "),
-        "---|".repeat(columns.len())
-    );
-    for c in cells {
-        let _ = write!(
-            text,
-            "| {} | {} | {} | {} | {:.2} ({:.2} to {:.2}) | {:.2} | {:.2} | {:.0} | {:.1} ({:.1}) | {:.1} |",
-            c.task,
-            c.row,
-            c.setting,
-            c.budget,
-            c.success,
-            c.success_low,
-            c.success_high,
-            c.mean_return,
-            c.promised,
-            c.iterations,
-            c.measured.plan_ms_p50,
-            c.measured.plan_ms_p99,
-            c.measured.plans_per_s
-        );
-        if lottery {
-            let (top, bottom, none) = choices(c);
-            let rewards = c.episodes.iter().map(|e| e.first_reward);
-            let mean = rewards.sum::<f64>() / c.episodes.len().max(1) as f64;
-            let _ = write!(text, " {top} / {bottom} / {none} | {mean:.2} |");
-        }
-        let figure = of_the_paper(options.table, c);
-        let _ = writeln!(
-            text,
-            " {} |",
-            figure.map_or("none".to_owned(), |f| f.to_string())
-        );
-    }
-    let _ = writeln!(
-        text,
-        "\n{} A plan of 30 steps took it 12 s (CEM), 14 s (Shooting GD) and 14 s (LatCo) on an RTX 2080 Ti (appendix D).",
-        paper::TASKS_DIFFER
-    );
-    if options.table == Table::Ablations {
-        let _ = writeln!(
-            text,
-            "\n`no_deterministic` is a property of the model: its row is there for tasks with a bundle `TASK{}` (trained with \
-             `model.deter = 0`) beside the task's.",
-            rows::NO_DETERMINISTIC
-        );
-    } else {
-        text.push_str("\nWhat is optimised:\n");
-        for kind in rows::PLANNERS {
-            let _ = writeln!(text, "- {}: {}.", kind.name(), rows::objective(*kind));
+        let all = columns(found);
+        match self.table {
+            Table::Lottery => all
+                .column("", "Top / Bottom / none", |c| {
+                    text(choices(c).map(|times| times.to_string()).join(" / "))
+                })
+                .column("", "mean reward of the choice", |c| {
+                    let rewards = c.episodes.iter().map(|e| e.first_reward);
+                    fixed(rewards.sum::<f64>() / c.episodes.len().max(1) as f64, 2)
+                }),
+            _ => all,
         }
     }
-    text
+
+    fn title(&self) -> &'static str {
+        match self.table {
+            Table::Planners => "Planners on tasks (table 1 of the paper)",
+            Table::Ablations => "LatCo without its parts (table 3 of the paper)",
+            Table::Difficulty => "Success by difficulty (figure 4 of the paper)",
+            Table::Lottery => "Choices in the Lottery (figure 7 of the paper)",
+        }
+    }
+
+    fn introduction(&self) -> String {
+        let mut text = format!(
+            "# {}\n\n{} episodes a cell from seed {}, the same for all. Success: solved after any step, with its 95 % Wilson \
+             interval. All planners have the same bundle, belief and lead, and are judged by the true reward; promised is the \
+             predicted return of the plans. Times and plans per second are by CPU time of the one planning thread, so that \
+             other work on the machine does not count; so is the budget at equal time.\n",
+            self.title(),
+            self.episodes,
+            self.seed
+        );
+        if self.settings.contains(&Setting::EqualTime) {
+            text += &format!(
+                "\n- `equal_time`: every plan may take {} ms; a new one at every step, from the one before it.",
+                self.equal_ms
+            );
+        }
+        if self.settings.contains(&Setting::Paper) {
+            let suite = match self.table {
+                Table::Lottery => "Meta-World, of CEM and MPPI the iterations on DM Control",
+                _ => "Meta-World",
+            };
+            text += &format!(
+                "\n- `paper`: the paper's iterations and samples on {suite} (appendix D); every plan is made from nothing and \
+                 followed to its end. The horizon is the bundle's.",
+            );
+        }
+        text
+    }
+
+    fn closing(&self) -> String {
+        let mut text = format!(
+            "\n{} A plan of 30 steps took it 12 s (CEM), 14 s (Shooting GD) and 14 s (LatCo) on an RTX 2080 Ti (appendix D).\n",
+            paper::TASKS_DIFFER
+        );
+        if self.table == Table::Ablations {
+            text += &format!(
+                "\n`no_deterministic` is a property of the model: its row is there for tasks with a bundle `TASK{}` (trained \
+                 with `model.deter = 0`) beside the task's. The paper's last row, image collocation ({}), is not measured: \
+                 only version 0.1.0 has that planner, and docs/experiments.md keeps what it did.\n",
+                rows::NO_DETERMINISTIC,
+                paper::ablation("image_collocation").map_or("none", |figure| figure.value)
+            );
+        } else {
+            text.push_str("\nWhat is optimised:\n");
+            for kind in rows::PLANNERS {
+                text += &format!("- {}: {}.\n", kind.name(), rows::objective(*kind));
+            }
+        }
+        text
+    }
+
+    fn plot(&self, file: &Path, cells: &[Cell]) -> Result<(), ExperimentError> {
+        let title = format!("{}, {} episodes", self.title(), self.episodes);
+        match self.table {
+            Table::Difficulty => self.by_difficulty(title, cells).save(file)?,
+            Table::Lottery => chosen(title, cells).save(file)?,
+            Table::Planners | Table::Ablations => successes(title, cells).save(file)?,
+        }
+        Ok(())
+    }
+
+    fn by_difficulty(&self, title: String, cells: &[Cell]) -> Curves {
+        let mut curves = Curves::new(title);
+        for task in distinct(cells, |c| &c.task) {
+            for setting in &self.settings {
+                let of_panel = |c: &&Cell| c.task == task && c.setting == setting.name();
+                let panel = Panel::new(
+                    format!("{task}, {}: share solved", setting.name()),
+                    "way to go at the start, m (mean of each quarter of the episodes)",
+                );
+                let panel = (cells.iter().filter(of_panel)).fold(panel, |panel, cell| {
+                    panel.points(&cell.row, &quarters(cell))
+                });
+                curves = curves.panel(panel);
+            }
+        }
+        curves
+    }
 }
 
 /// Episodes that chose Top, Bottom, and neither.
-fn choices(cell: &Cell) -> (usize, usize, usize) {
-    let count = |is: fn(f64) -> bool| {
-        let mut rewards = cell.episodes.iter().map(|e| e.first_reward);
-        rewards.by_ref().filter(|r| is(*r)).count()
-    };
-    (
-        count(|r| r == 1.0),
-        count(|r| r != 1.0 && r != 0.0),
-        count(|r| r == 0.0),
-    )
+fn choices(cell: &Cell) -> [usize; 3] {
+    let is: [fn(f64) -> bool; 3] = [|r| r == 1.0, |r| r != 1.0 && r != 0.0, |r| r == 0.0];
+    is.map(|is| cell.episodes.iter().filter(|e| is(e.first_reward)).count())
 }
 
 /// Values of a column in the order in which they come.
-fn distinct<'a>(cells: &'a [Cell], of: impl Fn(&'a Cell) -> &'a str) -> Vec<&'a str> {
+fn distinct<'a>(
+    cells: impl IntoIterator<Item = &'a Cell>,
+    of: impl Fn(&'a Cell) -> &'a str,
+) -> Vec<&'a str> {
     let mut found = Vec::new();
     for cell in cells {
         if !found.contains(&of(cell)) {
@@ -191,25 +184,18 @@ fn distinct<'a>(cells: &'a [Cell], of: impl Fn(&'a Cell) -> &'a str) -> Vec<&'a 
     found
 }
 
-fn plot(options: &Options, file: &Path, cells: &[Cell]) -> Result<(), ExperimentError> {
-    let tasks = distinct(cells, |c| &c.task);
-    let title = format!("{}, {} episodes", title(options.table), options.episodes);
-    match options.table {
-        Table::Difficulty => by_difficulty(options, title, &tasks, cells).save(file)?,
-        Table::Lottery => chosen(title, cells).save(file)?,
-        Table::Planners | Table::Ablations => successes(title, &tasks, cells).save(file)?,
-    }
-    Ok(())
-}
-
-fn successes(title: String, tasks: &[&str], cells: &[Cell]) -> Intervals {
-    let settings = distinct(cells, |c| &c.setting);
+/// Success by task, row and setting.
+pub(crate) fn successes<'a>(
+    title: String,
+    cells: impl IntoIterator<Item = &'a Cell> + Clone,
+) -> Intervals {
+    let all = || cells.clone().into_iter();
+    let settings = distinct(all(), |c| &c.setting);
     let x_title = "share of episodes solved, 95 % Wilson interval";
     let mut picture = Intervals::new(title, x_title, settings.iter().copied());
-    for task in tasks {
-        let of_task = |c: &&Cell| c.task == *task;
-        let rows = distinct(cells, |c| &c.row).into_iter().map(|row| {
-            let of_row = cells.iter().filter(of_task).filter(|c| c.row == row);
+    for task in distinct(all(), |c| &c.task) {
+        let rows = distinct(all(), |c| &c.row).into_iter().map(|row| {
+            let of_row = all().filter(|c| c.task == task && c.row == row);
             let values = of_row.map(|c| Interval {
                 series: settings.iter().position(|s| *s == c.setting).unwrap_or(0),
                 value: c.success,
@@ -218,12 +204,12 @@ fn successes(title: String, tasks: &[&str], cells: &[Cell]) -> Intervals {
             });
             (row.to_owned(), values.collect())
         });
-        picture = picture.panel(*task, rows.collect());
+        picture = picture.panel(task, rows.collect());
     }
     picture
 }
 
-/// Shares of the choices.
+/// Shares of the choices in the Lottery.
 fn chosen(title: String, cells: &[Cell]) -> Intervals {
     let x_title = "share of episodes, 95 % Wilson interval";
     let names = [
@@ -234,14 +220,12 @@ fn chosen(title: String, cells: &[Cell]) -> Intervals {
     let mut picture = Intervals::new(title, x_title, names);
     for setting in distinct(cells, |c| &c.setting) {
         let rows = cells.iter().filter(|c| c.setting == setting).map(|c| {
-            let (top, bottom, none) = choices(c);
-            let count = c.episodes.len();
-            let values = [top, bottom, none].into_iter().enumerate();
-            let values = values.map(|(series, times)| {
-                let (low, high) = latco_evaluate::wilson_interval(times, count);
+            let values = choices(c).into_iter().enumerate().map(|(series, times)| {
+                let episodes = c.episodes.len();
+                let (low, high) = wilson_interval(times, episodes);
                 Interval {
                     series,
-                    value: times as f64 / count.max(1) as f64,
+                    value: times as f64 / episodes.max(1) as f64,
                     low,
                     high,
                 }
@@ -251,24 +235,6 @@ fn chosen(title: String, cells: &[Cell]) -> Intervals {
         picture = picture.panel(setting, rows.collect());
     }
     picture
-}
-
-fn by_difficulty(options: &Options, title: String, tasks: &[&str], cells: &[Cell]) -> Curves {
-    let mut curves = Curves::new(title);
-    for task in tasks {
-        for setting in &options.settings {
-            let of_panel = |c: &&Cell| c.task == *task && c.setting == setting.name();
-            let panel = Panel::new(
-                format!("{task}, {}: share solved", setting.name()),
-                "way to go at the start, m (mean of each quarter of the episodes)",
-            );
-            let panel = (cells.iter().filter(of_panel)).fold(panel, |panel, cell| {
-                panel.points(&cell.row, &quarters(cell))
-            });
-            curves = curves.panel(panel);
-        }
-    }
-    curves
 }
 
 /// Success in each quarter of the episodes by difficulty, at its mean.

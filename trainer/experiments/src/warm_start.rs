@@ -5,10 +5,8 @@
 //! allows. There is one Gaussian start and no fresh one beside a warm plan, so that the figures are
 //! those of the warm start alone.
 
-mod report;
-
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use latco_controller::Config;
 use latco_controller::config::PlannerKind;
@@ -16,9 +14,11 @@ use latco_evaluate::{
     Episode, Options as Evaluation, ThreadClock, evaluate_by, percentile, wilson_interval,
 };
 use latco_models::Bundle;
+use latco_pictures::{Curves, Panel};
 use serde::{Deserialize, Serialize};
 
 use crate::cells::{Cells, Step};
+use crate::table::{Table, count, exponent, fixed, interval, text};
 use crate::tables::grid::Measured;
 use crate::{ExperimentError, Progress};
 
@@ -180,7 +180,7 @@ pub fn run(
     cells(bundle, options).run(
         progress,
         |number, step| one(bundle, options, wanted[number], step),
-        |cells| report::write(options, cells),
+        |cells| report(options, cells),
     )
 }
 
@@ -260,4 +260,77 @@ fn summarise(start: Start, budget: u32, episodes: &[Episode], horizon: usize, le
         violation_p90: percentile(&mut violations, 0.9),
         measured: Measured::of(plan_ms),
     }
+}
+
+/// Writes CSV, Markdown and plot into the folder of the results.
+fn report(options: &Options, cells: &[Cell]) -> Result<(), ExperimentError> {
+    let before = format!(
+        "# Warm start\n\nTask {}, {} episodes each from seed {}, one Gaussian start, the same iterations for every plan.",
+        options.task, options.episodes, options.seed
+    );
+    let after = "\nPredicted: mean of the clipped rollout returns of the plans. Real: the rewards in the steps that these \
+                 plans were about, under replanning.\n";
+    columns().write(&options.out, "warm_start", cells, (&before, after))?;
+    plot(&options.out.join("warm_start.png"), options, cells)
+}
+
+fn columns<'a>() -> Table<'a, &'a Cell> {
+    Table::new()
+        .column("iterations", "iterations", |c: &&Cell| {
+            count(c.iterations as usize)
+        })
+        .column("start", "start", |c| text(&c.start))
+        .column("episodes", "", |c| count(c.episodes))
+        .column("success,success_low,success_high", "success (95 %)", |c| {
+            interval([c.success, c.success_low, c.success_high])
+        })
+        .column("success_at_end", "at the end", |c| {
+            fixed(c.success_at_end, 2)
+        })
+        .column("mean_return", "return", |c| fixed(c.mean_return, 1))
+        .column("predicted_return", "predicted", |c| {
+            fixed(c.predicted_return, 2)
+        })
+        .column("real_return", "real", |c| fixed(c.real_return, 2))
+        .column(
+            "violation_median,violation_p90",
+            "violation, median (90 %)",
+            |c| exponent(c.violation_median).with(exponent(c.violation_p90)),
+        )
+        .column(
+            "plan_ms_p50,plan_ms_p99",
+            "plan CPU ms, median (99 %)",
+            |c| fixed(c.measured.plan_ms_p50, 1).with(fixed(c.measured.plan_ms_p99, 1)),
+        )
+}
+
+fn plot(file: &Path, options: &Options, cells: &[Cell]) -> Result<(), ExperimentError> {
+    let panel = |title: &str| Panel::new(title, "iterations of each plan").log_x();
+    let lines = |panel: Panel, value: fn(&Cell) -> f64| {
+        STARTS.iter().fold(panel, |panel, start| {
+            let name = start.name();
+            let of_start = cells.iter().filter(|cell| cell.start == name);
+            let points: Vec<(f64, f64)> = of_start
+                .map(|cell| (f64::from(cell.iterations), value(cell)))
+                .collect();
+            panel.points(name, &points)
+        })
+    };
+    let title = format!(
+        "warm start on {}, {} episodes",
+        options.task, options.episodes
+    );
+    Curves::new(title)
+        .panel(lines(panel("episodes solved"), |c| c.success))
+        .panel(lines(panel("dynamics violation, median").log_y(), |c| {
+            c.violation_median
+        }))
+        .panel(lines(panel("predicted return of a plan"), |c| {
+            c.predicted_return
+        }))
+        .panel(lines(panel("real return in the same steps"), |c| {
+            c.real_return
+        }))
+        .save(file)?;
+    Ok(())
 }
