@@ -14,8 +14,10 @@ use latco_trainer::fit::config::{FitConfig, Recipe};
 use latco_trainer::fit::dataset::{Frames, normals, step_rng};
 use latco_trainer::fit::objective::{Objective, step, total};
 use latco_trainer::fit::planet::{self, JointWorld};
-use latco_trainer::fit::world::{self, CodeWorld, Rows};
-use latco_trainer::rssm::model::world_sizes;
+use latco_trainer::fit::rows::Rows;
+use latco_trainer::fit::trained::world_sizes;
+use latco_trainer::fit::world::{self, CodeWorld};
+use latco_trainer::rssm::device::cpu;
 
 /// Values per action and per joint state of the simulated arm.
 const ACTION: usize = 3;
@@ -116,7 +118,7 @@ fn answer(
         let mut loss = f32::NAN;
         for _ in 0..steps {
             let since = Instant::now();
-            let (losses, gradients) = step(objective, &params, None, 0, index)?;
+            let (losses, gradients) = step(objective, &params, None, 0, index, &cpu())?;
             adam.step(&mut params, &gradients, update);
             step_ms.push(since.elapsed().as_secs_f64() * 1e3);
             loss = total(&losses);

@@ -15,10 +15,10 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::fit::config::RewardKind;
 use crate::fit::dataset::{Frames, normals};
+use crate::fit::trained::Model;
 use crate::gates::{Gate, for_manifest};
 use crate::rssm::ensemble;
 use crate::rssm::keypoint::SHARPNESS;
-use crate::rssm::model::Model;
 use crate::rssm::params::{Params, tensor, to_vec};
 use crate::rssm::world::{REWARD_LAYERS, WorldSizes};
 

@@ -9,6 +9,5 @@ pub mod memory;
 pub mod online;
 pub mod report;
 pub mod rssm;
-pub mod share;
 pub mod source;
 pub mod tensorboard;

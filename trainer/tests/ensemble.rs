@@ -14,9 +14,10 @@ use latco_trainer::export::export;
 use latco_trainer::fit::checkpoint::{Checkpoint, DataFacts, Stage};
 use latco_trainer::fit::config::FitConfig;
 use latco_trainer::fit::dataset::{Frames, normals};
-use latco_trainer::fit::run::{RunOptions, run};
+use latco_trainer::fit::error::RunOptions;
+use latco_trainer::fit::run::run;
+use latco_trainer::fit::trained::Model;
 use latco_trainer::rssm::ensemble::{self, PREFIX};
-use latco_trainer::rssm::model::Model;
 use latco_trainer::rssm::params::{Params, tensor, to_vec};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -66,6 +67,7 @@ fn train(
         seed: 3,
         held_out: &held_out,
         base,
+        device: latco_trainer::rssm::device::cpu(),
         stop: &AtomicBool::new(stop),
     };
     let config = FitConfig::parse(config).unwrap();

@@ -293,17 +293,9 @@ fn planners() -> usize {
 }
 
 #[test]
-fn jobs_without_a_common_folder_leave_their_cells_in_a_store() {
+fn parts_that_cannot_be_are_refused() {
     let what = BY_ITERATIONS[2];
     let place = Place::new();
-    place.run(what, "whole", &[]);
-    let store = format!("file://{}", place.at("store").display());
-    for part in ["0/2", "1/2"] {
-        let more = ["--cell", part, "--share", &store];
-        place.run(what, &part.replace('/', "-"), &more);
-    }
-    place.run(what, "merged", &["--share", &store]);
-    assert_eq!(place.cells("merged"), place.cells("whole"));
     let refused = |more: &[&str], says: &str| {
         let output = place
             .command(what, "refused", more)
@@ -314,7 +306,6 @@ fn jobs_without_a_common_folder_leave_their_cells_in_a_store() {
         assert_eq!(output.status.code(), Some(2), "{log}");
         assert!(log.contains(says), "{log}");
     };
-    refused(&["--share", "ftp://somewhere/x"], "ftp://somewhere/x");
     refused(&["--cell", "2/2"], "less than N");
     refused(&["--merge", "no-such-folder"], "no-such-folder");
 }

@@ -11,8 +11,9 @@ use latco_trainer::export::export;
 use latco_trainer::fit::checkpoint::{Checkpoint, DataFacts, Stage};
 use latco_trainer::fit::config::FitConfig;
 use latco_trainer::fit::dataset::Frames;
-use latco_trainer::fit::run::{RunError, RunOptions, run};
-use latco_trainer::rssm::model::Model;
+use latco_trainer::fit::error::{RunError, RunOptions};
+use latco_trainer::fit::run::run;
+use latco_trainer::fit::trained::Model;
 use latco_trainer::tensorboard::Event;
 use prost::Message;
 
@@ -92,6 +93,7 @@ fn go_measured(
         seed: 3,
         held_out,
         base: None,
+        device: latco_trainer::rssm::device::cpu(),
         stop: &stop,
     };
     run(
@@ -137,6 +139,7 @@ fn a_run_goes_on_from_another_with_recent_episodes() {
             seed: 3,
             held_out: &Frames::new(32, 32, 6, 3),
             base: Some(base),
+            device: latco_trainer::rssm::device::cpu(),
             stop: &AtomicBool::new(false),
         };
         run(

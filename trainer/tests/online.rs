@@ -178,10 +178,16 @@ fn collectors_elsewhere_and_offline_bags_feed_a_run() {
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (bags, exchange) = (path("bags"), path("exchange"));
     support::collect(Path::new(&bags), 5);
-    let url = format!("file://{exchange}");
     let trainer = start(
         folder.path(),
-        &["--collectors", "0", "--exchange", &url, "--data", &bags],
+        &[
+            "--collectors",
+            "0",
+            "--exchange",
+            &exchange,
+            "--data",
+            &bags,
+        ],
     );
     let collector = Command::new(env!("CARGO_BIN_EXE_latco-train"))
         .args(["collector", "--name", "far-away", "--exchange", &exchange])

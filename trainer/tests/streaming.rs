@@ -13,8 +13,9 @@ use latco_testkit::time::wait;
 use latco_trainer::data::DataError;
 use latco_trainer::fit::checkpoint::Checkpoint;
 use latco_trainer::fit::config::FitConfig;
-use latco_trainer::fit::run::{RunOptions, run};
-use latco_trainer::rssm::model::Model;
+use latco_trainer::fit::error::RunOptions;
+use latco_trainer::fit::run::run;
+use latco_trainer::fit::trained::Model;
 use latco_trainer::source::{self, Source, read, read_within};
 
 use support::{collect, latco_train, text};
@@ -47,6 +48,7 @@ fn train(config: &FitConfig, source: &Source, out: PathBuf) -> Checkpoint {
         seed: 5,
         held_out: &source.held_out,
         base: None,
+        device: latco_trainer::rssm::device::cpu(),
         stop: &AtomicBool::new(false),
     };
     run(config, &source.facts, &source.train, &options).unwrap()

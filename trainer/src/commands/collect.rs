@@ -18,7 +18,7 @@ use latco_trainer::data::record::EpisodeRecorder;
 use serde::{Deserialize, Serialize};
 
 use super::progress::Progress;
-use super::{BadInput, print_json};
+use super::shell::{BadInput, print_json};
 
 /// Name of the file that holds the settings of a collection, beside its bags.
 const SETTINGS_FILE: &str = "collect.json";

@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context;
 use latco_trainer::online::{Exchange, collect};
 
-use super::BadInput;
+use super::shell::BadInput;
 
 /// Arguments of `latco-train collector`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Folder or URL of the exchange of an online run (`latco-train online --exchange`).
+    /// Exchange folder of an online run (`latco-train online --exchange`).
     #[arg(long)]
-    exchange: String,
+    exchange: PathBuf,
     /// Name of this collector, part of the names of its episodes; another for every machine.
     #[arg(long)]
     name: String,
@@ -38,7 +38,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         )));
     }
     let exchange = Exchange::open(&args.exchange).map_err(|e| BadInput::new(e.to_string()))?;
-    let stop = super::stop_flag()?;
+    let stop = super::shell::stop_flag()?;
     if args.until_stdin_closes {
         let stop: Arc<AtomicBool> = stop.clone();
         std::thread::Builder::new()

@@ -13,7 +13,7 @@ use latco_evaluate::{EvaluateError, Evaluation, Options, evaluate};
 use latco_models::{Bundle, Provider, Providers};
 
 use super::progress::Progress;
-use super::{BadInput, print_json};
+use super::shell::{BadInput, print_json};
 
 /// Arguments of `latco-train eval`.
 #[derive(clap::Args)]

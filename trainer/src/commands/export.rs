@@ -7,10 +7,10 @@ use anyhow::Context;
 use latco_controller::settings::Settings;
 use latco_trainer::export::export;
 use latco_trainer::fit::checkpoint::{Checkpoint, Stage};
+use latco_trainer::fit::trained::Model;
 use latco_trainer::gates::Gate;
-use latco_trainer::rssm::model::Model;
 
-use super::{BadInput, print_json};
+use super::shell::{BadInput, print_json};
 
 /// Arguments of `latco-train export`.
 #[derive(clap::Args)]

@@ -11,14 +11,15 @@ use latco_trainer::export::export;
 use latco_trainer::fit::checkpoint::{Checkpoint, Stage};
 use latco_trainer::fit::config::FitConfig;
 use latco_trainer::fit::dataset::Frames;
-use latco_trainer::fit::run::{RunError, RunOptions, run as train};
+use latco_trainer::fit::error::{RunError, RunOptions};
+use latco_trainer::fit::run::run as train;
+use latco_trainer::fit::trained::Model;
 use latco_trainer::gates;
 use latco_trainer::report::Report;
-use latco_trainer::rssm::device::{self, Backend};
-use latco_trainer::rssm::model::Model;
+use latco_trainer::rssm::device::Backend;
 use latco_trainer::source::{self, Source};
 
-use super::{BadInput, print_json};
+use super::shell::{BadInput, print_json};
 
 /// Arguments of `latco-train fit`.
 #[derive(clap::Args)]
@@ -72,7 +73,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Place::Libtorch => Backend::LibTorch,
         Place::Cuda => Backend::Cuda,
     };
-    device::choose(backend).map_err(|e| BadInput::new(e.to_string()))?;
+    let device = backend.device().map_err(|e| BadInput::new(e.to_string()))?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, stop.clone()).context("catching signals")?;
@@ -119,6 +120,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         seed: args.seed,
         held_out: &source.held_out,
         base: base.as_ref(),
+        device,
         stop: &stop,
     };
     let checkpoint =
@@ -133,8 +135,6 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         tracing::warn!("stopped; the same command with --resume goes on");
         return Ok(ExitCode::FAILURE);
     }
-    // The bundle is made and checked with the CPU's digits.
-    device::choose(Backend::Cpu).map_err(|e| BadInput::new(e.to_string()))?;
     // kept where the model cannot be exported
     let report = Report::new(&checkpoint, &source, Vec::new());
     report.write(&args.out).context("writing the report")?;

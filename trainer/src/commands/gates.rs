@@ -10,7 +10,7 @@ use latco_trainer::fit::dataset::Frames;
 use latco_trainer::gates::{self, Gate};
 use latco_trainer::source;
 
-use super::{BadInput, print_json};
+use super::shell::{BadInput, print_json};
 
 /// Arguments of `latco-train gates`.
 #[derive(clap::Args)]

@@ -9,7 +9,7 @@ use latco_trainer::data::npz::{self, NpzEpisode};
 use latco_trainer::data::record::{EpisodeRecorder, Step};
 
 use super::progress::Progress;
-use super::{BadInput, print_json};
+use super::shell::{BadInput, print_json};
 
 /// Time between two episodes of a bag, ns.
 const PAUSE_NS: i64 = 1_000_000_000;

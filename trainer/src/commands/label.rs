@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use latco_trainer::label::{LabelError, Ranges, Rule, label};
 
-use super::{BadInput, print_json};
+use super::shell::{BadInput, print_json};
 
 /// Arguments of `latco-train label`.
 #[derive(clap::Args)]

@@ -10,7 +10,7 @@ use latco_trainer::online::{
     self, ExchangeError, OnlineConfig, Options, RunSettings, StateError, Summary,
 };
 
-use super::{BadInput, print_json};
+use super::shell::{BadInput, print_json};
 
 /// Collectors that may end by themselves before the run is given up.
 const RESTARTS: u32 = 10;
@@ -30,10 +30,10 @@ pub(crate) struct Args {
     /// Bags to start from beside what is collected.
     #[arg(long, num_args = 1..)]
     data: Vec<PathBuf>,
-    /// Folder or URL where collectors hand over their bags; by default the folder `exchange` of
-    /// the run. `latco-train collector --exchange` collects for it on other machines.
+    /// Folder where collectors hand over their bags; by default the folder `exchange` of the run.
+    /// `latco-train collector --exchange` collects for it, also on machines that share the folder.
     #[arg(long)]
-    exchange: Option<String>,
+    exchange: Option<PathBuf>,
     /// Collectors on this machine, each a process of its own.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=256))]
     collectors: u32,
@@ -68,7 +68,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             Some(text.with_context(|| format!("reading {}", path.display()))?)
         }
     };
-    let stop = super::stop_flag()?;
+    let stop = super::shell::stop_flag()?;
     let settings = RunSettings {
         task: args.task.clone(),
         config,
@@ -106,17 +106,13 @@ pub(super) fn run_here(
     collectors: u32,
     stop: &AtomicBool,
 ) -> Result<Summary> {
-    let exchange = match &settings.exchange {
-        Some(location) => location.clone(),
-        None => online::local_exchange(out),
-    };
     let work = out.join("collectors");
     if work.exists() {
         // What collectors of a killed run had not finished.
         std::fs::remove_dir_all(&work).with_context(|| format!("removing {}", work.display()))?;
     }
     let mut collectors = Collectors {
-        exchange,
+        exchange: settings.exchange_in(out),
         work,
         running: Vec::new(),
         wanted: collectors,
@@ -131,7 +127,7 @@ pub(super) fn run_here(
     };
     let summary = online::run(settings, options).map_err(|error| {
         let usage = error.is::<StateError>()
-            || matches!(error.downcast_ref(), Some(ExchangeError::Location { .. }));
+            || matches!(error.downcast_ref(), Some(ExchangeError::Location(_)));
         if usage {
             BadInput::new(error.to_string())
         } else {
@@ -144,7 +140,7 @@ pub(super) fn run_here(
 
 /// The collectors of this machine.
 struct Collectors {
-    exchange: String,
+    exchange: PathBuf,
     work: PathBuf,
     running: Vec<(u32, Child)>,
     wanted: u32,

@@ -10,7 +10,7 @@ use std::path::Path;
 use ndarray::{ArrayD, IxDyn, OwnedRepr};
 use ndarray_npy::{NpzReader, ReadableElement};
 
-use super::DataError;
+use super::error::DataError;
 
 /// One npz file.
 #[derive(Debug, Clone, PartialEq)]

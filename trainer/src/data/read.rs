@@ -8,8 +8,9 @@ use latco_bag::joints::JointOrder;
 use latco_bag::messages::{Float64, Float64MultiArray, Image, Int64, JointState, RosMessage};
 use latco_bag::{BagError, BagMessage, BagReader, topics};
 
+use super::contract::{BagReport, Episode, EpisodeSink, LoadOptions, Shape};
+use super::error::DataError;
 use super::resample::{Channels, Stream, ticks};
-use super::{BagReport, DataError, Episode, EpisodeSink, LoadOptions, Shape};
 
 /// Stamps and recording times further apart than this are of different clocks, ns.
 const SAME_CLOCK_NS: u64 = 10_000_000_000;

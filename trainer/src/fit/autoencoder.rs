@@ -2,6 +2,7 @@
 
 use std::io;
 
+use burn::tensor::{Device, Tensor};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -9,8 +10,7 @@ use super::config::AutoencoderConfig;
 use super::dataset::{Frames, centred, normals};
 use super::objective::{Losses, Objective, RewardScale};
 use crate::rssm::keypoint::{self, Decoder, Encoder, FrameReward, KeypointSizes};
-use crate::rssm::params::{Leaves, Params, tensor, to_vec};
-use burn::tensor::Tensor;
+use crate::rssm::params::{Leaves, Params, to_vec};
 
 /// Stream of random numbers of this stage.
 const STAGE: u64 = 1;
@@ -93,19 +93,21 @@ impl<'a> Autoencoder<'a> {
             .unsqueeze_dim::<3>(1)
             .repeat_dim(1, PARTNERS)
             .reshape([batch * PARTNERS, width]);
-        let joints = (self.joints_width() > 0).then(|| self.joints_of(partners));
+        let joints = (self.joints_width() > 0).then(|| self.joints_of(leaves, partners));
         let targets = self.frames.reward_targets();
         let mut truth: Vec<f32> = partners.iter().map(|f| targets[*f]).collect();
         rewards.apply(&mut truth);
         let predicted = FrameReward::new(leaves).forward(code, joints);
-        (predicted - tensor::<2>(truth, [rows, 1])).square().mean()
+        (predicted - leaves.tensor(truth, [rows, 1]))
+            .square()
+            .mean()
     }
 
     /// Joints of these frames, `[frames, joints]`.
-    fn joints_of(&self, frames: &[usize]) -> Tensor<2> {
+    fn joints_of(&self, leaves: &Leaves, frames: &[usize]) -> Tensor<2> {
         let width = self.joints_width();
         let values = (frames.iter()).flat_map(|frame| &self.joints[frame * width..][..width]);
-        tensor(values.copied().collect(), [frames.len(), width])
+        leaves.tensor(values.copied().collect(), [frames.len(), width])
     }
 
     fn joints_width(&self) -> usize {
@@ -157,10 +159,10 @@ impl Objective for Autoencoder<'_> {
         let encoder = Encoder::new(leaves, self.sizes);
         let decoder = Decoder::new(leaves);
         let code =
-            encoder.forward(&centred(&images)) + tensor::<2>(noise, [batch, self.sizes.code]);
-        let joints = (self.sizes.decoder_joints > 0).then(|| self.joints_of(&chosen));
-        let error = decoder.forward(code.clone(), joints) - tensor::<2>(target, [batch, pixels]);
-        let image = (error.square() * tensor::<2>(weight, [batch, pixels])).sum();
+            encoder.forward(&centred(&images)) + leaves.tensor(noise, [batch, self.sizes.code]);
+        let joints = (self.sizes.decoder_joints > 0).then(|| self.joints_of(leaves, &chosen));
+        let error = decoder.forward(code.clone(), joints) - leaves.tensor(target, [batch, pixels]);
+        let image = (error.square() * leaves.tensor(weight, [batch, pixels])).sum();
         let reward = self.partners_reward(leaves, code, &partners, rewards);
         let losses = vec![
             ("image", image.clone().into_scalar()),
@@ -171,12 +173,17 @@ impl Objective for Autoencoder<'_> {
     }
 }
 
-/// Codes of all frames, `[frames, code]`.
+/// Codes of all frames, `[frames, code]`, computed on a device.
 ///
 /// # Errors
 /// Images that cannot be read.
-pub fn codes(params: &Params, sizes: KeypointSizes, frames: &Frames) -> io::Result<Vec<f32>> {
-    let encoder = Encoder::new(&params.leaves(false), sizes);
+pub fn codes(
+    params: &Params,
+    sizes: KeypointSizes,
+    frames: &Frames,
+    device: &Device,
+) -> io::Result<Vec<f32>> {
+    let encoder = Encoder::new(&params.leaves_on(device, false), sizes);
     let all: Vec<usize> = (0..frames.len()).collect();
     let mut codes = Vec::with_capacity(frames.len() * sizes.code);
     for chunk in all.chunks(ENCODE_BATCH) {

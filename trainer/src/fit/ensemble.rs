@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 use super::dataset::Frames;
-use super::world::Rows;
-use crate::rssm::device::device;
+use super::rows::Rows;
 use crate::rssm::ensemble::{DEVIATION, REFERENCE};
-use crate::rssm::params::{Params, tensor, to_vec};
+use crate::rssm::params::{Params, to_vec};
 use crate::rssm::world::{World, WorldSizes};
 
 /// Episodes that the reference is measured on.
@@ -25,7 +24,7 @@ const QUANTILE: f64 = 0.95;
 /// Which head learns from which row, `[length * starts, heads]` of 0 and 1, rows in time-major
 /// order. Each learns from half of the episodes, the same ones throughout: what it has never seen
 /// differs from head to head. Mirror images go with what they mirror.
-pub fn shares(frames: &Frames, starts: &[usize], length: usize, heads: usize) -> Tensor<2> {
+pub fn shares(frames: &Frames, starts: &[usize], length: usize, heads: usize) -> Vec<f32> {
     let of_step: Vec<f32> = starts
         .iter()
         .flat_map(|start| {
@@ -33,8 +32,7 @@ pub fn shares(frames: &Frames, starts: &[usize], length: usize, heads: usize) ->
             (0..heads as u64).map(move |head| f32::from(u8::from(learns(episode, head))))
         })
         .collect();
-    let rows = starts.len() * length;
-    tensor(of_step.repeat(length), [rows, heads])
+    of_step.repeat(length)
 }
 
 /// Whether a head learns from an episode: a fair coin, the same whenever it is asked.
@@ -49,10 +47,10 @@ fn learns(episode: u64, head: u64) -> bool {
 /// Measures the unit and the reference of disagreement for trained weights and puts them into the
 /// parameters. The reference is of predictions under recorded actions: plans consist of
 /// predictions, and those of actions that were tried must not count as far from the data.
-pub fn calibrate(params: &mut Params, sizes: WorldSizes, rows: &Rows) {
-    let known = Known::of(params, sizes, rows);
+pub fn calibrate(params: &mut Params, sizes: WorldSizes, rows: &Rows, device: &Device) {
+    let known = Known::of(params, sizes, rows, device);
     params.get_mut(DEVIATION).values = to_vec(known.deviation);
-    let world = World::new(&params.leaves(false), sizes);
+    let world = World::new(&params.leaves_on(device, false), sizes);
     let ensemble = (world.ensemble.as_ref()).expect("only models with an ensemble are calibrated");
     let [filtered, predicted] = [known.filtered, known.predicted].map(|features| {
         let mut found = to_vec(ensemble.disagreement(Tensor::cat(features, 0)));
@@ -78,9 +76,10 @@ struct Known {
 }
 
 impl Known {
-    fn of(params: &Params, sizes: WorldSizes, rows: &Rows) -> Self {
+    fn of(params: &Params, sizes: WorldSizes, rows: &Rows, device: &Device) -> Self {
         let frames = rows.frames;
-        let core = World::new(&params.leaves(false), sizes).core;
+        let leaves = params.leaves_on(device, false);
+        let core = World::new(&leaves, sizes).core;
         let stride = frames.episodes().div_ceil(EPISODES).max(1);
         let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for episode in (0..frames.episodes()).step_by(stride) {
@@ -102,12 +101,12 @@ impl Known {
             let mut before = vec![0.0; batch * na];
             before.extend_from_slice(&after[..(length - 1) * batch * na]);
             let unrolled = core.unroll(
-                tensor(embed, [count, sizes.core.embed]),
-                tensor(before, [count, na]),
-                Tensor::zeros([count, sizes.core.stoch], &device()),
+                leaves.tensor(embed, [count, sizes.core.embed]),
+                leaves.tensor(before, [count, na]),
+                Tensor::zeros([count, sizes.core.stoch], device),
                 batch,
             );
-            let after = tensor::<2>(after, [count, na]);
+            let after = leaves.tensor(after, [count, na]);
             let at = |x: &Tensor<2>, t: usize| x.clone().narrow(0, t * batch, batch);
             let state = unrolled.state();
             for t in (FIRST..length).step_by(STRIDE) {

@@ -1,6 +1,6 @@
 //! What a stage of training makes small, and one step towards it.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use rand_chacha::ChaCha8Rng;
 
 use super::dataset::step_rng;
@@ -40,7 +40,7 @@ pub trait Objective {
     ) -> std::io::Result<(Tensor<1>, Losses)>;
 
     /// Measures what is kept beside trained weights once they are final; nothing by default.
-    fn settle(&self, _params: &mut Params) {}
+    fn settle(&self, _params: &mut Params, _device: &Device) {}
 }
 
 /// The scale in which the rewards of batches are learned.
@@ -73,9 +73,10 @@ pub fn step(
     moments: Option<&mut Moments>,
     seed: u64,
     step: usize,
+    device: &Device,
 ) -> std::io::Result<(Losses, Vec<Vec<f32>>)> {
     let mut rng = step_rng(seed, objective.stream(), step);
-    let leaves = params.leaves(true);
+    let leaves = params.leaves_on(device, true);
     let mut rewards = RewardScale {
         moments,
         counts: true,
@@ -95,8 +96,9 @@ pub fn held_out(
     params: &Params,
     moments: Option<&mut Moments>,
     seed: u64,
+    device: &Device,
 ) -> std::io::Result<Losses> {
-    let leaves = params.leaves(false);
+    let leaves = params.leaves_on(device, false);
     let mut rewards = RewardScale {
         moments,
         counts: false,

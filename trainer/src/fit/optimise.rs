@@ -3,15 +3,17 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use burn::tensor::Device;
+
 use super::adam::{Update, annealed};
 use super::checkpoint::{Best, Checkpoint, HeldOut, Stage};
 use super::dataset::Frames;
+use super::error::{PATIENCE, RunError, RunOptions};
 use super::log::Log;
 use super::moments::Moments;
 use super::objective::{self, Objective};
 use super::pictures::{self, Strip};
-use super::run::{PATIENCE, RunError, RunOptions};
-use crate::rssm::model::{Model, keypoint_sizes};
+use super::trained::{Model, keypoint_sizes};
 
 /// Settings of the optimiser in one stage.
 pub(super) struct Schedule {
@@ -63,6 +65,7 @@ pub(super) fn optimise(
             moments,
             checkpoint.seed,
             index,
+            &options.device,
         )
         .map_err(RunError::Images)?;
         let (first, last) = schedule.learning_rate;
@@ -88,7 +91,7 @@ pub(super) fn optimise(
         let due = checkpoint.step.is_multiple_of(schedule.checkpoint_steps);
         if due || checkpoint.step == schedule.steps {
             if let Some(held_out) = losses.held_out {
-                measure(checkpoint, schedule, held_out, &mut log)?;
+                measure(checkpoint, schedule, held_out, &options.device, &mut log)?;
             }
             if checkpoint.config.training.pictures {
                 for strip in strips(checkpoint, losses.shown).map_err(RunError::Images)? {
@@ -142,6 +145,7 @@ fn measure(
     checkpoint: &mut Checkpoint,
     schedule: &Schedule,
     measured: &dyn Objective,
+    device: &Device,
     log: &mut Log,
 ) -> Result<(), RunError> {
     let mut moments: Option<Moments> =
@@ -151,6 +155,7 @@ fn measure(
         checkpoint.world_params(),
         moments.as_mut(),
         checkpoint.seed,
+        device,
     )
     .map_err(RunError::Images)?;
     log.held_out(checkpoint.step, &losses)?;

@@ -4,9 +4,9 @@ use std::io;
 
 use super::checkpoint::DataFacts;
 use super::dataset::Frames;
-use super::world::normalised;
+use super::rows::normalised;
+use super::trained::Model;
 use crate::rssm::keypoint::{Decoder, Encoder, KeypointSizes};
-use crate::rssm::model::Model;
 use crate::rssm::params::{Params, tensor, to_vec};
 
 /// Frames side by side in a strip.

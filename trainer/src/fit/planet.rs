@@ -10,7 +10,7 @@ use super::dataset::{Frames, normals, sequence_starts};
 use super::objective::{Losses, Objective, RewardScale};
 use super::world::{cross_entropy, logit_name, overshooting, overshooting_noise, weighted};
 use crate::rssm::conv::{self, Decoder, EMBED, Encoder, IMAGE_SIZE};
-use crate::rssm::params::{Leaves, Params, tensor, to_vec};
+use crate::rssm::params::{Leaves, Params, to_vec};
 use crate::rssm::recurrent::balanced_kl;
 use crate::rssm::world::{World, WorldSizes};
 
@@ -72,12 +72,17 @@ impl Objective for JointWorld<'_> {
         rng: &mut ChaCha8Rng,
         scale: &mut RewardScale,
     ) -> std::io::Result<(Tensor<1>, Losses)> {
-        Ok(self.loss_of(leaves, self.draw(rng, scale)?))
+        Ok(self.loss_of(leaves, self.draw(leaves, rng, scale)?))
     }
 }
 
 impl JointWorld<'_> {
-    fn draw(&self, rng: &mut ChaCha8Rng, scale: &mut RewardScale) -> std::io::Result<ImageBatch> {
+    fn draw(
+        &self,
+        leaves: &Leaves,
+        rng: &mut ChaCha8Rng,
+        scale: &mut RewardScale,
+    ) -> std::io::Result<ImageBatch> {
         let Self {
             frames,
             sizes,
@@ -115,13 +120,13 @@ impl JointWorld<'_> {
         scale.apply(&mut rewards);
         let stoch = sizes.core.stoch;
         Ok(ImageBatch {
-            images: tensor(frames.planes(&order)?, [count, 3, IMAGE_SIZE, IMAGE_SIZE]),
-            joints: self.joints_of(&order),
-            before: tensor(before.collect(), [count, na]),
-            after: tensor(after.collect(), [count, na]),
-            rewards: tensor(rewards, [count, 1]),
-            noise: tensor(normals(count * stoch, rng), [count, stoch]),
-            overshooting: overshooting_noise(training, stoch, rng),
+            images: leaves.tensor(frames.planes(&order)?, [count, 3, IMAGE_SIZE, IMAGE_SIZE]),
+            joints: self.joints_of(leaves, &order),
+            before: leaves.tensor(before.collect(), [count, na]),
+            after: leaves.tensor(after.collect(), [count, na]),
+            rewards: leaves.tensor(rewards, [count, 1]),
+            noise: leaves.tensor(normals(count * stoch, rng), [count, stoch]),
+            overshooting: overshooting_noise(training, stoch, leaves.device(), rng),
         })
     }
 
@@ -189,13 +194,13 @@ impl JointWorld<'_> {
         (loss, losses)
     }
 
-    fn joints_of(&self, order: &[usize]) -> Option<Tensor<2>> {
+    fn joints_of(&self, leaves: &Leaves, order: &[usize]) -> Option<Tensor<2>> {
         let width = self.sizes.joints;
         (width > 0).then(|| {
             let rows = order
                 .iter()
                 .flat_map(|f| &self.joints[f * width..][..width]);
-            tensor(rows.copied().collect(), [order.len(), width])
+            leaves.tensor(rows.copied().collect(), [order.len(), width])
         })
     }
 }
@@ -205,12 +210,13 @@ impl JointWorld<'_> {
 /// # Errors
 /// Images that cannot be read.
 pub fn features(params: &Params, frames: &Frames) -> std::io::Result<Vec<f32>> {
-    let encoder = Encoder::new(&params.leaves(false));
+    let leaves = params.leaves(false);
+    let encoder = Encoder::new(&leaves);
     let all: Vec<usize> = (0..frames.len()).collect();
     let mut features = Vec::with_capacity(frames.len() * EMBED);
     for chunk in all.chunks(ENCODE_BATCH) {
         let shape = [chunk.len(), 3, IMAGE_SIZE, IMAGE_SIZE];
-        let planes = tensor(frames.planes(chunk)?, shape);
+        let planes = leaves.tensor(frames.planes(chunk)?, shape);
         features.extend(to_vec(encoder.forward(planes)));
     }
     Ok(features)

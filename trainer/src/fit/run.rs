@@ -1,86 +1,20 @@
 //! A whole training run: stages, checkpoints, resuming.
 
-use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
-
-use thiserror::Error;
-
 use super::adam::Adam;
 use super::autoencoder::{Autoencoder, codes};
-use super::checkpoint::{CHECKPOINT_FILE, Checkpoint, CheckpointError, DataFacts, Stage};
+use super::checkpoint::{Checkpoint, DataFacts, Stage};
 use super::config::{FitConfig, ModelConfig, Recipe, RewardHeads};
 use super::dataset::Frames;
+use super::error::{RunError, RunOptions};
 use super::objective::Objective;
 use super::optimise::{Schedule, StageLosses, optimise};
 use super::planet::JointWorld;
-use super::world::{CodeWorld, Rows, normalised};
+use super::rows::{Rows, normalised};
+use super::trained::{keypoint_sizes, world_sizes};
+use super::world::CodeWorld;
 use super::{planet, whitening, world};
 use crate::rssm::conv::IMAGE_SIZE;
 use crate::rssm::ensemble::PREFIX;
-use crate::rssm::model::{keypoint_sizes, world_sizes};
-
-/// Steps in a row without a finite gradient after which a run is given up.
-pub(super) const PATIENCE: usize = 100;
-
-/// Settings of a run beside its configuration.
-pub struct RunOptions<'a> {
-    /// Folder of the run.
-    pub out: PathBuf,
-    /// Whether to go on from the folder's checkpoint.
-    pub resume: bool,
-    /// The same seed gives the same weights.
-    pub seed: u64,
-    /// Episodes that the held-out loss is measured on.
-    pub held_out: &'a Frames,
-    /// A finished run whose weights the world model starts from; its autoencoder is kept as it is.
-    pub base: Option<&'a Checkpoint>,
-    /// Set from outside to save and stop.
-    pub stop: &'a AtomicBool,
-}
-
-/// Why a run cannot start or go on.
-#[derive(Debug, Error)]
-pub enum RunError {
-    /// The folder has a run already.
-    #[error("{} has a checkpoint already; go on with --resume or choose another --out", .0.display())]
-    Exists(PathBuf),
-    /// There is nothing to resume.
-    #[error("{} has no {CHECKPOINT_FILE} to resume from; start without --resume", .0.display())]
-    NothingToResume(PathBuf),
-    /// What is resumed was started differently.
-    #[error("the checkpoint in {} was made with another {}; use the same or choose another --out", folder.display(), differs.join(", "))]
-    Different {
-        /// The folder.
-        folder: PathBuf,
-        /// What differs.
-        differs: Vec<&'static str>,
-    },
-    /// The run to start from is not finished, or is about another model.
-    #[error("cannot start from that run:\n  {}", .0.join("\n  "))]
-    Base(Vec<String>),
-    /// Data and configuration do not fit.
-    #[error("the data do not fit the configuration:\n  {}", .0.join("\n  "))]
-    Data(Vec<String>),
-    /// The loss is not finite any more.
-    #[error(
-        "{stage} step {step}: no finite gradient for {PATIENCE} steps; lower training.learning_rate or training.clip"
-    )]
-    Diverged {
-        /// Name of the stage.
-        stage: &'static str,
-        /// Step.
-        step: usize,
-    },
-    /// Checkpoint.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// Images that were set aside on disk.
-    #[error("cannot read the images of the training data: {0}")]
-    Images(std::io::Error),
-    /// Losses.
-    #[error("cannot write the records of the run: {0}")]
-    Record(#[from] std::io::Error),
-}
 
 /// Trains to the end, or until asked to stop; the checkpoint tells which by its stage.
 ///
@@ -326,7 +260,8 @@ fn autoencoder(
     if !optimise(checkpoint, &schedule, options, &losses)? {
         return Ok(false);
     }
-    let codes = codes(&checkpoint.params, sizes, train).map_err(RunError::Images)?;
+    let codes =
+        codes(&checkpoint.params, sizes, train, &options.device).map_err(RunError::Images)?;
     let mut frozen = checkpoint.params.clone();
     whitening::fold(
         &mut frozen,
@@ -360,7 +295,7 @@ fn two_stage(
         .as_ref()
         .expect("stage one ends with a frozen autoencoder");
     let sizes = keypoint_sizes(&config, &facts);
-    let encoded = |frames| codes(frozen, sizes, frames).map_err(RunError::Images);
+    let encoded = |frames| codes(frozen, sizes, frames, &options.device).map_err(RunError::Images);
     let (train_codes, held_out_codes) = (encoded(train)?, encoded(options.held_out)?);
     let rows = |frames, codes| Rows {
         frames,
@@ -439,7 +374,7 @@ fn finish(
     };
     if optimise(checkpoint, &schedule, options, &losses)? {
         let in_use = checkpoint.average.as_mut();
-        train.settle(in_use.unwrap_or(&mut checkpoint.params));
+        train.settle(in_use.unwrap_or(&mut checkpoint.params), &options.device);
         checkpoint.stage = Stage::Done;
         checkpoint.save(&options.out)?;
     }

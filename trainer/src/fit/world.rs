@@ -1,54 +1,21 @@
 //! Stage two of the two-stage recipe: the RSSM on image codes and joints.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::config::{ModelConfig, RewardHeads, TrainingConfig};
-use super::dataset::{Frames, normals, sequence_starts};
+use super::dataset::{normals, sequence_starts};
 use super::ensemble::{self, shares};
 use super::objective::{Losses, Objective, RewardScale};
+use super::rows::Rows;
 use crate::rssm::overshooting::Overshooting;
-use crate::rssm::params::{Leaves, Params, tensor};
+use crate::rssm::params::{Leaves, Params, tensor_on};
 use crate::rssm::recurrent::balanced_kl;
 use crate::rssm::world::{Predictions, World, WorldSizes};
 
 /// Stream of random numbers of this stage.
 const STAGE: u64 = 2;
-
-/// What the model is trained on: one row per frame.
-pub struct Rows<'a> {
-    /// Actions, rewards and episode limits.
-    pub frames: &'a Frames,
-    /// Whitened image codes, `[frames, code]`.
-    pub codes: &'a [f32],
-    /// Width of a code.
-    pub code: usize,
-    /// Normalised joints, `[frames, joints]`; empty without joints.
-    pub joints: Vec<f32>,
-}
-
-impl Rows<'_> {
-    /// Width of the joints that are observed.
-    pub fn joints_width(&self) -> usize {
-        self.joints.len() / self.frames.len().max(1)
-    }
-
-    /// Appends the embedded observation of one frame.
-    pub fn embed(&self, frame: usize, out: &mut Vec<f32>) {
-        let joints = self.joints_width();
-        out.extend_from_slice(&self.codes[frame * self.code..][..self.code]);
-        out.extend_from_slice(&self.joints[frame * joints..][..joints]);
-    }
-}
-
-/// (x - mean) / std for every row.
-pub fn normalised(values: &[f32], mean: &[f32], std: &[f32]) -> Vec<f32> {
-    values
-        .chunks_exact(mean.len().max(1))
-        .flat_map(|row| row.iter().zip(mean).zip(std).map(|((x, m), s)| (x - m) / s))
-        .collect()
-}
 
 /// Parameters before the first step.
 pub fn create(sizes: &WorldSizes, seed: u64) -> Params {
@@ -106,18 +73,18 @@ impl Objective for CodeWorld<'_> {
         rng: &mut ChaCha8Rng,
         scale: &mut RewardScale,
     ) -> std::io::Result<(Tensor<1>, Losses)> {
-        Ok(self.loss_of(leaves, self.draw(rng, scale)))
+        Ok(self.loss_of(leaves, self.draw(leaves, rng, scale)))
     }
 
-    fn settle(&self, params: &mut Params) {
+    fn settle(&self, params: &mut Params, device: &Device) {
         if self.sizes.ensemble > 0 {
-            ensemble::calibrate(params, self.sizes, self.rows);
+            ensemble::calibrate(params, self.sizes, self.rows, device);
         }
     }
 }
 
 impl CodeWorld<'_> {
-    fn draw(&self, rng: &mut ChaCha8Rng, scale: &mut RewardScale) -> CodeBatch {
+    fn draw(&self, leaves: &Leaves, rng: &mut ChaCha8Rng, scale: &mut RewardScale) -> CodeBatch {
         let Self {
             rows,
             sizes,
@@ -155,13 +122,16 @@ impl CodeWorld<'_> {
         scale.apply(&mut rewards);
         let stoch = sizes.core.stoch;
         CodeBatch {
-            embed: tensor(embed, [count, sizes.core.embed]),
-            before: tensor(before, [count, na]),
-            after: tensor(after, [count, na]),
-            rewards: tensor(rewards, [count, 1]),
-            noise: tensor(normals(count * stoch, rng), [count, stoch]),
-            overshooting: overshooting_noise(training, stoch, rng),
-            shares: (sizes.ensemble > 0).then(|| shares(frames, &starts, length, sizes.ensemble)),
+            embed: leaves.tensor(embed, [count, sizes.core.embed]),
+            before: leaves.tensor(before, [count, na]),
+            after: leaves.tensor(after, [count, na]),
+            rewards: leaves.tensor(rewards, [count, 1]),
+            noise: leaves.tensor(normals(count * stoch, rng), [count, stoch]),
+            overshooting: overshooting_noise(training, stoch, leaves.device(), rng),
+            shares: (sizes.ensemble > 0).then(|| {
+                let shares = shares(frames, &starts, length, sizes.ensemble);
+                leaves.tensor(shares, [count, sizes.ensemble])
+            }),
         }
     }
 
@@ -258,12 +228,13 @@ impl CodeWorld<'_> {
 pub fn overshooting_noise(
     training: &TrainingConfig,
     stoch: usize,
+    device: &Device,
     rng: &mut ChaCha8Rng,
 ) -> Option<Tensor<2>> {
     let distance = training.overshooting;
     (distance > 0).then(|| {
         let rows = Overshooting::noise_rows(distance, training.sequence, training.batch);
-        tensor(normals(rows * stoch, rng), [rows, stoch])
+        tensor_on(device, normals(rows * stoch, rng), [rows, stoch])
     })
 }
 

@@ -4,9 +4,10 @@ use latco_models::gates::{
     EXPERT_PREDICTED_REWARD, OPEN_LOOP_JOINT_ERROR, OPEN_LOOP_REWARD_AUC, POSTERIOR_REWARD_AUC,
 };
 
+use super::auc;
+use super::gate::{Gate, GateError};
 use super::latent::{Filtered, Latent};
 use super::probe::Probe;
-use super::{Gate, GateError, auc};
 use crate::fit::dataset::Frames;
 
 /// Steps of the open-loop gates.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use latco_models::{Bundle, Dynamics, Observe, Reward, RewardHead, RunError};
 
-use super::GateError;
+use super::gate::GateError;
 use crate::fit::dataset::Frames;
 
 /// Episodes that are filtered side by side.

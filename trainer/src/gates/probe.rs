@@ -4,7 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::fit::adam::{Adam, Update, annealed};
-use crate::rssm::fused::Activation;
+use crate::rssm::activation::Activation;
 use crate::rssm::layers::Mlp;
 use crate::rssm::params::{Params, tensor, to_vec};
 

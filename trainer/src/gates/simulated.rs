@@ -9,8 +9,8 @@ use latco_evaluate::{CalibrationOptions, calibrate};
 use latco_models::Bundle;
 use latco_models::gates::{OBJECT_POSITION_ERROR, PLAN_CALIBRATION};
 
+use super::gate::{Gate, GateError};
 use super::probe::Probe;
-use super::{Gate, GateError};
 use crate::fit::dataset::Frames;
 
 /// Seeds from here on are used; evaluation uses those just above [`EVALUATION_SEED`].

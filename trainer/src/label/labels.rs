@@ -3,8 +3,8 @@
 use latco_bag::messages::{Bool, Float32, Float64, RosMessage};
 use latco_bag::{BagError, BagMessage, BagReader};
 
+use super::contents::{Contents, LabelledEpisode, Rule, topic_list};
 use super::ranges::Ranges;
-use super::{Contents, LabelledEpisode, Rule, topic_list};
 
 /// Types of messages that can be rewards.
 const VALUE_TYPES: [&str; 3] = [Float64::TYPE, Float32::TYPE, Bool::TYPE];

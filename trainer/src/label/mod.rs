@@ -4,6 +4,8 @@
 //! [`ranges`] reads time ranges from a file, [`strip`] draws frames with their rewards, for
 //! checking by eye.
 
+mod contents;
+mod error;
 mod labels;
 mod ranges;
 mod strip;
@@ -13,27 +15,18 @@ use std::path::{Path, PathBuf};
 use latco_bag::image::{CameraImage, camera_topic};
 use latco_bag::messages::{Float64, Int64};
 use latco_bag::{BagError, BagMessage, BagReader, BagWriter, topics};
-use latco_pictures::PictureError;
 use serde::Serialize;
 
+use contents::{Contents, FrameTime, topic_list};
+
+pub use contents::{LabelledEpisode, Rule};
+pub use error::LabelError;
 pub use ranges::{Range, Ranges};
 
 /// File name of the strip in the folder of the labelled bag.
 pub const STRIP_FILE: &str = "labels.png";
 /// Stamps and recording times further apart than this are of different clocks, ns.
 const SAME_CLOCK_NS: u64 = 10_000_000_000;
-
-/// Where the rewards come from.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Rule {
-    /// The values on a topic of type `std_msgs/msg/Float64`, `Float32` or `Bool`, each held until
-    /// the next, and 0 before the first of an episode.
-    Topic(String),
-    /// Time ranges with a reward; 0 elsewhere.
-    Ranges(Ranges),
-    /// The last so many seconds of each episode have the reward 1; 0 before.
-    LastSeconds(f64),
-}
 
 /// What was labelled.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -52,65 +45,6 @@ pub struct Labelled {
     pub episodes: Vec<LabelledEpisode>,
     /// What is odd about the labels, or was lost of the original.
     pub problems: Vec<String>,
-}
-
-/// What was labelled of one episode.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct LabelledEpisode {
-    /// Number given by the recorder; -1 for what stands before the first mark.
-    pub number: i64,
-    /// Its images.
-    pub frames: usize,
-    /// Those with a reward other than 0.
-    pub rewarded: usize,
-    /// Time from its first to its last image, s.
-    pub seconds: f64,
-}
-
-/// Why a bag cannot be labelled.
-#[derive(Debug, thiserror::Error)]
-pub enum LabelError {
-    /// The bag cannot be read, or the copy not written.
-    #[error(transparent)]
-    Bag(#[from] BagError),
-    /// Labels and bag do not fit: everything that is wrong.
-    #[error("{} cannot be labelled so:\n  {}", bag.display(), .problems.join("\n  "))]
-    Refused {
-        /// The bag.
-        bag: PathBuf,
-        /// One sentence each.
-        problems: Vec<String>,
-    },
-    /// The file of ranges cannot be read.
-    #[error("{}: {reason}", path.display())]
-    Ranges {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The strip.
-    #[error(transparent)]
-    Picture(#[from] PictureError),
-}
-
-/// One camera image of the bag, in the order of the recording.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct FrameTime {
-    /// When it was seen, ns: its stamp if that is of the recording's clock.
-    time_ns: i64,
-    /// Index of its episode.
-    episode: usize,
-}
-
-/// What is known of the bag before labelling.
-struct Contents {
-    frames: Vec<FrameTime>,
-    /// Number and time of the mark; the first may be the time before any mark.
-    episodes: Vec<(i64, i64)>,
-    /// Values on the topic of the labels: time, episode, value.
-    values: Vec<(i64, usize, f64)>,
-    problems: Vec<String>,
 }
 
 /// Copies `bag` to `out` with a reward for every image; `bag` itself is not changed. Rewards that
@@ -164,16 +98,6 @@ pub fn label(bag: &Path, out: &Path, rule: &Rule) -> Result<Labelled, LabelError
     })
 }
 
-fn topic_list(reader: &BagReader) -> String {
-    let names: Vec<String> = (reader.topics().iter())
-        .map(|topic| format!("{} ({})", topic.name, topic.type_name))
-        .collect();
-    match names.as_slice() {
-        [] => "no topics at all".to_owned(),
-        names => names.join(", "),
-    }
-}
-
 /// Reads times, episodes and the topic of the labels.
 fn look(reader: &BagReader, camera: &str, rule: &Rule) -> Result<Contents, LabelError> {
     let mut contents = Contents {
@@ -208,16 +132,6 @@ fn look(reader: &BagReader, camera: &str, rule: &Rule) -> Result<Contents, Label
         }
     }
     Ok(contents)
-}
-
-impl Contents {
-    /// The present episode; what comes before the first mark is one, too.
-    fn episode(&mut self, time_ns: i64) -> usize {
-        if self.episodes.is_empty() {
-            self.episodes.push((-1, time_ns));
-        }
-        self.episodes.len() - 1
-    }
 }
 
 /// When the image of a message was taken, ns; none if the message cannot be decoded, which the

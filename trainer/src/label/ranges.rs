@@ -12,7 +12,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::LabelError;
+use super::error::LabelError;
 
 /// One range.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

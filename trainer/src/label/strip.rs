@@ -6,7 +6,7 @@ use std::path::Path;
 use latco_bag::image::{CameraImage, Converter};
 use latco_pictures::{FilmStrip, Frame, PictureError};
 
-use super::Contents;
+use super::contents::Contents;
 
 /// Episodes that are shown at most.
 const EPISODES: usize = 8;

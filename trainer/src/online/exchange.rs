@@ -1,4 +1,4 @@
-//! Where trainer and collectors meet: a folder, or an object store by its URL.
+//! The folder in which trainer and collectors meet, on one machine or on a file system that several share.
 //!
 //! ```text
 //! control.json                    what to collect, and with which bundle
@@ -10,16 +10,12 @@
 //! Other bags may be put into `episodes/` too: they are trained on as well.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use futures::TryStreamExt;
-use object_store::path::Path as Key;
-use object_store::{ObjectStore, ObjectStoreExt};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-
-use super::location::Location;
 
 const CONTROL: &str = "control.json";
 const BUNDLES: &str = "bundles";
@@ -89,72 +85,56 @@ pub struct EpisodeFacts {
 /// Why the exchange cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ExchangeError {
-    /// The location makes no sense.
+    /// The location is a URL.
     #[error(
-        "exchange {location:?}: {reason}; expected a folder, file:// or, in a program built with the feature `cloud`, s3:// or http(s)://"
+        "exchange {0:?}: expected a folder that all machines of the run share, found a URL; mount the store as a folder"
     )]
-    Location {
-        /// As given.
-        location: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The store fails.
-    #[error("exchange: {0}")]
-    Store(#[from] object_store::Error),
-    /// A local file.
-    #[error("{}: {source}", path.display())]
+    Location(String),
+    /// A file or folder cannot be read or written.
+    #[error("exchange: {}: {source}", path.display())]
     Io {
-        /// The file.
+        /// The file or folder.
         path: PathBuf,
         /// The system's reason.
-        source: std::io::Error,
+        source: io::Error,
     },
-    /// What is there cannot be understood.
-    #[error("exchange: {key} is not what this version writes: {reason}")]
+    /// A file is not what this version writes.
+    #[error("exchange: {} is not what this version writes: {reason}", path.display())]
     Format {
-        /// The object.
-        key: String,
+        /// The file.
+        path: PathBuf,
         /// What is wrong.
         reason: String,
     },
+}
+
+/// Adds the path to an error of the file system.
+fn failed(path: &Path) -> impl Fn(io::Error) -> ExchangeError + '_ {
+    |source| ExchangeError::Io {
+        path: path.to_path_buf(),
+        source,
+    }
 }
 
 /// An open exchange.
 pub struct Exchange {
-    store: Arc<dyn ObjectStore>,
-    root: Key,
-    /// The folder, if it is one.
-    local: Option<PathBuf>,
-    runtime: tokio::runtime::Runtime,
+    folder: PathBuf,
 }
 
 impl Exchange {
-    /// Opens a folder (made if it is not there) or URL. Options of object stores are taken from
-    /// the environment.
+    /// Opens a folder, which is made if it is not there.
     ///
     /// # Errors
     /// [`ExchangeError`].
-    pub fn open(location: &str) -> Result<Self, ExchangeError> {
-        let refuse = |reason: String| ExchangeError::Location {
-            location: location.to_owned(),
-            reason,
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|e| refuse(e.to_string()))?;
-        let Location { store, root, local } = Location::open(location)?;
-        if let Some(folder) = &local {
-            let path = folder.join(EPISODES);
-            std::fs::create_dir_all(&path).map_err(|source| ExchangeError::Io { path, source })?;
+    pub fn open(folder: &Path) -> Result<Self, ExchangeError> {
+        let text = folder.to_string_lossy();
+        if text.contains("://") {
+            return Err(ExchangeError::Location(text.into_owned()));
         }
-        Ok(Self {
-            store,
-            root,
-            local,
-            runtime,
-        })
+        let episodes = folder.join(EPISODES);
+        std::fs::create_dir_all(&episodes).map_err(failed(&episodes))?;
+        let folder = folder.canonicalize().map_err(failed(folder))?;
+        Ok(Self { folder })
     }
 
     /// What collectors are to do; none before the trainer has said so.
@@ -162,7 +142,7 @@ impl Exchange {
     /// # Errors
     /// [`ExchangeError`].
     pub fn control(&self) -> Result<Option<Control>, ExchangeError> {
-        self.json(&self.key(&[CONTROL]))
+        read_json(&self.folder.join(CONTROL))
     }
 
     /// Tells the collectors what to do.
@@ -170,7 +150,11 @@ impl Exchange {
     /// # Errors
     /// [`ExchangeError`].
     pub fn set_control(&self, control: &Control) -> Result<(), ExchangeError> {
-        self.put(&self.key(&[CONTROL]), to_json(control))
+        put(&self.folder.join(CONTROL), &to_json(control))
+    }
+
+    fn bundle(&self, generation: u64) -> PathBuf {
+        self.folder.join(BUNDLES).join(format!("{generation:06}"))
     }
 
     /// Copies the bundle in `folder` into the exchange; collectors use it when the control names it.
@@ -178,8 +162,9 @@ impl Exchange {
     /// # Errors
     /// [`ExchangeError`].
     pub fn publish_bundle(&self, generation: u64, folder: &Path) -> Result<(), ExchangeError> {
+        let to = self.bundle(generation);
         for (name, bytes) in files_of(folder)? {
-            self.put(&self.key(&[BUNDLES, &number(generation), &name]), bytes)?;
+            put(&to.join(name), &bytes)?;
         }
         Ok(())
     }
@@ -189,7 +174,12 @@ impl Exchange {
     /// # Errors
     /// [`ExchangeError`].
     pub fn fetch_bundle(&self, generation: u64, folder: &Path) -> Result<(), ExchangeError> {
-        self.fetch(&self.key(&[BUNDLES, &number(generation)]), folder)
+        std::fs::create_dir_all(folder).map_err(failed(folder))?;
+        for (name, bytes) in files_of(&self.bundle(generation))? {
+            let file = folder.join(name);
+            std::fs::write(&file, bytes).map_err(failed(&file))?;
+        }
+        Ok(())
     }
 
     /// Removes the bundle of a generation, if it is there.
@@ -197,10 +187,11 @@ impl Exchange {
     /// # Errors
     /// [`ExchangeError`].
     pub fn remove_bundle(&self, generation: u64) -> Result<(), ExchangeError> {
-        for key in self.list(&self.key(&[BUNDLES, &number(generation)]))? {
-            self.runtime.block_on(self.store.delete(&key))?;
+        let folder = self.bundle(generation);
+        match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(failed(&folder)(error)),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Hands over a bag of one episode. It counts when all of it is there.
@@ -213,12 +204,13 @@ impl Exchange {
         bag: &Path,
         facts: &EpisodeFacts,
     ) -> Result<(), ExchangeError> {
-        self.put(&self.key(&[EPISODES, name, FACTS]), to_json(facts))?;
+        let to = self.bag(name);
+        put(&to.join(FACTS), &to_json(facts))?;
         let mut files = files_of(bag)?;
         // The metadata last.
         files.sort_by_key(|(name, _)| name == METADATA);
         for (file, bytes) in files {
-            self.put(&self.key(&[EPISODES, name, &file]), bytes)?;
+            put(&to.join(file), &bytes)?;
         }
         Ok(())
     }
@@ -228,18 +220,17 @@ impl Exchange {
     /// # Errors
     /// [`ExchangeError`].
     pub fn episodes(&self) -> Result<BTreeSet<String>, ExchangeError> {
-        let keys = self.list(&self.key(&[EPISODES]))?;
-        let depth = self.root.parts().count();
-        Ok(keys
-            .iter()
-            .filter_map(|key| {
-                let parts: Vec<_> = key.parts().skip(depth).collect();
-                match parts.as_slice() {
-                    [_, name, file] if file.as_ref() == METADATA => Some(name.as_ref().to_owned()),
-                    _ => None,
-                }
-            })
-            .collect())
+        let folder = self.folder.join(EPISODES);
+        let mut names = BTreeSet::new();
+        for entry in std::fs::read_dir(&folder).map_err(failed(&folder))? {
+            let entry = entry.map_err(failed(&folder))?;
+            if entry.path().join(METADATA).exists()
+                && let Ok(name) = entry.file_name().into_string()
+            {
+                names.insert(name);
+            }
+        }
+        Ok(names)
     }
 
     /// What the collector said of an episode; none for a bag from elsewhere.
@@ -247,87 +238,45 @@ impl Exchange {
     /// # Errors
     /// [`ExchangeError`].
     pub fn facts(&self, name: &str) -> Result<Option<EpisodeFacts>, ExchangeError> {
-        self.json(&self.key(&[EPISODES, name, FACTS]))
+        read_json(&self.bag(name).join(FACTS))
     }
 
-    /// A local bag of an episode: its place in the exchange if that is a folder, else a copy in
-    /// `cache`.
-    ///
-    /// # Errors
-    /// [`ExchangeError`].
-    pub fn bag(&self, name: &str, cache: &Path) -> Result<PathBuf, ExchangeError> {
-        if let Some(folder) = &self.local {
-            return Ok(folder.join(EPISODES).join(name));
-        }
-        let target = cache.join(name);
-        if !target.join(METADATA).exists() {
-            let part = cache.join(format!("{name}.part"));
-            let io = |path: &Path| {
-                let path = path.to_path_buf();
-                move |source| ExchangeError::Io { path, source }
-            };
-            if part.exists() {
-                std::fs::remove_dir_all(&part).map_err(io(&part))?;
-            }
-            self.fetch(&self.key(&[EPISODES, name]), &part)?;
-            std::fs::rename(&part, &target).map_err(io(&target))?;
-        }
-        Ok(target)
-    }
-
-    fn key(&self, parts: &[&str]) -> Key {
-        let all = self.root.parts().map(|part| part.as_ref().to_owned());
-        Key::from_iter(all.chain(parts.iter().map(|part| (*part).to_owned())))
-    }
-
-    fn put(&self, key: &Key, bytes: Vec<u8>) -> Result<(), ExchangeError> {
-        self.runtime.block_on(self.store.put(key, bytes.into()))?;
-        Ok(())
-    }
-
-    fn get(&self, key: &Key) -> Result<Vec<u8>, object_store::Error> {
-        self.runtime
-            .block_on(async { self.store.get(key).await?.bytes().await })
-            .map(|bytes| bytes.to_vec())
-    }
-
-    fn list(&self, prefix: &Key) -> Result<Vec<Key>, ExchangeError> {
-        let found = self
-            .runtime
-            .block_on(self.store.list(Some(prefix)).try_collect::<Vec<_>>())?;
-        Ok(found.into_iter().map(|object| object.location).collect())
-    }
-
-    fn json<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, ExchangeError> {
-        let bytes = match self.get(key) {
-            Ok(bytes) => bytes,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(|e| ExchangeError::Format {
-                key: key.to_string(),
-                reason: e.to_string(),
-            })
-    }
-
-    fn fetch(&self, prefix: &Key, folder: &Path) -> Result<(), ExchangeError> {
-        let io = |path: &Path| {
-            let path = path.to_path_buf();
-            move |source| ExchangeError::Io { path, source }
-        };
-        std::fs::create_dir_all(folder).map_err(io(folder))?;
-        for key in self.list(prefix)? {
-            let Some(name) = key.filename() else { continue };
-            let file = folder.join(name);
-            std::fs::write(&file, self.get(&key)?).map_err(io(&file))?;
-        }
-        Ok(())
+    /// The bag of an episode.
+    pub fn bag(&self, name: &str) -> PathBuf {
+        self.folder.join(EPISODES).join(name)
     }
 }
 
-/// Names and contents of the files in a folder.
+/// Writes a file as a whole, so that nobody ever reads half of it, and makes its folder if needed.
+fn put(path: &Path, bytes: &[u8]) -> Result<(), ExchangeError> {
+    let part = path.with_added_extension(format!("{}.part", std::process::id()));
+    let write = || {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let mut file = File::create(&part)?;
+        file.write_all(bytes)?;
+        file.sync_data()?;
+        std::fs::rename(&part, path)
+    };
+    write().map_err(failed(path))
+}
+
+/// Reads a JSON file; none if it is not there.
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ExchangeError> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(path)(error)),
+    };
+    let value = serde_json::from_slice(&bytes).map_err(|e| ExchangeError::Format {
+        path: path.to_path_buf(),
+        reason: e.to_string(),
+    })?;
+    Ok(Some(value))
+}
+
+/// Names and contents of the files in a folder, in the order of their names.
 fn files_of(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, ExchangeError> {
     let read = || -> std::io::Result<Vec<(String, Vec<u8>)>> {
         let mut files = Vec::new();
@@ -342,18 +291,11 @@ fn files_of(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, ExchangeError> {
         files.sort();
         Ok(files)
     };
-    read().map_err(|source| ExchangeError::Io {
-        path: folder.to_path_buf(),
-        source,
-    })
+    read().map_err(failed(folder))
 }
 
 fn to_json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec_pretty(value).expect("plain values have a JSON form")
-}
-
-fn number(generation: u64) -> String {
-    format!("{generation:06}")
 }
 
 #[cfg(test)]
@@ -380,14 +322,12 @@ mod tests {
         std::fs::create_dir(&bag).unwrap();
         std::fs::write(bag.join("one_0.mcap"), b"bag").unwrap();
         let root = folder.path().join("exchange");
-        let exchange = Exchange::open(root.to_str().unwrap()).unwrap();
+        let exchange = Exchange::open(&root).unwrap();
         exchange.put_episode("one", &bag, &facts()).unwrap();
         assert!(exchange.episodes().unwrap().is_empty(), "no metadata yet");
         std::fs::write(bag.join(METADATA), b"x").unwrap();
 
-        // The same folder by its URL.
-        let url = format!("file://{}", root.display());
-        let other = Exchange::open(&url).unwrap();
+        let other = Exchange::open(&root).unwrap();
         other.put_episode("one", &bag, &facts()).unwrap();
         assert_eq!(
             exchange.episodes().unwrap(),
@@ -395,17 +335,14 @@ mod tests {
         );
         assert_eq!(exchange.facts("one").unwrap(), Some(facts()));
         assert_eq!(exchange.facts("two").unwrap(), None);
-        let local = exchange.bag("one", folder.path()).unwrap();
+        let local = exchange.bag("one");
         assert_eq!(std::fs::read(local.join("one_0.mcap")).unwrap(), b"bag");
     }
 
     #[test]
-    fn control_and_bundles_go_through_any_store() {
-        // As an object store that is no folder.
-        let exchange = Exchange {
-            local: None,
-            ..Exchange::open("memory:///deep/root").unwrap()
-        };
+    fn control_and_bundles_go_through_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let exchange = Exchange::open(&folder.path().join("deep/root")).unwrap();
         let control = Control {
             task: "reach".into(),
             image_size: 32,
@@ -421,7 +358,6 @@ mod tests {
         exchange.set_control(&control).unwrap();
         assert_eq!(exchange.control().unwrap(), Some(control));
 
-        let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
         std::fs::create_dir(&from).unwrap();
         for name in ["manifest.toml", "observe.onnx"] {
@@ -431,26 +367,17 @@ mod tests {
         exchange.fetch_bundle(4, &to).unwrap();
         assert_eq!(files_of(&from).unwrap(), files_of(&to).unwrap());
         exchange.remove_bundle(4).unwrap();
-        let gone = folder.path().join("gone");
-        exchange.fetch_bundle(4, &gone).unwrap();
-        assert!(files_of(&gone).unwrap().is_empty());
-
-        std::fs::write(from.join(METADATA), "x").unwrap();
-        exchange.put_episode("one", &from, &facts()).unwrap();
-        let cache = folder.path().join("cache");
-        let bag = exchange.bag("one", &cache).unwrap();
-        assert!(bag.starts_with(&cache) && bag.join(METADATA).exists());
+        assert!(exchange.fetch_bundle(4, &to).is_err(), "it is gone");
+        exchange.remove_bundle(4).unwrap();
     }
 
     #[test]
-    fn a_location_of_no_known_kind_is_refused() {
-        let message = match Exchange::open("ftp://somewhere/x") {
-            Ok(_) => panic!("no such store"),
-            Err(error) => error.to_string(),
+    fn a_url_is_refused() {
+        let Err(error) = Exchange::open(Path::new("s3://bucket/x")) else {
+            panic!("no such store");
         };
-        assert!(
-            message.contains("ftp://somewhere/x") && message.contains("file://"),
-            "{message}"
-        );
+        let message = error.to_string();
+        assert!(message.contains("s3://bucket/x"), "{message}");
+        assert!(message.contains("expected a folder"), "{message}");
     }
 }

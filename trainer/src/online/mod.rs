@@ -12,7 +12,6 @@ mod collector;
 pub mod config;
 mod curve;
 mod exchange;
-mod location;
 mod rounds;
 mod state;
 
@@ -28,13 +27,12 @@ pub use collector::collect;
 pub use config::OnlineConfig;
 pub use curve::{Curve, CurveRow};
 pub use exchange::{Control, EpisodeFacts, Exchange, ExchangeError, Phase};
-pub(crate) use location::Location;
 pub use state::{Round, RunSettings, State, StateError};
 
 /// Time between two looks at the exchange while nothing is trained.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
-/// Episodes that the success told of is the mean of.
-const TOLD: usize = 50;
+/// Newest episodes of the planner whose mean success is reported.
+const RECENT_EPISODES: usize = 50;
 
 /// How a run is made, beside its settings.
 pub struct Options<'a> {
@@ -90,10 +88,7 @@ pub fn run(settings: &RunSettings, options: Options<'_>) -> Result<Summary> {
     let out = options.out.clone();
     std::fs::create_dir_all(&out).with_context(|| format!("making {}", out.display()))?;
     let state = State::open(&out, settings)?;
-    let exchange = match &settings.exchange {
-        Some(location) => Exchange::open(location)?,
-        None => Exchange::open(&local_exchange(&out))?,
-    };
+    let exchange = Exchange::open(&settings.exchange_in(&out))?;
     let curve = Curve::open(&out)?;
     // A run that was killed had no time to note how long it ran.
     let active_s = (curve.rows().iter()).fold(state.active_s, |time, row| time.max(row.time_s));
@@ -107,7 +102,7 @@ pub fn run(settings: &RunSettings, options: Options<'_>) -> Result<Summary> {
         seen,
     };
     run.go()?;
-    let (recent_success, recent_episodes) = run.curve.recent_success(TOLD);
+    let (recent_success, recent_episodes) = run.curve.recent_success(RECENT_EPISODES);
     Ok(Summary {
         task: settings.task.clone(),
         episodes: run.curve.rows().len(),
@@ -157,15 +152,10 @@ fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The exchange of a run that was given none.
-pub fn local_exchange(out: &Path) -> String {
-    out.join("exchange").display().to_string()
-}
-
 impl Run<'_> {
     fn go(&mut self) -> Result<()> {
         let online = self.state.settings.config.online.clone();
-        self.tell()?;
+        self.publish_control()?;
         while !self.state.ended && !self.stopped() {
             (self.options.watch)()?;
             self.look()?;
@@ -175,7 +165,7 @@ impl Run<'_> {
             }
             if self.state.round.is_some() {
                 // Meanwhile the collectors go on with the newest bundle.
-                self.tell()?;
+                self.publish_control()?;
                 self.train()?;
                 continue;
             }
@@ -273,7 +263,7 @@ impl Run<'_> {
     }
 
     /// Tells the collectors what to do.
-    fn tell(&self) -> Result<()> {
+    fn publish_control(&self) -> Result<()> {
         let first = self.state.rounds == 0;
         self.tell_phase(match (self.state.ended, first) {
             (true, _) => Phase::End,
@@ -340,12 +330,12 @@ impl Run<'_> {
         self.state.trained = round.episodes.len();
         self.state.round = None;
         self.save()?;
-        self.tell()?;
+        self.publish_control()?;
         rounds::tidy(&self.options.out, &self.exchange, round.number)?;
         self.look()?;
         self.curve
             .plot(&format!("{}, online", self.state.settings.task))?;
-        let (success, of) = self.curve.recent_success(TOLD);
+        let (success, of) = self.curve.recent_success(RECENT_EPISODES);
         tracing::info!(
             "round {} done in {seconds:.0} s: {} episodes, {:.0} min, {success:.2} of the last {of} by the planner solved",
             round.number,

@@ -11,9 +11,10 @@ use super::state::{Round, RunSettings};
 use crate::export::export;
 use crate::fit::checkpoint::{CHECKPOINT_FILE, Checkpoint, Stage};
 use crate::fit::config::FitConfig;
-use crate::fit::run::{RunOptions, run};
+use crate::fit::error::RunOptions;
+use crate::fit::run::run;
+use crate::fit::trained::Model;
 use crate::gates;
-use crate::rssm::model::Model;
 use crate::source;
 
 /// Rounds whose checkpoints and bundles are kept.
@@ -39,11 +40,10 @@ pub(super) fn train(
     stop: &AtomicBool,
 ) -> Result<bool> {
     let config = config_of(settings, round);
-    let cache = out.join("episodes");
     let mut bags = settings.data.clone();
     let mut recent = Vec::new();
     for name in &round.episodes {
-        let bag = exchange.bag(name, &cache)?;
+        let bag = exchange.bag(name);
         if round.recent.contains(name) {
             recent.push(bag);
         } else {
@@ -75,6 +75,7 @@ pub(super) fn train(
         seed: settings.seed.wrapping_add(round.number),
         held_out: &source.held_out,
         base: base.as_ref(),
+        device: crate::rssm::device::cpu(),
         stop,
     };
     let checkpoint = run(&config, &source.facts, &source.train, &options)?;

@@ -21,9 +21,17 @@ pub struct RunSettings {
     /// Offline bags.
     pub data: Vec<PathBuf>,
     /// Exchange; none for the folder `exchange` of the run.
-    pub exchange: Option<String>,
+    pub exchange: Option<PathBuf>,
     /// Seed.
     pub seed: u64,
+}
+
+impl RunSettings {
+    /// The folder in which the trainer of the run in `out` meets its collectors.
+    pub fn exchange_in(&self, out: &Path) -> PathBuf {
+        let own = || out.join("exchange");
+        self.exchange.clone().unwrap_or_else(own)
+    }
 }
 
 /// One round of training.

@@ -1,11 +1,11 @@
 //! The operations of [`super::fused`] and [`super::spatial`] composed of burn's own, for
-//! LibTorch; burn derives their gradients.
+//! other devices than the CPU; burn derives their gradients.
 
 use burn::tensor::activation::{log_sigmoid, relu, sigmoid, softmax};
 use burn::tensor::{Int, Tensor, TensorData};
 
-use super::fused::Activation;
-use super::spatial::Geometry;
+use super::activation::Activation;
+use super::geometry::Geometry;
 
 /// See [`super::fused::dense`].
 pub(super) fn dense(x: Tensor<2>, w: Tensor<2>, b: Tensor<2>, activation: Activation) -> Tensor<2> {

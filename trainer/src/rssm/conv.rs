@@ -6,7 +6,7 @@ use burn::tensor::module::{conv_transpose2d, conv2d};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use rand_chacha::ChaCha8Rng;
 
-use super::fused::Activation;
+use super::activation::Activation;
 use super::layers::Dense;
 use super::params::{Init, Leaves, Params};
 

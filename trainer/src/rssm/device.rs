@@ -1,19 +1,17 @@
 //! Where tensors are computed: on the CPU by burn's `flex`, or by LibTorch on the CPU or a CUDA GPU if
 //! the program was built with the feature `libtorch`.
 
-use std::sync::{PoisonError, RwLock};
-
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use thiserror::Error;
 
-/// A place to compute.
+/// A place to train.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
-    /// All cores of the processor, with this program's own operations; the same numbers in every run.
+    /// All cores of the processor, with this program's own operations: every run gives the same numbers.
     Cpu,
     /// All cores of the processor, with LibTorch's operations.
     LibTorch,
-    /// The first NVIDIA GPU, with LibTorch's operations; sums in any order, so that two runs differ in
+    /// The first NVIDIA GPU, with LibTorch's operations: sums are taken in any order, so that two runs differ in
     /// the last digits.
     Cuda,
 }
@@ -21,7 +19,7 @@ pub enum Backend {
 /// Why a backend cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum BackendError {
-    /// The program has no code for it.
+    /// The program was built without it.
     #[error(
         "--backend: expected a program built with LibTorch, found one without; build with `cargo build --release -p latco-trainer --features libtorch` (docs/training.md), or take --backend cpu"
     )]
@@ -33,33 +31,28 @@ pub enum BackendError {
     NoGpu,
 }
 
-/// The device of LibTorch in use; none for burn's `flex`.
-static LIBTORCH: RwLock<Option<Device>> = RwLock::new(None);
-
-/// Has all tensors made from now on by [`super::params`] computed there.
-///
-/// # Errors
-/// See [`BackendError`]; then nothing changes.
-pub fn choose(backend: Backend) -> Result<(), BackendError> {
-    let device = match backend {
-        Backend::Cpu => None,
-        Backend::LibTorch => Some(libtorch()?),
-        Backend::Cuda => Some(first_gpu()?),
-    };
-    *LIBTORCH.write().unwrap_or_else(PoisonError::into_inner) = device;
-    Ok(())
+impl Backend {
+    /// The device of this backend.
+    ///
+    /// # Errors
+    /// [`BackendError`].
+    pub fn device(self) -> Result<Device, BackendError> {
+        match self {
+            Self::Cpu => Ok(cpu()),
+            Self::LibTorch => libtorch(),
+            Self::Cuda => first_gpu(),
+        }
+    }
 }
 
-/// The chosen device.
-pub fn device() -> Device {
-    let chosen = LIBTORCH.read().unwrap_or_else(PoisonError::into_inner);
-    chosen.clone().unwrap_or_else(Device::flex)
+/// The processor.
+pub fn cpu() -> Device {
+    Device::flex()
 }
 
-/// Whether the fused operations, which are written for burn's `flex`, can be used.
-pub(super) fn is_flex() -> bool {
-    let chosen = LIBTORCH.read().unwrap_or_else(PoisonError::into_inner);
-    chosen.is_none()
+/// Whether the fused operations, which are written for burn's `flex`, can be used with a tensor.
+pub(super) fn is_flex<const D: usize>(tensor: &Tensor<D>) -> bool {
+    tensor.device() == cpu()
 }
 
 // Deprecated in favour of burn's own CUDA backend, which cannot be built from the registries alone.

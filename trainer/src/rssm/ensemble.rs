@@ -8,7 +8,7 @@
 use burn::tensor::Tensor;
 use rand_chacha::ChaCha8Rng;
 
-use super::fused::Activation;
+use super::activation::Activation;
 use super::layers::Mlp;
 use super::params::{Leaves, Params};
 use super::recurrent::Sizes;

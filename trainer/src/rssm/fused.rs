@@ -2,8 +2,8 @@
 //!
 //! burn composes an ELU of six passes over memory and a GRU of about twenty, each with scalar
 //! calls of `exp`. On two CPU cores these passes, not the products, decide the time of a training
-//! step; here each layer is one product and one vectorised pass in either direction. On LibTorch
-//! burn's own operations are used instead (`composed`).
+//! step; here each layer is one product and one vectorised pass in either direction. On other
+//! devices burn's own operations are used instead (`composed`).
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
@@ -13,52 +13,41 @@ use burn::backend::ops::FloatTensorOps;
 use burn::backend::{Autodiff, BackendTypes, Flex, TensorMetadata};
 use burn::tensor::{Tensor, TensorData};
 
+use super::activation::Activation;
 use super::composed;
 use super::device::is_flex;
 
 pub(super) type Raw = <Flex as BackendTypes>::FloatTensorPrimitive;
 pub(super) type Tracked = Autodiff<Flex, NoCheckpointing>;
 
-/// Activation that follows a dense layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    /// y = x
-    Linear,
-    /// y = x if x > 0 else exp(x) - 1
-    Elu,
-    /// y = max(x, 0)
-    Relu,
+/// Adds the bias to a row of a product and applies the activation, in place.
+fn activate(activation: Activation, row: &mut [f32], bias: &[f32]) {
+    match activation {
+        Activation::Linear => row.iter_mut().zip(bias).for_each(|(y, b)| *y += b),
+        Activation::Relu => row
+            .iter_mut()
+            .zip(bias)
+            .for_each(|(y, b)| *y = (*y + b).max(0.0)),
+        Activation::Elu => row.iter_mut().zip(bias).for_each(|(y, b)| {
+            let x = *y + b;
+            let below = exp(x.min(0.0)) - 1.0;
+            *y = if x > 0.0 { x } else { below };
+        }),
+    }
 }
 
-impl Activation {
-    fn apply(self, row: &mut [f32], bias: &[f32]) {
-        match self {
-            Activation::Linear => row.iter_mut().zip(bias).for_each(|(y, b)| *y += b),
-            Activation::Relu => row
-                .iter_mut()
-                .zip(bias)
-                .for_each(|(y, b)| *y = (*y + b).max(0.0)),
-            Activation::Elu => row.iter_mut().zip(bias).for_each(|(y, b)| {
-                let x = *y + b;
-                let below = exp(x.min(0.0)) - 1.0;
-                *y = if x > 0.0 { x } else { below };
-            }),
-        }
-    }
-
-    /// Multiplies the gradient by the slope, which all three have as a function of the output.
-    fn slope(self, gradient: &mut [f32], output: &[f32]) {
-        match self {
-            Activation::Linear => {}
-            Activation::Relu => gradient
-                .iter_mut()
-                .zip(output)
-                .for_each(|(g, y)| *g = if *y > 0.0 { *g } else { 0.0 }),
-            Activation::Elu => gradient
-                .iter_mut()
-                .zip(output)
-                .for_each(|(g, y)| *g *= if *y > 0.0 { 1.0 } else { *y + 1.0 }),
-        }
+/// Multiplies the gradient by the slope, which all three have as a function of the output.
+fn times_slope(activation: Activation, gradient: &mut [f32], output: &[f32]) {
+    match activation {
+        Activation::Linear => {}
+        Activation::Relu => gradient
+            .iter_mut()
+            .zip(output)
+            .for_each(|(g, y)| *g = if *y > 0.0 { *g } else { 0.0 }),
+        Activation::Elu => gradient
+            .iter_mut()
+            .zip(output)
+            .for_each(|(g, y)| *g *= if *y > 0.0 { 1.0 } else { *y + 1.0 }),
     }
 }
 
@@ -94,7 +83,7 @@ fn tanh(x: f32) -> f32 {
 
 /// y = activation(x w + b); x `[N, in]`, w `[in, out]`, b `[1, out]`.
 pub fn dense(x: Tensor<2>, w: Tensor<2>, b: Tensor<2>, activation: Activation) -> Tensor<2> {
-    if !is_flex() {
+    if !is_flex(&w) {
         return composed::dense(x, w, b, activation);
     }
     if !w.is_autodiff() && !x.is_autodiff() {
@@ -127,7 +116,7 @@ fn dense_forward(x: Raw, w: Raw, b: &Raw, activation: Activation) -> Raw {
     let bias = b.to_contiguous();
     let bias = slice(&bias);
     for row in y.storage_mut::<f32>().chunks_exact_mut(bias.len()) {
-        activation.apply(row, bias);
+        activate(activation, row, bias);
     }
     y
 }
@@ -155,7 +144,7 @@ impl Backward<Flex, 3> for DenseBackward {
         } = ops.state;
         let mut g = grads.consume::<Flex>(&ops.node).to_contiguous();
         if activation != Activation::Linear {
-            activation.slope(owned(&mut g), slice(&y));
+            times_slope(activation, owned(&mut g), slice(&y));
         }
         let [to_x, to_w, to_b] = ops.parents;
         if let Some(node) = to_x {
@@ -180,7 +169,7 @@ impl Backward<Flex, 3> for DenseBackward {
 ///
 /// gx = x Wx + bx and gh = h Wh + bh have shape `[N, 3 nd]`, h and the result `[N, nd]`.
 pub fn gru_gates(gx: Tensor<2>, gh: Tensor<2>, h: Tensor<2>) -> Tensor<2> {
-    if !is_flex() {
+    if !is_flex(&h) {
         return composed::gru_gates(gx, gh, h);
     }
     if !gx.is_autodiff() && !gh.is_autodiff() && !h.is_autodiff() {
@@ -286,7 +275,7 @@ impl Backward<Flex, 3> for GatesBackward {
 
 /// softplus(x) = log(1 + exp(x)), exact in both tails.
 pub fn softplus(x: Tensor<2>) -> Tensor<2> {
-    if !is_flex() {
+    if !is_flex(&x) {
         return composed::softplus(x);
     }
     if !x.is_autodiff() {
@@ -469,8 +458,9 @@ mod tests {
 
     #[test]
     fn gradients_of_patches_and_soft_argmax_are_those_of_finite_differences() {
+        use crate::rssm::geometry::Geometry;
         use crate::rssm::keypoint::grid;
-        use crate::rssm::spatial::{Geometry, patches, soft_argmax};
+        use crate::rssm::spatial::{patches, soft_argmax};
         let geometry = Geometry {
             height: 4,
             width: 3,

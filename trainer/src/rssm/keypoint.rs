@@ -1,14 +1,15 @@
 //! Keypoint autoencoder on single frames: spatial soft-argmax makes small moving things
 //! coordinates, which a plain encoder of this size leaves out of its code.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::fused::Activation;
+use super::activation::Activation;
+use super::geometry::Geometry;
 use super::layers::{Dense, Mlp};
-use super::params::{Leaves, Params, tensor};
-use super::spatial::{Geometry, patches, soft_argmax};
+use super::params::{Leaves, Params, tensor_on};
+use super::spatial::{patches, soft_argmax};
 
 /// Kernel size, stride and padding of the two convolutions.
 pub const CONV: [(usize, usize, usize); 2] = [(5, 2, 2), (3, 1, 1)];
@@ -132,6 +133,7 @@ pub struct Encoder {
     code: Mlp,
     /// x and y of each cell of the map in -1..1, `[cells, 2]`.
     grid: Vec<f32>,
+    device: Device,
 }
 
 impl Encoder {
@@ -146,13 +148,15 @@ impl Encoder {
             ],
             code: Mlp::new(leaves, "encoder.code", 2, Activation::Elu),
             grid: grid(rows, columns),
+            device: leaves.device().clone(),
         }
     }
 
     /// Images `[N, height, width, 3]` in -0.5..0.5, row-major, to codes `[N, code]`.
     pub fn forward(&self, images: &[f32]) -> Tensor<2> {
         let [first, second] = self.sizes.geometry();
-        let pixels = tensor(images.to_vec(), [images.len() / 3, 3]);
+        let shape = [images.len() / 3, 3];
+        let pixels = tensor_on(&self.device, images.to_vec(), shape);
         let map = self.conv[0].forward(patches(pixels, first));
         let map = self.conv[1]
             .forward(patches(map, second))

@@ -3,7 +3,8 @@
 use burn::tensor::Tensor;
 use rand_chacha::ChaCha8Rng;
 
-use super::fused::{Activation, dense};
+use super::activation::Activation;
+use super::fused::dense;
 use super::params::{Leaves, Params};
 
 /// A dense layer, y = activation(x kernel + bias).

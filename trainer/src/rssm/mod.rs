@@ -1,13 +1,14 @@
 //! The world model in burn: recurrent state-space model, encoders, decoders and heads.
 
+pub mod activation;
 mod composed;
 pub mod conv;
 pub mod device;
 pub mod ensemble;
 pub mod fused;
+pub mod geometry;
 pub mod keypoint;
 pub mod layers;
-pub mod model;
 pub mod overshooting;
 pub mod params;
 pub mod recurrent;

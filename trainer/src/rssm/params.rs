@@ -5,12 +5,12 @@
 
 use std::collections::HashMap;
 
-use burn::tensor::{Gradients, Tensor, TensorData};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::device::device;
+use super::device::cpu;
 
 /// One parameter: its name, shape and values in row-major order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -117,9 +117,13 @@ impl Params {
             .all(|p| p.values.iter().all(|v| v.is_finite()))
     }
 
-    /// Tensors of all parameters, tracked for gradients if `train`.
+    /// Tensors of all parameters on the CPU, tracked for gradients if `train`.
     pub fn leaves(&self, train: bool) -> Leaves {
-        let device = device();
+        self.leaves_on(&cpu(), train)
+    }
+
+    /// Tensors of all parameters on a device, tracked for gradients if `train`.
+    pub fn leaves_on(&self, device: &Device, train: bool) -> Leaves {
         let mut names = HashMap::new();
         let leaves = self
             .entries
@@ -128,7 +132,7 @@ impl Params {
             .map(|(index, p)| {
                 names.insert(p.name.clone(), (index, p.shape.clone()));
                 let data = TensorData::new(p.values.clone(), [p.values.len()]);
-                let leaf = Tensor::<1>::from_data(data, &device);
+                let leaf = Tensor::<1>::from_data(data, device);
                 if train {
                     leaf.autodiff().require_grad()
                 } else {
@@ -136,7 +140,11 @@ impl Params {
                 }
             })
             .collect();
-        Leaves { names, leaves }
+        Leaves {
+            names,
+            leaves,
+            device: device.clone(),
+        }
     }
 }
 
@@ -144,9 +152,20 @@ impl Params {
 pub struct Leaves {
     names: HashMap<String, (usize, Vec<usize>)>,
     leaves: Vec<Tensor<1>>,
+    device: Device,
 }
 
 impl Leaves {
+    /// The device that the tensors are on.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// A tensor of that shape on the same device, without gradients.
+    pub fn tensor<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
+        tensor_on(&self.device, values, shape)
+    }
+
     /// The parameter of that name in its own shape, which must have `D` dimensions.
     ///
     /// # Panics
@@ -183,7 +202,16 @@ pub fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
         .expect("all tensors of the trainer are f32")
 }
 
-/// A tensor of that shape on the chosen device, without gradients.
+/// A tensor of that shape on the CPU, without gradients.
 pub fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
-    Tensor::from_data(TensorData::new(values, shape), &device())
+    tensor_on(&cpu(), values, shape)
+}
+
+/// A tensor of that shape on a device, without gradients.
+pub fn tensor_on<const D: usize>(
+    device: &Device,
+    values: Vec<f32>,
+    shape: [usize; D],
+) -> Tensor<D> {
+    Tensor::from_data(TensorData::new(values, shape), device)
 }

@@ -8,7 +8,8 @@ use burn::tensor::Tensor;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::fused::{Activation, gru_gates, softplus};
+use super::activation::Activation;
+use super::fused::{gru_gates, softplus};
 use super::layers::Dense;
 use super::params::{Leaves, Params};
 

@@ -4,8 +4,8 @@ use burn::tensor::Tensor;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use super::activation::Activation;
 use super::ensemble::Ensemble;
-use super::fused::Activation;
 use super::layers::Mlp;
 use super::params::{Leaves, Params};
 use super::recurrent::{Core, Sizes};

@@ -7,8 +7,10 @@ use latco_controller::Config;
 use latco_controller::config::PlannerKind;
 use latco_experiments::figures::{film, optimisation, reward_map};
 
+use super::common::{Common, ProgressDisplay, load};
+use super::error::as_usage_error;
 use super::parts::Parts;
-use super::{BadInput, Common, Shown, count_told, load, told};
+use crate::commands::shell::BadInput;
 
 #[derive(clap::Args)]
 pub(super) struct CurvesArgs {
@@ -46,22 +48,11 @@ pub(super) fn curves(args: CurvesArgs) -> anyhow::Result<ExitCode> {
         out: out.clone(),
         part: args.parts.part()?,
     };
-    let experiment = optimisation::Optimisation::new(options).map_err(told)?;
-    let mut left = args
-        .parts
-        .take_over::<optimisation::Cell>(&experiment.cells)?;
-    let mut shown = Shown::new("plans")?;
-    let cells = experiment
-        .run(&mut |progress| {
-            left.try_send();
-            shown.show(progress)
-        })
-        .map_err(told)?;
-    shown.finish();
-    left.finish()?;
-    count_told(cells.len(), experiment.cells.keys.len());
-    common.tell(&out, "curves.md", serde_json::to_value(&cells)?)?;
-    Ok(ExitCode::SUCCESS)
+    let experiment = optimisation::Optimisation::new(options).map_err(as_usage_error)?;
+    let texts = ("plans", "curves.md");
+    common.run_cells(&args.parts, &experiment.cells, texts, |progress| {
+        experiment.run(progress)
+    })
 }
 
 #[derive(clap::Args)]
@@ -117,14 +108,15 @@ pub(super) fn film_strip(args: FilmArgs) -> anyhow::Result<ExitCode> {
         seed: common.seed,
         out: out.clone(),
     };
-    let mut shown = Shown::new("plans")?;
-    let rows = film::run(&bundle, &options, &mut |progress| shown.show(progress)).map_err(told)?;
+    let mut shown = ProgressDisplay::new("plans")?;
+    let rows = film::run(&bundle, &options, &mut |progress| shown.show(progress))
+        .map_err(as_usage_error)?;
     shown.finish();
     if rows.len() < options.planners.len() * options.iterations.len() {
         tracing::warn!("stopped before the last plan; nothing was written");
         return Ok(ExitCode::FAILURE);
     }
-    common.tell(&out, "film_strip.md", serde_json::to_value(&rows)?)?;
+    common.print(&out, "film_strip.md", serde_json::to_value(&rows)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -154,7 +146,7 @@ pub(super) fn reward_map(args: MapArgs) -> anyhow::Result<ExitCode> {
         seed: common.seed,
         out: out.clone(),
     };
-    let all = reward_map::run(&bundle, &options).map_err(told)?;
+    let all = reward_map::run(&bundle, &options).map_err(as_usage_error)?;
     let means = all.iter().map(|rewards| {
         let ((rewarded, places), (elsewhere, others)) = rewards.means();
         serde_json::json!({
@@ -165,6 +157,6 @@ pub(super) fn reward_map(args: MapArgs) -> anyhow::Result<ExitCode> {
             "other_places": others,
         })
     });
-    common.tell(&out, "reward_map.md", means.collect())?;
+    common.print(&out, "reward_map.md", means.collect())?;
     Ok(ExitCode::SUCCESS)
 }

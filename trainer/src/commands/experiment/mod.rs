@@ -1,25 +1,17 @@
 //! `latco-train experiment`: the tables and figures of the paper, resumable and in parts.
 
+mod common;
+mod error;
 mod figures;
 mod online;
 mod parts;
 mod tables;
 mod warm_start;
 
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::Context;
 use clap::Subcommand;
-use latco_experiments::ExperimentError;
 use latco_experiments::tables::Table;
-use latco_models::Bundle;
-
-use super::progress::Progress;
-use super::{BadInput, print_json, stop_flag};
 
 /// Arguments of `latco-train experiment`.
 #[derive(clap::Args)]
@@ -65,108 +57,5 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Experiment::FilmStrip(args) => figures::film_strip(args),
         Experiment::RewardMap(args) => figures::reward_map(args),
         Experiment::WarmStart(args) => warm_start::run(args),
-    }
-}
-
-/// What all experiments take.
-#[derive(clap::Args)]
-struct Common {
-    /// Small enough for a laptop; docs/experiments.md says what is left out and how long it takes.
-    #[arg(long)]
-    quick: bool,
-    /// Folder of the results; a run that was stopped goes on in it [default: runs/NAME].
-    #[arg(long)]
-    out: Option<PathBuf>,
-    /// Number of the first evaluation episode, and seed of the planners.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
-}
-
-impl Common {
-    fn out(&self, name: &str) -> PathBuf {
-        let usual = || Path::new("runs").join(name);
-        self.out.clone().unwrap_or_else(usual)
-    }
-
-    /// Tells the result: JSON, or the Markdown that was written.
-    #[allow(clippy::print_stdout)]
-    fn tell(&self, out: &Path, markdown: &str, result: serde_json::Value) -> anyhow::Result<()> {
-        if self.json {
-            let mut value = serde_json::json!({ "output_dir": out });
-            value["cells"] = result;
-            print_json(&value);
-            return Ok(());
-        }
-        let path = out.join(markdown);
-        match std::fs::read_to_string(&path) {
-            Ok(text) => println!("{text}"),
-            // No cell is done, or this was a part.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error).with_context(|| path.display().to_string()),
-        }
-        Ok(())
-    }
-}
-
-/// Says how many of the cells there are.
-fn count_told(done: usize, wanted: usize) {
-    if done < wanted {
-        tracing::warn!("{done} of {wanted} cells are done; the same command goes on");
-    }
-}
-
-fn load(bundle: &Path) -> anyhow::Result<Bundle> {
-    Bundle::load(bundle, &Default::default()).map_err(|e| BadInput::new(e.to_string()))
-}
-
-/// The progress of an experiment on the terminal; hears the request to stop.
-struct Shown {
-    what: &'static str,
-    bar: Option<(Progress, u64)>,
-    stop: Arc<AtomicBool>,
-}
-
-impl Shown {
-    fn new(what: &'static str) -> anyhow::Result<Self> {
-        Ok(Self {
-            what,
-            bar: None,
-            stop: stop_flag()?,
-        })
-    }
-
-    fn show(&mut self, progress: &latco_experiments::Progress) -> ControlFlow<()> {
-        let (bar, shown) = self
-            .bar
-            .get_or_insert_with(|| (Progress::new(self.what, progress.total), 0));
-        bar.advance(progress.done.saturating_sub(*shown), &progress.cell);
-        *shown = progress.done;
-        if self.stop.load(Ordering::Relaxed) {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    }
-
-    fn finish(self) {
-        if let Some((bar, _)) = self.bar {
-            bar.finish();
-        }
-    }
-}
-
-/// An error of an experiment, as usage where it is the user's.
-fn told(error: ExperimentError) -> anyhow::Error {
-    match error {
-        error @ (ExperimentError::Evaluate(_)
-        | ExperimentError::Bundle(_)
-        | ExperimentError::Config(_)
-        | ExperimentError::NoMap { .. }
-        | ExperimentError::NothingToMerge(_)
-        | ExperimentError::Another { .. }) => BadInput::new(error.to_string()),
-        other => anyhow::Error::new(other),
     }
 }

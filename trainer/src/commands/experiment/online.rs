@@ -14,9 +14,10 @@ use latco_experiments::{ExperimentError, rows};
 use latco_models::sha256;
 use latco_trainer::online::{self, Curve, OnlineConfig, RunSettings};
 
+use super::common::Common;
 use super::parts::Parts;
 use super::tables::positive;
-use super::{BadInput, Common, Shown, count_told, told};
+use crate::commands::shell::{BadInput, stop_flag};
 use crate::commands::{collect, online as command};
 
 /// What is left of trainings in a quick run, steps at most.
@@ -113,7 +114,7 @@ impl Training {
         Ok(config)
     }
 
-    /// What the planner that collects is told.
+    /// The configuration of the planner that collects.
     fn planner(&self, task: &str, kind: PlannerKind) -> Result<String, ExperimentError> {
         let config = Config::load(&self.configs.join(format!("{task}.toml")))?;
         toml::to_string(&rows::collecting(&config, kind))
@@ -162,9 +163,7 @@ pub(super) fn learning_curves(args: LearningArgs) -> anyhow::Result<ExitCode> {
     };
     let folder = work(&options.out, options.part);
     let list = options.cells();
-    let mut left = args.parts.take_over::<learning::Cell>(&list)?;
-    let mut shown = Shown::new("runs")?;
-    let stop = Arc::clone(&shown.stop);
+    let stop = stop_flag()?;
     let make = |run: &Run| -> Result<Option<Vec<Point>>, ExperimentError> {
         let number = args.tasks.iter().position(|task| *task == run.task);
         let settings = RunSettings {
@@ -182,21 +181,10 @@ pub(super) fn learning_curves(args: LearningArgs) -> anyhow::Result<ExitCode> {
         }
         points(&out).map(Some).map_err(|e| failed(&e))
     };
-    let cells = options
-        .run(
-            &mut |progress| {
-                left.try_send();
-                shown.show(progress)
-            },
-            make,
-        )
-        .map_err(told)?;
-    shown.finish();
-    left.finish()?;
-    count_told(cells.len(), list.keys.len());
-    let told = serde_json::to_value(&cells)?;
-    common.tell(&options.out, "learning.md", told)?;
-    Ok(ExitCode::SUCCESS)
+    let texts = ("runs", "learning.md");
+    common.run_cells(&args.parts, &list, texts, |progress| {
+        options.run(progress, make)
+    })
 }
 
 /// The episodes of a run that is at its end.
@@ -249,8 +237,6 @@ pub(super) fn table2(args: Table2Args) -> anyhow::Result<ExitCode> {
         part: args.parts.part()?,
     };
     let list = options.cells();
-    let mut left = args.parts.take_over::<offline_online::Cell>(&list)?;
-    let mut shown = Shown::new("episodes")?;
     let models = Models {
         folder: work(&options.out, options.part),
         tasks: &args.tasks,
@@ -258,23 +244,12 @@ pub(super) fn table2(args: Table2Args) -> anyhow::Result<ExitCode> {
         training,
         offline,
         seed: common.seed,
-        stop: Arc::clone(&shown.stop),
+        stop: stop_flag()?,
     };
-    let cells = options
-        .run(
-            &mut |progress| {
-                left.try_send();
-                shown.show(progress)
-            },
-            |model| models.make(model),
-        )
-        .map_err(told)?;
-    shown.finish();
-    left.finish()?;
-    count_told(cells.len(), list.keys.len());
-    let told = serde_json::to_value(&cells)?;
-    common.tell(&options.out, "table2.md", told)?;
-    Ok(ExitCode::SUCCESS)
+    let texts = ("episodes", "table2.md");
+    common.run_cells(&args.parts, &list, texts, |progress| {
+        options.run(progress, |model| models.make(model))
+    })
 }
 
 /// Makes the models of table 2.

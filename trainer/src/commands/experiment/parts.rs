@@ -1,13 +1,11 @@
 //! Parts of an experiment on many machines.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context;
 use latco_experiments::cells::{Cell, Cells};
-use latco_trainer::online::ExchangeError;
-use latco_trainer::share::Share;
 
-use super::{BadInput, told};
+use super::error::as_usage_error;
+use crate::commands::shell::BadInput;
 
 /// Which part runs, and what is put together.
 #[derive(clap::Args)]
@@ -19,10 +17,6 @@ pub(super) struct Parts {
     /// First take over the cells that are in this folder as well.
     #[arg(long, value_name = "DIR")]
     merge: Vec<PathBuf>,
-    /// Folder or URL where jobs without a common folder leave their cells: those that are there are taken
-    /// over first. s3:// and http(s):// in builds with the feature `cloud`.
-    #[arg(long, value_name = "LOCATION")]
-    share: Option<String>,
 }
 
 impl Parts {
@@ -44,52 +38,12 @@ impl Parts {
         Ok(Some(found))
     }
 
-    /// Takes over what others have done, and opens the place where this job leaves its cells.
-    pub(super) fn take_over<T: Cell>(&self, cells: &Cells) -> anyhow::Result<Left> {
+    /// Takes over what others have done.
+    pub(super) fn take_over<T: Cell>(&self, cells: &Cells) -> anyhow::Result<()> {
         for folder in &self.merge {
-            let added = cells.merge::<T>(folder).map_err(told)?;
+            let added = cells.merge::<T>(folder).map_err(as_usage_error)?;
             tracing::info!("{added} cells of {} taken over", folder.display());
         }
-        let Some(location) = &self.share else {
-            return Ok(Left(None));
-        };
-        let share = Share::open(location).map_err(refused)?;
-        let copy = tempfile::tempdir().context("a temporary folder")?;
-        if share.fetch(copy.path())? > 0 {
-            let added = cells.merge::<T>(copy.path()).map_err(told)?;
-            tracing::info!("{added} cells of {location} taken over");
-        }
-        Ok(Left(Some((share, cells.out.clone()))))
-    }
-}
-
-fn refused(error: ExchangeError) -> anyhow::Error {
-    match error {
-        ExchangeError::Location { .. } => {
-            BadInput::new(error.to_string().replacen("exchange", "--share", 1))
-        }
-        other => other.into(),
-    }
-}
-
-/// Where the cells of this job are left, if anywhere.
-pub(super) struct Left(Option<(Share, PathBuf)>);
-
-impl Left {
-    /// Leaves what is new; a failure is told of and tried again with the next step.
-    pub(super) fn try_send(&mut self) {
-        if let Some((share, out)) = &mut self.0
-            && let Err(error) = share.send(out)
-        {
-            tracing::warn!("{error}; trying again with the next step");
-        }
-    }
-
-    /// Leaves what is new at the end.
-    pub(super) fn finish(mut self) -> anyhow::Result<()> {
-        match &mut self.0 {
-            Some((share, out)) => Ok(share.send(Path::new(out))?),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }

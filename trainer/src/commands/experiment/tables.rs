@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use latco_experiments::tables::grid::Cell;
 use latco_experiments::tables::{Options, Setting, Table};
 
+use super::common::Common;
+use super::error::as_usage_error;
 use super::parts::Parts;
-use super::{BadInput, Common, Shown, count_told, told};
+use crate::commands::shell::BadInput;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -64,22 +65,10 @@ pub(super) fn run(table: Table, args: Args) -> anyhow::Result<ExitCode> {
         out: common.out(table.name()),
         part: args.parts.part()?,
     };
-    let grid = options.grid().map_err(told)?;
-    let mut left = args.parts.take_over::<Cell>(&grid.list())?;
-    let mut shown = Shown::new("episodes")?;
-    let cells = grid
-        .run(
-            &mut |progress| {
-                left.try_send();
-                shown.show(progress)
-            },
-            |cells| options.report(cells),
-        )
-        .map_err(told)?;
-    shown.finish();
-    left.finish()?;
-    count_told(cells.len(), grid.cells.len());
-    let told = serde_json::to_value(&cells)?;
-    common.tell(&options.out, &format!("{}.md", table.name()), told)?;
-    Ok(ExitCode::SUCCESS)
+    let grid = options.grid().map_err(as_usage_error)?;
+    let markdown = format!("{}.md", table.name());
+    let texts = ("episodes", &*markdown);
+    common.run_cells(&args.parts, &grid.list(), texts, |progress| {
+        grid.run(progress, |cells| options.report(cells))
+    })
 }

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use latco_controller::Config;
-use latco_experiments::warm_start::{self, Cell, Options};
+use latco_experiments::warm_start::{self, Options};
 
+use super::common::{Common, load};
 use super::parts::Parts;
-use super::{BadInput, Common, Shown, count_told, load, told};
+use crate::commands::shell::BadInput;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -42,16 +43,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let bundle = load(&args.bundle)?;
     let list = warm_start::cells(&bundle, &options);
-    let mut left = args.parts.take_over::<Cell>(&list)?;
-    let mut shown = Shown::new("episodes")?;
-    let cells = warm_start::run(&bundle, &options, &mut |progress| {
-        left.try_send();
-        shown.show(progress)
+    let texts = ("episodes", "warm_start.md");
+    common.run_cells(&args.parts, &list, texts, |progress| {
+        warm_start::run(&bundle, &options, progress)
     })
-    .map_err(told)?;
-    shown.finish();
-    left.finish()?;
-    count_told(cells.len(), list.keys.len());
-    common.tell(&options.out, "warm_start.md", serde_json::to_value(&cells)?)?;
-    Ok(ExitCode::SUCCESS)
 }

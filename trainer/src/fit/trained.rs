@@ -4,14 +4,16 @@ use std::io;
 
 use burn::tensor::Tensor;
 
-use super::params::{Leaves, Params, tensor, to_vec};
-use super::world::{LAST_REWARD_LAYER, World, WorldSizes};
-use super::{conv, keypoint};
-use crate::fit::checkpoint::{Checkpoint, DataFacts};
-use crate::fit::config::{FitConfig, Recipe};
-use crate::fit::dataset::Frames;
-use crate::fit::world::normalised;
-use crate::fit::{autoencoder, planet};
+use super::checkpoint::{Checkpoint, DataFacts};
+use super::config::{FitConfig, Recipe};
+use super::dataset::Frames;
+use super::rows::normalised;
+use super::{autoencoder, planet};
+use crate::rssm::device::cpu;
+use crate::rssm::params::{Leaves, Params, tensor, to_vec};
+use crate::rssm::recurrent::Sizes;
+use crate::rssm::world::{LAST_REWARD_LAYER, World, WorldSizes};
+use crate::rssm::{conv, keypoint};
 
 /// A trained model: configuration, facts about its data, and weights.
 pub struct Model {
@@ -66,7 +68,7 @@ impl Model {
     /// Images that were set aside and cannot be read.
     pub fn codes(&self, frames: &Frames) -> io::Result<Vec<f32>> {
         match &self.autoencoder {
-            Some(params) => autoencoder::codes(params, self.keypoint_sizes(), frames),
+            Some(params) => autoencoder::codes(params, self.keypoint_sizes(), frames, &cpu()),
             None => planet::features(&self.world, frames),
         }
     }
@@ -146,7 +148,7 @@ pub fn world_sizes(config: &FitConfig, facts: &DataFacts) -> WorldSizes {
         Recipe::Planet => (0, conv::EMBED),
     };
     WorldSizes {
-        core: super::recurrent::Sizes {
+        core: Sizes {
             stoch: config.model.stoch,
             deter: config.model.deter,
             hidden: config.model.hidden,

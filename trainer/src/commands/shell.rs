@@ -1,0 +1,42 @@
+//! What every command shares: bad input, the request to stop, and JSON on standard output.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::Context;
+
+/// A flag that Ctrl-C and a request to terminate set.
+pub(crate) fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, stop.clone()).context("catching signals")?;
+    }
+    Ok(stop)
+}
+
+/// Bad usage or bad input: ends the program with status 2. Make one with
+/// `return Err(BadInput::new(..))` or attach it with `.context(BadInput(..))`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BadInput(pub(crate) String);
+
+impl BadInput {
+    /// An error with this message; list everything that is wrong at once.
+    #[allow(clippy::new_ret_no_self)]
+    pub(crate) fn new(message: impl Into<String>) -> anyhow::Error {
+        anyhow::Error::new(Self(message.into()))
+    }
+}
+
+impl std::fmt::Display for BadInput {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadInput {}
+
+/// Prints the one JSON object of a command that was run with `--json`.
+#[allow(clippy::print_stdout)]
+pub(crate) fn print_json(value: &serde_json::Value) {
+    println!("{value}");
+}
