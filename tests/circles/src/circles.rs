@@ -20,12 +20,6 @@ pub fn circles(imports: &Imports) -> Vec<Vec<PathBuf>> {
     found.into_iter().map(|(_, circle)| circle).collect()
 }
 
-/// How many files stand in a circle.
-pub fn files_in_circles(imports: &Imports) -> usize {
-    let circle = |file: &&PathBuf| shortest_circle(imports, file).is_some();
-    imports.keys().filter(circle).count()
-}
-
 /// Breadth first from a file until it is met again.
 fn shortest_circle(imports: &Imports, start: &Path) -> Option<Vec<PathBuf>> {
     let mut reached_from: BTreeMap<&Path, &Path> = BTreeMap::new();

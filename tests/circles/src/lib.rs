@@ -10,5 +10,5 @@ mod imports;
 mod modules;
 mod names;
 
-pub use circles::{circles, files_in_circles};
+pub use circles::circles;
 pub use imports::{Imports, imports};

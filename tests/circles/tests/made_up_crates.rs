@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use latco_circles::{circles, files_in_circles, imports};
+use latco_circles::{circles, imports};
 
 /// Writes a crate of these files and returns its circles, each as the names of its files.
 fn circles_of(files: &[(&str, &str)]) -> Vec<Vec<String>> {
@@ -17,7 +17,6 @@ fn circles_of(files: &[(&str, &str)]) -> Vec<Vec<String>> {
     }
     let imports = imports(&folder.path().join("lib.rs")).unwrap();
     let found = circles(&imports);
-    assert_eq!(found.is_empty(), files_in_circles(&imports) == 0);
     let short = |file: &PathBuf| {
         let inside: &Path = file.strip_prefix(folder.path()).unwrap();
         inside.to_str().unwrap().to_owned()
