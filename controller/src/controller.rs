@@ -98,10 +98,10 @@ impl Controller {
     ) -> Result<Self, RobotError> {
         let robot = Robot::new(config, manifest)?;
         let sizes = PlanSizes::new(config, manifest);
-        let period = Duration::from_secs_f64(manifest.control_period_s);
+        let period = crate::time::span(manifest.control_period_s);
         let plan = Plan::new(&sizes, period);
         let validity = match config.control.plan_validity_ms {
-            Some(ms) => Duration::from_secs_f64(ms * 1e-3),
+            Some(ms) => crate::time::span(ms * 1e-3),
             None => period * plan.steps() as u32,
         };
         Ok(Self {
@@ -111,7 +111,7 @@ impl Controller {
             lead: config.control.lead_periods,
             replan_every: config.control.replan_every_periods,
             validity,
-            budget: (config.planner.budget_ms).map(|ms| Duration::from_secs_f64(ms * 1e-3)),
+            budget: (config.planner.budget_ms).map(|ms| crate::time::span(ms * 1e-3)),
             seed: config.planner.seed,
             cold_after: config.planner.cold_after_failures,
             stop_after: config.planner.stop_after_failures,

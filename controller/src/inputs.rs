@@ -100,6 +100,34 @@ pub enum InputError {
         /// Index of the first such joint.
         joint: usize,
     },
+    /// A joint position beyond the joint's limits by more than a margin.
+    #[error(
+        "joint {joint} is said to be at {position:.3}, which its limits of {lower:.3} to {upper:.3} do not allow: check the \
+         joint states, or set robot.min_position_rad and robot.max_position_rad"
+    )]
+    OutsideLimits {
+        /// Index of the first such joint.
+        joint: usize,
+        /// Its position, rad.
+        position: f64,
+        /// Its lowest position, rad.
+        lower: f64,
+        /// Its highest position, rad.
+        upper: f64,
+    },
+    /// A joint position further from the last one than the joint can have moved since.
+    #[error(
+        "joint {joint} is said to have moved by {moved:.3}, and can have moved by {possible:.3} at most since the joint states \
+         before: check the joint states, or call ~/reset if the robot was put elsewhere"
+    )]
+    ImpossibleMove {
+        /// Index of the first such joint.
+        joint: usize,
+        /// How far it is from the last position, rad.
+        moved: f64,
+        /// How far it can be, rad.
+        possible: f64,
+    },
     /// The model takes joint states and none were received yet.
     #[error("no joint states were received yet; the model needs them beside the image")]
     NoJoints,
@@ -157,6 +185,8 @@ pub struct InputCounts {
     pub wrong_count: u64,
     /// Number of joint states that were not finite.
     pub non_finite: u64,
+    /// Number of joint states outside the joints' limits, or further away than the joints can move.
+    pub impossible: u64,
     /// Number of images without joint states near enough.
     pub without_joints: u64,
     /// Number of images between two model steps, which are not needed.
@@ -179,6 +209,9 @@ impl InputCounts {
             InputError::ImageSize { .. } => &mut self.wrong_size,
             InputError::JointCount { .. } => &mut self.wrong_count,
             InputError::NonFiniteJoint { .. } => &mut self.non_finite,
+            InputError::OutsideLimits { .. } | InputError::ImpossibleMove { .. } => {
+                &mut self.impossible
+            }
             InputError::NoJoints | InputError::StaleJoints { .. } => &mut self.without_joints,
             InputError::NotDue { .. } => &mut self.not_due,
             InputError::Model(_) => &mut self.model,

@@ -37,7 +37,7 @@ impl KeepAlive {
         }
         Ok(Some(Self {
             session: bundle.dynamics(bundle.manifest().dims.horizon)?,
-            every: Duration::from_secs_f64(every_ms * 1e-3),
+            every: crate::time::span(every_ms * 1e-3),
         }))
     }
 

@@ -27,7 +27,7 @@
 //!     plans.value_mut().copy_from(controller.plan());
 //!     plans.publish();
 //! }
-//! executor.joints(&joints)?;
+//! executor.joints(&joints, now)?;
 //! let set_point = executor.tick(now);
 //! controller.record_sent(set_point.time, &set_point.velocities);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -38,21 +38,21 @@ pub mod config;
 mod controller;
 mod error;
 pub mod execute;
-mod history;
 pub mod inputs;
 pub mod journal;
 mod keep_alive;
 pub mod latest;
-pub mod model;
 pub mod plan;
 pub mod priority;
 mod rehearsal;
 pub mod robot;
 pub mod runtime;
+pub mod safety;
 pub mod settings;
 pub mod time;
 pub mod trace;
 
+pub use belief::model;
 pub use config::Config;
 pub use controller::{Controller, Tick};
 pub use error::{Rehearsal, SetupError, TooSlow};

@@ -1,6 +1,6 @@
 //! Plans before the first image, to find out whether a provider that was not the first choice is fast enough.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use latco_models::Bundle;
 
@@ -52,9 +52,10 @@ impl Rehearsal {
         }
         plan_ms.sort_by(f64::total_cmp);
         let between = period * every;
-        let allowed = config.planner.budget_ms.map_or(between, |ms| {
-            between.min(Duration::from_secs_f64(ms * 1e-3))
-        });
+        let allowed = config
+            .planner
+            .budget_ms
+            .map_or(between, |ms| between.min(crate::time::span(ms * 1e-3)));
         Ok(Self {
             provider: bundle.provider(),
             median_ms: plan_ms.get(plan_ms.len() / 2).copied().unwrap_or(0.0),

@@ -5,6 +5,20 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// The longest span that [`span`] gives: beyond it, sums and multiples would overflow.
+const LONGEST: f64 = 1e9;
+
+/// A span of so many seconds from a number that may be anything: none where it is negative or no number, 1e9 s (32 years) where it
+/// is longer.
+#[must_use]
+pub fn span(seconds: f64) -> Duration {
+    if seconds > 0.0 {
+        Duration::try_from_secs_f64(seconds.min(LONGEST)).unwrap_or_default()
+    } else {
+        Duration::ZERO
+    }
+}
+
 /// Nanoseconds since an epoch that all inputs of one controller share
 /// (ROS time, simulated time, or a monotonic clock).
 #[derive(
@@ -103,6 +117,21 @@ impl Clock for MonotonicClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn f04_no_number_of_seconds_panics() {
+        for wild in [f64::NAN, f64::INFINITY, f64::MAX, 1e300, 1.9e19, 1e18, 1e9] {
+            let span = span(wild);
+            assert_eq!(span.as_secs_f64(), if wild.is_nan() { 0.0 } else { 1e9 });
+            // What is done with spans.
+            let _ = (std::time::Instant::now() + span, span * 10_000);
+            assert!(Time(i64::MAX) + span == Time(i64::MAX));
+        }
+        for none in [-1.0, f64::NEG_INFINITY, -0.0, 1e-300] {
+            assert_eq!(span(none), Duration::ZERO);
+        }
+        assert_eq!(span(0.25), Duration::from_millis(250));
+    }
 
     #[test]
     fn spans_are_signed_and_saturate() {

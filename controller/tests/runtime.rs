@@ -168,7 +168,10 @@ fn a_new_episode_takes_the_plan_away() {
     bench.drive(3);
     bench.runtime.new_episode();
     wait(Duration::from_millis(60));
-    assert_eq!(bench.last_mode(), Some(Mode::Stop(StopReason::PlanEnded)));
+    assert_eq!(
+        bench.last_mode(),
+        Some(Mode::Stop(StopReason::JointsSilent))
+    );
     bench.drive(3);
     assert!(matches!(bench.last_mode(), Some(Mode::Follow { .. })));
 }

@@ -5,10 +5,23 @@
 mod common;
 
 use std::net::UdpSocket;
-use std::time::Duration;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use common::{FakeRobot, Latco, Operator, configuration, eventually, my_turn, wait};
+use common::{FakeRobot, Latco, Operator, configuration, eventually, my_turn, network, wait};
+use latco_bag::messages::{
+    DiagnosticArray, DiagnosticStatus, Float64MultiArray, Header, Image, Int64, JointState,
+    Time as TimeMessage,
+};
+use latco_ros::controller::ros_clock::ClockMessage;
+use latco_ros::middleware::{NodeBuilder, RunningNode, qos, stamp};
 use latco_testkit::latco::command;
+use nix::sys::ptrace;
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::Pid;
 use rustdds::{DomainParticipantBuilder, RTPSEntity};
 
 const LONG: Duration = Duration::from_secs(90);
@@ -168,4 +181,370 @@ fn f18_security_that_is_to_be_enforced_is_refused_and_not_ignored() {
     }
     let ended = run("Permissive");
     assert!(!ended.stderr.contains("ROS_SECURITY"), "{}", ended.stderr);
+}
+
+fn run<'a>(config: &'a Path, domain: &'a str) -> Vec<&'a str> {
+    let config = config.to_str().unwrap();
+    vec![
+        "run",
+        "--auto",
+        "--config",
+        config,
+        "--domain",
+        domain,
+        "--localhost",
+    ]
+}
+
+/// A robot whose camera and joint states go on by themselves.
+struct Driven {
+    commands: Arc<Mutex<Vec<Vec<f64>>>>,
+    statuses: Arc<Mutex<Vec<DiagnosticStatus>>>,
+    ends: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Driven {
+    /// Goes on once the controller moves it.
+    fn new(domain: u16, controller: &mut Latco) -> Self {
+        let robot = FakeRobot::new(domain);
+        robot.until_moved(controller);
+        Self::on(robot)
+    }
+
+    fn on(robot: FakeRobot) -> Self {
+        let (commands, statuses) = (robot.commands.clone(), robot.statuses.clone());
+        let ends = Arc::new(AtomicBool::new(false));
+        let end = ends.clone();
+        let thread = std::thread::spawn(move || {
+            while !end.load(Ordering::SeqCst) {
+                robot.period();
+            }
+        });
+        Self {
+            commands,
+            statuses,
+            ends,
+            thread: Some(thread),
+        }
+    }
+
+    /// Whether a command that moves is heard within this time.
+    fn moves_within(&self, limit: Duration) -> bool {
+        self.commands.lock().unwrap().clear();
+        eventually(limit, || {
+            let commands = self.commands.lock().unwrap();
+            commands.iter().flatten().any(|v| v.abs() > 1e-3)
+        })
+    }
+
+    fn is_at_rest(&self) -> bool {
+        let commands = self.commands.lock().unwrap();
+        commands.last().is_some_and(|c| c.iter().all(|&v| v == 0.0))
+    }
+
+    fn last_status(&self) -> String {
+        format!("{:?}", self.statuses.lock().unwrap().last())
+    }
+}
+
+impl Drop for Driven {
+    fn drop(&mut self) {
+        self.ends.store(true, Ordering::SeqCst);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+#[test]
+fn f03_the_emergency_stop_is_latched_while_the_main_thread_is_held() {
+    let _turn = my_turn();
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "");
+    let mut controller = Latco::start(&run(&config, "83"));
+    let robot = Driven::new(83, &mut controller);
+    let mut operator = Operator::new(83);
+    assert!(operator.call("/latco/reset").success, "discovered");
+    assert!(robot.moves_within(Duration::from_secs(5)));
+
+    // Only the main thread: the others go on.
+    let main = Pid::from_raw(i32::try_from(controller.id()).unwrap());
+    ptrace::seize(main, ptrace::Options::empty()).unwrap();
+    ptrace::interrupt(main).unwrap();
+    waitpid(main, Some(WaitPidFlag::__WALL)).unwrap();
+    let reply = operator.call("/latco/estop");
+    assert!(
+        reply.success && reply.message.contains("latched"),
+        "{reply:?}"
+    );
+    let rest = eventually(Duration::from_secs(1), || robot.is_at_rest());
+    let moved = robot.moves_within(Duration::from_secs(1));
+    ptrace::detach(main, None).unwrap();
+    assert!(rest, "at rest while the main thread is held");
+    assert!(!moved, "and it stays there");
+    assert!(
+        !robot.moves_within(Duration::from_secs(1)),
+        "afterwards too"
+    );
+    assert!(operator.call("/latco/reset").success);
+    assert!(
+        robot.moves_within(Duration::from_secs(10)),
+        "{}",
+        robot.last_status()
+    );
+    controller.terminate();
+    controller.end(LONG).assert_code(0);
+}
+
+#[test]
+fn f03_the_emergency_stop_is_latched_under_a_flood_and_kept_over_a_restart() {
+    let _turn = my_turn();
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "");
+    let state = folder.path().join("state");
+    let arguments = [
+        &run(&config, "84")[..],
+        &["--state-dir", state.to_str().unwrap()],
+    ]
+    .concat();
+    let mut controller = Latco::start(&arguments);
+    let robot = Driven::new(84, &mut controller);
+    let mut operator = Operator::new(84);
+    assert!(operator.call("/latco/reset").success, "discovered");
+
+    let mut node = NodeBuilder::open(network(84), "/", "flood").unwrap();
+    let episodes = node
+        .publisher::<Int64>("episode", qos::commands(), 64)
+        .unwrap();
+    let node = RunningNode::start(node).unwrap();
+    let (ends, flooding) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicBool::new(false)),
+    );
+    let (end, began) = (ends.clone(), flooding.clone());
+    let flood = std::thread::spawn(move || {
+        let mut sent = 0_i64;
+        while !end.load(Ordering::SeqCst) {
+            sent += i64::from(episodes.send(Int64 { data: sent }));
+            began.store(sent > 1000, Ordering::SeqCst);
+            if sent % 50 == 0 {
+                wait(Duration::from_millis(1));
+            }
+        }
+        sent
+    });
+    assert!(eventually(LONG, || flooding.load(Ordering::SeqCst)));
+    for _ in 0..5 {
+        let reply = operator.call("/latco/estop");
+        assert!(reply.success, "{reply:?}");
+    }
+    ends.store(true, Ordering::SeqCst);
+    assert!(flood.join().unwrap() > 1000);
+    drop(node);
+    assert!(!robot.moves_within(Duration::from_secs(1)));
+
+    // Latched, killed and started again.
+    controller.kill();
+    let mut controller = Latco::start(&arguments);
+    assert!(
+        !robot.moves_within(Duration::from_secs(6)),
+        "{}",
+        robot.last_status()
+    );
+    assert!(eventually(LONG, || robot
+        .last_status()
+        .contains("emergency stop latched")));
+    assert!(operator.call("/latco/reset").success);
+    assert!(robot.moves_within(LONG), "{}", robot.last_status());
+    // Killed in motion and started again.
+    controller.kill();
+    let controller = Latco::start(&arguments);
+    assert!(
+        !robot.moves_within(Duration::from_secs(6)),
+        "{}",
+        robot.last_status()
+    );
+    assert!(operator.call("/latco/reset").success);
+    assert!(robot.moves_within(LONG), "{}", robot.last_status());
+    // Ended in good order, it moves by itself when it is started again.
+    controller.terminate();
+    controller.end(LONG).assert_code(0);
+    let controller = Latco::start(&arguments);
+    assert!(robot.moves_within(LONG), "{}", robot.last_status());
+    controller.terminate();
+    controller.end(LONG).assert_code(0);
+}
+
+#[test]
+fn f04_absurd_times_in_a_configuration_do_not_end_a_node() {
+    let _turn = my_turn();
+    let folder = tempfile::tempdir().unwrap();
+    let more = "[control]\nplan_validity_ms = 1e300\n[planner]\nbudget_ms = 1e300\n[timeouts]\ncamera_ms = 1e300\n";
+    let config = configuration(folder.path(), more);
+    let mut controller = Latco::start(&run(&config, "85"));
+    let robot = FakeRobot::new(85);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while controller.is_running() && !robot.moved() && Instant::now() < deadline {
+        robot.period();
+    }
+    if !controller.is_running() {
+        let ended = controller.end(LONG);
+        ended.assert_code(2);
+        assert!(
+            ended.stderr.contains("plan_validity_ms"),
+            "{}",
+            ended.stderr
+        );
+        return;
+    }
+    assert!(robot.moved(), "{}", controller.output());
+    controller.terminate();
+    controller.end(LONG).assert_code(0);
+}
+
+#[test]
+fn f13_f15_what_the_belief_refuses_and_who_else_commands_is_told() {
+    let _turn = my_turn();
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "");
+    let mut controller = Latco::start(&run(&config, "86"));
+    let robot = FakeRobot::new(86);
+    robot.until_moved(&mut controller);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let mut node = NodeBuilder::open(network(86), "/", "rival").unwrap();
+    let heard = told.clone();
+    node.subscribe::<DiagnosticArray>("/diagnostics", qos::commands(), move |m| {
+        let parts = m.into_iter().flat_map(|m| m.status);
+        heard.lock().unwrap().extend(parts);
+    })
+    .unwrap();
+    let rival = node
+        .publisher::<Float64MultiArray>("commands", qos::commands(), 4)
+        .unwrap();
+    let node = RunningNode::start(node).unwrap();
+    let is_told = |part: &str, words: &str, level: u8| {
+        let told = told.lock().unwrap();
+        told.iter().any(|s: &DiagnosticStatus| {
+            s.name.ends_with(part) && s.message.contains(words) && s.level == level
+        })
+    };
+    assert!(
+        eventually(LONG, || {
+            robot.period();
+            is_told("executor", "other publishers", DiagnosticStatus::ERROR)
+        }),
+        "{told:?}"
+    );
+    drop((rival, node));
+    // A camera whose clock is 10 s ahead.
+    for _ in 0..15 {
+        let mut image = robot.good_image();
+        image.header = Header::new(stamp::now_ns() + 10_000_000_000, "camera");
+        robot.image.send(image);
+        robot.joints.send(robot.good_joints());
+        wait(Duration::from_millis(100));
+    }
+    let refused = || {
+        robot
+            .figure("images_unused")
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+    };
+    assert!(
+        eventually(LONG, || refused() > 5),
+        "{:?}",
+        robot.last_status()
+    );
+    let error = robot.figure("last_image_error").unwrap();
+    assert!(
+        error.contains("in the future") && error.contains("clocks"),
+        "{error}"
+    );
+    // Joint states that jump by a radian.
+    for _ in 0..20 {
+        let mut joints = robot.good_joints();
+        joints.position[0] += 1.0;
+        robot.joints.send(joints);
+        wait(Duration::from_millis(20));
+    }
+    let refused = || robot.figure("joint_states_refused").unwrap() != "0";
+    assert!(eventually(LONG, refused), "{:?}", robot.last_status());
+    let error = robot.figure("last_joints_error").unwrap();
+    assert!(error.contains("moved by"), "{error}");
+    controller.terminate();
+    controller.end(LONG).assert_code(0);
+}
+
+#[test]
+fn f08_f20_a_clock_that_jumps_begins_anew_and_one_that_stands_still_stops_the_robot() {
+    let _turn = my_turn();
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "");
+    let sim_time = ["--ros-args", "-p", "use_sim_time:=true"];
+    let controller = Latco::start(&[&run(&config, "87")[..], &sim_time].concat());
+    let robot = FakeRobot::new(87);
+    let mut node = NodeBuilder::open(network(87), "/", "simulator").unwrap();
+    let clock = node
+        .publisher::<ClockMessage>("/clock", qos::sensors(1), 4)
+        .unwrap();
+    let node = RunningNode::start(node).unwrap();
+    let tick = |now_ns: i64, number: u64| {
+        let clock_now = TimeMessage::from_nanos(now_ns);
+        clock.send(ClockMessage { clock: clock_now });
+        let header = Header::new(now_ns, "");
+        let joints = JointState {
+            header: header.clone(),
+            ..robot.good_joints()
+        };
+        robot.joints.send(joints);
+        if number.is_multiple_of(5) {
+            robot.image.send(Image {
+                header,
+                ..robot.good_image()
+            });
+        }
+        wait(Duration::from_millis(20));
+    };
+    let plans = || -> u64 { robot.figure("plans").map_or(0, |n| n.parse().unwrap()) };
+    let second = 1_000_000_000_i64;
+    // From 100 s to 104 s, again and again.
+    let (mut number, deadline) = (0, Instant::now() + LONG);
+    let mut rounds = Vec::new();
+    while rounds.len() < 4 {
+        assert!(Instant::now() < deadline, "{:?}", robot.last_status());
+        robot.commands.lock().unwrap().clear();
+        let (before, mut first_moved) = (plans(), None);
+        for step in 0..200 {
+            tick(100 * second + step * second / 50, number);
+            number += 1;
+            if first_moved.is_none() && robot.moved() {
+                first_moved = Some(step);
+            }
+        }
+        // The first rounds are those in which it is configured.
+        if before > 0 {
+            rounds.push((plans() - before, first_moved));
+        }
+    }
+    for (made, first_moved) in &rounds {
+        assert!(*made > 20, "{rounds:?}");
+        // Within the status' delay of a fifth of a second and a few periods.
+        assert!(first_moved.is_some_and(|step| step < 50), "{rounds:?}");
+    }
+    assert!(
+        controller.output().contains("the clock jumped"),
+        "{}",
+        controller.output()
+    );
+    let jumps: u64 = robot.figure("clock_jumps").unwrap().parse().unwrap();
+    assert!((3..=60).contains(&jumps), "{jumps}");
+    // The simulator dies: nothing comes any more.
+    wait(Duration::from_millis(1500));
+    let last = robot.last_command().unwrap();
+    assert!(last.iter().all(|&v| v == 0.0), "{last:?}");
+    let status = robot.last_status().unwrap();
+    assert_eq!(status.message, "stopped: clock_silent");
+    drop(node);
+    controller.terminate();
+    controller.end(LONG).assert_code(0);
 }

@@ -23,7 +23,7 @@ impl LiveSettings {
     #[must_use]
     pub fn of(config: &Config) -> Self {
         Self {
-            budget: (config.planner.budget_ms).map(|ms| Duration::from_secs_f64(ms * 1e-3)),
+            budget: (config.planner.budget_ms).map(|ms| crate::time::span(ms * 1e-3)),
             camera_limit_s: config.timeouts.camera_ms * 1e-3,
             joints_limit_s: config.timeouts.joints_ms * 1e-3,
             velocity_scale: config.robot.velocity_scale,

@@ -103,6 +103,8 @@ pub struct Plan {
     pub valid_until: Time,
     /// Whether the planner gave up after repeated failures, so that the robot has to stop.
     pub abandoned: bool,
+    /// Number of the clock's time line that its times belong to; a clock that jumps begins another one.
+    pub timeline: u64,
     /// Actions in normalised units inside the limit, `[L, na]`, L = lead + H.
     pub actions: Vec<f32>,
     /// Imagined states `[L + 1, n]`; row 0 is the belief of the image.
@@ -129,6 +131,7 @@ impl Plan {
             period,
             valid_until: Time(0),
             abandoned: false,
+            timeline: 0,
             actions: vec![0.0; steps * sizes.action],
             states: vec![0.0; (steps + 1) * sizes.state],
             rewards: vec![0.0; sizes.horizon],
@@ -200,6 +203,7 @@ impl Plan {
         self.period = other.period;
         self.valid_until = other.valid_until;
         self.abandoned = other.abandoned;
+        self.timeline = other.timeline;
         self.actions.copy_from_slice(&other.actions);
         self.states.copy_from_slice(&other.states);
         self.rewards.copy_from_slice(&other.rewards);

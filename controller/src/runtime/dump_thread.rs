@@ -62,7 +62,7 @@ pub(super) fn make(config: &Config, controller: &Controller) -> Option<(DumpPort
     let port = DumpPort {
         problems: writer,
         wake,
-        above: (config.planner.dump_above_ms).map(|ms| Duration::from_secs_f64(ms * 1e-3)),
+        above: (config.planner.dump_above_ms).map(|ms| crate::time::span(ms * 1e-3)),
     };
     let thread = DumpThread {
         problems: reader,

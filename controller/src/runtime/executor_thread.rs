@@ -14,13 +14,13 @@ use crate::execute::{Chunk, Executor, ExecutorCounts, Mode, SetPoint, StopReason
 use crate::inputs::JointVec;
 use crate::latest;
 use crate::priority;
+use crate::safety::LONGEST_STOP;
+use crate::safety::clock_watch::{ClockState, ClockWatch};
 use crate::time::{Clock, Time};
 
 /// Time at rest after which an inactive executor sleeps: whoever receives set-points has then received enough
 /// zeros.
 const SLEEP_AFTER: Duration = Duration::from_secs(1);
-/// Longest time to brake to rest when the runtime stops.
-const LONGEST_STOP: Duration = Duration::from_secs(5);
 
 pub(super) struct ExecutorThread {
     pub(super) shared: Arc<Shared>,
@@ -37,12 +37,19 @@ pub(super) struct ExecutorThread {
     pub(super) sink: Box<dyn CommandSink>,
     pub(super) output: OutputKind,
     pub(super) rate_hz: f64,
+    /// Channel that wakes the planner thread.
+    pub(super) wake: channel::Sender<()>,
+    pub(super) clock_watch: ClockWatch,
+    /// Where the machine's time is counted from.
+    pub(super) started: Instant,
+    /// Number of the newest episode that the executor has heard of.
+    pub(super) episode: u64,
 }
 
 impl ExecutorThread {
     pub(super) fn run(mut self) -> ExecutorCounts {
         priority::raise();
-        let period = Duration::from_secs_f64(1.0 / self.rate_hz);
+        let period = crate::time::span(1.0 / self.rate_hz);
         let mut chunk = Chunk::with_steps(self.executor.plan().steps());
         let mut last = None;
         let mut next = Instant::now();
@@ -65,6 +72,7 @@ impl ExecutorThread {
                 let since = *rest_since.get_or_insert_with(Instant::now);
                 if since.elapsed() >= SLEEP_AFTER {
                     self.sleep();
+                    self.clock_watch.restart();
                     next = Instant::now();
                     rest_since = None;
                 }
@@ -88,7 +96,7 @@ impl ExecutorThread {
                 Waited::Halt => {
                     stop_by = Some(Instant::now() + LONGEST_STOP);
                     self.shared.active.store(false, Ordering::SeqCst);
-                    self.executor.hold(StopReason::Deactivated);
+                    self.executor.hold();
                 }
             }
         }
@@ -114,24 +122,35 @@ impl ExecutorThread {
         if self.live.update() {
             self.executor.set_live(self.live.value());
         }
-        if self.shared.estop.load(Ordering::SeqCst) {
+        if self.shared.estop.is_latched() {
             self.executor.estop();
         } else if self.executor.is_estopped() {
             self.executor.reset();
         }
+        let now = self.clock.now();
+        self.look_at_clock(now);
+        let episode = self.shared.episodes.load(Ordering::SeqCst);
+        if episode != self.episode {
+            self.episode = episode;
+            self.executor.forget_measurements();
+        }
         let active = self.shared.active.load(Ordering::SeqCst);
         if active && self.executor.is_held() {
-            self.executor.release(self.clock.now());
+            self.executor.release(now);
         } else if !active {
-            self.executor.hold(StopReason::Deactivated);
+            self.executor.hold();
         }
         if self.joints.update() {
             // Refusals are counted by the executor.
-            let _ = self.executor.joints(&self.joints.value().input());
+            let _ = self.executor.joints(&self.joints.value().input(), now);
+            let refused = self.executor.counts().refused_joints;
+            self.shared.refused_joints.store(refused, Ordering::Relaxed);
         }
-        self.executor
-            .image(Time(self.shared.image_ns.load(Ordering::SeqCst)));
-        let point = self.executor.tick(self.clock.now());
+        let image_ns = self.shared.image_ns.load(Ordering::SeqCst);
+        if image_ns != i64::MIN {
+            self.executor.image(Time(image_ns));
+        }
+        let point = self.executor.tick(now);
         self.sent.force_push((point.time, point.velocities.clone()));
         let at_rest = point.velocities.iter().all(|&v| v == 0.0);
         self.shared
@@ -139,6 +158,22 @@ impl ExecutorThread {
             .store(at_rest && !active, Ordering::SeqCst);
         self.sink.set_point(&point);
         point
+    }
+
+    /// Notices a clock that stands still, and one that jumps: that begins another time line for planner and executor.
+    fn look_at_clock(&mut self, now: Time) {
+        let state = self.clock_watch.look(now, self.started.elapsed());
+        self.executor.set_clock_silent(state == ClockState::Silent);
+        if let ClockState::Jumped(by_s) = state {
+            let by_ms = (by_s * 1e3) as i64;
+            self.shared.jumped_ms.store(by_ms, Ordering::SeqCst);
+            // Stamps of the time line before say nothing about this one.
+            self.shared.image_ns.store(i64::MIN, Ordering::SeqCst);
+            let timeline = self.shared.timeline.fetch_add(1, Ordering::SeqCst) + 1;
+            self.executor.begin_timeline(timeline, now);
+            // A full channel means that the planner thread is awake or about to be.
+            let _ = self.wake.try_send(());
+        }
     }
 
     /// Sleeps until the executor is active again, or stops.
@@ -151,14 +186,24 @@ impl ExecutorThread {
         }
     }
 
-    /// Sends a chunk for each new plan and each new reason to stop.
-    fn send_chunk(&mut self, point: &SetPoint, last: &mut Option<ChunkKey>, chunk: &mut Chunk) {
+    /// Sends a chunk for each new plan and each new reason to stop, and again when the next plan does not come in time.
+    fn send_chunk(
+        &mut self,
+        point: &SetPoint,
+        last: &mut Option<(ChunkKey, Time)>,
+        chunk: &mut Chunk,
+    ) {
         let key = match point.mode {
             Mode::Follow { plan, .. } => ChunkKey::Plan(plan),
             Mode::Stop(reason) => ChunkKey::Stop(reason),
         };
-        if *last != Some(key) {
-            *last = Some(key);
+        let is_sent = last.is_some_and(|(sent, at)| {
+            let lasts = matches!(key, ChunkKey::Stop(_))
+                || point.time.saturating_since(at) < self.executor.chunk_renewal();
+            sent == key && lasts
+        });
+        if !is_sent {
+            *last = Some((key, point.time));
             self.executor.chunk(point.time, chunk);
             self.sink.chunk(chunk);
         }

@@ -38,7 +38,7 @@ mod shared;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::Instant;
 
 use crossbeam_channel as channel;
 use crossbeam_queue::ArrayQueue;
@@ -48,6 +48,8 @@ use crate::controller::Controller;
 use crate::execute::{Executor, ExecutorCounts};
 use crate::inputs::{InputCounts, JointVec};
 use crate::latest;
+use crate::safety::StopLatch;
+use crate::safety::clock_watch::ClockWatch;
 use crate::time::{Clock, Time};
 
 use shared::Shared;
@@ -92,12 +94,29 @@ impl Runtime {
         clock: Arc<dyn Clock + Send + Sync>,
         sink: Box<dyn CommandSink>,
     ) -> std::io::Result<(Self, Ports)> {
+        Self::start_with(config, controller, clock, sink, StopLatch::default())
+    }
+
+    /// Starts both threads as [`Runtime::start`], with an emergency stop that others may latch, before and while it runs.
+    ///
+    /// # Errors
+    /// An error when the system cannot start a thread.
+    pub fn start_with(
+        config: &Config,
+        controller: Controller,
+        clock: Arc<dyn Clock + Send + Sync>,
+        sink: Box<dyn CommandSink>,
+        estop: StopLatch,
+    ) -> std::io::Result<(Self, Ports)> {
         let shared = Arc::new(Shared {
             stopping: AtomicBool::new(false),
             active: AtomicBool::new(true),
             at_rest: AtomicBool::new(false),
-            estop: AtomicBool::new(false),
+            estop,
             image_ns: AtomicI64::new(i64::MIN),
+            timeline: AtomicU64::new(0),
+            jumped_ms: AtomicI64::new(0),
+            refused_joints: AtomicU64::new(0),
             episodes: AtomicU64::new(0),
             late_ticks: AtomicU64::new(0),
             keep_alive_runs: AtomicU64::new(0),
@@ -112,7 +131,7 @@ impl Runtime {
         let (plan_ready, planned) = channel::bounded(1);
         let (to_planner, planner_live) = latest::channel(|| LiveSettings::of(config));
         let (to_executor, executor_live) = latest::channel(|| LiveSettings::of(config));
-        let made = ports::make(config, &controller, wake.clone());
+        let made = ports::make(config, &controller, wake.clone(), &shared, &clock);
         let executor = Executor::new(config, controller.robot(), plan_reader);
 
         let (dumps, dump_thread) = dump_thread::make(config, &controller).unzip();
@@ -132,8 +151,9 @@ impl Runtime {
             dumps,
             journal: made.journal,
             warm_before: (config.bundle.warm_before_image_ms > 0.0)
-                .then(|| Duration::from_secs_f64(config.bundle.warm_before_image_ms * 1e-3)),
+                .then(|| crate::time::span(config.bundle.warm_before_image_ms * 1e-3)),
             warm_at: None,
+            timeline: 0,
         };
         let executor = executor_thread::ExecutorThread {
             shared: Arc::clone(&shared),
@@ -148,6 +168,10 @@ impl Runtime {
             sink,
             output: config.control.output,
             rate_hz: config.control.command_rate_hz,
+            wake: wake.clone(),
+            clock_watch: ClockWatch::default(),
+            started: Instant::now(),
+            episode: 0,
         };
         let mut runtime = Self {
             shared,
@@ -206,18 +230,18 @@ impl Runtime {
 
     /// Latches the emergency stop.
     pub fn estop(&self) {
-        self.shared.estop.store(true, Ordering::SeqCst);
+        self.shared.estop.latch();
     }
 
     /// Releases the emergency stop.
     pub fn reset_estop(&self) {
-        self.shared.estop.store(false, Ordering::SeqCst);
+        self.shared.estop.release(self.shared.estop.count());
     }
 
     /// Whether the emergency stop is latched.
     #[must_use]
     pub fn is_estopped(&self) -> bool {
-        self.shared.estop.load(Ordering::SeqCst)
+        self.shared.estop.is_latched()
     }
 
     /// Begins a new episode: belief, plan and warm start are forgotten when the planner wakes next.
@@ -232,6 +256,18 @@ impl Runtime {
         let running = |finished: Option<bool>| finished.is_some_and(|finished| !finished);
         running(self.planner.as_ref().map(JoinHandle::is_finished))
             && running(self.executor.as_ref().map(JoinHandle::is_finished))
+    }
+
+    /// How often the clock jumped. At each jump belief and plan begin anew.
+    #[must_use]
+    pub fn clock_jumps(&self) -> u64 {
+        self.shared.timeline.load(Ordering::SeqCst)
+    }
+
+    /// Number of joint samples that the executor refused.
+    #[must_use]
+    pub fn refused_joints(&self) -> u64 {
+        self.shared.refused_joints.load(Ordering::Relaxed)
     }
 
     /// Number of ticks of the executor that began more than a period late.

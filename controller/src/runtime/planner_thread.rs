@@ -40,6 +40,8 @@ pub(super) struct PlannerThread {
     pub(super) warm_before: Option<Duration>,
     /// Time at which that is to be done next.
     pub(super) warm_at: Option<Instant>,
+    /// Number of the clock's time line that the belief is of.
+    pub(super) timeline: u64,
 }
 
 impl PlannerThread {
@@ -50,8 +52,13 @@ impl PlannerThread {
         let mut keep_alive = self.controller.take_keep_alive();
         while self.wait(&mut keep_alive) && !self.shared.stopping.load(Ordering::SeqCst) {
             let newest = self.shared.episodes.load(Ordering::SeqCst);
-            if newest != episode {
-                episode = newest;
+            let timeline = self.shared.timeline.load(Ordering::SeqCst);
+            if timeline != self.timeline {
+                let jumped_ms = self.shared.jumped_ms.load(Ordering::SeqCst);
+                tracing::warn!(jumped_ms, "the clock jumped: belief and plan begin anew");
+            }
+            if newest != episode || timeline != self.timeline {
+                (episode, self.timeline) = (newest, timeline);
                 self.begin_episode(episode);
             }
             if self.live.update() {
@@ -159,7 +166,9 @@ impl PlannerThread {
         let stamp = image.stamp;
         let new_plan = tick.new_plan;
         if matches!(tick.image, Some(Ok(_))) {
-            self.shared.image_ns.store(stamp.0, Ordering::SeqCst);
+            if self.shared.timeline.load(Ordering::SeqCst) == self.timeline {
+                self.shared.image_ns.store(stamp.0, Ordering::SeqCst);
+            }
             let period = self.controller.period();
             self.warm_at = self
                 .warm_before
@@ -194,7 +203,9 @@ impl PlannerThread {
     }
 
     fn hand_over_plan(&mut self) {
-        self.plans.value_mut().copy_from(self.controller.plan());
+        let plan = self.plans.value_mut();
+        plan.copy_from(self.controller.plan());
+        plan.timeline = self.timeline;
         self.plans.publish();
         // A full channel means that the executor is about to look.
         let _ = self.plan_ready.try_send(());

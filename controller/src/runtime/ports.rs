@@ -1,18 +1,23 @@
 //! The ports of the runtime: images and joint states in, reports out.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crossbeam_channel as channel;
 use crossbeam_queue::ArrayQueue;
 
+use super::shared::Shared;
 use crate::config::Config;
 use crate::controller::{Controller, Tick};
-use crate::inputs::{ImageInput, InputCounts, InputError, JointInput, JointVec, MAX_JOINTS};
+use crate::inputs::{
+    ImageInput, InputCounts, InputError, JointInput, JointVec, MAX_JOINTS, Source, check_stamp,
+};
 use crate::journal::{self, JournalReader, JournalWriter};
 use crate::latest;
 use crate::plan::Plan;
-use crate::time::Time;
+use crate::safety::measurement::MeasurementGate;
+use crate::time::{Clock, Time};
 use crate::trace::PlanTrace;
 
 /// The outer sides of all ports, each to be given to its user.
@@ -159,13 +164,20 @@ pub struct JointPort {
     planner: Arc<ArrayQueue<JointSample>>,
     executor: latest::Writer<JointSample>,
     joints: usize,
+    gate: MeasurementGate,
+    clock: Arc<dyn Clock + Send + Sync>,
+    future_s: f64,
+    shared: Arc<Shared>,
+    /// Episodes and time lines that were begun at the last sample.
+    begun: u64,
 }
 
 impl JointPort {
     /// Hands joint states, in the bundle's order, to both threads.
     ///
     /// # Errors
-    /// [`InputError::JointCount`], [`InputError::NonFiniteJoint`]; nothing is handed on then.
+    /// [`InputError`] for samples with a stamp that repeats, goes back or lies in the future, of the wrong length, not finite
+    /// or impossible; nothing is handed on then.
     ///
     /// # Real-time
     /// No allocation, no waiting.
@@ -180,7 +192,16 @@ impl JointPort {
             positions,
             velocities,
         };
+        let begun = self.shared.episodes.load(Ordering::SeqCst)
+            + self.shared.timeline.load(Ordering::SeqCst);
+        if begun != self.begun {
+            self.begun = begun;
+            self.gate.forget();
+        }
         input.check(self.joints)?;
+        let last = self.gate.last_stamp();
+        check_stamp(Source::Joints, stamp, last, self.clock.now(), self.future_s)?;
+        self.gate.check(stamp, positions)?;
         let vec = |values: &[f64]| {
             values
                 .iter()
@@ -211,7 +232,13 @@ pub(super) struct Made {
     pub(super) journal: Option<JournalWriter>,
 }
 
-pub(super) fn make(config: &Config, controller: &Controller, wake: channel::Sender<()>) -> Made {
+pub(super) fn make(
+    config: &Config,
+    controller: &Controller,
+    wake: channel::Sender<()>,
+    shared: &Arc<Shared>,
+    clock: &Arc<dyn Clock + Send + Sync>,
+) -> Made {
     let (width, height) = controller.image_size();
     let (image_writer, images) = latest::channel(|| ImageBuffer {
         stamp: Time(0),
@@ -242,6 +269,11 @@ pub(super) fn make(config: &Config, controller: &Controller, wake: channel::Send
                 planner: Arc::clone(&planner_joints),
                 executor: joint_writer,
                 joints: controller.robot().names().len(),
+                gate: MeasurementGate::new(controller.robot().limits().clone()),
+                clock: Arc::clone(clock),
+                future_s: config.timeouts.future_stamp_ms * 1e-3,
+                shared: Arc::clone(shared),
+                begun: 0,
             },
             plans,
             ticks: Arc::clone(&tick_records),

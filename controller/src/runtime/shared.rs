@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 
 use crate::execute::{Chunk, SetPoint};
+use crate::safety::StopLatch;
 
 /// The sink in which the executor thread puts commands for the robot.
 ///
@@ -23,9 +24,15 @@ pub(super) struct Shared {
     pub(super) active: AtomicBool,
     /// Whether the executor holds and the last set-point was zero; written by the executor.
     pub(super) at_rest: AtomicBool,
-    pub(super) estop: AtomicBool,
+    pub(super) estop: StopLatch,
     /// Stamp in ns of the newest image that the belief took; `i64::MIN` before the first.
     pub(super) image_ns: AtomicI64,
+    /// Number of the clock's time line: how often it jumped.
+    pub(super) timeline: AtomicU64,
+    /// How far it jumped the last time, ms.
+    pub(super) jumped_ms: AtomicI64,
+    /// Number of joint samples that the executor refused.
+    pub(super) refused_joints: AtomicU64,
     /// Number of episodes that were begun.
     pub(super) episodes: AtomicU64,
     pub(super) late_ticks: AtomicU64,

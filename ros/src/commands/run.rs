@@ -39,6 +39,10 @@ pub(super) struct Run {
     /// usual one [default: 50]
     #[arg(long, value_name = "1..99", value_parser = clap::value_parser!(u8).range(0..=i64::from(priority::HIGHEST)))]
     realtime_priority: Option<u8>,
+    /// Folder in which the emergency stop is kept over a restart: a node that was stopped, or that ended while it was active,
+    /// does not move until ~/reset [default: $STATE_DIRECTORY, $XDG_STATE_HOME/latco or ~/.local/state/latco]
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
     /// Publish the plan as the model imagines it on ~/imagined/image, about once a second
     #[arg(long)]
     imagined: bool,
@@ -65,6 +69,17 @@ fn take_priority(asked: Option<u8>) {
     }
 }
 
+/// The folder for what is kept over a restart, as systemd or the user's session says.
+fn state_dir() -> Option<PathBuf> {
+    let folder = |name: &str| {
+        let value = std::env::var_os(name).filter(|value| !value.is_empty());
+        value.map(PathBuf::from)
+    };
+    folder("STATE_DIRECTORY")
+        .or_else(|| folder("XDG_STATE_HOME").map(|home| home.join("latco")))
+        .or_else(|| folder("HOME").map(|home| home.join(".local/state/latco")))
+}
+
 impl Run {
     pub(super) fn run(self, arguments: &RosArguments, stop: &Stop) -> Result<(), Failure> {
         if self.until_stdin_closes {
@@ -88,6 +103,7 @@ impl Run {
             network,
             identity,
             parameters: Parameters::new(config, use_sim_time),
+            state_dir: self.state_dir.or_else(state_dir),
             auto: self.auto,
             trace: self.trace,
             imagined: self.imagined,

@@ -7,7 +7,9 @@ use anyhow::Context as _;
 use crossbeam_channel::{Receiver, bounded};
 use latco_bag::messages::{Float64MultiArray, Image, JointState};
 use latco_controller::Config;
+use latco_controller::inputs::InputError;
 use latco_controller::runtime::{PlanRecord, Ports, Runtime, TickRecord};
+use latco_controller::safety::StopLatch;
 use latco_controller::time::Clock;
 use latco_models::Bundle;
 
@@ -44,6 +46,7 @@ pub(super) struct Configured {
     motion: Arc<MotionStatus>,
     clock: Arc<RosClock>,
     config: Config,
+    counters: Arc<Counters>,
     recent: Recent,
     trace: RunTrace,
     keep_states: bool,
@@ -68,11 +71,12 @@ impl Configured {
         node: &mut RunningNode,
         loaded: Loaded,
         counters: &Arc<Counters>,
+        estop: &StopLatch,
         use_sim_time: bool,
         keep_states: bool,
     ) -> anyhow::Result<Self> {
-        let (mut work, group) =
-            node.extend(|node| Self::add(node, loaded, counters, use_sim_time, keep_states))?;
+        let (mut work, group) = node
+            .extend(|node| Self::add(node, loaded, counters, estop, use_sim_time, keep_states))?;
         work.group = Some(group);
         Ok(work)
     }
@@ -81,6 +85,7 @@ impl Configured {
         node: &mut NodeBuilder,
         loaded: Loaded,
         counters: &Arc<Counters>,
+        estop: &StopLatch,
         use_sim_time: bool,
         keep_states: bool,
     ) -> anyhow::Result<Self> {
@@ -113,8 +118,14 @@ impl Configured {
         let state_size = controller.empty_plan().state_size();
 
         let clock = RosClock::new(node, use_sim_time)?;
-        let (runtime, ports) = Runtime::start(&config, controller, clock.clone(), Box::new(sink))
-            .context("the controller's threads")?;
+        let (runtime, ports) = Runtime::start_with(
+            &config,
+            controller,
+            clock.clone(),
+            Box::new(sink),
+            estop.clone(),
+        )
+        .context("the controller's threads")?;
         runtime.set_active(false);
         let Ports {
             images,
@@ -147,6 +158,7 @@ impl Configured {
             journal: journal.map(journal_topic),
             motion,
             clock,
+            counters: counters.clone(),
             recent: Recent::default(),
             trace: RunTrace::new(&config.bundle.path, planner, period_ns, state_size),
             keep_states,
@@ -181,7 +193,7 @@ impl Configured {
     }
 
     /// The publishers of images and of joint states, and the subscriptions of the commands.
-    pub(super) fn peers(&self, node: &RunningNode, identity: &NodeIdentity) -> [Peers; 3] {
+    pub(super) fn peers(&self, node: &RunningNode, identity: &NodeIdentity) -> [Peers; 4] {
         topics::peers(node, identity, &self.config)
     }
 
@@ -205,15 +217,6 @@ impl Configured {
     /// Whether the controller's threads run.
     pub(super) fn is_alive(&self) -> bool {
         self.runtime.as_ref().is_none_or(Runtime::is_alive)
-    }
-
-    /// Latches the emergency stop, or releases it.
-    pub(super) fn set_estop(&self, latched: bool) {
-        match &self.runtime {
-            Some(runtime) if latched => runtime.estop(),
-            Some(runtime) => runtime.reset_estop(),
-            None => {}
-        }
     }
 
     /// Makes the controller forget belief and plan.
@@ -259,6 +262,10 @@ impl Configured {
     fn note(&mut self, record: &TickRecord, summary: &mut RunSummary) {
         if let Some(Err(error)) = &record.tick.image {
             tracing::debug!(%error, "an image was not used");
+            // One between two model steps is no fault.
+            if !matches!(error, InputError::NotDue { .. }) {
+                self.counters.belief_refused(&error.to_string());
+            }
         }
         if !matches!(record.tick.image, Some(Ok(_))) {
             return;
@@ -317,6 +324,8 @@ impl Configured {
         summary.limited = before.limited + self.motion.limited();
         if let Some(runtime) = &self.runtime {
             summary.late_ticks = before.late_ticks + runtime.late_ticks();
+            summary.clock_jumps = before.clock_jumps + runtime.clock_jumps();
+            summary.executor_refused = before.executor_refused + runtime.refused_joints();
             summary.keep_alive_runs = before.keep_alive_runs + runtime.keep_alive_runs();
         }
     }

@@ -22,6 +22,9 @@ pub(super) struct Counters {
     pub(super) images_refused: AtomicU64,
     /// Number of images that a newer one overtook while they waited to be converted.
     pub(super) images_overtaken: AtomicU64,
+    /// Number of images that arrived whole and that the belief refused: a stamp that repeats, goes back or lies in the future,
+    /// no joint states near it, a failure of the model.
+    pub(super) images_unused: AtomicU64,
     pub(super) joint_states: AtomicU64,
     pub(super) joint_states_refused: AtomicU64,
     /// Arrivals of images and joint states, taken or not.
@@ -35,6 +38,16 @@ pub(super) struct Counters {
 impl Counters {
     pub(super) fn get(counter: &AtomicU64) -> u64 {
         counter.load(Ordering::Relaxed)
+    }
+
+    /// Counts an image that the belief refused, for this reason.
+    pub(super) fn belief_refused(&self, reason: &str) {
+        self.images_unused.fetch_add(1, Ordering::Relaxed);
+        let mut last = self
+            .last_image_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        reason.clone_into(&mut last);
     }
 }
 

@@ -1,18 +1,23 @@
 //! The thread that does the work of the transitions and looks after a configured controller.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, never, tick};
 use latco_bag::messages::{DiagnosticArray, DiagnosticStatus};
+use latco_controller::safety::{LONGEST_STOP, STOP_MARGIN};
 
 use super::configured::Configured;
 use super::diagnostics::Diagnostics;
 use super::intake::Counters;
+use super::kept_stop::KeptStop;
 use super::load::Loading;
-use super::options::{ControllerFault, ControllerOptions, Request};
+use super::options::{ControllerFault, ControllerOptions};
+use super::panics;
 use super::parameters::Parameters;
 use super::parameters::services::SharedParameters;
+use super::requests::Asked;
 use super::status::RunSummary;
 use crate::managed::lifecycle::{Change, Lifecycle, Outcome, State};
 use crate::middleware::{Outbox, RunningNode, Stop, middleware_alive};
@@ -25,8 +30,6 @@ const STATUS_EVERY: Duration = Duration::from_millis(200);
 const DIAGNOSE_EVERY: Duration = Duration::from_secs(1);
 /// Time between two checks that the middleware's threads are alive.
 const WATCH_EVERY: Duration = Duration::from_millis(500);
-/// Longest time to come to rest when the node is deactivated; the runtime itself stops braking after 5 s.
-pub(super) const LONGEST_STOP: Duration = Duration::from_secs(6);
 /// Time for the last messages to leave before the middleware is taken down.
 const LINGER: Duration = Duration::from_millis(100);
 
@@ -45,7 +48,10 @@ pub(super) struct Endpoints {
     pub(super) changes: Receiver<Change>,
     pub(super) parameters: Arc<SharedParameters>,
     pub(super) live_changes: Receiver<()>,
-    pub(super) requests: Receiver<Request>,
+    pub(super) asked: Arc<Asked>,
+    /// Channel that tells of what is asked.
+    pub(super) requests: Receiver<()>,
+    pub(super) estop: KeptStop,
     pub(super) heartbeat: Outbox<DiagnosticStatus>,
     pub(super) diagnostics: Outbox<DiagnosticArray>,
 }
@@ -66,7 +72,6 @@ pub(super) struct Manager<'a> {
     pub(super) rest_by: Option<Instant>,
     pub(super) configured: Option<Configured>,
     pub(super) auto: Auto,
-    pub(super) estopped: bool,
     /// Whether the process was told to end.
     pub(super) stopping: bool,
     /// The reason why the last transition failed, or what broke; empty without.
@@ -103,7 +108,6 @@ impl<'a> Manager<'a> {
             } else {
                 Auto::Nothing
             },
-            estopped: false,
             stopping: false,
             failure: String::new(),
             ending: None,
@@ -113,8 +117,18 @@ impl<'a> Manager<'a> {
         }
     }
 
-    /// Runs until the node is finalized.
+    /// Runs until the node is finalized. A panic of this thread brakes the robot before the node ends.
     pub(super) fn run(mut self, stop: &Stop) -> anyhow::Result<RunSummary> {
+        let turning = AssertUnwindSafe(|| self.turn(stop));
+        if catch_unwind(turning).is_err() {
+            self.release();
+            self.ending = Some(ControllerFault::Panicked.into());
+        }
+        self.end()
+    }
+
+    /// Does what comes, until the node is finalized.
+    fn turn(&mut self, stop: &Stop) {
         let requests = self.ends.requests.clone();
         let changes = self.ends.changes.clone();
         let live_changes = self.ends.live_changes.clone();
@@ -142,9 +156,7 @@ impl<'a> Manager<'a> {
                 None => Receiver::clone(&not_loaded),
             };
             crossbeam_channel::select! {
-                recv(requests) -> request => if let Ok(request) = request {
-                    self.handle(request);
-                },
+                recv(requests) -> _ => self.handle(),
                 recv(changes) -> change => if let Ok(change) = change {
                     self.carry_out(change);
                 },
@@ -161,34 +173,25 @@ impl<'a> Manager<'a> {
                 recv(stopped) -> _ => {}
             }
         }
-        self.end()
     }
 
-    fn handle(&mut self, request: Request) {
-        match request {
-            Request::Estop => {
-                self.estopped = true;
-                if let Some(configured) = &self.configured {
-                    configured.set_estop(true);
-                }
-                tracing::warn!("emergency stop");
+    /// Does what is asked for.
+    fn handle(&mut self) {
+        if let Some(stops) = self.ends.asked.take_reset() {
+            let active = self.lifecycle.state() == State::Active;
+            if let Some(configured) = &self.configured {
+                configured.reset();
             }
-            Request::Reset => {
-                self.estopped = false;
-                if let Some(configured) = &self.configured {
-                    configured.reset();
-                    configured.set_estop(false);
-                }
-                self.summary.resets += 1;
-                self.activate_by_itself();
+            self.ends.estop.release(stops, active);
+            self.summary.resets += 1;
+            self.activate_by_itself();
+        }
+        if let Some(episode) = self.ends.asked.take_episode() {
+            if let Some(configured) = &mut self.configured {
+                configured.begin_episode(episode, &mut self.summary);
             }
-            Request::Episode(episode) => {
-                if let Some(configured) = &mut self.configured {
-                    configured.begin_episode(episode, &mut self.summary);
-                }
-                self.summary.resets += 1;
-                tracing::info!(episode, "episode begins");
-            }
+            self.summary.resets += 1;
+            tracing::info!(episode, "episode begins");
         }
     }
 
@@ -199,9 +202,10 @@ impl<'a> Manager<'a> {
         configured.poll(&mut self.summary);
         let Some(rest_by) = self.rest_by else { return };
         if configured.is_at_rest() {
+            self.ends.estop.set_active(false);
             self.finish(Outcome::Success);
         } else if Instant::now() >= rest_by {
-            self.fault(ControllerFault::NotAtRest(LONGEST_STOP));
+            self.fault(ControllerFault::NotAtRest(LONGEST_STOP + STOP_MARGIN));
         }
     }
 
@@ -211,6 +215,8 @@ impl<'a> Manager<'a> {
         }
         if !self.configured.as_ref().is_none_or(Configured::is_alive) {
             self.fault(ControllerFault::ThreadDied);
+        } else if panics::happened() {
+            self.fault(ControllerFault::Panicked);
         }
         if !middleware_alive() {
             self.fault(ControllerFault::MiddlewareDied);
@@ -223,6 +229,9 @@ impl<'a> Manager<'a> {
         } else {
             "ended"
         };
+        if self.ending.is_none() {
+            self.ends.estop.set_active(false);
+        }
         self.publish_status(Some(last));
         self.publish_diagnostics(Some(last));
         Stop::new().wait(LINGER);

@@ -14,6 +14,8 @@ pub struct ControllerOptions {
     pub identity: NodeIdentity,
     /// Parameters at the start, and whether time is simulated.
     pub parameters: Parameters,
+    /// Folder in which the emergency stop is kept over a restart; `None`: it is not.
+    pub state_dir: Option<PathBuf>,
     /// Whether the node configures and activates itself, and ends when it cannot or when a fault stops it.
     pub auto: bool,
     /// File for what was decided; `None` keeps nothing.
@@ -33,18 +35,13 @@ pub enum ControllerFault {
     /// The robot did not come to rest.
     #[error("the robot was not at rest {0:?} after it was told to stop")]
     NotAtRest(std::time::Duration),
+    /// A thread panicked.
+    #[error("a thread of this process panicked: the robot was stopped; see the log for the panic")]
+    Panicked,
     /// The middleware's threads are gone.
     #[error(
         "the DDS threads of this process ended (a debugger or SIGSTOP does that): nothing arrives any more; restart the \
          controller"
     )]
     MiddlewareDied,
-}
-
-/// A request of others to the node, beside transitions.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Request {
-    Estop,
-    Reset,
-    Episode(i64),
 }

@@ -25,7 +25,7 @@ impl Manager<'_> {
             hardware: task.map_or("", String::as_str),
             state: self.lifecycle.state(),
             failure: &self.failure,
-            estopped: self.estopped,
+            estopped: self.ends.estop.latch().is_latched(),
             final_word,
             motion: self.configured.as_ref().map(Configured::motion),
             summary: &self.summary,

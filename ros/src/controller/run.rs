@@ -1,15 +1,16 @@
 //! The controller node from its start to its end.
 
 use anyhow::Context as _;
-use crossbeam_channel::{Receiver, Sender, bounded};
-use latco_bag::messages::{DiagnosticArray, DiagnosticStatus, Int64};
+use latco_bag::messages::{DiagnosticArray, DiagnosticStatus};
 
+use super::kept_stop::KeptStop;
 use super::manager::{Endpoints, Manager};
-use super::options::{ControllerOptions, Request};
+use super::options::ControllerOptions;
 use super::parameters::services::SharedParameters;
 use super::status::RunSummary;
+use super::{panics, requests};
 use crate::managed::lifecycle::Lifecycle;
-use crate::middleware::{NodeBuilder, NodeError, RunningNode, Services, Stop, TriggerReply, qos};
+use crate::middleware::{NodeBuilder, RunningNode, Services, Stop, qos};
 
 /// Runs the node until it is finalized: by a transition or because a stop is asked for. A robot that moves is braked to rest
 /// before, and the last status published.
@@ -25,7 +26,10 @@ pub fn run(options: &ControllerOptions, stop: &Stop) -> anyhow::Result<RunSummar
     let (parameters, live_changes) =
         SharedParameters::serve(&mut node, options.parameters.clone(), &lifecycle)?;
     let diagnostics = node.publisher::<DiagnosticArray>("/diagnostics", qos::commands(), 4)?;
-    let requests = serve(&mut node)?;
+    let folder = options.state_dir.as_deref();
+    let estop = KeptStop::open(folder, options.network.domain, &name);
+    panics::latch_on_panic(estop.latch().clone());
+    let (asked, requests) = requests::serve(&mut node, &estop)?;
     let node = RunningNode::start(node).context("the node's threads")?;
     tracing::info!(
         node = %name,
@@ -44,45 +48,11 @@ pub fn run(options: &ControllerOptions, stop: &Stop) -> anyhow::Result<RunSummar
         changes,
         parameters,
         live_changes,
+        asked,
         requests,
+        estop,
         heartbeat,
         diagnostics,
     };
     Manager::new(node, name, options, ends).run(stop)
-}
-
-fn serve(node: &mut NodeBuilder) -> Result<Receiver<Request>, NodeError> {
-    let (sender, requests) = bounded(64);
-    let reply = |sender: &Sender<Request>, request, done: &str| match sender.try_send(request) {
-        Ok(()) => TriggerReply {
-            success: true,
-            message: done.into(),
-        },
-        Err(_) => TriggerReply {
-            success: false,
-            message: "the node is busy; call again".into(),
-        },
-    };
-    let estop = sender.clone();
-    node.serve_trigger("~/estop", move || {
-        reply(
-            &estop,
-            Request::Estop,
-            "emergency stop latched; ~/reset releases it",
-        )
-    })?;
-    let reset = sender.clone();
-    node.serve_trigger("~/reset", move || {
-        reply(
-            &reset,
-            Request::Reset,
-            "belief and plan forgotten, stop released",
-        )
-    })?;
-    node.subscribe::<Int64>("episode", qos::commands(), move |message| {
-        if let Some(message) = message {
-            let _ = sender.try_send(Request::Episode(message.data));
-        }
-    })?;
-    Ok(requests)
 }

@@ -26,21 +26,11 @@ pub(super) struct MotionStatus {
     moving: AtomicBool,
 }
 
-const STOPS: [StopReason; 7] = [
-    StopReason::NoPlan,
-    StopReason::PlanEnded,
-    StopReason::CameraSilent,
-    StopReason::JointsSilent,
-    StopReason::PlannerFailed,
-    StopReason::EmergencyStop,
-    StopReason::Deactivated,
-];
-
 impl MotionStatus {
     fn note(&self, point: &SetPoint) {
         let mode = match point.mode {
             Mode::Follow { .. } => 1,
-            Mode::Stop(reason) => 2 + STOPS.iter().position(|&r| r == reason).unwrap_or(0) as u8,
+            Mode::Stop(reason) => 2 + reason as u8,
         };
         self.mode.store(mode, Ordering::Relaxed);
         self.moving.store(
@@ -57,7 +47,7 @@ impl MotionStatus {
         match self.mode.load(Ordering::Relaxed) {
             0 => Some(StopReason::NoPlan),
             1 => None,
-            n => Some(STOPS[usize::from(n) - 2]),
+            n => StopReason::ALL.get(usize::from(n) - 2).copied(),
         }
     }
 

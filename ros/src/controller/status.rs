@@ -28,6 +28,8 @@ pub struct RunSummary {
     pub images_refused: u64,
     /// Number of images that a newer one overtook before they were converted.
     pub images_overtaken: u64,
+    /// Number of images that arrived whole and that the belief refused, by their stamps or for want of joint states.
+    pub images_unused: u64,
     /// The last reason for which an image was refused; empty without.
     pub last_image_error: String,
     /// Number of joint states that were taken.
@@ -57,6 +59,10 @@ pub struct RunSummary {
     pub limited: u64,
     /// Number of ticks of the executor that began more than a period late.
     pub late_ticks: u64,
+    /// Number of times that the clock jumped and belief and plan began anew.
+    pub clock_jumps: u64,
+    /// Number of joint samples that the executor refused.
+    pub executor_refused: u64,
     /// Number of inferences made only to keep a GPU awake.
     pub keep_alive_runs: u64,
 }
@@ -112,6 +118,7 @@ impl RunSummary {
         self.images = Counters::get(&counters.images);
         self.images_refused = Counters::get(&counters.images_refused);
         self.images_overtaken = Counters::get(&counters.images_overtaken);
+        self.images_unused = Counters::get(&counters.images_unused);
         self.joint_states = Counters::get(&counters.joint_states);
         self.joint_states_refused = Counters::get(&counters.joint_states_refused);
         let text =
@@ -133,6 +140,7 @@ pub(super) fn status(now: &Now<'_>) -> DiagnosticStatus {
         ("images", summary.images.to_string()),
         ("images_refused", summary.images_refused.to_string()),
         ("images_overtaken", summary.images_overtaken.to_string()),
+        ("images_unused", summary.images_unused.to_string()),
         ("joint_states", summary.joint_states.to_string()),
         (
             "joint_states_refused",
@@ -145,6 +153,8 @@ pub(super) fn status(now: &Now<'_>) -> DiagnosticStatus {
         ("commands_lost", summary.commands_lost.to_string()),
         ("limited", summary.limited.to_string()),
         ("late_ticks", summary.late_ticks.to_string()),
+        ("clock_jumps", summary.clock_jumps.to_string()),
+        ("executor_refused", summary.executor_refused.to_string()),
         ("resets", summary.resets.to_string()),
         ("keep_alive_runs", summary.keep_alive_runs.to_string()),
     ];
@@ -183,7 +193,9 @@ fn level(reason: StopReason) -> u8 {
         StopReason::NoPlan | StopReason::PlanEnded | StopReason::Deactivated => {
             DiagnosticStatus::WARN
         }
-        StopReason::CameraSilent | StopReason::JointsSilent => DiagnosticStatus::STALE,
+        StopReason::CameraSilent | StopReason::JointsSilent | StopReason::ClockSilent => {
+            DiagnosticStatus::STALE
+        }
         StopReason::PlannerFailed | StopReason::EmergencyStop => DiagnosticStatus::ERROR,
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn command_outbox(
 }
 
 /// The publishers of images and of joint states, and the subscriptions of the commands.
-pub(super) fn peers(node: &RunningNode, identity: &NodeIdentity, config: &Config) -> [Peers; 3] {
+pub(super) fn peers(node: &RunningNode, identity: &NodeIdentity, config: &Config) -> [Peers; 4] {
     let Some(context) = node.context() else {
         return Default::default();
     };
@@ -79,7 +79,8 @@ pub(super) fn peers(node: &RunningNode, identity: &NodeIdentity, config: &Config
     };
     let (topic, ty) = wire(name, ty);
     let commands = Peers::subscriptions(context, &topic, &ty, &qos::commands());
-    [images, joints, commands]
+    let rivals = Peers::publishers(context, &topic, &ty, &qos::commands());
+    [images, joints, commands, rivals]
 }
 
 /// Makes the message of the planned joint velocities in rad/s, one row a control period; `scale` is the

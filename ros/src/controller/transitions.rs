@@ -2,9 +2,11 @@
 
 use std::time::Instant;
 
+use latco_controller::safety::{LONGEST_STOP, STOP_MARGIN};
+
 use super::configured::Configured;
 use super::load::{Loaded, Loading};
-use super::manager::{Auto, LONGEST_STOP, Manager};
+use super::manager::{Auto, Manager};
 use super::options::ControllerFault;
 use super::parameters::Parameters;
 use super::trace::PlanFigures;
@@ -49,7 +51,7 @@ impl Manager<'_> {
                 if let Some(configured) = &self.configured {
                     configured.set_active(false);
                 }
-                self.rest_by = Some(Instant::now() + LONGEST_STOP);
+                self.rest_by = Some(Instant::now() + LONGEST_STOP + STOP_MARGIN);
             }
             State::CleaningUp => {
                 self.release();
@@ -79,10 +81,11 @@ impl Manager<'_> {
             .configured_with
             .as_ref()
             .is_some_and(Parameters::use_sim_time);
-        let start = |loaded| Configured::start(node, loaded, &self.counters, sim_time, keep_states);
+        let estop = self.ends.estop.latch();
+        let start =
+            |loaded| Configured::start(node, loaded, &self.counters, estop, sim_time, keep_states);
         match loaded.and_then(start) {
             Ok(configured) => {
-                configured.set_estop(self.estopped);
                 self.summary.planner = configured.trace().planner.clone();
                 self.summary.provider = configured.bundle().provider().to_string();
                 self.summary.providers_declined = configured.bundle().declined().to_vec();
@@ -104,7 +107,7 @@ impl Manager<'_> {
     }
 
     pub(super) fn activate(&mut self) {
-        if self.estopped {
+        if self.ends.estop.latch().is_latched() {
             self.failure =
                 "not activated: the emergency stop is latched, call ~/reset first".into();
             tracing::warn!("{}", self.failure);
@@ -112,6 +115,7 @@ impl Manager<'_> {
         }
         if let Some(configured) = &self.configured {
             self.failure.clear();
+            self.ends.estop.set_active(true);
             configured.set_active(true);
             self.auto = Auto::Nothing;
             tracing::info!("waiting for images");
@@ -180,8 +184,11 @@ impl Manager<'_> {
     /// Does the work of errorprocessing.
     pub(super) fn process_error(&mut self, error: anyhow::Error) {
         self.release();
-        let is_deaf = matches!(error.downcast_ref(), Some(ControllerFault::MiddlewareDied));
-        if self.options.auto || is_deaf {
+        let is_broken = matches!(
+            error.downcast_ref(),
+            Some(ControllerFault::MiddlewareDied | ControllerFault::Panicked)
+        );
+        if self.options.auto || is_broken {
             self.ending = Some(error);
             self.lifecycle.finish(Outcome::Failure);
         } else {

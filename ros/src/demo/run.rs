@@ -143,7 +143,11 @@ fn start(options: &DemoOptions, image_size: usize) -> Result<(Child, Child), Dem
         "--auto".to_owned(),
         "--config".into(),
         text(&options.config_file),
+        // A demo that was broken off says nothing about the next one.
+        "--state-dir".into(),
+        text(&out.join("state")),
     ];
+    let _ = std::fs::remove_dir_all(out.join("state"));
     let bundle = &options.config.bundle;
     controller.extend(["--bundle".into(), bundle.path.clone()]);
     controller.extend(["--provider".into(), bundle.providers.to_string()]);

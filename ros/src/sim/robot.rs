@@ -177,7 +177,7 @@ impl Simulation {
     fn new(robot: Box<dyn Robot>, ends: Endpoints) -> Self {
         let joints: Vec<String> = robot.joint_names().iter().map(|&n| n.to_owned()).collect();
         let substep =
-            Duration::from_secs_f64(robot.control_period_s() / robot.substeps().max(1) as f64);
+            latco_controller::time::span(robot.control_period_s() / robot.substeps().max(1) as f64);
         Self {
             set_points: vec![0.0; joints.len()],
             follower: Follower::new(joints),

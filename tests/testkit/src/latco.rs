@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::paths::{target, workspace};
 use crate::run::run;
@@ -82,4 +83,9 @@ fn without_ros(command: &mut Command) {
     ] {
         command.env_remove(name);
     }
+    // A process that a test kills must not stop the one of another test.
+    static STARTED: AtomicU32 = AtomicU32::new(0);
+    let number = STARTED.fetch_add(1, Ordering::Relaxed);
+    let name = format!("latco-state-{}-{number}", std::process::id());
+    command.env("STATE_DIRECTORY", std::env::temp_dir().join(name));
 }

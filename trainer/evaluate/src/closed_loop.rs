@@ -152,8 +152,8 @@ impl ClosedLoop {
                 velocities: robot.velocities(),
             };
             self.executor
-                .joints(&joints)
-                .expect("simulated joint states are finite and in order");
+                .joints(&joints, time)
+                .expect("simulated joint states are finite, possible and in order");
             let point = self.executor.tick(time);
             self.controller.record_sent(time, &point.velocities);
             robot.advance(&point.velocities, self.tick_period.as_secs_f64());

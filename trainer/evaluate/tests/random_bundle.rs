@@ -199,7 +199,7 @@ fn a_whole_plan_of_known_actions_moves_the_robot_as_it_says() {
                 positions: robot.positions(),
                 velocities: robot.velocities(),
             };
-            executor.joints(&joints).unwrap();
+            executor.joints(&joints, now).unwrap();
             let point = executor.tick(now);
             assert_eq!(point.mode, Mode::Follow { plan: 1, step });
             robot.advance(&point.velocities, (period / ticks).as_secs_f64());

@@ -136,10 +136,12 @@ impl LoopBench {
             "--localhost".to_owned(),
             "--json".to_owned(),
             "--until-stdin-closes".to_owned(),
+            "--state-dir".to_owned(),
+            folder.to_string_lossy().into_owned(),
         ];
         let camera = LoopCamera::start(network, self.image_size, self.image_transport, &manifest)?;
         let mut controller = Child::start("controller", &arguments, &folder.join("run.log"))?;
-        let period = Duration::from_secs_f64(manifest.control_period_s);
+        let period = latco_controller::time::span(manifest.control_period_s);
         let stamps = self.show(&camera, &mut controller, period, stop)?;
         controller.ask_to_end();
         let status = controller.wait(START_LIMIT).map_err(Failure::failed)?;

@@ -98,9 +98,9 @@ impl SoakBench {
 
     fn measure(&self, camera: &mut Camera, stop: &Stop) -> Result<Figures, Failure> {
         let clock = MonotonicClock::system();
-        let paced = (self.rate_hz > 0.0).then(|| Duration::from_secs_f64(1.0 / self.rate_hz));
+        let paced = (self.rate_hz > 0.0).then(|| latco_controller::time::span(1.0 / self.rate_hz));
         let period = paced.unwrap_or(camera.controller().period());
-        let length = Duration::from_secs_f64(self.minutes * 60.0);
+        let length = latco_controller::time::span(self.minutes * 60.0);
         let (mut jitter, mut times) = (Histogram::new(), Histogram::new());
         let mut figures = Figures {
             minutes: 0.0,

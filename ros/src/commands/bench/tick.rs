@@ -1,7 +1,7 @@
 //! `latco bench tick`: whole ticks of a controller, with pauses between them.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Args;
 use latco_controller::Config;
@@ -121,7 +121,7 @@ impl TickBench {
         stop: &Stop,
     ) -> Result<Figures, Failure> {
         let clock = MonotonicClock::system();
-        let sleep = Duration::from_secs_f64(self.sleep_ms * 1e-3);
+        let sleep = latco_controller::time::span(self.sleep_ms * 1e-3);
         let mut ticks_ms = Vec::with_capacity(self.ticks);
         let (mut belief_ms, mut plan_ms, mut iterations) = (Vec::new(), Vec::new(), Vec::new());
         let mut stop_causes = BTreeMap::new();

@@ -93,7 +93,7 @@ impl Plan {
         let began = clock.now();
         let budget = self
             .budget_ms
-            .map(|ms| began + std::time::Duration::from_secs_f64(ms * 1e-3));
+            .map(|ms| began + latco_controller::time::span(ms * 1e-3));
         let request = PlanRequest {
             state: &situation.belief,
             elapsed_periods: None,

@@ -17,7 +17,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) middleware_alive: bool,
     /// Publishers of images and of joint states, and subscriptions of commands; `None` while the node does
     /// not listen.
-    pub(crate) peers: Option<&'a [Peers; 3]>,
+    pub(crate) peers: Option<&'a [Peers; 4]>,
     pub(crate) recent: Option<&'a Recent>,
     /// Names of parameters that wait for the next configure.
     pub(crate) pending: &'a [&'static str],

@@ -64,7 +64,7 @@ impl Diagnostics {
             limit_ms: timeouts.camera_ms,
             arrivals: &facts.counters.image_arrivals,
             taken: summary.images,
-            refused: summary.images_refused,
+            refused: summary.images_refused + summary.images_unused,
             error: &summary.last_image_error,
             peers: peers(0),
         };
@@ -74,7 +74,7 @@ impl Diagnostics {
             limit_ms: timeouts.joints_ms,
             arrivals: &facts.counters.joint_arrivals,
             taken: summary.joint_states,
-            refused: summary.joint_states_refused,
+            refused: summary.joint_states_refused + summary.executor_refused,
             error: &summary.last_joints_error,
             peers: peers(1),
         };

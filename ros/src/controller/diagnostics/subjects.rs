@@ -83,6 +83,11 @@ pub(super) fn executor(facts: &Facts<'_>, fresh: &Fresh) -> Part {
         if now.estopped {
             (level, message) = (DiagnosticStatus::ERROR, "emergency stop latched".to_owned());
         }
+    } else if let Some(rivals) = facts.peers.map(|peers| peers[3].known).filter(|n| *n > 0) {
+        level = DiagnosticStatus::ERROR;
+        message = format!(
+            "{rivals} other publishers are on the command topic: the robot obeys whoever spoke last; end them, or remap one"
+        );
     } else if let Some(mismatch) = facts.peers.and_then(|peers| peers[2].mismatches.first()) {
         let all = facts.peers.is_some_and(|peers| peers[2].all_mismatch());
         level = level.max(if all {
@@ -109,6 +114,7 @@ pub(super) fn executor(facts: &Facts<'_>, fresh: &Fresh) -> Part {
     part.add_ms("stamp_to_command_ms_p99", latency, 0.99);
     if let Some(peers) = facts.peers {
         part.add("subscribers", peers[2].known);
+        part.add("other_publishers", peers[3].known);
     }
     part
 }
@@ -120,6 +126,7 @@ pub(super) fn middleware(facts: &Facts<'_>) -> Part {
         (DiagnosticStatus::ERROR, "the DDS threads ended")
     };
     let mut part = Part::new("middleware", level, message);
+    part.add("clock_jumps", facts.now.summary.clock_jumps);
     part.add("domain", facts.network.domain);
     part.add("loopback_only", facts.network.localhost);
     part.add("services_of", Services::from_environment().name());

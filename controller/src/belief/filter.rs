@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use latco_models::{Manifest, RunError};
 
+use super::history::{CommandHistory, JointHistory};
+use super::model::FilterModel;
 use crate::config::Config;
-use crate::history::{CommandHistory, JointHistory};
 use crate::inputs::{
     ImageInput, InputCounts, InputError, JointInput, JointVec, MAX_JOINTS, Source, check_stamp,
 };
-use crate::model::FilterModel;
 use crate::robot::Robot;
 use crate::time::Time;
 
@@ -69,7 +69,7 @@ impl BeliefFilter {
             width: manifest.image.width,
             height: manifest.image.height,
             observes_joints: manifest.joints.observed,
-            period: Duration::from_secs_f64(manifest.control_period_s),
+            period: crate::time::span(manifest.control_period_s),
             max_skipped: config.control.max_skipped_frames,
             future_s: config.timeouts.future_stamp_ms * 1e-3,
             joints_limit_s: config.timeouts.joints_ms * 1e-3,

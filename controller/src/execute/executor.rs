@@ -1,118 +1,23 @@
 //! The executor: the newest plan by time, as joint set-points at the command rate.
 //!
 //! Actions are held for a control period, as they were in training; between periods the velocity
-//! moves as fast as the acceleration limit allows. When there is no valid plan, the joint states
-//! or the camera are too old, or the emergency stop is latched, the robot is braked to rest and
-//! held. Nothing that is not finite ever leaves.
+//! moves as fast as the acceleration limit allows. While there is any [`StopReason`], the robot is
+//! braked to rest and held. Nothing that is not finite ever leaves.
 
 use std::time::Duration;
 
+use super::chunk::{Chunk, Motion, OUTLIVES};
+use super::set_point::{Mode, SetPoint};
 use crate::config::{Config, LiveSettings};
-use crate::inputs::{InputError, JointInput, JointVec, MAX_JOINTS};
+use crate::inputs::{InputError, JointInput, JointVec, MAX_JOINTS, Source, check_stamp};
 use crate::latest;
 use crate::plan::Plan;
-use crate::robot::{LimitHits, Robot};
+use crate::robot::Robot;
+use crate::safety::StopReason;
+use crate::safety::failsafe::{Conditions, Failsafe};
+use crate::safety::limits::StepTimes;
+use crate::safety::measurement::MeasurementGate;
 use crate::time::Time;
-
-/// The reason why the robot is moved as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// A step of a plan is followed.
-    Follow {
-        /// Number of the plan.
-        plan: u64,
-        /// Number of the step in the plan.
-        step: usize,
-    },
-    /// The robot brakes, or is at rest, for this reason.
-    Stop(StopReason),
-}
-
-/// The reason why the robot is stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum StopReason {
-    /// There was no plan yet.
-    NoPlan,
-    /// The newest plan is at its end, or no longer valid.
-    PlanEnded,
-    /// The newest image that the belief took is too old.
-    CameraSilent,
-    /// The joint states are too old, or none came yet.
-    JointsSilent,
-    /// The planner gave up after repeated failures.
-    PlannerFailed,
-    /// The emergency stop is latched.
-    EmergencyStop,
-    /// The controller is being stopped.
-    Deactivated,
-}
-
-impl StopReason {
-    /// The name of the reason in reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NoPlan => "no_plan",
-            Self::PlanEnded => "plan_ended",
-            Self::CameraSilent => "camera_silent",
-            Self::JointsSilent => "joints_silent",
-            Self::PlannerFailed => "planner_failed",
-            Self::EmergencyStop => "emergency_stop",
-            Self::Deactivated => "deactivated",
-        }
-    }
-}
-
-/// The set-point to be sent to the robot.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SetPoint {
-    /// Time at which it applies.
-    pub time: Time,
-    /// Joint velocities in rad/s.
-    pub velocities: JointVec,
-    /// Joint positions expected now in rad, from the joint states and the commands since.
-    pub positions: JointVec,
-    /// The reason why the robot is moved as it is.
-    pub mode: Mode,
-    /// Stamp of the image that the followed plan is based on.
-    pub plan_stamp: Option<Time>,
-    /// The limits that changed it.
-    pub limits: LimitHits,
-}
-
-/// One way-point of a [`Chunk`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct ChunkPoint {
-    /// Time from the chunk's start.
-    pub time_from_start: Duration,
-    /// Joint positions in rad.
-    pub positions: JointVec,
-    /// Joint velocities in rad/s.
-    pub velocities: JointVec,
-}
-
-/// Way-points to the end of the plan and on to rest, for joint_trajectory_controller.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Chunk {
-    /// Time at which it starts.
-    pub start: Time,
-    /// The reason why the robot moves as it does.
-    pub mode: Mode,
-    /// The points; the last is at rest.
-    pub points: Vec<ChunkPoint>,
-}
-
-impl Chunk {
-    /// Makes a chunk with room for a plan of `steps` steps.
-    #[must_use]
-    pub fn with_steps(steps: usize) -> Self {
-        Self {
-            start: Time(0),
-            mode: Mode::Stop(StopReason::NoPlan),
-            points: Vec::with_capacity(steps + 4),
-        }
-    }
-}
 
 /// Counters of an executor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -136,14 +41,20 @@ pub struct Executor {
     tick_period_s: f64,
     camera_limit_s: f64,
     joints_limit_s: f64,
+    future_s: f64,
+    replan_every: u32,
     velocities: JointVec,
+    /// Positions where the joints were last measured to be, moved on by the velocities since.
     positions: JointVec,
     last_tick: Option<Time>,
     joints_stamp: Option<Time>,
+    gate: MeasurementGate,
     /// Stamp of the newest image that the belief took.
     image_stamp: Option<Time>,
-    estop: bool,
-    hold: Option<StopReason>,
+    failsafe: Failsafe,
+    clock_silent: bool,
+    /// Number of the clock's time line that plans have to be of.
+    timeline: u64,
     /// Time before which an image must not lie for plans on it to be followed.
     not_before: Option<Time>,
     counts: ExecutorCounts,
@@ -160,32 +71,32 @@ impl Executor {
             tick_period_s: 1.0 / config.control.command_rate_hz,
             camera_limit_s: config.timeouts.camera_ms * 1e-3,
             joints_limit_s: config.timeouts.joints_ms * 1e-3,
+            future_s: config.timeouts.future_stamp_ms * 1e-3,
+            replan_every: config.control.replan_every_periods,
             velocities: zeros.clone(),
             positions: zeros,
             last_tick: None,
             joints_stamp: None,
+            gate: MeasurementGate::new(robot.limits().clone()),
             image_stamp: None,
-            estop: false,
-            hold: None,
+            failsafe: Failsafe::default(),
+            clock_silent: false,
+            timeline: 0,
             not_before: None,
             counts: ExecutorCounts::default(),
         }
     }
 
-    /// Takes the newest joint states.
+    /// Takes the newest joint states, at the time `now`.
     ///
     /// # Errors
-    /// [`InputError`] for samples that repeat or go back in time, are of the wrong length or not
-    /// finite; they are counted and change nothing.
-    pub fn joints(&mut self, joints: &JointInput<'_>) -> Result<(), InputError> {
-        let checked = crate::inputs::check_stamp(
-            crate::inputs::Source::Joints,
-            joints.stamp,
-            self.joints_stamp,
-            joints.stamp,
-            0.0,
-        )
-        .and_then(|()| joints.check(self.robot.joints()));
+    /// [`InputError`] for samples that repeat, go back in time or lie in the future, are of the wrong length, not finite, or
+    /// impossible; they are counted and change nothing.
+    pub fn joints(&mut self, joints: &JointInput<'_>, now: Time) -> Result<(), InputError> {
+        let (last, future_s) = (self.joints_stamp, self.future_s);
+        let checked = check_stamp(Source::Joints, joints.stamp, last, now, future_s)
+            .and_then(|()| joints.check(self.robot.joints()))
+            .and_then(|()| self.gate.check(joints.stamp, joints.positions));
         if let Err(error) = checked {
             self.counts.refused_joints += 1;
             return Err(error);
@@ -195,13 +106,38 @@ impl Executor {
         Ok(())
     }
 
-    /// Notes the stamp of the newest image that the belief took. A plan also brings the stamp of its own
-    /// image, so this is needed only where images come without a plan for each. Older stamps change nothing.
+    /// Notes the stamp of the newest image that the belief took. A plan notes that of its own image, so that this is needed
+    /// where images come without a plan for each. Older stamps change nothing, nor do those from before a hold ended or the
+    /// clock jumped.
     pub fn image(&mut self, stamp: Time) {
-        self.image_stamp = self.image_stamp.max(Some(stamp));
+        if self.not_before.is_none_or(|time| stamp >= time) {
+            self.image_stamp = self.image_stamp.max(Some(stamp));
+        }
     }
 
-    /// Takes over the settings that may change while the executor runs.
+    /// Forgets what was measured, as at the start of an episode, where a robot may be put elsewhere: until the next joint
+    /// states come, the robot is stopped.
+    pub fn forget_measurements(&mut self) {
+        self.joints_stamp = None;
+        self.image_stamp = None;
+        self.gate.forget();
+    }
+
+    /// Begins another time line after the clock has jumped to `now`: everything with a stamp is forgotten, and plans of
+    /// another time line than `timeline` are never followed.
+    pub fn begin_timeline(&mut self, timeline: u64, now: Time) {
+        self.forget_measurements();
+        self.timeline = timeline;
+        self.last_tick = None;
+        self.not_before = Some(now);
+    }
+
+    /// Notes whether the clock stands still while the machine's own runs on.
+    pub fn set_clock_silent(&mut self, silent: bool) {
+        self.clock_silent = silent;
+    }
+
+    /// Takes over what may change while it runs.
     pub fn set_live(&mut self, settings: &LiveSettings) {
         self.camera_limit_s = settings.camera_limit_s;
         self.joints_limit_s = settings.joints_limit_s;
@@ -210,89 +146,90 @@ impl Executor {
 
     /// Latches the emergency stop: the robot is braked and held until [`Executor::reset`].
     pub fn estop(&mut self) {
-        self.estop = true;
+        self.failsafe.latch();
     }
 
     /// Releases the emergency stop. Plans made before are followed again if still valid.
     pub fn reset(&mut self) {
-        self.estop = false;
+        self.failsafe.reset();
     }
 
-    /// Brakes and holds the robot from now on, for this reason.
-    pub fn hold(&mut self, reason: StopReason) {
-        self.hold = Some(reason);
+    /// Brakes and holds from now on.
+    pub fn hold(&mut self) {
+        self.failsafe.hold(true);
     }
 
-    /// Ends a hold. Only plans on images from `now` on are followed.
+    /// Ends a hold. What was measured before is forgotten, and only plans on images from `now` on are followed.
     pub fn release(&mut self, now: Time) {
-        self.hold = None;
+        self.failsafe.hold(false);
+        self.forget_measurements();
         self.not_before = Some(now);
     }
 
-    /// Whether the executor holds the robot.
+    /// Whether it holds.
     #[must_use]
     pub fn is_held(&self) -> bool {
-        self.hold.is_some()
+        self.failsafe.is_held()
     }
 
     /// Whether the emergency stop is latched.
     #[must_use]
     pub fn is_estopped(&self) -> bool {
-        self.estop
+        self.failsafe.is_latched()
     }
 
-    /// The counts so far.
+    /// What was counted.
     #[must_use]
     pub fn counts(&self) -> ExecutorCounts {
         self.counts
     }
 
-    /// The newest plan that the executor has seen.
+    /// The newest plan it has seen.
     #[must_use]
     pub fn plan(&self) -> &Plan {
         self.plans.value()
     }
 
-    /// Takes over a newer plan if there is one; returns whether there was. [`Executor::tick`] does so itself.
+    /// Takes over a newer plan if there is one; says whether there was. [`Executor::tick`] does
+    /// so itself.
     pub fn update(&mut self) -> bool {
         self.plans.update()
     }
 
-    /// Makes the set-point for `now`.
+    /// The set-point for `now`.
     ///
     /// # Real-time
     /// No allocation, no waiting; linear in the joints.
     pub fn tick(&mut self, now: Time) -> SetPoint {
         self.plans.update();
         let elapsed_s = match self.last_tick {
-            Some(last) => now.seconds_since(last).clamp(0.0, 4.0 * self.tick_period_s),
-            None => self.tick_period_s,
+            // A clock that stands still must not keep the robot from braking.
+            Some(last) if !self.clock_silent => {
+                let most_s = 4.0 * self.tick_period_s;
+                now.seconds_since(last).clamp(0.0, most_s)
+            }
+            _ => self.tick_period_s,
         };
         self.last_tick = Some(now);
-        for (position, velocity) in self.positions.iter_mut().zip(&self.velocities) {
-            *position += velocity * elapsed_s;
-        }
+        let limits = self.robot.limits();
+        limits.advance(&mut self.positions, &self.velocities, elapsed_s);
         let mode = self.mode(now);
         let mut wanted = [0.0; MAX_JOINTS];
         let wanted = &mut wanted[..self.robot.joints()];
-        self.wanted(mode, wanted);
-        let mut limits = LimitHits::default();
-        let finite = wanted.iter().all(|v| v.is_finite());
-        if !finite {
+        if let Mode::Follow { step, .. } = mode {
+            let action = self.plans.value().action(step);
+            self.robot.velocities(action, wanted);
+        }
+        if !wanted.iter().all(|v| v.is_finite()) {
             self.counts.non_finite += 1;
             wanted.fill(0.0);
         }
-        for (joint, wanted) in wanted.iter().enumerate() {
-            self.velocities[joint] = self.robot.limit(
-                joint,
-                *wanted,
-                self.velocities[joint],
-                self.joints_stamp.map(|_| self.positions[joint]),
-                elapsed_s.max(1e-6),
-                self.tick_period_s,
-                &mut limits,
-            );
-        }
+        let known = self.joints_stamp.map(|_| self.positions.as_slice());
+        let times = StepTimes {
+            elapsed_s: elapsed_s.max(1e-6),
+            ahead_s: self.tick_period_s,
+        };
+        let limits = (self.robot.limits()).step(&mut self.velocities, wanted, known, times);
         self.counts.ticks += 1;
         self.counts.followed += u64::from(matches!(mode, Mode::Follow { .. }));
         self.counts.limited += u64::from(limits.any());
@@ -306,133 +243,58 @@ impl Executor {
         }
     }
 
+    /// What the robot does at `now`: it follows the plan unless there is a reason to stop.
     fn mode(&self, now: Time) -> Mode {
-        if self.estop {
-            return Mode::Stop(StopReason::EmergencyStop);
-        }
-        if let Some(reason) = self.hold {
-            return Mode::Stop(reason);
-        }
-        if self.robot.has_joint_states() {
-            let fresh = self
-                .joints_stamp
-                .is_some_and(|stamp| now.seconds_since(stamp) <= self.joints_limit_s);
-            if !fresh {
-                return Mode::Stop(StopReason::JointsSilent);
-            }
-        }
+        use StopReason::{
+            CameraSilent, ClockSilent, JointsSilent, NoPlan, PlanEnded, PlannerFailed,
+        };
+        let older = |stamp: Time, limit_s| now.seconds_since(stamp) > limit_s;
         let plan = self.plans.value();
-        if plan.number == 0 || (self.not_before).is_some_and(|time| plan.stamp < time) {
-            return Mode::Stop(StopReason::NoPlan);
-        }
-        if plan.abandoned {
-            return Mode::Stop(StopReason::PlannerFailed);
-        }
-        let newest_image = self.image_stamp.map_or(plan.stamp, |s| s.max(plan.stamp));
-        if now.seconds_since(newest_image) > self.camera_limit_s {
-            return Mode::Stop(StopReason::CameraSilent);
-        }
-        match plan.step_at(now) {
-            Some(step) => Mode::Follow {
+        let is_plan = plan.number > 0
+            && plan.timeline == self.timeline
+            && self.not_before.is_none_or(|time| plan.stamp >= time);
+        let newest_image = self.image_stamp.max(is_plan.then_some(plan.stamp));
+        let step = plan.step_at(now).filter(|_| is_plan);
+        let joints_fresh = (self.joints_stamp).is_some_and(|s| !older(s, self.joints_limit_s));
+        let camera_old = newest_image.is_some_and(|s| older(s, self.camera_limit_s));
+        let conditions = Conditions::default()
+            .with(PlanEnded, step.is_none())
+            .with(NoPlan, !is_plan)
+            .with(CameraSilent, camera_old)
+            .with(JointsSilent, self.robot.has_joint_states() && !joints_fresh)
+            .with(ClockSilent, self.clock_silent)
+            .with(PlannerFailed, is_plan && plan.abandoned);
+        match (self.failsafe.decide(conditions), step) {
+            (None, Some(step)) => Mode::Follow {
                 plan: plan.number,
                 step,
             },
-            None => Mode::Stop(StopReason::PlanEnded),
+            (reason, _) => Mode::Stop(reason.unwrap_or(PlanEnded)),
         }
     }
 
-    /// Writes the velocities in rad/s before the limits.
-    fn wanted(&self, mode: Mode, wanted: &mut [f64]) {
-        match mode {
-            Mode::Follow { step, .. } => {
-                let action = self.plans.value().action(step);
-                for (joint, wanted) in wanted.iter_mut().enumerate() {
-                    *wanted = f64::from(action[joint]) * self.robot.action_scale(joint);
-                }
-            }
-            Mode::Stop(_) => wanted.fill(0.0),
-        }
+    /// Time after which a trajectory has to be sent again, if no newer plan has come: when the next plan is expected.
+    #[must_use]
+    pub fn chunk_renewal(&self) -> Duration {
+        self.plans.value().period.saturating_mul(self.replan_every)
     }
 
-    /// Writes the way-points from `now` to the end of the plan and on to rest, as [`Executor::tick`] would
-    /// make them, one a control period. Call it after `tick` of the same time.
+    /// Way-points from `now` along the plan and on to rest, as [`Executor::tick`] would make them; one a control period. The
+    /// plan is followed for [`OUTLIVES`] beyond the next expected one at most. Call it after `tick` of the same time.
     ///
     /// # Real-time
     /// No allocation, no waiting; linear in joints times ticks of the plan.
     pub fn chunk(&self, now: Time, chunk: &mut Chunk) {
-        let mode = self.mode(now);
-        chunk.start = now;
-        chunk.mode = mode;
-        chunk.points.clear();
-        let plan = self.plans.value();
-        let tick = Duration::from_secs_f64(self.tick_period_s);
-        let mut positions = self.positions.clone();
-        let mut velocities = self.velocities.clone();
-        let mut time = now;
-        let mut wanted = [0.0; MAX_JOINTS];
-        let wanted = &mut wanted[..self.robot.joints()];
-        let mut step = plan.step_at(now);
-        let following = matches!(mode, Mode::Follow { .. });
-        // A stop takes at most the time to brake from the highest velocity; the bound only keeps
-        // an absurd configuration from looping long.
-        for _ in 0..100_000 {
-            let next_step = if following { plan.step_at(time) } else { None };
-            if next_step != step {
-                self.push_point(now, time, &positions, &velocities, chunk);
-                step = next_step;
-            }
-            match step.filter(|_| following) {
-                Some(step) => self.wanted(
-                    Mode::Follow {
-                        plan: plan.number,
-                        step,
-                    },
-                    wanted,
-                ),
-                None => {
-                    if velocities.iter().all(|&v| v == 0.0) && time > now {
-                        break;
-                    }
-                    wanted.fill(0.0);
-                }
-            }
-            for (joint, wanted) in wanted.iter().enumerate() {
-                velocities[joint] = self.robot.limit(
-                    joint,
-                    if wanted.is_finite() { *wanted } else { 0.0 },
-                    velocities[joint],
-                    self.joints_stamp.map(|_| positions[joint]),
-                    self.tick_period_s,
-                    self.tick_period_s,
-                    &mut LimitHits::default(),
-                );
-                positions[joint] += velocities[joint] * self.tick_period_s;
-            }
-            time = time + tick;
-        }
-        velocities.fill(0.0);
-        self.push_point(now, time, &positions, &velocities, chunk);
-    }
-
-    fn push_point(
-        &self,
-        start: Time,
-        time: Time,
-        positions: &JointVec,
-        velocities: &JointVec,
-        chunk: &mut Chunk,
-    ) {
-        let time_from_start = time.saturating_since(start);
-        let same = (chunk.points.last_mut()).filter(|p| p.time_from_start == time_from_start);
-        if let Some(last) = same {
-            last.velocities.clone_from(velocities);
-        } else if time_from_start > Duration::ZERO && chunk.points.len() < chunk.points.capacity() {
-            chunk.points.push(ChunkPoint {
-                time_from_start,
-                positions: positions.clone(),
-                velocities: velocities.clone(),
-            });
-        }
+        let motion = Motion {
+            time: now,
+            mode: self.mode(now),
+            positions: &self.positions,
+            positions_known: self.joints_stamp.is_some(),
+            velocities: &self.velocities,
+            tick_s: self.tick_period_s,
+            follow_until: now + self.chunk_renewal() + OUTLIVES,
+        };
+        chunk.fill(&motion, self.plans.value(), &self.robot);
     }
 }
 
@@ -486,7 +348,7 @@ mod tests {
                 positions: &self.positions,
                 velocities: &[0.0; 2],
             };
-            self.executor.joints(&joints).unwrap();
+            self.executor.joints(&joints, self.now).unwrap();
         }
 
         /// A tick with fresh joint states; the robot does as it is told.
@@ -674,8 +536,13 @@ mod tests {
             velocities: &[0.0; 2],
         };
         let now = bench.now;
-        assert!(bench.executor.joints(&sample(now, false)).is_err());
-        assert!(bench.executor.joints(&sample(now + TICK, true)).is_err());
+        assert!(bench.executor.joints(&sample(now, false), now).is_err());
+        assert!(
+            bench
+                .executor
+                .joints(&sample(now + TICK, true), now)
+                .is_err()
+        );
         assert_eq!(bench.executor.counts().refused_joints, 2);
     }
 
@@ -730,5 +597,151 @@ mod tests {
         let last = chunk.points.last().unwrap();
         assert!(last.velocities.iter().all(|&v| v == 0.0));
         assert!(last.time_from_start <= Duration::from_millis(200));
+    }
+
+    #[test]
+    fn f02_a_joint_state_from_the_future_is_refused_and_silence_is_noticed() {
+        let mut bench = Bench::new();
+        bench.publish([0.4, 0.4]);
+        bench.tick();
+        let ahead = JointInput {
+            stamp: bench.now + Duration::from_secs(86_400),
+            positions: &[0.5, 0.5],
+            velocities: &[0.0; 2],
+        };
+        let error = bench.executor.joints(&ahead, bench.now).unwrap_err();
+        assert!(matches!(error, InputError::FutureStamp { .. }), "{error}");
+        assert_eq!(bench.executor.counts().refused_joints, 1);
+        bench.tick(); // the true ones are still taken
+        let modes: Vec<_> = (0..60).map(|_| bench.blind_tick().mode).collect();
+        assert_eq!(modes[59], Mode::Stop(StopReason::JointsSilent));
+        let before = bench.executor.positions.clone();
+        assert_eq!(
+            bench.blind_tick().positions,
+            before,
+            "dead reckoning is at its end"
+        );
+    }
+
+    #[test]
+    fn f02_reset_and_activation_forget_what_was_measured() {
+        let mut bench = Bench::new();
+        bench.publish([0.1, 0.1]);
+        assert!(matches!(bench.tick().mode, Mode::Follow { .. }));
+        bench.executor.forget_measurements();
+        assert_eq!(
+            bench.blind_tick().mode,
+            Mode::Stop(StopReason::JointsSilent)
+        );
+        // Somewhere else, with the same stamp as the last.
+        bench.positions = [0.9, -0.9];
+        bench.sense();
+        assert!(matches!(bench.blind_tick().mode, Mode::Follow { .. }));
+        bench.executor.hold();
+        bench.executor.release(bench.now);
+        assert_eq!(
+            bench.blind_tick().mode,
+            Mode::Stop(StopReason::JointsSilent)
+        );
+    }
+
+    #[test]
+    fn f05_no_way_point_leaves_the_limits() {
+        let mut bench = Bench::new();
+        bench.publish([0.8, -0.8]);
+        bench.positions = [0.93, -0.93];
+        bench.tick();
+        // Wrong by 100 rad now and then.
+        let mut chunk = Chunk::with_steps(5);
+        for tick in 0..200 {
+            if tick % 40 == 0 {
+                bench.publish([1.0, -1.0]);
+            }
+            if tick % 5 == 0 {
+                let wrong = JointInput {
+                    stamp: bench.now,
+                    positions: &[100.0, -100.0],
+                    velocities: &[0.0; 2],
+                };
+                assert!(bench.executor.joints(&wrong, bench.now).is_err());
+            }
+            let point = bench.tick();
+            bench.executor.chunk(point.time, &mut chunk);
+            for point in &chunk.points {
+                for position in &point.positions {
+                    assert!(position.abs() <= 1.0, "{point:?}");
+                }
+            }
+        }
+        assert_eq!(bench.executor.counts().refused_joints, 40);
+    }
+
+    #[test]
+    fn f08_a_clock_that_stands_still_brakes_the_robot() {
+        let mut bench = Bench::new();
+        bench.publish([0.8, 0.8]);
+        for _ in 0..20 {
+            bench.tick();
+        }
+        let now = bench.now;
+        assert!(bench.executor.velocities.iter().all(|&v| v > 0.3));
+        bench.executor.set_clock_silent(true);
+        for _ in 0..20 {
+            let point = bench.executor.tick(now);
+            assert_eq!(point.mode, Mode::Stop(StopReason::ClockSilent));
+        }
+        assert!(bench.executor.velocities.iter().all(|&v| v == 0.0));
+        bench.executor.set_clock_silent(false);
+        assert!(matches!(bench.tick().mode, Mode::Follow { .. }));
+    }
+
+    #[test]
+    fn f10_a_trajectory_follows_its_plan_for_half_a_second_beyond_the_next_one() {
+        let mut bench = Bench::new();
+        bench.publish([0.1, 0.1]);
+        let plan = bench.plans.value_mut();
+        (plan.number, plan.stamp, plan.start) = (2, bench.now, bench.now);
+        plan.period = Duration::from_secs(1); // to be followed for 5 s
+        plan.valid_until = plan.end();
+        bench.plans.publish();
+        let point = bench.tick();
+        let mut chunk = Chunk::with_steps(5);
+        bench.executor.chunk(point.time, &mut chunk);
+        assert_eq!(bench.executor.chunk_renewal(), Duration::from_secs(1));
+        let last = chunk.points.last().unwrap();
+        // The next plan is due after 1 s; 20 ms to brake.
+        let end_ms = last.time_from_start.as_millis();
+        assert!((1500..=1530).contains(&end_ms), "{end_ms} ms");
+        assert!(last.velocities.iter().all(|&v| v == 0.0));
+    }
+
+    #[test]
+    fn f20_no_plan_of_another_time_line_is_ever_followed() {
+        let mut bench = Bench::new();
+        bench.publish([0.4, 0.4]);
+        let plan = bench.plans.value_mut();
+        (plan.number, plan.stamp, plan.start) = (2, bench.now, bench.now);
+        plan.period = Duration::from_secs(2);
+        plan.valid_until = plan.end();
+        bench.plans.publish();
+        assert!(matches!(bench.tick().mode, Mode::Follow { .. }));
+        // The clock jumps back by 4 s, and its time comes again.
+        bench.now = bench.now - Duration::from_secs(4);
+        bench.executor.begin_timeline(1, bench.now);
+        for _ in 0..800 {
+            let point = bench.tick();
+            assert_eq!(point.mode, Mode::Stop(StopReason::NoPlan));
+        }
+        // One that was under way when it jumped, with a stamp of the time before.
+        let (stamp, plan) = (bench.now, bench.plans.value_mut());
+        (plan.number, plan.stamp, plan.start) = (3, stamp, stamp);
+        plan.valid_until = plan.end();
+        bench.plans.publish();
+        assert_eq!(bench.tick().mode, Mode::Stop(StopReason::NoPlan));
+        let (stamp, plan) = (bench.now, bench.plans.value_mut());
+        (plan.number, plan.stamp, plan.start, plan.timeline) = (4, stamp, stamp, 1);
+        plan.valid_until = plan.end();
+        bench.plans.publish();
+        assert!(matches!(bench.tick().mode, Mode::Follow { plan: 4, .. }));
     }
 }

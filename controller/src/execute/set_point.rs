@@ -1,0 +1,36 @@
+//! What is sent to the robot, and why.
+
+use crate::inputs::JointVec;
+use crate::safety::{LimitHits, StopReason};
+use crate::time::Time;
+
+/// The reason why the robot is moved as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A step of a plan is followed.
+    Follow {
+        /// Number of the plan.
+        plan: u64,
+        /// Number of the step in the plan.
+        step: usize,
+    },
+    /// The robot brakes, or is at rest, for this reason.
+    Stop(StopReason),
+}
+
+/// The set-point to be sent to the robot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SetPoint {
+    /// Time at which it applies.
+    pub time: Time,
+    /// Joint velocities in rad/s.
+    pub velocities: JointVec,
+    /// Joint positions expected now in rad, from the joint states and the commands since.
+    pub positions: JointVec,
+    /// The reason why the robot is moved as it is.
+    pub mode: Mode,
+    /// Stamp of the image that the followed plan is based on.
+    pub plan_stamp: Option<Time>,
+    /// The limits that changed it.
+    pub limits: LimitHits,
+}

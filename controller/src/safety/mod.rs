@@ -1,0 +1,27 @@
+//! What keeps the robot safe, apart from how it is moved.
+//!
+//! - [`limits`]: no set-point is beyond position (with the distance to brake), velocity and acceleration;
+//! - [`failsafe`]: the reasons to stop, in the order of their severity, and what decides between them;
+//! - [`latch`]: the emergency stop, which any thread may latch and only a reset releases;
+//! - [`measurement`]: joint states that cannot be are refused before anything acts on them;
+//! - [`clock_watch`]: a clock that stands still, and one that jumps.
+//!
+//! This is not a certified safety function.
+
+pub mod clock_watch;
+pub mod failsafe;
+pub mod latch;
+pub mod limits;
+pub mod measurement;
+
+pub use failsafe::StopReason;
+pub use latch::StopLatch;
+pub use limits::{LimitHits, Limits};
+
+use std::time::Duration;
+
+/// Longest time that a robot may take to brake to rest after it is told to. Whoever waits for it waits
+/// [`STOP_MARGIN`] longer.
+pub const LONGEST_STOP: Duration = Duration::from_secs(5);
+/// Time beyond [`LONGEST_STOP`] after which a robot that is not at rest is a fault.
+pub const STOP_MARGIN: Duration = Duration::from_secs(1);
