@@ -158,6 +158,8 @@ impl<'a> Manager<'a> {
             crossbeam_channel::select! {
                 recv(requests) -> _ => self.handle(),
                 recv(changes) -> change => if let Ok(change) = change {
+                    // A reset that was answered before comes before.
+                    self.handle();
                     self.carry_out(change);
                 },
                 recv(loaded) -> loaded => {
