@@ -11,6 +11,9 @@
 //! minimum, and every few iterations the actions are rolled out through the model, which pulls the states
 //! back to where the actions lead. The slope of the reward at `mu` is taken at the state that the penalty
 //! holds next to it. The paper's goal, an image that the last state is fixed to, is the reward here.
+//!
+//! The constants below are this project's own choice and not the published settings: a figure of this planner speaks of this
+//! implementation, not of the paper's.
 
 use latco_controller::plan::{Noise, PlanRequest, PlanSizes, Quantum, Schedule, Shift, StopCause};
 use latco_controller::trace::IterationTrace;
