@@ -15,6 +15,7 @@ use crate::plan::{
     Solution, StopCause,
 };
 use crate::robot::{Robot, RobotError};
+use crate::safety::surprise::{Surprise, SurpriseMonitor};
 use crate::time::{Clock, FrozenClock, Time};
 use crate::trace::PlanTrace;
 
@@ -56,6 +57,7 @@ pub struct Controller {
     cold_after: u32,
     stop_after: u32,
     filter: BeliefFilter,
+    surprise: SurpriseMonitor,
     planner: Box<dyn Planner>,
     plan: Plan,
     solution: Solution,
@@ -115,6 +117,7 @@ impl Controller {
             seed: config.planner.seed,
             cold_after: config.planner.cold_after_failures,
             stop_after: config.planner.stop_after_failures,
+            surprise: SurpriseMonitor::default(),
             planner,
             plan,
             solution: Solution::new(&sizes),
@@ -135,6 +138,7 @@ impl Controller {
     /// from the configured seed plus `episode`.
     pub fn reset(&mut self, episode: u64) {
         self.filter.reset();
+        self.surprise.forget();
         self.planner.reset(self.seed.wrapping_add(episode));
         self.forget_plan();
         self.failures = 0;
@@ -195,6 +199,9 @@ impl Controller {
             if observed.restarted {
                 self.forget_plan();
             }
+            if let Some(score) = observed.surprise {
+                self.surprise.look(image.stamp, score);
+            }
             self.steps_since_plan = self.steps_since_plan.saturating_add(observed.steps);
             if self.is_plan_due(image.stamp) {
                 let deadline = self.budget.map(|budget| began + budget);
@@ -245,6 +252,12 @@ impl Controller {
     #[must_use]
     pub fn belief(&self) -> &[f32] {
         self.filter.mean()
+    }
+
+    /// What the newest images ask for by how far they are from what the model predicted; for [`crate::Executor::set_surprise`].
+    #[must_use]
+    pub fn surprise(&self) -> Surprise {
+        self.surprise.level()
     }
 
     /// The counts of inputs that were taken and refused.

@@ -18,12 +18,15 @@ use crate::time::Time;
 const DUE_FRACTION: f64 = 0.75;
 
 /// The effect of an image on the belief.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Observed {
     /// Number of model steps since the last image: 1, or more when images were missing.
     pub steps: u32,
     /// Whether the belief began anew: after the first image, or when too many were missing.
     pub restarted: bool,
+    /// How far the posterior is from the prior, as a score to compare with the bundle's calibration; `None` where the belief
+    /// began anew or the bundle has none.
+    pub surprise: Option<f32>,
 }
 
 /// The belief filter, which keeps the posterior mean up to date.
@@ -239,7 +242,11 @@ impl BeliefFilter {
         check_finite(&self.next)?;
         std::mem::swap(&mut self.mean, &mut self.next);
         self.stamp = Some(image.stamp);
-        Ok(Observed { steps, restarted })
+        Ok(Observed {
+            steps,
+            restarted,
+            surprise: None,
+        })
     }
 
     /// The number of model steps from the last image to `stamp`; `None` when the belief has to begin anew.

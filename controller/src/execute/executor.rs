@@ -13,10 +13,10 @@ use crate::inputs::{InputError, JointInput, JointVec, MAX_JOINTS, Source, check_
 use crate::latest;
 use crate::plan::Plan;
 use crate::robot::Robot;
-use crate::safety::StopReason;
 use crate::safety::failsafe::{Conditions, Failsafe};
 use crate::safety::limits::StepTimes;
 use crate::safety::measurement::MeasurementGate;
+use crate::safety::{StopReason, Surprise};
 use crate::time::Time;
 
 /// Counters of an executor.
@@ -53,6 +53,7 @@ pub struct Executor {
     image_stamp: Option<Time>,
     failsafe: Failsafe,
     clock_silent: bool,
+    surprise: Surprise,
     /// Number of the clock's time line that plans have to be of.
     timeline: u64,
     /// Time before which an image must not lie for plans on it to be followed.
@@ -81,6 +82,7 @@ impl Executor {
             image_stamp: None,
             failsafe: Failsafe::default(),
             clock_silent: false,
+            surprise: Surprise::Expected,
             timeline: 0,
             not_before: None,
             counts: ExecutorCounts::default(),
@@ -135,6 +137,11 @@ impl Executor {
     /// Notes whether the clock stands still while the machine's own runs on.
     pub fn set_clock_silent(&mut self, silent: bool) {
         self.clock_silent = silent;
+    }
+
+    /// Notes what the newest images ask for.
+    pub fn set_surprise(&mut self, surprise: Surprise) {
+        self.surprise = surprise;
     }
 
     /// Takes over what may change while it runs.
@@ -246,7 +253,7 @@ impl Executor {
     /// What the robot does at `now`: it follows the plan unless there is a reason to stop.
     fn mode(&self, now: Time) -> Mode {
         use StopReason::{
-            CameraSilent, ClockSilent, JointsSilent, NoPlan, PlanEnded, PlannerFailed,
+            CameraSilent, ClockSilent, JointsSilent, NoPlan, PlanEnded, PlannerFailed, Surprised,
         };
         let older = |stamp: Time, limit_s| now.seconds_since(stamp) > limit_s;
         let plan = self.plans.value();
@@ -260,6 +267,7 @@ impl Executor {
         let conditions = Conditions::default()
             .with(PlanEnded, step.is_none())
             .with(NoPlan, !is_plan)
+            .with(Surprised, self.surprise == Surprise::Stop)
             .with(CameraSilent, camera_old)
             .with(JointsSilent, self.robot.has_joint_states() && !joints_fresh)
             .with(ClockSilent, self.clock_silent)
@@ -447,6 +455,20 @@ mod tests {
             );
         }
         assert_eq!(bench.tick().mode, Mode::Stop(StopReason::PlanEnded));
+    }
+
+    #[test]
+    fn a_scene_that_the_model_does_not_predict_stops_the_robot() {
+        let mut bench = Bench::new();
+        bench.publish([0.4, 0.4]);
+        assert!(matches!(bench.tick().mode, Mode::Follow { .. }));
+        bench.executor.set_surprise(Surprise::Stop);
+        for _ in 0..20 {
+            assert_eq!(bench.tick().mode, Mode::Stop(StopReason::Surprised));
+        }
+        assert!(bench.executor.velocities.iter().all(|&v| v == 0.0));
+        bench.executor.set_surprise(Surprise::Expected);
+        assert!(matches!(bench.tick().mode, Mode::Follow { .. }));
     }
 
     #[test]

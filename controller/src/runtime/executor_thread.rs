@@ -14,8 +14,8 @@ use crate::execute::{Chunk, Executor, ExecutorCounts, Mode, SetPoint, StopReason
 use crate::inputs::JointVec;
 use crate::latest;
 use crate::priority;
-use crate::safety::LONGEST_STOP;
 use crate::safety::clock_watch::{ClockState, ClockWatch};
+use crate::safety::{LONGEST_STOP, Surprise};
 use crate::time::{Clock, Time};
 
 /// Time at rest after which an inactive executor sleeps: whoever receives set-points has then received enough
@@ -150,6 +150,8 @@ impl ExecutorThread {
         if image_ns != i64::MIN {
             self.executor.image(Time(image_ns));
         }
+        let surprise = self.shared.surprise.load(Ordering::SeqCst);
+        self.executor.set_surprise(Surprise::of_number(surprise));
         let point = self.executor.tick(now);
         self.sent.force_push((point.time, point.velocities.clone()));
         let at_rest = point.velocities.iter().all(|&v| v == 0.0);

@@ -36,7 +36,7 @@ mod ports;
 mod shared;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -114,6 +114,7 @@ impl Runtime {
             at_rest: AtomicBool::new(false),
             estop,
             image_ns: AtomicI64::new(i64::MIN),
+            surprise: AtomicU8::new(0),
             timeline: AtomicU64::new(0),
             jumped_ms: AtomicI64::new(0),
             refused_joints: AtomicU64::new(0),

@@ -126,6 +126,7 @@ impl PlannerThread {
     /// followed.
     fn begin_episode(&mut self, episode: u64) {
         self.controller.reset(episode);
+        self.note_surprise();
         self.note(|| Event::Reset { episode });
         self.hand_over_plan();
     }
@@ -165,6 +166,7 @@ impl PlannerThread {
         let tick = self.controller.step(&inputs, taken, self.clock.as_ref());
         let stamp = image.stamp;
         let new_plan = tick.new_plan;
+        self.note_surprise();
         if matches!(tick.image, Some(Ok(_))) {
             if self.shared.timeline.load(Ordering::SeqCst) == self.timeline {
                 self.shared.image_ns.store(stamp.0, Ordering::SeqCst);
@@ -200,6 +202,12 @@ impl PlannerThread {
             tick,
             counts: *self.controller.counts(),
         });
+    }
+
+    /// Tells the executor what the newest images ask for.
+    fn note_surprise(&self) {
+        let surprise = self.controller.surprise() as u8;
+        self.shared.surprise.store(surprise, Ordering::SeqCst);
     }
 
     fn hand_over_plan(&mut self) {

@@ -1,6 +1,6 @@
 //! The state that the threads of a runtime share, and the sink of their commands.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64};
 
 use crate::execute::{Chunk, SetPoint};
 use crate::safety::StopLatch;
@@ -27,6 +27,8 @@ pub(super) struct Shared {
     pub(super) estop: StopLatch,
     /// Stamp in ns of the newest image that the belief took; `i64::MIN` before the first.
     pub(super) image_ns: AtomicI64,
+    /// What the newest images ask for, see [`crate::safety::Surprise`]; written by the planner.
+    pub(super) surprise: AtomicU8,
     /// Number of the clock's time line: how often it jumped.
     pub(super) timeline: AtomicU64,
     /// How far it jumped the last time, ms.

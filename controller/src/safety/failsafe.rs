@@ -13,6 +13,8 @@ pub enum StopReason {
     PlanEnded,
     /// There is no plan yet: none was made since the start, the reset or the clock's jump.
     NoPlan,
+    /// What the camera shows is not what the model predicts, for too long.
+    Surprised,
     /// The newest image that the belief took is too old.
     CameraSilent,
     /// The joint states are too old, or none came yet.
@@ -29,9 +31,10 @@ pub enum StopReason {
 
 impl StopReason {
     /// All of them, from the least to the most severe.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::PlanEnded,
         Self::NoPlan,
+        Self::Surprised,
         Self::CameraSilent,
         Self::JointsSilent,
         Self::ClockSilent,
@@ -46,6 +49,7 @@ impl StopReason {
         match self {
             Self::PlanEnded => "plan_ended",
             Self::NoPlan => "no_plan",
+            Self::Surprised => "surprised",
             Self::CameraSilent => "camera_silent",
             Self::JointsSilent => "joints_silent",
             Self::ClockSilent => "clock_silent",
@@ -58,13 +62,13 @@ impl StopReason {
 
 /// The reasons that hold at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Conditions(u8);
+pub struct Conditions(u16);
 
 impl Conditions {
     /// These and `reason`, if it `holds`.
     #[must_use]
     pub fn with(self, reason: StopReason, holds: bool) -> Self {
-        Self(self.0 | u8::from(holds) << reason as u8)
+        Self(self.0 | u16::from(holds) << reason as u8)
     }
 
     /// The most severe of them.
@@ -129,7 +133,7 @@ mod tests {
     use super::*;
 
     fn reasons() -> impl Strategy<Value = Vec<StopReason>> {
-        prop::collection::vec(prop::sample::select(&StopReason::ALL[..6]), 0..6)
+        prop::collection::vec(prop::sample::select(&StopReason::ALL[..7]), 0..6)
     }
 
     fn conditions(reasons: &[StopReason]) -> Conditions {

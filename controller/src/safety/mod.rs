@@ -4,7 +4,8 @@
 //! - [`failsafe`]: the reasons to stop, in the order of their severity, and what decides between them;
 //! - [`latch`]: the emergency stop, which any thread may latch and only a reset releases;
 //! - [`measurement`]: joint states that cannot be are refused before anything acts on them;
-//! - [`clock_watch`]: a clock that stands still, and one that jumps.
+//! - [`clock_watch`]: a clock that stands still, and one that jumps;
+//! - [`surprise`]: a scene that the model does not predict.
 //!
 //! This is not a certified safety function.
 
@@ -13,10 +14,12 @@ pub mod failsafe;
 pub mod latch;
 pub mod limits;
 pub mod measurement;
+pub mod surprise;
 
 pub use failsafe::StopReason;
 pub use latch::StopLatch;
 pub use limits::{LimitHits, Limits};
+pub use surprise::Surprise;
 
 use std::time::Duration;
 

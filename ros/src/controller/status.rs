@@ -190,9 +190,10 @@ pub(super) fn status(now: &Now<'_>) -> DiagnosticStatus {
 
 fn level(reason: StopReason) -> u8 {
     match reason {
-        StopReason::NoPlan | StopReason::PlanEnded | StopReason::Deactivated => {
-            DiagnosticStatus::WARN
-        }
+        StopReason::NoPlan
+        | StopReason::PlanEnded
+        | StopReason::Surprised
+        | StopReason::Deactivated => DiagnosticStatus::WARN,
         StopReason::CameraSilent | StopReason::JointsSilent | StopReason::ClockSilent => {
             DiagnosticStatus::STALE
         }

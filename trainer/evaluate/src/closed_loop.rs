@@ -130,6 +130,7 @@ impl ClosedLoop {
             self.plans.value_mut().copy_from(self.controller.plan());
             self.plans.publish();
         }
+        self.executor.set_surprise(self.controller.surprise());
         self.drive(robot);
         PeriodReport { start, tick }
     }
