@@ -224,7 +224,7 @@ impl FirstOrder {
         }
         let mut report = StepReport::default();
         let rewards = &self.rewards[plan * h..][..h];
-        report.measure(&self.settings, rewards, dynamics, actions);
+        report.measure(&self.settings, rewards, dynamics, actions, &[]);
 
         if self.iteration.is_multiple_of(self.multiplier_every) {
             let rate = self.multiplier_rate;

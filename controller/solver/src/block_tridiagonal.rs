@@ -13,7 +13,7 @@
 
 use crate::kernels::cholesky;
 use crate::kernels::vector::{add_row_product, add_scaled, dot};
-use crate::problem::{LinearProblem, LinearSolver, PlanFaults, excess};
+use crate::problem::{Change, LinearProblem, LinearSolver, PlanFaults, excess};
 use crate::workspace::{Parts, total};
 use crate::{Crew, Model, Scalar, Shape};
 
@@ -27,6 +27,8 @@ const PIN: f64 = 1000.0;
 
 impl LinearSolver for BlockTridiagonal {
     const MOVES_ANCHOR: bool = true;
+    /// An inequality couples the actions of all steps before it, which the band has no room for.
+    const TAKES_INEQUALITIES: bool = false;
 
     fn scratch_len(shape: &Shape) -> usize {
         let dims = &shape.dims;
@@ -46,14 +48,13 @@ impl LinearSolver for BlockTridiagonal {
         _crew: &mut C,
         model: &mut M,
         scratch: &mut [S],
-        states: &mut [S],
-        actions: &mut [S],
+        change: Change<'_, S>,
         faults: &mut PlanFaults,
     ) {
         let dims = &problem.shape.dims;
-        for (b, (states, actions)) in states
+        for (b, (states, actions)) in (change.states)
             .chunks_exact_mut(dims.states_len())
-            .zip(actions.chunks_exact_mut(dims.actions_len()))
+            .zip(change.actions.chunks_exact_mut(dims.actions_len()))
             .enumerate()
         {
             let system = System { problem, b };

@@ -53,6 +53,8 @@ pub struct Shape {
     /// Number of parts that a stage of work is cut into, 1 to [`crate::MAX_PARTS`]: as many threads can work
     /// at the same time. Results depend on it in the last bits, and not on the threads.
     pub parts: usize,
+    /// Number of inequalities at each step, `m`; see [`crate::Inequalities`].
+    pub inequalities: usize,
 }
 
 impl Shape {
@@ -63,6 +65,7 @@ impl Shape {
             dims,
             plans: 1,
             parts: 2,
+            inequalities: 0,
         }
     }
 
@@ -70,6 +73,21 @@ impl Shape {
     #[must_use]
     pub const fn with_plans(self, plans: usize) -> Self {
         Self { plans, ..self }
+    }
+
+    /// This shape for plans with `inequalities` inequalities at each step.
+    #[must_use]
+    pub const fn with_inequalities(self, inequalities: usize) -> Self {
+        Self {
+            inequalities,
+            ..self
+        }
+    }
+
+    /// Range of the inequalities of plan `b` in arrays `[N, H, m]`.
+    pub(crate) const fn inequalities_of(&self, b: usize) -> core::ops::Range<usize> {
+        let len = self.dims.horizon * self.inequalities;
+        b * len..(b + 1) * len
     }
 
     /// Whether all sizes are within their ranges.

@@ -9,7 +9,8 @@
 //! reward    softplus(-r(z_t))                           t = 1..H,   1 row each
 //! ```
 //!
-//! with multipliers `lambda`, `nu` that grow while their constraint is violated. [`Solver::step`]
+//! with multipliers `lambda`, `nu` that grow while their constraint is violated. Bounds on where the actions lead
+//! ([`Inequalities`]: joint positions, keep-out regions) are further rows, with multipliers of their own. [`Solver::step`]
 //! is one such iteration: linear solve, new plan, one model evaluation there, new multipliers.
 //! There is no clock, thread or I/O here: how many iterations fit is the caller's decision, and a
 //! [`Crew`] of the caller's does the parts of each stage at the same time. Several plans can be
@@ -83,7 +84,7 @@
 //!
 //! let (mut states, mut actions) = ([0.0; 5], [0.0; 4]);
 //! let (mut lambda, mut nu) = ([1.0; 4], [1.0; 4]);
-//! let mut plan = Plan { anchor: &[0.0], states: &mut states, actions: &mut actions };
+//! let mut plan = Plan { anchor: &[0.0], states: &mut states, actions: &mut actions, inequalities: None };
 //! let mut multipliers = Multipliers { dynamics: &mut lambda, actions: &mut nu };
 //! let mut report = solver.evaluate(&mut Line, &mut Alone, &mut plan, &multipliers)?;
 //! for _ in 0..60 {
@@ -99,6 +100,7 @@ mod crew;
 mod dense;
 mod dims;
 mod gru;
+mod inequalities;
 mod kernels;
 mod model;
 mod multipliers;
@@ -116,6 +118,7 @@ pub use crew::{Alone, Crew, Cut, MAX_PARTS};
 pub use dense::DenseJacobian;
 pub use dims::{Dims, MAX_PLANS, Shape};
 pub use gru::{GruFactors, GruJacobian, GruSizes, GruWeights};
+pub use inequalities::{Inequalities, InequalityRows};
 pub use kernels::lanes::{Instructions, limit_instructions};
 pub use model::{Model, Predictions, Slab, Trajectories};
 pub use multipliers::updated as updated_multiplier;

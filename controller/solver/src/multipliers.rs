@@ -40,6 +40,31 @@ pub fn updated<S: Scalar>(multiplier: S, violation: S, tolerance: S, offset: S, 
     }
 }
 
+/// Largest violation that the multiplier of an inequality stands for: one that cannot be satisfied does not grow beyond it, and
+/// is soon forgotten when it can.
+const LARGEST_SHIFT: f64 = 1.0;
+
+/// Updates each multiplier of an inequality by its value `g`, `max(0, multiplier + weight g)`: the method of multipliers
+/// (Nocedal and Wright, Numerical Optimization, section 17.4). Where the step did not know of an inequality (`active` is 0), what
+/// it is violated by says nothing about its multiplier.
+pub(crate) fn update_inequalities<S: Scalar>(
+    multipliers: &mut [S],
+    values: &[S],
+    active: &[S],
+    weight: f64,
+) {
+    let (weight, largest) = (S::from_f64(weight), S::from_f64(weight * LARGEST_SHIFT));
+    for ((multiplier, &value), &active) in multipliers.iter_mut().zip(values).zip(active) {
+        let value = if value > S::ZERO {
+            value * active
+        } else {
+            value
+        };
+        let new = (*multiplier + weight * value).maximum(S::ZERO);
+        *multiplier = if new > largest { largest } else { new };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::updated;

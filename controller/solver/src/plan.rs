@@ -1,4 +1,4 @@
-use crate::{LayoutError, Scalar, Settings, Shape};
+use crate::{Inequalities, LayoutError, Scalar, Settings, Shape};
 
 /// The plans of a solver in the caller's memory: `N` of them, one behind the other.
 #[derive(Debug)]
@@ -10,6 +10,8 @@ pub struct Plan<'a, S> {
     pub states: &'a mut [S],
     /// Actions `a_0..a_{H-1}`, shape `[N, H, na]`.
     pub actions: &'a mut [S],
+    /// Inequalities that all plans have to satisfy; with `None` there are none.
+    pub inequalities: Option<&'a dyn Inequalities<S>>,
 }
 
 impl<S: Scalar> Plan<'_, S> {
@@ -27,7 +29,15 @@ impl<S: Scalar> Plan<'_, S> {
             "plan actions [N, H, na]",
             plans * dims.actions_len(),
             self.actions.len(),
-        )
+        )?;
+        match self.inequalities {
+            Some(inequalities) => LayoutError::check(
+                "inequalities of a step",
+                shape.inequalities,
+                inequalities.rows(),
+            ),
+            None => Ok(()),
+        }
     }
 }
 

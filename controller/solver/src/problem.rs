@@ -22,6 +22,14 @@ pub struct LinearProblem<'a, S> {
     pub(crate) anchor_defect: &'a [S],
     /// Largest allowed `|a|`.
     pub(crate) action_limit: S,
+    /// Values of the inequalities, shape `[N, H, m]`.
+    pub(crate) inequalities: &'a [S],
+    /// Slopes of the inequalities, shape `[N, H, m, na]`.
+    pub(crate) inequality_slopes: &'a [S],
+    /// Multipliers of the inequalities, shape `[N, H, m]`.
+    pub(crate) inequality_multipliers: &'a [S],
+    /// Weight `mu` of the inequalities.
+    pub(crate) inequality_weight: S,
     /// Scales of each plan's system.
     pub(crate) scales: [Scales<S>; MAX_PLANS],
 }
@@ -42,6 +50,11 @@ impl<S: Scalar> LinearProblem<'_, S> {
         let inverse = S::ONE / (multiplier + self.scales[b].damping);
         (inverse, multiplier * inverse)
     }
+
+    /// The residual `g + multiplier / mu` of inequality `i` of all plans, if it is active.
+    pub(crate) fn inequality_residual(&self, i: usize) -> S {
+        self.inequalities[i] + self.inequality_multipliers[i] / self.inequality_weight
+    }
 }
 
 /// The amount by which an action exceeds the limit, with its sign; `None` inside the limit.
@@ -53,6 +66,17 @@ pub(crate) fn excess<S: Scalar>(action: S, limit: S) -> Option<(S, S)> {
     } else {
         None
     }
+}
+
+/// The change of the plans in one step.
+#[derive(Debug)]
+pub struct Change<'a, S> {
+    /// Change of the states, shape `[N, H + 1, n]`.
+    pub(crate) states: &'a mut [S],
+    /// Change of the actions, shape `[N, H, na]`.
+    pub(crate) actions: &'a mut [S],
+    /// 1 for every inequality that held the change back and 0 for the others, shape `[N, H, m]`.
+    pub(crate) active: &'a mut [S],
 }
 
 /// The plans whose system was not positive definite, and the stage at which that was found.
@@ -79,18 +103,19 @@ pub trait LinearSolver {
     /// equal to the anchor.
     const MOVES_ANCHOR: bool;
 
+    /// Whether it takes inequalities ([`crate::Inequalities`]) into the system.
+    const TAKES_INEQUALITIES: bool;
+
     /// Number of elements of scratch memory that [`LinearSolver::solve`] needs.
     fn scratch_len(shape: &Shape) -> usize;
 
-    /// Writes the change of the states `[N, H + 1, n]` and of the actions `[N, H, na]`; what it writes for a
-    /// plan that it reports in `faults` has no meaning.
+    /// Writes the change of the plans; what it writes for a plan that it reports in `faults` has no meaning.
     fn solve<S: Scalar, M: Model<S>, C: Crew>(
         problem: &LinearProblem<'_, S>,
         crew: &mut C,
         model: &mut M,
         scratch: &mut [S],
-        states: &mut [S],
-        actions: &mut [S],
+        change: Change<'_, S>,
         faults: &mut PlanFaults,
     );
 }

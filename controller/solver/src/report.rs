@@ -13,6 +13,8 @@ pub struct StepReport {
     pub action_violation_max: f64,
     /// Mean action violation over the steps.
     pub action_violation_mean: f64,
+    /// Largest value of an inequality over the steps; 0 where all are satisfied.
+    pub inequality_violation_max: f64,
     /// Sum of the rewards that the model predicts for the planned states, `sum_t r(z_t)`, `t = 1..H`.
     pub reward_sum: f64,
     /// Reward part of the minimised cost, `sum_t softplus(-r(z_t))^2`.
@@ -23,23 +25,26 @@ pub struct StepReport {
     pub dynamics_multiplier_max: f64,
     /// Largest action multiplier after the update.
     pub action_multiplier_max: f64,
+    /// Largest inequality multiplier after the update.
+    pub inequality_multiplier_max: f64,
     /// Merit of the plan; smaller is better. It is comparable between iterations since no multiplier is in
     /// it: `sum_t softplus(-r_t) + penalty sum_t [max(0, dynamics violation - tolerance) + max(0, action
-    /// violation - tolerance)]`.
+    /// violation - tolerance) + sum_i max(0, inequality - tolerance)]`.
     pub merit: f64,
-    /// Whether both largest violations are within their tolerances.
+    /// Whether all largest violations are within their tolerances.
     pub feasible: bool,
 }
 
 impl StepReport {
-    /// Sets everything that follows from the rewards and violations of one plan, all `[H]`; meant for
-    /// iterations of another kind than the solver's.
+    /// Sets everything that follows from the rewards and violations of one plan, all `[H]`, and from the values of its
+    /// inequalities `[H, m]`; meant for iterations of another kind than the solver's.
     pub fn measure<S: Scalar>(
         &mut self,
         settings: &Settings,
         rewards: &[S],
         dynamics_violations: &[S],
         action_violations: &[S],
+        inequalities: &[S],
     ) {
         (self.reward_sum, self.reward_cost) = (0.0, 0.0);
         let mut cost = 0.0;
@@ -53,9 +58,13 @@ impl StepReport {
         let actions = Violations::of(action_violations, settings.action_tolerance);
         (self.dynamics_violation_max, self.dynamics_violation_mean) = (dynamics.max, dynamics.mean);
         (self.action_violation_max, self.action_violation_mean) = (actions.max, actions.mean);
-        self.merit = cost + settings.merit_penalty * (dynamics.above + actions.above);
-        self.feasible =
-            dynamics.max <= settings.dynamics_tolerance && actions.max <= settings.action_tolerance;
+        let inequalities = Violations::of(inequalities, settings.inequality_tolerance);
+        self.inequality_violation_max = inequalities.max;
+        let above = dynamics.above + actions.above + inequalities.above;
+        self.merit = cost + settings.merit_penalty * above;
+        self.feasible = dynamics.max <= settings.dynamics_tolerance
+            && actions.max <= settings.action_tolerance
+            && inequalities.max <= settings.inequality_tolerance;
     }
 }
 
@@ -78,7 +87,7 @@ impl Violations {
         }
         Self {
             max,
-            mean: sum / violations.len() as f64,
+            mean: sum / violations.len().max(1) as f64,
             above,
         }
     }
@@ -137,6 +146,8 @@ pub enum Quantity {
     Means,
     /// The rewards or their gradients.
     Rewards,
+    /// The inequalities or their slopes.
+    Inequalities,
     /// The computed change of the plan.
     Step,
 }
@@ -148,6 +159,7 @@ impl fmt::Display for Quantity {
             Self::Multipliers => "the multipliers",
             Self::Means => "the model's prior means",
             Self::Rewards => "the model's rewards",
+            Self::Inequalities => "the inequalities of the plan",
             Self::Step => "the computed step",
         })
     }
@@ -233,6 +245,8 @@ pub enum SetupError {
     Dims(crate::Dims),
     /// There are more plans or parts than a solver takes, or none.
     Shape(crate::Shape),
+    /// The linear solver takes no inequalities.
+    Inequalities,
     /// Memory or weights have the wrong length.
     Layout(LayoutError),
     /// A setting is outside its range.
@@ -253,6 +267,9 @@ impl fmt::Display for SetupError {
                 crate::MAX_PARTS,
                 shape.plans,
                 shape.parts
+            ),
+            Self::Inequalities => f.write_str(
+                "the block-tridiagonal solver takes no inequalities; use the reduced one",
             ),
             Self::Layout(error) => error.fmt(f),
             Self::Setting(error) => error.fmt(f),

@@ -20,6 +20,10 @@ pub struct Settings {
     pub damping: f64,
     /// Largest allowed `|a_j|`, in normalised actions. The default is 1.
     pub action_limit: f64,
+    /// Weight `mu` of the inequalities, the penalty parameter of their augmented Lagrangian. The default is 1e4.
+    pub inequality_weight: f64,
+    /// Accepted value of an inequality. The default is 1e-3.
+    pub inequality_tolerance: f64,
     /// Weight of one unit of constraint violation above its tolerance in [`crate::StepReport::merit`]. The
     /// default is 100.
     pub merit_penalty: f64,
@@ -36,6 +40,8 @@ impl Default for Settings {
             log_offset: 0.1,
             damping: 1e-3,
             action_limit: 1.0,
+            inequality_weight: 1e4,
+            inequality_tolerance: 1e-3,
             merit_penalty: 100.0,
         }
     }
@@ -58,6 +64,8 @@ impl Settings {
             ("log_offset", self.log_offset),
             ("damping", self.damping),
             ("action_limit", self.action_limit),
+            ("inequality_weight", self.inequality_weight),
+            ("inequality_tolerance", self.inequality_tolerance),
         ];
         for (field, found) in positive {
             if !(found > 0.0 && found.is_finite()) {

@@ -4,11 +4,12 @@ use heapless::Vec;
 
 use crate::kernels::lanes::padded;
 use crate::multipliers::{self, mean_sqrt};
-use crate::problem::{LinearProblem, LinearSolver, PlanFaults, Scales};
+use crate::problem::{Change, LinearProblem, LinearSolver, PlanFaults, Scales};
 use crate::workspace::{Parts, total};
 use crate::{
-    Crew, Dims, LayoutError, MAX_PLANS, Model, Multipliers, Plan, PlanFault, Predictions, Quantity,
-    Scalar, Settings, SetupError, Shape, StepError, StepReport, Trajectories,
+    Crew, Dims, Inequalities, InequalityRows, LayoutError, MAX_PLANS, Model, Multipliers, Plan,
+    PlanFault, Predictions, Quantity, Scalar, Settings, SetupError, Shape, StepError, StepReport,
+    Trajectories,
 };
 
 /// Iterates plans with the linear solver `L` in the arena `A` (`&mut [S]`, an array, a `Vec`).
@@ -37,6 +38,14 @@ struct Work<'a, S> {
     step_actions: &'a mut [S],
     new_states: &'a mut [S],
     new_actions: &'a mut [S],
+    /// Values of the inequalities at the last evaluation, shape `[N, H, m]`.
+    inequalities: &'a mut [S],
+    /// Slopes of the inequalities, shape `[N, H, m, na]`.
+    inequality_slopes: &'a mut [S],
+    /// Multipliers of the inequalities, shape `[N, H, m]`.
+    inequality_multipliers: &'a mut [S],
+    /// 1 for the inequalities that held the last step back and 0 for the others, shape `[N, H, m]`.
+    active: &'a mut [S],
     scratch: &'a mut [S],
 }
 
@@ -45,10 +54,11 @@ impl<'a, S: Scalar> Work<'a, S> {
         total(Self::lens(shape))
     }
 
-    fn lens(shape: &Shape) -> [usize; 11] {
+    fn lens(shape: &Shape) -> [usize; 15] {
         let dims = &shape.dims;
         let (h, n) = (dims.horizon, dims.state());
         let (states, actions) = (dims.states_len(), dims.actions_len());
+        let m = shape.inequalities;
         let of_plan = [
             h,
             h,
@@ -61,6 +71,10 @@ impl<'a, S: Scalar> Work<'a, S> {
             actions,
             states,
             actions,
+            h * m,
+            h * m * dims.action,
+            h * m,
+            h * m,
         ];
         of_plan.map(|len| shape.plans * len)
     }
@@ -79,6 +93,10 @@ impl<'a, S: Scalar> Work<'a, S> {
             step_actions,
             new_states,
             new_actions,
+            inequalities,
+            inequality_slopes,
+            inequality_multipliers,
+            active,
         ] = Self::lens(shape).map(|len| parts.take(len));
         Self {
             rewards,
@@ -92,6 +110,10 @@ impl<'a, S: Scalar> Work<'a, S> {
             step_actions,
             new_states,
             new_actions,
+            inequalities,
+            inequality_slopes,
+            inequality_multipliers,
+            active,
             scratch: parts.rest(),
         }
     }
@@ -120,6 +142,9 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
         }
         if !shape.is_valid() {
             return Err(SetupError::Shape(shape));
+        }
+        if shape.inequalities > 0 && !L::TAKES_INEQUALITIES {
+            return Err(SetupError::Inequalities);
         }
         settings.validate()?;
         LayoutError::at_least("solver arena", Self::len(&shape), arena.as_ref().len())?;
@@ -162,12 +187,14 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
         Ok(())
     }
 
-    /// Forgets the evaluated plans and their faults. Call it whenever a plan, its
+    /// Forgets the evaluated plans, their faults and the multipliers of their inequalities. Call it whenever a plan, its
     /// anchor or the model was changed (also: used for another plan) since the last call; the next
     /// one then evaluates afresh.
     pub fn reset(&mut self) {
         self.current = false;
         self.outcomes.fill(Ok(StepReport::default()));
+        let work = Work::split(&self.shape, self.arena.as_mut());
+        work.inequality_multipliers.fill(S::ZERO);
     }
 
     /// Predicted rewards of `z_1..z_H` of plan `b`, `[H]`, at the last evaluation.
@@ -183,6 +210,16 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
     /// Action violations `sum_j max(0, a_j^2 - limit^2)` of plan `b`, `[H]`, at the last evaluation.
     pub fn action_violations(&self, b: usize) -> &[S] {
         self.measured(2, b)
+    }
+
+    /// Values and multipliers of the inequalities of plan `b`, `[H, m]` each, at the last evaluation.
+    pub fn inequalities(&self, b: usize) -> (&[S], &[S]) {
+        let lens = Work::<S>::lens(&self.shape);
+        let first = |array: usize| lens[..array].iter().map(|&len| padded(len)).sum::<usize>();
+        let arena = Parts::aligned(self.arena.as_ref());
+        let len = self.shape.dims.horizon * self.shape.inequalities;
+        let row = |array| &arena[first(array) + b * len..][..len];
+        (row(11), row(13))
     }
 
     /// Row `b` of one of the arrays `[N, H]` that the arena begins with.
@@ -316,6 +353,10 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
             actions: plan.actions,
             anchor_defect: work.anchor_defect,
             action_limit: S::from_f64(self.settings.action_limit),
+            inequalities: work.inequalities,
+            inequality_slopes: work.inequality_slopes,
+            inequality_multipliers: work.inequality_multipliers,
+            inequality_weight: S::from_f64(self.settings.inequality_weight),
             scales,
         };
         let mut faults = PlanFaults::none();
@@ -324,8 +365,11 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
             crew,
             model,
             work.scratch,
-            work.step_states,
-            work.step_actions,
+            Change {
+                states: &mut *work.step_states,
+                actions: &mut *work.step_actions,
+                active: &mut *work.active,
+            },
             &mut faults,
         );
 
@@ -382,7 +426,7 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
         plan: &mut Plan<'_, S>,
         multipliers: &mut Multipliers<'_, S>,
     ) -> Result<(), StepError<M::Error>> {
-        self.evaluate_new(model, crew)?;
+        self.evaluate_new(model, crew, plan.inequalities)?;
         self.current = true;
 
         let dims = self.shape.dims;
@@ -408,6 +452,13 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
                 &work.action_violations[of_plan],
                 self.settings.action_tolerance,
                 &self.settings,
+            );
+            let of_plan = self.shape.inequalities_of(b);
+            multipliers::update_inequalities(
+                &mut work.inequality_multipliers[of_plan.clone()],
+                &work.inequalities[of_plan.clone()],
+                &work.active[of_plan],
+                self.settings.inequality_weight,
             );
         }
         self.report(multipliers);
@@ -478,16 +529,17 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
             new_states.copy_from_slice(&plan.states[states]);
             new_actions.copy_from_slice(&plan.actions[actions]);
         }
-        self.evaluate_new(model, crew)?;
+        self.evaluate_new(model, crew, plan.inequalities)?;
         self.current = true;
         Ok(())
     }
 
-    /// Evaluates the model at the arena's new plans.
+    /// Evaluates the model and the inequalities at the arena's new plans.
     fn evaluate_new<M: Model<S>, C: Crew>(
         &mut self,
         model: &mut M,
         crew: &mut C,
+        inequalities: Option<&dyn Inequalities<S>>,
     ) -> Result<(), StepError<M::Error>> {
         let dims = self.shape.dims;
         let (h, n, na) = (dims.horizon, dims.state(), dims.action);
@@ -546,6 +598,26 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
                     }
                 }
             }
+            let of_plan = self.shape.inequalities_of(b);
+            let of_slopes = of_plan.start * na..of_plan.end * na;
+            let values = &mut work.inequalities[of_plan];
+            let slopes = &mut work.inequality_slopes[of_slopes];
+            match inequalities {
+                Some(inequalities) => {
+                    let actions = &work.new_actions[b * h * na..][..h * na];
+                    inequalities.evaluate(
+                        actions,
+                        &mut InequalityRows {
+                            values: &mut *values,
+                            slopes: &mut *slopes,
+                        },
+                    );
+                }
+                None => values.fill(-S::ONE),
+            }
+            if !(finite(values) && finite(slopes)) {
+                fault = fault.or(Some(Quantity::Inequalities));
+            }
             if let Some(quantity) = fault {
                 fail(outcome, PlanFault::NonFinite(quantity));
             }
@@ -565,6 +637,7 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
                 self.rewards(b),
                 self.dynamics_violations(b),
                 self.action_violations(b),
+                self.inequalities(b).0,
             );
             let largest = |values: &[S]| {
                 let of_plan = &values[b * h..(b + 1) * h];
@@ -572,6 +645,9 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
             };
             report.dynamics_multiplier_max = largest(multipliers.dynamics);
             report.action_multiplier_max = largest(multipliers.actions);
+            let of_inequalities = self.inequalities(b).1.iter();
+            report.inequality_multiplier_max =
+                of_inequalities.fold(S::ZERO, |m, &v| v.maximum(m)).to_f64();
             self.outcomes[b] = Ok(report);
         }
     }

@@ -85,9 +85,9 @@ impl<S: Number> Numbers<S> {
 
 fn shape(plans: usize, parts: usize) -> Shape {
     Shape {
-        dims: DIMS,
         plans,
         parts,
+        ..Shape::of(DIMS)
     }
 }
 

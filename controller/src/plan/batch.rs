@@ -106,6 +106,7 @@ impl Batch {
                 anchor,
                 states: &mut self.states[..plans * states],
                 actions: &mut self.actions[..plans * actions],
+                inequalities: None,
             },
             Multipliers {
                 dynamics: &mut self.dynamics[..plans * h],

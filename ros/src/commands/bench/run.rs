@@ -56,6 +56,7 @@ impl Variables {
             anchor: &self.anchor,
             states: &mut self.states,
             actions: &mut self.actions,
+            inequalities: None,
         };
         let multipliers = Multipliers {
             dynamics: &mut self.dynamics,

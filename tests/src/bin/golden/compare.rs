@@ -160,6 +160,7 @@ impl Run<'_> {
             anchor: self.golden.array("z0"),
             states: &mut iterate.states,
             actions: &mut iterate.actions,
+            inequalities: None,
         };
         let mut multipliers = Multipliers {
             dynamics: &mut iterate.dynamics_multipliers,

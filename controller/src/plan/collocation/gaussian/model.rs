@@ -312,6 +312,7 @@ mod tests {
                 anchor,
                 states: &mut states,
                 actions: &mut actions,
+                inequalities: None,
             };
             let mut multipliers = Multipliers {
                 dynamics: &mut lambda,

@@ -6,6 +6,7 @@
 //! ```text
 //! sum_t lambda_t |w_t + d_t|^2 + delta |w_t|^2
 //!     + nu_t |excess_t + sign_t da_t|^2 (active actions) + delta |da_t|^2
+//!     + mu |residual_i + k_i' (da_0 + .. + da_t)|^2 (active inequalities)
 //!     + sum_t (rho_t + g_t' dz_t)^2
 //! ```
 //!
@@ -15,12 +16,14 @@
 
 use heapless::Vec;
 
+use super::actions::{ActionSystem, rows_len};
+use super::layout::{block, rows_through};
 use crate::crew::{Cut, MAX_PARTS};
 use crate::kernels::cholesky;
 use crate::kernels::gram::{add_gram, subtract_products, weighted_sum};
 use crate::kernels::lanes::{LANES, padded};
-use crate::kernels::vector::{add_row_product, add_scaled};
-use crate::problem::{LinearProblem, LinearSolver, PlanFaults, excess};
+use crate::kernels::vector::add_scaled;
+use crate::problem::{Change, LinearProblem, LinearSolver, PlanFaults};
 use crate::workspace::{Parts, total};
 use crate::{Crew, Model, Scalar, Shape, Slab};
 
@@ -28,11 +31,8 @@ use crate::{Crew, Model, Scalar, Shape, Slab};
 #[derive(Clone, Copy, Debug)]
 pub struct Reduced;
 
-/// Number of rows of all blocks `Q_{H-1}, Q_{H-2}, .., Q_t` of one plan, which lie in this order and have `1,
-/// 2, .., H - t` rows.
-const fn rows_through(horizon: usize, t: usize) -> usize {
-    (horizon - t) * (horizon - t + 1) / 2
-}
+/// Largest number of sets of active inequalities that a step is made with.
+const ACTIVE_SETS: usize = 4;
 
 /// Number of elements that a row of `n` columns takes at most, however a model cuts it.
 const fn row_len(shape: &Shape) -> usize {
@@ -50,10 +50,8 @@ struct Work<'a, S> {
     matrix: &'a mut [S],
     /// The right-hand side `rho - b`, then the solution `y`, shape `[N, H]`.
     y: &'a mut [S],
-    /// The diagonal `W_t^-1` of every step, shape `[N, H, na]`.
-    action_inverse: &'a mut [S],
-    /// The gradient `q_t` of every step, shape `[N, H, na]`.
-    action_gradient: &'a mut [S],
+    /// The part of the system that concerns the actions alone.
+    actions: ActionSystem<'a, S>,
     /// The tangent `F_t dz_t + B_t da_t`, shape `[N, n]`.
     tangent: &'a mut [S],
 }
@@ -74,19 +72,22 @@ struct SlabMemory<'a, S> {
 
 impl<'a, S: Scalar> Work<'a, S> {
     fn len(shape: &Shape) -> usize {
-        let Shape { dims, plans, parts } = *shape;
-        let (h, n, na) = (dims.horizon, dims.state(), dims.action);
+        let Shape {
+            dims, plans, parts, ..
+        } = *shape;
+        let (h, n) = (dims.horizon, dims.state());
         let rows = rows_through(h, 0);
         // however the columns are cut, their strides are whole cache lines
         let columns = [plans * rows * row_len(shape), plans * h * row_len(shape)];
         let of_slabs = (0..parts).flat_map(|_| [plans * h * h, plans * h]);
-        let common = [rows * na, h * h, h, h * na, h * na, n].map(|len| plans * len);
-        total(columns.into_iter().chain(of_slabs).chain(common))
+        let common = [rows_len(shape), h * h, h, n].map(|len| plans * len);
+        let actions = ActionSystem::<S>::lens(shape);
+        total((columns.into_iter().chain(of_slabs)).chain(common.into_iter().chain(actions)))
     }
 
     fn split(shape: &Shape, cut: &Cut, scratch: &'a mut [S]) -> Self {
         let Shape { dims, plans, .. } = *shape;
-        let (h, n, na) = (dims.horizon, dims.state(), dims.action);
+        let (h, n) = (dims.horizon, dims.state());
         let mut parts = Parts::new(scratch);
         let slabs = (0..cut.parts())
             .map(|i| SlabMemory {
@@ -101,11 +102,10 @@ impl<'a, S: Scalar> Work<'a, S> {
             .collect();
         Self {
             slabs,
-            action_rows: parts.take(plans * rows_through(h, 0) * na),
+            action_rows: parts.take(plans * rows_len(shape)),
             matrix: parts.take(plans * h * h),
             y: parts.take(plans * h),
-            action_inverse: parts.take(plans * h * na),
-            action_gradient: parts.take(plans * h * na),
+            actions: ActionSystem::split(shape, &mut parts),
             tangent: parts.take(plans * n),
         }
     }
@@ -113,6 +113,7 @@ impl<'a, S: Scalar> Work<'a, S> {
 
 impl LinearSolver for Reduced {
     const MOVES_ANCHOR: bool = false;
+    const TAKES_INEQUALITIES: bool = true;
 
     fn scratch_len(shape: &Shape) -> usize {
         Work::<f32>::len(shape)
@@ -123,26 +124,23 @@ impl LinearSolver for Reduced {
         crew: &mut C,
         model: &mut M,
         scratch: &mut [S],
-        states: &mut [S],
-        actions: &mut [S],
+        change: Change<'_, S>,
         faults: &mut PlanFaults,
     ) {
+        let Change {
+            states,
+            actions,
+            active,
+        } = change;
         let cut = model.cut(problem.shape.parts);
         let mut work = Work::split(&problem.shape, &cut, scratch);
-        action_terms(problem, work.action_inverse, work.action_gradient);
         propagate(problem, crew, model, &mut work);
         assemble(problem, crew, &mut work);
-
-        let (h, na) = (problem.shape.dims.horizon, problem.shape.dims.action);
-        for b in 0..problem.shape.plans {
-            let matrix = &mut work.matrix[b * h * h..][..h * h];
-            let y = &mut work.y[b * h..][..h];
-            match cholesky::factorise(matrix, h) {
-                Ok(()) => cholesky::solve(matrix, h, y),
-                Err(stage) => {
-                    faults.set(b, stage);
-                    y.fill(S::ZERO);
-                }
+        ActionSystem::activate(problem, None, active);
+        for pass in 1..=ACTIVE_SETS {
+            solve_actions(problem, &mut work, actions, active, faults);
+            if pass == ACTIVE_SETS || !ActionSystem::activate(problem, Some(actions), active) {
+                break;
             }
         }
 
@@ -158,30 +156,45 @@ impl LinearSolver for Reduced {
                 );
             }
         });
-        for (index, change) in actions.chunks_exact_mut(na).enumerate() {
-            let (rows, k) = block(problem, index, na);
-            change.copy_from_slice(&work.action_gradient[index * na..][..na]);
-            add_row_product(change, &y[index..][..k], &work.action_rows[rows]);
-            for (change, &inverse) in change.iter_mut().zip(&work.action_inverse[index * na..]) {
-                *change = -(*change * inverse);
-            }
-        }
         forward(problem, crew, model, &mut work, states, actions);
     }
 }
 
-/// Range of the elements of block `t` of plan `b`, `index = b H + t`, in memory of `stride` a row;
-/// and its rows.
-fn block<S>(
+/// Assembles and solves the system with the inequalities that are `active`, for `y` and the changes of the actions.
+fn solve_actions<S: Scalar>(
     problem: &LinearProblem<'_, S>,
-    index: usize,
-    stride: usize,
-) -> (core::ops::Range<usize>, usize) {
-    let h = problem.shape.dims.horizon;
-    let (b, t) = (index / h, index % h);
-    let k = h - t;
-    let first = problem.shape.plans * rows_through(h, t + 1) + b * k;
-    (first * stride..(first + k) * stride, k)
+    work: &mut Work<'_, S>,
+    actions: &mut [S],
+    active: &[S],
+    faults: &mut PlanFaults,
+) {
+    let (h, plans) = (problem.shape.dims.horizon, problem.shape.plans);
+    work.matrix.fill(S::ZERO);
+    work.y.copy_from_slice(problem.residuals);
+    for slab in &work.slabs {
+        add_scaled(work.matrix, S::ONE, slab.matrix);
+        add_scaled(work.y, S::ONE, slab.b);
+    }
+    for b in 0..plans {
+        for i in 0..h {
+            work.matrix[b * h * h + i * (h + 1)] += S::ONE;
+        }
+    }
+    let rows = &*work.action_rows;
+    work.actions.prepare(problem, active, faults);
+    work.actions.add_to(problem, rows, work.matrix, work.y);
+    for b in 0..plans {
+        let matrix = &mut work.matrix[b * h * h..][..h * h];
+        let y = &mut work.y[b * h..][..h];
+        match cholesky::factorise(matrix, h) {
+            Ok(()) => cholesky::solve(matrix, h, y),
+            Err(stage) => {
+                faults.set(b, stage);
+                y.fill(S::ZERO);
+            }
+        }
+    }
+    work.actions.changes(problem, rows, work.y, actions);
 }
 
 /// Reward gradients from each state back to all before it, `Q_{t-1} = [g_t, F_t' Q_t]`, and their
@@ -231,14 +244,14 @@ fn propagate<S: Scalar, M: Model<S>, C: Crew>(
     }
 }
 
-/// Assembles `I + K` and `rho - b` of each plan.
+/// Assembles each part's share of `I + K` and `rho - b` of each plan.
 fn assemble<S: Scalar, C: Crew>(
     problem: &LinearProblem<'_, S>,
     crew: &mut C,
     work: &mut Work<'_, S>,
 ) {
     let Shape { dims, plans, .. } = problem.shape;
-    let (h, n, na) = (dims.horizon, dims.state(), dims.action);
+    let (h, n) = (dims.horizon, dims.state());
     crew.each(&mut work.slabs, |_, slab| {
         slab.matrix.fill(S::ZERO);
         slab.b.fill(S::ZERO);
@@ -254,38 +267,6 @@ fn assemble<S: Scalar, C: Crew>(
             subtract_products(scale, defects, rows, slab.stride, &mut slab.b[index..][..k]);
         }
     });
-
-    work.matrix.fill(S::ZERO);
-    work.y.copy_from_slice(problem.residuals);
-    for slab in &work.slabs {
-        add_scaled(work.matrix, S::ONE, slab.matrix);
-        add_scaled(work.y, S::ONE, slab.b);
-    }
-    for b in 0..plans {
-        for i in 0..h {
-            work.matrix[b * h * h + i * (h + 1)] += S::ONE;
-        }
-    }
-    for index in 0..plans * h {
-        let (b, t) = (index / h, index % h);
-        let (rows, k) = block(problem, index, na);
-        let rows = &work.action_rows[rows];
-        let inverse = &work.action_inverse[index * na..][..na];
-        let gradient = &work.action_gradient[index * na..][..na];
-        for r in 0..k {
-            let row = &rows[r * na..][..na];
-            let y = &mut work.y[index + r];
-            for j in 0..na {
-                *y -= row[j] * inverse[j] * gradient[j];
-            }
-            let line = &mut work.matrix[b * h * h + (t + r) * h + t..][..=r];
-            for (entry, other) in line.iter_mut().zip(rows.chunks_exact(na)) {
-                for j in 0..na {
-                    *entry += row[j] * inverse[j] * other[j];
-                }
-            }
-        }
-    }
 }
 
 /// Computes the change of the states, `dz_{t+1} = F_t dz_t + B_t da_t + w_t`.
@@ -315,18 +296,5 @@ fn forward<S: Scalar, M: Model<S>, C: Crew>(
                 add_scaled(&mut next[slab.first..], -inverse_alpha, p);
             }
         }
-    }
-}
-
-/// Computes the diagonal `W_t^-1` and the gradient `q_t` of the action rows of every step.
-fn action_terms<S: Scalar>(problem: &LinearProblem<'_, S>, inverse: &mut [S], gradient: &mut [S]) {
-    let Shape { dims, .. } = problem.shape;
-    for (i, &action) in problem.actions.iter().enumerate() {
-        let multiplier = problem.action_multipliers[i / dims.action];
-        let damping = problem.scales[i / dims.actions_len()].damping;
-        (inverse[i], gradient[i]) = match excess(action, problem.action_limit) {
-            Some((excess, sign)) => (S::ONE / (damping + multiplier), multiplier * excess * sign),
-            None => (S::ONE / damping, S::ZERO),
-        };
     }
 }
