@@ -6,6 +6,7 @@ use latco_models::{Bundle, Manifest, RunError};
 
 use crate::belief::{BeliefFilter, Observed};
 use crate::config::Config;
+use crate::decorate::Parts;
 use crate::error::SetupError;
 use crate::inputs::{InputCounts, InputError, Inputs, JointVec};
 use crate::keep_alive::KeepAlive;
@@ -79,16 +80,30 @@ impl Controller {
     /// # Errors
     /// [`SetupError`] when the configuration does not fit the bundle, or a session cannot be made.
     pub fn new(config: &Config, bundle: &Bundle) -> Result<Self, SetupError> {
+        Self::decorated(config, bundle, |parts| parts)
+    }
+
+    /// Makes a controller as [`Controller::new`], with something put round its model and its planner.
+    ///
+    /// # Errors
+    /// [`SetupError`] when the configuration does not fit the bundle, or a session cannot be made.
+    pub fn decorated(
+        config: &Config,
+        bundle: &Bundle,
+        decorate: impl FnOnce(Parts) -> Parts,
+    ) -> Result<Self, SetupError> {
         let sizes = PlanSizes::new(config, bundle.manifest());
-        let planner = plan::make(config, bundle, &sizes)?;
-        let filter = Box::new(OnnxFilter::new(bundle)?);
+        let Parts { filter, planner } = decorate(Parts {
+            planner: plan::make(config, bundle, &sizes)?,
+            filter: Box::new(OnnxFilter::new(bundle)?),
+        });
         let mut controller = Self::with_parts(config, bundle.manifest(), filter, planner)?;
         controller.dump_header = Some(DumpHeader::new(config, bundle));
         controller.keep_alive = KeepAlive::new(&config.bundle, bundle)?;
         Ok(controller)
     }
 
-    /// Makes a controller round another filter model and planner, for tests and fault injection.
+    /// Makes a controller round another filter model and planner, for tests.
     ///
     /// # Errors
     /// [`RobotError`] when the configuration does not fit the manifest.

@@ -36,6 +36,7 @@
 pub mod belief;
 pub mod config;
 mod controller;
+mod decorate;
 mod error;
 pub mod execute;
 pub mod inputs;
@@ -55,6 +56,7 @@ pub mod trace;
 pub use belief::model;
 pub use config::Config;
 pub use controller::{Controller, Tick};
+pub use decorate::{Decorator, Parts};
 pub use error::{Rehearsal, SetupError, TooSlow};
 pub use execute::{Executor, SetPoint};
 pub use keep_alive::KeepAlive;

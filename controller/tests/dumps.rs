@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use latco_controller::execute::{Chunk, SetPoint};
 use latco_controller::plan::{Dump, DumpError, DumpHeader, StopCause, write_dump};
-use latco_controller::runtime::{CommandSink, Runtime};
+use latco_controller::runtime::{CommandSink, ImageIntake, JointIntake, Runtime};
 use latco_controller::time::MonotonicClock;
 use latco_controller::{Clock, Config, Controller, Time};
 use latco_export::{RandomSpec, write_random_bundle};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use latco_controller::config::OutputKind;
 use latco_controller::execute::{Chunk, Mode, SetPoint, StopReason};
 use latco_controller::inputs::InputError;
-use latco_controller::runtime::{CommandSink, Ports, Runtime};
+use latco_controller::runtime::{CommandSink, ImageIntake, JointIntake, Ports, Runtime};
 use latco_controller::time::MonotonicClock;
 use latco_controller::{Clock, Config, Controller};
 use latco_export::{RandomSpec, write_random_bundle};

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // in tests and what they share
 
 mod common;
+mod rows;
 
 use std::net::UdpSocket;
 use std::path::Path;

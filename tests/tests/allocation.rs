@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use latco_controller::config::{Optimiser, OutputKind, PlannerKind, SolverKind};
 use latco_controller::execute::{Chunk, SetPoint};
-use latco_controller::runtime::{CommandSink, Runtime};
+use latco_controller::runtime::{CommandSink, ImageIntake, JointIntake, Runtime};
 use latco_controller::time::MonotonicClock;
 use latco_controller::{Clock, Config, Controller};
 use latco_evaluate::ClosedLoop;

@@ -4,7 +4,7 @@
 //! ```no_run
 //! use std::sync::Arc;
 //! use latco_controller::execute::{Chunk, SetPoint};
-//! use latco_controller::runtime::{CommandSink, Runtime};
+//! use latco_controller::runtime::{CommandSink, ImageIntake, JointIntake, Runtime};
 //! use latco_controller::time::{MonotonicClock, Time};
 //! use latco_controller::{Config, Controller};
 //!
@@ -54,7 +54,7 @@ use crate::time::{Clock, Time};
 
 use shared::Shared;
 
-pub use ports::{ImagePort, JointPort, PlanRecord, Ports, TickRecord};
+pub use ports::{ImageIntake, ImagePort, JointIntake, JointPort, PlanRecord, Ports, TickRecord};
 pub use shared::CommandSink;
 
 /// The running threads.

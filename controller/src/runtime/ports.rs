@@ -107,6 +107,38 @@ impl JointSample {
     }
 }
 
+/// Where images go in: the planner thread's port, or what stands before it.
+pub trait ImageIntake: Send {
+    /// Takes a tightly packed rgb8 image.
+    ///
+    /// # Errors
+    /// [`InputError`] for an image that is refused at once.
+    fn send(
+        &mut self,
+        stamp: Time,
+        width: usize,
+        height: usize,
+        pixels: &[u8],
+    ) -> Result<(), InputError>;
+
+    /// Columns and rows of the images that the bundle takes.
+    fn size(&self) -> (usize, usize);
+}
+
+/// Where joint states go in: the port of both threads, or what stands before it.
+pub trait JointIntake: Send {
+    /// Takes joint states in the bundle's order: positions in rad and velocities in rad/s, one a joint.
+    ///
+    /// # Errors
+    /// [`InputError`] for samples that are refused at once.
+    fn send(
+        &mut self,
+        stamp: Time,
+        positions: &[f64],
+        velocities: &[f64],
+    ) -> Result<(), InputError>;
+}
+
 /// The port through which images go in.
 pub struct ImagePort {
     buffer: latest::Writer<ImageBuffer>,
@@ -115,7 +147,7 @@ pub struct ImagePort {
     height: usize,
 }
 
-impl ImagePort {
+impl ImageIntake for ImagePort {
     /// Hands a tightly packed rgb8 image to the planner thread, which takes the newest.
     ///
     /// # Errors
@@ -123,7 +155,7 @@ impl ImagePort {
     ///
     /// # Real-time
     /// Copies the pixels; no allocation, no waiting.
-    pub fn send(
+    fn send(
         &mut self,
         stamp: Time,
         width: usize,
@@ -152,9 +184,7 @@ impl ImagePort {
         Ok(())
     }
 
-    /// Columns and rows of the images that the bundle takes.
-    #[must_use]
-    pub fn size(&self) -> (usize, usize) {
+    fn size(&self) -> (usize, usize) {
         (self.width, self.height)
     }
 }
@@ -172,7 +202,7 @@ pub struct JointPort {
     begun: u64,
 }
 
-impl JointPort {
+impl JointIntake for JointPort {
     /// Hands joint states, in the bundle's order, to both threads.
     ///
     /// # Errors
@@ -181,7 +211,7 @@ impl JointPort {
     ///
     /// # Real-time
     /// No allocation, no waiting.
-    pub fn send(
+    fn send(
         &mut self,
         stamp: Time,
         positions: &[f64],

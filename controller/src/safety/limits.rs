@@ -60,6 +60,12 @@ impl Limits {
         self.max_velocity[joint]
     }
 
+    /// Highest acceleration of a joint in rad/s^2.
+    #[must_use]
+    pub fn max_acceleration(&self, joint: usize) -> f64 {
+        self.max_acceleration[joint]
+    }
+
     /// Highest speed of a joint in rad/s. Without a limit, a scaled one is relative to the action 1.
     fn max_speed(&self, joint: usize) -> f64 {
         let speed = self.max_velocity[joint];

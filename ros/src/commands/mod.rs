@@ -9,6 +9,8 @@ mod config;
 #[cfg(feature = "sim")]
 mod demo;
 mod failure;
+#[cfg(feature = "sim")]
+mod faults;
 mod keys;
 mod model;
 mod network;
@@ -126,7 +128,7 @@ impl Cli {
 fn start_log(level: Option<&str>) {
     let level = level.unwrap_or("info");
     let default = format!(
-        "warn,latco_ros={level},latco_controller={level},latco_models={level},ros2_client=error,ort=error,\
+        "warn,latco_ros={level},latco_controller={level},latco_faults={level},latco_models={level},ros2_client=error,ort=error,\
          rustdds=error,rustdds::network=off"
     );
     let asked: Option<Targets> = std::env::var("RUST_LOG")

@@ -1,10 +1,11 @@
 //! `latco run`: the controller as a managed node.
 
 use std::num::NonZeroU8;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
-use latco_controller::priority;
+use latco_controller::{Decorator, priority};
 use latco_models::BundleError;
 
 use super::failure::Failure;
@@ -46,6 +47,9 @@ pub(super) struct Run {
     /// Publish the plan as the model imagines it on ~/imagined/image, about once a second
     #[arg(long)]
     imagined: bool,
+    /// Inject the faults of this file (docs/faults.md), for tests; the log, the status and the diagnostics say so
+    #[arg(long, value_name = "FILE")]
+    inject: Option<PathBuf>,
     /// Print the figures of the run as JSON
     #[arg(long)]
     json: bool,
@@ -80,6 +84,27 @@ fn state_dir() -> Option<PathBuf> {
         .or_else(|| folder("HOME").map(|home| home.join(".local/state/latco")))
 }
 
+/// Makes the injector of the faults of a file.
+#[cfg(feature = "faults")]
+fn inject(file: &Path) -> Result<Arc<dyn Decorator>, Failure> {
+    let faults = latco_faults::Faults::load(file).map_err(Failure::usage)?;
+    tracing::warn!(
+        faults = faults.0.len(),
+        "faults are injected on purpose: {}",
+        file.display()
+    );
+    let injector = latco_faults::Injector::real(&faults);
+    Ok(Arc::new(latco_faults::Everywhere(injector)))
+}
+
+#[cfg(not(feature = "faults"))]
+fn inject(_: &Path) -> Result<Arc<dyn Decorator>, Failure> {
+    Err(Failure::usage(anyhow::anyhow!(
+        "--inject: not in this build of latco, which injects no faults (feature `faults` off, as in the Debian package); in the \
+         repository `cargo build --release -p latco-ros` builds target/release/latco with it"
+    )))
+}
+
 impl Run {
     pub(super) fn run(self, arguments: &RosArguments, stop: &Stop) -> Result<(), Failure> {
         if self.until_stdin_closes {
@@ -107,6 +132,7 @@ impl Run {
             auto: self.auto,
             trace: self.trace,
             imagined: self.imagined,
+            decorator: self.inject.as_deref().map(inject).transpose()?,
         };
         let summary = controller::run(&options, stop).map_err(|error| {
             if error.is::<ControllerFault>() {

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::failure::Failure;
+use super::faults::FaultArgs;
 use super::network::NetworkArgs;
 use super::output::{print_json, print_line};
 use crate::managed::arguments::{ArgumentErrors, RosArguments};
@@ -38,6 +39,8 @@ pub(super) struct Sim {
     /// Control periods that an episode goes on after it is solved
     #[arg(long, default_value_t = 5)]
     after_success: usize,
+    #[command(flatten)]
+    faults: FaultArgs,
     /// Namespace of the node and its topics
     #[arg(long, default_value = "/")]
     namespace: String,
@@ -69,6 +72,7 @@ impl Sim {
             seed: self.seed,
             episodes: self.episodes,
             after_success_steps: self.after_success,
+            faults: self.faults.faults(self.seed).map_err(Failure::usage)?,
         };
         let summary = robot::run(robot, &options, stop, |result| {
             tracing::info!(

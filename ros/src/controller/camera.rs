@@ -16,7 +16,7 @@ use latco_bag::messages::{CompressedImage, Image};
 use latco_controller::Time;
 use latco_controller::config::{ImageTransport, TopicsSection};
 use latco_controller::priority;
-use latco_controller::runtime::ImagePort;
+use latco_controller::runtime::ImageIntake;
 
 use super::intake::{Complaints, Counters};
 use crate::middleware::{NodeBuilder, NodeError, qos};
@@ -48,7 +48,7 @@ impl CameraInbox {
     /// # Errors
     /// When the system gives no thread.
     pub(super) fn start(
-        port: ImagePort,
+        port: Box<dyn ImageIntake>,
         open: Arc<AtomicBool>,
         counters: Arc<Counters>,
     ) -> std::io::Result<Self> {
@@ -147,7 +147,7 @@ impl CameraInbox {
 
 /// The converter of images, used by one thread at a time.
 struct Camera {
-    port: ImagePort,
+    port: Box<dyn ImageIntake>,
     converter: Converter,
     pixels: Vec<u8>,
     size: (u32, u32),
@@ -157,7 +157,7 @@ struct Camera {
 }
 
 impl Camera {
-    fn new(port: ImagePort, counters: Arc<Counters>) -> Self {
+    fn new(port: Box<dyn ImageIntake>, counters: Arc<Counters>) -> Self {
         let (width, height) = port.size();
         let side = |pixels| u32::try_from(pixels).unwrap_or(u32::MAX);
         Self {

@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, bounded};
 use latco_bag::messages::{Float64MultiArray, Image, JointState};
-use latco_controller::Config;
 use latco_controller::inputs::InputError;
-use latco_controller::runtime::{PlanRecord, Ports, Runtime, TickRecord};
+use latco_controller::runtime::{
+    CommandSink, ImageIntake, JointIntake, PlanRecord, Ports, Runtime, TickRecord,
+};
 use latco_controller::safety::StopLatch;
 use latco_controller::time::Clock;
+use latco_controller::{Config, Decorator};
 use latco_models::Bundle;
 
 use super::camera::CameraInbox;
@@ -59,6 +61,7 @@ pub(super) struct Configured {
     episode_began_ns: i64,
     previous_episode: Option<i64>,
     first_words: bool,
+    decorator: Option<Arc<dyn Decorator>>,
 }
 
 impl Configured {
@@ -94,6 +97,7 @@ impl Configured {
             bundle,
             controller,
             decode,
+            decorator,
         } = loaded;
         let planner = controller.planner_name();
         let joints = controller.robot().names().to_vec();
@@ -109,7 +113,11 @@ impl Configured {
         let journal_topic = JournalTopic::new(node, &config, &bundle)?;
         let motion = Arc::new(MotionStatus::default());
         let (published_sender, published) = bounded(1024);
-        let sink = Sink::new(commands.clone(), motion.clone(), published_sender);
+        let mut sink: Box<dyn CommandSink> = Box::new(Sink::new(
+            commands.clone(),
+            motion.clone(),
+            published_sender,
+        ));
         let scale: Vec<f64> = (0..controller.robot().joints())
             .map(|j| controller.robot().action_scale(j))
             .collect();
@@ -118,14 +126,14 @@ impl Configured {
         let state_size = controller.empty_plan().state_size();
 
         let clock = RosClock::new(node, use_sim_time)?;
-        let (runtime, ports) = Runtime::start_with(
-            &config,
-            controller,
-            clock.clone(),
-            Box::new(sink),
-            estop.clone(),
-        )
-        .context("the controller's threads")?;
+        let mut core_clock: Arc<dyn Clock + Send + Sync> = clock.clone();
+        if let Some(decorator) = &decorator {
+            sink = decorator.sink(sink);
+            core_clock = decorator.clock(core_clock);
+        }
+        let (runtime, ports) =
+            Runtime::start_with(&config, controller, core_clock, sink, estop.clone())
+                .context("the controller's threads")?;
         runtime.set_active(false);
         let Ports {
             images,
@@ -135,6 +143,12 @@ impl Configured {
             journal,
         } = ports;
 
+        let mut images: Box<dyn ImageIntake> = Box::new(images);
+        let mut joint_port: Box<dyn JointIntake> = Box::new(joint_port);
+        if let Some(decorator) = &decorator {
+            images = decorator.images(images);
+            joint_port = decorator.joints(joint_port);
+        }
         let open = Arc::new(AtomicBool::new(false));
         CameraInbox::start(images, open.clone(), counters.clone())?.listen(node, &config.topics)?;
         if !joints.is_empty() {
@@ -168,6 +182,7 @@ impl Configured {
             episode_began_ns: i64::MIN,
             previous_episode: None,
             first_words: true,
+            decorator,
             config,
             bundle,
         })
@@ -206,6 +221,9 @@ impl Configured {
         self.open.store(active, Ordering::SeqCst);
         if let Some(runtime) = &self.runtime {
             runtime.set_active(active);
+        }
+        if let Some(decorator) = self.decorator.as_ref().filter(|_| active) {
+            decorator.begin();
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use latco_bag::joints::JointOrder;
 use latco_bag::messages::JointState;
 use latco_controller::Time;
-use latco_controller::runtime::JointPort;
+use latco_controller::runtime::JointIntake;
 
 use crate::managed::diagnostics::Arrivals;
 
@@ -80,7 +80,7 @@ impl Complaints {
 
 /// The handler of joint states.
 pub(super) struct Joints {
-    port: JointPort,
+    port: Box<dyn JointIntake>,
     order: JointOrder,
     read: (Vec<f32>, Vec<f32>),
     values: (Vec<f64>, Vec<f64>),
@@ -92,7 +92,7 @@ pub(super) struct Joints {
 impl Joints {
     /// Makes a handler that hands on joint states with these names while it is `open`.
     pub(super) fn new(
-        port: JointPort,
+        port: Box<dyn JointIntake>,
         names: &[String],
         open: Arc<AtomicBool>,
         counters: Arc<Counters>,

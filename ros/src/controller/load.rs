@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, bounded};
-use latco_controller::{Config, Controller, Rehearsal};
+use latco_controller::{Config, Controller, Decorator, Rehearsal};
 use latco_models::{Bundle, Decode};
 
 use super::imagined;
@@ -17,6 +17,7 @@ pub(super) struct Loaded {
     pub(super) controller: Controller,
     /// Session that decodes states for `~/imagined/image`.
     pub(super) decode: Option<Decode>,
+    pub(super) decorator: Option<Arc<dyn Decorator>>,
 }
 
 /// A load that is under way.
@@ -30,14 +31,18 @@ impl Loading {
     ///
     /// # Errors
     /// The system's error when it gives no thread.
-    pub(super) fn start(config: Config, imagined: bool) -> std::io::Result<Self> {
+    pub(super) fn start(
+        config: Config,
+        imagined: bool,
+        decorator: Option<Arc<dyn Decorator>>,
+    ) -> std::io::Result<Self> {
         let given_up = Arc::new(AtomicBool::new(false));
         let (sender, done) = bounded(1);
         let abandoned = given_up.clone();
         std::thread::Builder::new()
             .name("loader".into())
             .spawn(move || {
-                let _ = sender.send(load(config, imagined, &abandoned));
+                let _ = sender.send(load(config, imagined, decorator, &abandoned));
             })?;
         Ok(Self { done, given_up })
     }
@@ -48,7 +53,12 @@ impl Loading {
     }
 }
 
-fn load(config: Config, imagined: bool, given_up: &AtomicBool) -> anyhow::Result<Loaded> {
+fn load(
+    config: Config,
+    imagined: bool,
+    decorator: Option<Arc<dyn Decorator>>,
+    given_up: &AtomicBool,
+) -> anyhow::Result<Loaded> {
     let began = Instant::now();
     let go_on = || {
         let given_up = given_up.load(Ordering::SeqCst);
@@ -69,7 +79,10 @@ fn load(config: Config, imagined: bool, given_up: &AtomicBool) -> anyhow::Result
         );
     }
     go_on()?;
-    let controller = Controller::new(&config, &bundle)?;
+    let controller = Controller::decorated(&config, &bundle, |parts| match &decorator {
+        Some(decorator) => decorator.parts(parts),
+        None => parts,
+    })?;
     go_on()?;
     let decode = imagined.then(|| imagined::decoder(&bundle)).transpose()?;
     tracing::info!(
@@ -84,5 +97,6 @@ fn load(config: Config, imagined: bool, given_up: &AtomicBool) -> anyhow::Result
         bundle,
         controller,
         decode,
+        decorator,
     })
 }

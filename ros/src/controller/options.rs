@@ -1,6 +1,9 @@
 //! Options of a controller node, requests to it, and the faults by which it ends.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use latco_controller::Decorator;
 
 use super::parameters::Parameters;
 use crate::middleware::{Network, NodeIdentity};
@@ -22,6 +25,8 @@ pub struct ControllerOptions {
     pub trace: Option<PathBuf>,
     /// Whether `~/imagined/image` is published.
     pub imagined: bool,
+    /// What stands round the parts of the controller, such as fault injection.
+    pub decorator: Option<Arc<dyn Decorator>>,
 }
 
 /// A fault by which a controller node ends by itself.

@@ -9,6 +9,9 @@ use crate::middleware::middleware_alive;
 impl Manager<'_> {
     pub(super) fn publish_status(&mut self, final_word: Option<&str>) {
         self.summary.count(&self.counters);
+        if let Some(decorator) = &self.options.decorator {
+            self.summary.injected = decorator.report().into_iter().collect();
+        }
         if let Some(configured) = &self.configured {
             configured.count(&self.before, &mut self.summary);
         }

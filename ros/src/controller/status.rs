@@ -65,6 +65,9 @@ pub struct RunSummary {
     pub executor_refused: u64,
     /// Number of inferences made only to keep a GPU awake.
     pub keep_alive_runs: u64,
+    /// How often each fault was injected that the node was told to inject.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub injected: BTreeMap<&'static str, u64>,
 }
 
 /// State of the node, from which the heartbeat is made.
@@ -113,6 +116,12 @@ impl Now<'_> {
 }
 
 impl RunSummary {
+    /// The injected faults in a line: name and number of each.
+    pub(super) fn injected_faults(&self) -> String {
+        let all = self.injected.iter().map(|(name, n)| format!("{name} {n}"));
+        all.collect::<Vec<_>>().join(", ")
+    }
+
     /// Takes over the counts of what arrived.
     pub(super) fn count(&mut self, counters: &Counters) {
         self.images = Counters::get(&counters.images);
@@ -164,6 +173,9 @@ pub(super) fn status(now: &Now<'_>) -> DiagnosticStatus {
             .iter()
             .map(|d| d.provider.to_string());
         values.push(("providers_declined", names.collect::<Vec<_>>().join(",")));
+    }
+    if !summary.injected.is_empty() {
+        values.push(("injected_faults", summary.injected_faults()));
     }
     for (key, error) in [
         ("last_image_error", &summary.last_image_error),

@@ -41,7 +41,8 @@ impl Manager<'_> {
                 let parameters = self.ends.parameters.now();
                 let config = parameters.config().clone();
                 self.configured_with = Some(parameters);
-                match Loading::start(config, self.options.imagined) {
+                let decorator = self.options.decorator.clone();
+                match Loading::start(config, self.options.imagined, decorator) {
                     Ok(loading) => self.loading = Some(loading),
                     Err(error) => self.fail(error.into()),
                 }

@@ -2,7 +2,9 @@
 
 use latco_bag::messages::{Header, Image};
 use latco_bag::topics;
+use latco_controller::Time;
 use latco_envs::Robot;
+use latco_faults::Frame;
 
 use crate::middleware::camera_image::{ImageSize, Transport, jpeg};
 use crate::middleware::{NodeBuilder, NodeError, Outbox, qos, stamp};
@@ -39,19 +41,28 @@ impl RobotCamera {
         })
     }
 
-    /// Publishes an image that was taken now.
-    pub(super) fn publish(&mut self, robot: &dyn Robot) {
-        let header = Header::new(stamp::now_ns(), "camera");
+    /// Takes an image of the robot as it is now.
+    pub(super) fn take(&mut self, robot: &dyn Robot) -> Frame {
+        let stamp = Time(stamp::now_ns());
         let side = robot.image_size();
         self.square.resize(side * side * 3, 0);
         robot.render(&mut self.square);
-        let data = widened(&self.square, side, self.size);
+        Frame {
+            stamp,
+            width: self.size.width,
+            height: self.size.height,
+            pixels: widened(&self.square, side, self.size),
+        }
+    }
+
+    /// Publishes an image.
+    pub(super) fn publish(&self, frame: Frame) {
         let pixels = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
         let image = Image::rgb8(
-            header,
-            pixels(self.size.width),
-            pixels(self.size.height),
-            data,
+            Header::new(frame.stamp.0, "camera"),
+            pixels(frame.width),
+            pixels(frame.height),
+            frame.pixels,
         );
         match (&self.raw, &self.compressed) {
             (Some(raw), Some(compressed)) => {

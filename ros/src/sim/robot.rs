@@ -3,13 +3,17 @@
 //! Out: `camera/image_raw` or `camera/image_raw/compressed` at each control period, `joint_states` at each substep, `reward` with each image and
 //! `episode` as each episode begins. In: `joint_trajectory` and `commands`; the newest message wins.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, bounded};
 use latco_bag::messages::{Float64, Float64MultiArray, Header, Int64, JointState, JointTrajectory};
 use latco_bag::topics;
+use latco_controller::Time;
 use latco_envs::Robot;
+use latco_faults::{Faults, Frame, Injector, JointSample, Stream};
 use serde::Serialize;
 
 use super::camera::RobotCamera;
@@ -36,6 +40,8 @@ pub struct RobotOptions {
     pub episodes: Option<u64>,
     /// Number of control periods that an episode goes on after it is solved.
     pub after_success_steps: usize,
+    /// Faults of camera and joint states, from the first command on.
+    pub faults: Faults,
 }
 
 /// The outcome of one episode.
@@ -76,6 +82,9 @@ pub struct RobotSummary {
     pub late_steps: u64,
     /// The largest such delay in ms.
     pub latest_step_ms: f64,
+    /// How often each fault was injected that the robot was told to inject.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub injected: BTreeMap<&'static str, u64>,
 }
 
 enum Command {
@@ -109,11 +118,12 @@ pub fn run(
 ) -> anyhow::Result<RobotSummary> {
     let (ends, _node) = connect(options).context("the simulated robot's node")?;
     robot.reset(options.seed);
-    let mut simulation = Simulation::new(robot, ends);
+    let mut simulation = Simulation::new(robot, ends, &options.faults);
     tracing::info!("the camera runs; waiting for the first command");
     if simulation.wait_for_command(stop) {
         return Ok(simulation.summary);
     }
+    simulation.injector.begin();
     let mut episode = 0;
     while options.episodes.is_none_or(|wanted| episode < wanted) && !stop.is_requested() {
         let seed = options.seed.wrapping_add(episode);
@@ -127,6 +137,7 @@ pub fn run(
         progress(&result);
         episode += 1;
     }
+    simulation.summary.injected = simulation.injector.report().into_iter().collect();
     Ok(simulation.summary)
 }
 
@@ -171,10 +182,14 @@ struct Simulation {
     substep: Duration,
     next: Instant,
     summary: RobotSummary,
+    injector: Arc<Injector>,
+    frames: Stream<Frame>,
+    joints: Stream<JointSample>,
 }
 
 impl Simulation {
-    fn new(robot: Box<dyn Robot>, ends: Endpoints) -> Self {
+    fn new(robot: Box<dyn Robot>, ends: Endpoints, faults: &Faults) -> Self {
+        let injector = Injector::real(faults);
         let joints: Vec<String> = robot.joint_names().iter().map(|&n| n.to_owned()).collect();
         let substep =
             latco_controller::time::span(robot.control_period_s() / robot.substeps().max(1) as f64);
@@ -189,6 +204,9 @@ impl Simulation {
             },
             robot,
             ends,
+            frames: Stream::new(injector.clone()),
+            joints: Stream::new(injector.clone()),
+            injector,
         }
     }
 
@@ -308,25 +326,37 @@ impl Simulation {
         false
     }
 
-    fn publish_joints(&self) {
-        self.ends.joints.send(JointState {
-            header: Header::new(stamp::now_ns(), ""),
-            name: self
-                .robot
-                .joint_names()
-                .iter()
-                .map(|&n| n.to_owned())
-                .collect(),
-            position: self.robot.positions().to_vec(),
-            velocity: self.robot.velocities().to_vec(),
-            effort: Vec::new(),
+    fn publish_joints(&mut self) {
+        self.joints.put(JointSample {
+            stamp: Time(stamp::now_ns()),
+            positions: self.robot.positions().to_vec(),
+            velocities: self.robot.velocities().to_vec(),
         });
+        self.publish_what_arrives();
+    }
+
+    /// Publishes the images and joint states that are not lost or late.
+    fn publish_what_arrives(&mut self) {
+        while let Some(sample) = self.joints.pop() {
+            let names = self.robot.joint_names().iter();
+            self.ends.joints.send(JointState {
+                header: Header::new(sample.stamp.0, ""),
+                name: names.map(|&name| name.to_owned()).collect(),
+                position: sample.positions,
+                velocity: sample.velocities,
+                effort: Vec::new(),
+            });
+        }
+        while let Some(frame) = self.frames.pop() {
+            self.ends.camera.publish(frame);
+        }
     }
 
     fn publish_image(&mut self, reward: Option<f64>) {
         if let Some(reward) = reward {
             self.ends.reward.send(Float64 { data: reward });
         }
-        self.ends.camera.publish(&*self.robot);
+        self.frames.put(self.ends.camera.take(&*self.robot));
+        self.publish_what_arrives();
     }
 }

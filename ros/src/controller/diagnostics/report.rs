@@ -95,13 +95,17 @@ impl Diagnostics {
             subjects::middleware(facts),
         ];
         let name = facts.now.name.trim_start_matches('/');
-        let status = parts.into_iter().map(|part| DiagnosticStatus {
-            level: part.level,
-            name: format!("{name}: {}", part.name),
-            message: part.message,
-            hardware_id: facts.now.hardware.to_owned(),
-            values: part.values,
-        });
+        let injected = subjects::injected(summary);
+        let status = parts
+            .into_iter()
+            .chain(injected)
+            .map(|part| DiagnosticStatus {
+                level: part.level,
+                name: format!("{name}: {}", part.name),
+                message: part.message,
+                hardware_id: facts.now.hardware.to_owned(),
+                values: part.values,
+            });
         DiagnosticArray {
             header: Header::new(stamp::now_ns(), ""),
             status: status.collect(),

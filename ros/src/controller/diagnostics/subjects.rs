@@ -4,6 +4,7 @@ use latco_bag::messages::DiagnosticStatus;
 use latco_controller::execute::StopReason;
 
 use super::facts::{Facts, Fresh};
+use crate::controller::status::RunSummary;
 use crate::managed::diagnostics::Part;
 use crate::managed::lifecycle::State;
 use crate::middleware::Services;
@@ -117,6 +118,22 @@ pub(super) fn executor(facts: &Facts<'_>, fresh: &Fresh) -> Part {
         part.add("other_publishers", peers[3].known);
     }
     part
+}
+
+/// A warning where faults are injected on purpose, so that nobody forgets it.
+pub(super) fn injected(summary: &RunSummary) -> Option<Part> {
+    if summary.injected.is_empty() {
+        return None;
+    }
+    let text = format!(
+        "faults are injected on purpose: {}",
+        summary.injected_faults()
+    );
+    let mut part = Part::new("injected faults", DiagnosticStatus::WARN, text);
+    for (name, count) in &summary.injected {
+        part.add(name, count);
+    }
+    Some(part)
 }
 
 pub(super) fn middleware(facts: &Facts<'_>) -> Part {

@@ -1,0 +1,156 @@
+//! What commands do: velocity, acceleration, jerk, and the time to rest.
+
+use latco_controller::Time;
+use latco_controller::inputs::JointVec;
+use latco_controller::safety::Limits;
+use serde::Serialize;
+
+/// Measures velocity set-points as they come.
+///
+/// Acceleration and jerk are differences over the times between set-points.
+#[derive(Clone, Debug, Default)]
+pub struct Meter {
+    last: Option<(Time, JointVec, Option<JointVec>)>,
+    marked: Option<Time>,
+    /// Time of the last set-point that moves.
+    moved: Option<Time>,
+    figures: Figures,
+}
+
+/// The figures of a [`Meter`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Figures {
+    /// Number of set-points.
+    pub commands: u64,
+    /// Number of set-points with a number that is not finite.
+    pub non_finite: u64,
+    /// Highest speed of each joint, rad/s.
+    pub velocity_max: Vec<f64>,
+    /// Highest acceleration of each joint, rad/s^2.
+    pub acceleration_max: Vec<f64>,
+    /// Highest jerk of each joint, rad/s^3.
+    pub jerk_max: Vec<f64>,
+}
+
+impl Meter {
+    /// Takes the next set-point: velocities in rad/s from `time` on.
+    pub fn note(&mut self, time: Time, velocities: &JointVec) {
+        let figures = &mut self.figures;
+        figures.commands += 1;
+        if !velocities.iter().all(|v| v.is_finite()) {
+            figures.non_finite += 1;
+            return;
+        }
+        raise(&mut figures.velocity_max, velocities.iter().copied());
+        if velocities.iter().any(|&v| v != 0.0) {
+            self.moved = Some(time);
+        }
+        let mut accelerations = None;
+        if let Some((at, before, last_accelerations)) = &self.last {
+            let dt = time.seconds_since(*at).max(1e-6);
+            let now: JointVec = (velocities.iter().zip(before))
+                .map(|(v, u)| (v - u) / dt)
+                .collect();
+            raise(&mut figures.acceleration_max, now.iter().copied());
+            if let Some(last) = last_accelerations {
+                let jerks = now.iter().zip(last).map(|(a, b)| (a - b) / dt);
+                raise(&mut figures.jerk_max, jerks);
+            }
+            accelerations = Some(now);
+        }
+        self.last = Some((time, velocities.clone(), accelerations));
+    }
+
+    /// Marks the moment from which the time to rest is counted.
+    pub fn mark(&mut self, time: Time) {
+        self.marked = Some(time);
+    }
+
+    /// Time in s from the mark to the last set-point that moves, 0 if there was none after it; `None` while it moves still, and
+    /// without a mark.
+    #[must_use]
+    pub fn rest_s(&self) -> Option<f64> {
+        let (_, velocities, _) = self.last.as_ref()?;
+        let rests = velocities.iter().all(|&v| v == 0.0);
+        let marked = self.marked?;
+        let moved = self.moved.map_or(0.0, |moved| moved.seconds_since(marked));
+        rests.then_some(moved.max(0.0))
+    }
+
+    /// The figures so far.
+    #[must_use]
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// What exceeds the limits, in words; empty if nothing does.
+    #[must_use]
+    pub fn excesses(&self, limits: &Limits) -> Vec<String> {
+        let figures = &self.figures;
+        let mut found = Vec::new();
+        if figures.non_finite > 0 {
+            found.push(format!("{} commands are not finite", figures.non_finite));
+        }
+        type Limit<'a> = (&'a str, &'a [f64], fn(&Limits, usize) -> f64);
+        let all: [Limit<'_>; 2] = [
+            ("velocity", &figures.velocity_max, Limits::max_velocity),
+            (
+                "acceleration",
+                &figures.acceleration_max,
+                Limits::max_acceleration,
+            ),
+        ];
+        for (what, values, limit) in all {
+            for (joint, &value) in values.iter().enumerate() {
+                let limit = limit(limits, joint);
+                // Rounding, and times in whole nanoseconds.
+                if value > limit * (1.0 + 1e-6) + 1e-9 {
+                    found.push(format!("{what} {value} of joint {joint} exceeds {limit}"));
+                }
+            }
+        }
+        found
+    }
+}
+
+fn raise(highest: &mut Vec<f64>, values: impl Iterator<Item = f64>) {
+    for (joint, value) in values.enumerate() {
+        match highest.get_mut(joint) {
+            Some(highest) => *highest = highest.max(value.abs()),
+            None => highest.push(value.abs()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_and_the_time_to_rest_are_measured() {
+        let mut meter = Meter::default();
+        let speeds = [0.0, 0.1, 0.3, 0.3, 0.1, 0.0, 0.0];
+        for (k, &v) in speeds.iter().enumerate() {
+            let time = Time::from_seconds(0.1 * k as f64);
+            if k == 3 {
+                meter.mark(time);
+            }
+            meter.note(time, &JointVec::from_slice(&[v, -v]).unwrap());
+        }
+        let near = |values: &[f64], expected: f64| {
+            values.len() == 2 && values.iter().all(|v| (v - expected).abs() < 1e-9)
+        };
+        let figures = meter.figures().clone();
+        assert!(near(&figures.velocity_max, 0.3) && near(&figures.acceleration_max, 2.0));
+        assert!(near(&figures.jerk_max, 20.0), "{figures:?}");
+        assert!((meter.rest_s().unwrap() - 0.1).abs() < 1e-9);
+        meter.note(
+            Time::from_seconds(0.8),
+            &JointVec::from_slice(&[f64::NAN, 0.0]).unwrap(),
+        );
+        assert_eq!(
+            (meter.figures().non_finite, meter.figures().commands),
+            (1, 8)
+        );
+    }
+}
