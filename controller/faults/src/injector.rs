@@ -183,38 +183,3 @@ impl Injector {
 pub(crate) fn panic_here(what: &str) -> ! {
     panic!("injected fault: {what}")
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn faults_strike_in_their_time_by_their_seed_and_are_counted() {
-        let faults: Faults = "[[fault]]\nkind = \"drop_frames\"\nfrom_s = 1\nfor_s = 2\nprobability = 0.3\n[[fault]]\n\
-                              kind = \"nan_joints\""
-            .parse()
-            .unwrap();
-        let run = |joints_too: bool| {
-            let injector = Injector::simulated(&faults);
-            assert_eq!(injector.strike(Target::Joints), [], "it has not begun");
-            injector.set_time(10.0);
-            injector.begin();
-            let struck: Vec<bool> = (0..400)
-                .map(|k| {
-                    injector.set_time(10.0 + 0.01 * f64::from(k));
-                    if joints_too {
-                        assert_eq!(injector.strike(Target::Joints).len(), 1);
-                    }
-                    !injector.strike(Target::Camera).is_empty()
-                })
-                .collect();
-            (struck, injector.report())
-        };
-        let (struck, report) = run(true);
-        assert!(!struck[..100].contains(&true) && !struck[300..].contains(&true));
-        let count = struck.iter().filter(|&&s| s).count();
-        assert!((40..80).contains(&count), "{count} of 200 at 0.3");
-        assert_eq!(report, [("drop_frames", count as u64), ("nan_joints", 400)]);
-        assert_eq!(run(false).0, struck, "whatever else strikes");
-    }
-}

@@ -121,36 +121,3 @@ fn raise(highest: &mut Vec<f64>, values: impl Iterator<Item = f64>) {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn differences_and_the_time_to_rest_are_measured() {
-        let mut meter = Meter::default();
-        let speeds = [0.0, 0.1, 0.3, 0.3, 0.1, 0.0, 0.0];
-        for (k, &v) in speeds.iter().enumerate() {
-            let time = Time::from_seconds(0.1 * k as f64);
-            if k == 3 {
-                meter.mark(time);
-            }
-            meter.note(time, &JointVec::from_slice(&[v, -v]).unwrap());
-        }
-        let near = |values: &[f64], expected: f64| {
-            values.len() == 2 && values.iter().all(|v| (v - expected).abs() < 1e-9)
-        };
-        let figures = meter.figures().clone();
-        assert!(near(&figures.velocity_max, 0.3) && near(&figures.acceleration_max, 2.0));
-        assert!(near(&figures.jerk_max, 20.0), "{figures:?}");
-        assert!((meter.rest_s().unwrap() - 0.1).abs() < 1e-9);
-        meter.note(
-            Time::from_seconds(0.8),
-            &JointVec::from_slice(&[f64::NAN, 0.0]).unwrap(),
-        );
-        assert_eq!(
-            (meter.figures().non_finite, meter.figures().commands),
-            (1, 8)
-        );
-    }
-}
