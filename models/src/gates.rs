@@ -58,7 +58,8 @@ pub const OBJECT_POSITION_ERROR: Rule = Rule {
     failing_means: "it does not see where things are",
 };
 
-/// Mean predicted reward of action sequences that solve the task, where they do.
+/// Mean reward that is predicted to be paid along action sequences that solve the task, where it is paid. They begin as many
+/// steps before as plans are long.
 pub const EXPERT_PREDICTED_REWARD: Rule = Rule {
     name: "expert_predicted_reward",
     threshold: 0.8,
@@ -66,7 +67,8 @@ pub const EXPERT_PREDICTED_REWARD: Rule = Rule {
     failing_means: "it does not believe in plans that work",
 };
 
-/// True over predicted reward of the planner's own plans, executed to their end without looking.
+/// True over predicted reward of the planner's own plans, executed to their end without looking. This is what tasks of several
+/// stages need; those of one stage need more, which their manifests say.
 pub const PLAN_CALIBRATION: Rule = Rule {
     name: "plan_calibration",
     threshold: 0.5,
@@ -100,6 +102,12 @@ impl Rule {
         format!("{sign} {}", self.threshold)
     }
 
+    /// The rule by which a gate was measured, whose threshold may be that of its task.
+    fn of(self, gate: Option<&Gate>) -> Self {
+        let threshold = gate.map_or(self.threshold, |gate| gate.threshold);
+        Self { threshold, ..self }
+    }
+
     /// The gate for a measured value; it counts as not measured with `None` or a value that is not finite.
     pub fn gate(&self, value: Option<f64>, note: impl Into<String>) -> Gate {
         let value = value.filter(|value| value.is_finite());
@@ -125,7 +133,7 @@ pub fn shortcomings(manifest: &Manifest) -> Vec<String> {
             }) => Some(format!(
                 "gate {} failed: {value:.3}, needed {}: {}",
                 rule.name,
-                rule.needed(),
+                rule.of(manifest.gates.get(rule.name)).needed(),
                 rule.failing_means
             )),
             Some(Gate {
@@ -184,9 +192,10 @@ pub fn lines(manifest: &Manifest) -> Vec<String> {
         .collect()
 }
 
-fn needed(name: &str, gate: Option<&Gate>) -> String {
+/// The value that a gate needs, as text; empty for a gate that is neither known nor measured.
+pub fn needed(name: &str, gate: Option<&Gate>) -> String {
     match RULES.iter().find(|rule| rule.name == name) {
-        Some(rule) => rule.needed(),
+        Some(rule) => rule.of(gate).needed(),
         None => gate.map_or(String::new(), |gate| gate.threshold.to_string()),
     }
 }
@@ -203,7 +212,12 @@ pub fn markdown(bundles: &[(String, Manifest)]) -> String {
     out.push_str(&"---|".repeat(bundles.len()));
     let mut failed = Vec::new();
     for rule in RULES {
-        let _ = write!(out, "\n| {} | {} |", rule.name, rule.needed());
+        let mut needed: Vec<String> = (bundles.iter())
+            .map(|(_, manifest)| rule.of(manifest.gates.get(rule.name)).needed())
+            .collect();
+        needed.sort();
+        needed.dedup();
+        let _ = write!(out, "\n| {} | {} |", rule.name, needed.join(", "));
         for (name, manifest) in bundles {
             let gate = manifest.gates.get(rule.name);
             match gate.and_then(|gate| Some((gate.value?, gate.passed?))) {

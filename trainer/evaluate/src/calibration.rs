@@ -126,6 +126,69 @@ pub fn calibrate(
     })
 }
 
+/// Iterations of the points of an exploitation curve.
+pub const EXPLOITATION_ITERATIONS: [u32; 5] = [0, 1, 10, 50, 200];
+
+/// One point of an exploitation curve: what plans made from nothing in so many iterations promise and get. Where a planner
+/// finds the errors of a model, what is promised grows with the iterations and what is got does not.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Exploited {
+    /// Iterations of a plan, at most.
+    pub iterations: u32,
+    /// Mean sum of the predicted rewards.
+    pub predicted_return: f64,
+    /// Mean sum of the true rewards.
+    pub true_return: f64,
+    /// Number of plans that promise the reward.
+    pub promised: usize,
+    /// Number of those that get it.
+    pub kept: usize,
+}
+
+/// Measures the exploitation curve of the configured planner. The plans of the warm-up have as many iterations as the
+/// plan that is executed.
+///
+/// # Errors
+/// As [`calibrate`].
+pub fn exploitation(
+    bundle: &Bundle,
+    config: &Config,
+    options: &CalibrationOptions,
+) -> Result<Vec<Exploited>, EvaluateError> {
+    let point = |iterations| {
+        let config = with_iterations(config, iterations);
+        let found = calibrate(bundle, &config, options, |_| ControlFlow::Continue(()))?;
+        let (promised, kept) = found.promises();
+        Ok(Exploited {
+            iterations,
+            predicted_return: found.mean_predicted(),
+            true_return: found.mean_true(),
+            promised,
+            kept,
+        })
+    };
+    EXPLOITATION_ITERATIONS.into_iter().map(point).collect()
+}
+
+/// The configuration with so many iterations for every planner, whatever time they take, and every plan made from nothing.
+#[must_use]
+pub fn with_iterations(config: &Config, iterations: u32) -> Config {
+    let mut config = config.clone();
+    let planner = &mut config.planner;
+    planner.budget_ms = None;
+    let (latco, gaussian) = (&mut planner.latco, &mut planner.gaussian_latco);
+    (latco.iterations_cold, latco.warm_start) = (iterations, false);
+    (gaussian.iterations_cold, gaussian.warm_start) = (iterations, false);
+    let (cem, mppi) = (&mut planner.cem, &mut planner.mppi);
+    (cem.iterations, cem.warm_start) = (iterations, false);
+    (mppi.iterations, mppi.warm_start) = (iterations, false);
+    let (gd, gn) = (&mut planner.shooting_gd, &mut planner.shooting_gn);
+    (gd.iterations_cold, gd.warm_start) = (iterations, false);
+    (gn.iterations_cold, gn.warm_start) = (iterations, false);
+    (planner.ilqr.iterations_cold, planner.ilqr.warm_start) = (iterations, false);
+    config
+}
+
 fn one_plan(
     closed_loop: &mut ClosedLoop,
     robot: &mut dyn Robot,

@@ -33,7 +33,10 @@ use latco_envs::{EnvError, PolicyKind, Robot};
 use latco_models::Bundle;
 use serde::Serialize;
 
-pub use calibration::{Calibration, CalibrationOptions, OpenLoopPlan, calibrate};
+pub use calibration::{
+    Calibration, CalibrationOptions, EXPLOITATION_ITERATIONS, Exploited, OpenLoopPlan, calibrate,
+    exploitation, with_iterations,
+};
 pub use closed_loop::{ClosedLoop, PeriodReport};
 pub use policy::PlannerPolicy;
 pub use statistics::{percentile, wilson_interval};

@@ -3,8 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use latco_models::gates::{markdown, shortcomings, write};
+use anyhow::Context;
+use latco_controller::config::PlannerKind;
+use latco_evaluate::Exploited;
+use latco_models::gates::{markdown, needed, shortcomings, write};
 use latco_models::{Bundle, LoadOptions, Manifest, read_manifest};
+use latco_pictures::{Curves, Panel};
 use latco_trainer::fit::config::FitConfig;
 use latco_trainer::fit::dataset::Frames;
 use latco_trainer::gates::{self, Gate};
@@ -29,6 +33,12 @@ pub(crate) struct Args {
     /// Share of the episodes that was held out in training.
     #[arg(long, default_value_t = 0.05)]
     held_out: f64,
+    /// Also measure what plans of this planner promise and get after 0, 1, 10, 50 and 200 iterations: the exploitation curve.
+    #[arg(long, requires = "measure")]
+    planner: Option<PlannerKind>,
+    /// Folder for a picture of the exploitation curve of each bundle.
+    #[arg(long, default_value = "runs/gates")]
+    out: PathBuf,
     /// One JSON object on standard output instead of a Markdown table.
     #[arg(long)]
     json: bool,
@@ -42,32 +52,86 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             args.held_out
         )));
     }
-    let mut bundles = Vec::new();
+    let (mut bundles, mut curves) = (Vec::new(), Vec::new());
     for folder in &args.bundle {
-        let manifest = if args.measure {
+        let (manifest, curve) = if args.measure {
             measure(folder, &args)?
         } else {
-            read_manifest(folder).map_err(|e| BadInput::new(e.to_string()))?
+            let manifest = read_manifest(folder).map_err(|e| BadInput::new(e.to_string()))?;
+            (manifest, None)
         };
-        bundles.push((name_of(folder, &manifest), manifest));
+        let name = name_of(folder, &manifest);
+        if let (Some(kind), Some(curve)) = (args.planner, &curve) {
+            draw(&args.out, &name, kind, curve)?;
+        }
+        bundles.push((name, manifest));
+        curves.push(curve);
     }
     if args.json {
-        let list: Vec<serde_json::Value> = (bundles.iter().zip(&args.bundle))
-            .map(|((name, manifest), folder)| {
+        let list: Vec<serde_json::Value> = (bundles.iter().zip(&args.bundle).zip(&curves))
+            .map(|(((name, manifest), folder), curve)| {
+                let mut gates = serde_json::to_value(&manifest.gates).unwrap_or_default();
+                for (gate, of) in &manifest.gates {
+                    gates[gate]["name"] = gate.as_str().into();
+                    gates[gate]["needed"] = needed(gate, Some(of)).into();
+                }
                 serde_json::json!({
                     "name": name,
                     "bundle": folder.display().to_string(),
                     "task": manifest.task,
-                    "gates": manifest.gates,
+                    "gates": gates,
+                    "exploitation": curve,
                     "shortcomings": shortcomings(manifest),
                 })
             })
             .collect();
         print_json(&serde_json::json!({ "bundles": list }));
-    } else {
-        print(&markdown(&bundles));
+        return Ok(ExitCode::SUCCESS);
     }
+    let mut text = markdown(&bundles);
+    if let Some(kind) = args.planner {
+        text += &format!(
+            "\nPlans of {kind} made from nothing, executed without looking:\n\n\
+             | bundle | iterations | predicted return | true return | plans that promise the reward | of these rewarded |\n\
+             |---|---|---|---|---|---|\n"
+        );
+    }
+    for ((name, _), curve) in bundles.iter().zip(&curves) {
+        for p in curve.iter().flatten() {
+            text += &format!(
+                "| {name} | {} | {:.2} | {:.2} | {} | {} |\n",
+                p.iterations, p.predicted_return, p.true_return, p.promised, p.kept
+            );
+        }
+    }
+    print(&text);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Draws an exploitation curve. The point without iterations stands where half an iteration would.
+fn draw(out: &Path, name: &str, kind: PlannerKind, curve: &[Exploited]) -> anyhow::Result<()> {
+    let line = |value: fn(&Exploited) -> f64| -> Vec<(f64, f64)> {
+        let place = |p: &Exploited| f64::from(p.iterations).max(0.5);
+        curve.iter().map(|p| (place(p), value(p))).collect()
+    };
+    let returns = Panel::new("mean return of a plan", "iterations (0 at 0.5)").log_x();
+    let plans = Panel::new("plans", "iterations (0 at 0.5)").log_x();
+    let picture = Curves::new(format!("{name}: plans of {kind}, executed without looking"))
+        .panel(
+            returns
+                .points("predicted", &line(|p| p.predicted_return))
+                .points("true", &line(|p| p.true_return)),
+        )
+        .panel(
+            plans
+                .points("promise the reward", &line(|p| p.promised as f64))
+                .points("and get it", &line(|p| p.kept as f64)),
+        );
+    std::fs::create_dir_all(out).with_context(|| format!("making {}", out.display()))?;
+    let file = out.join(format!("{name}-exploitation.png"));
+    picture.save(&file)?;
+    tracing::info!("exploitation curve: {}", file.display());
+    Ok(())
 }
 
 /// The folder's name; the task's where the folder is called `bundle`, as in a run.
@@ -78,7 +142,8 @@ fn name_of(folder: &Path, manifest: &Manifest) -> String {
     }
 }
 
-fn measure(folder: &Path, args: &Args) -> anyhow::Result<Manifest> {
+/// The manifest with the gates measured, and the exploitation curve if one is asked for.
+fn measure(folder: &Path, args: &Args) -> anyhow::Result<(Manifest, Option<Vec<Exploited>>)> {
     let bundle =
         Bundle::load(folder, &LoadOptions::default()).map_err(|e| BadInput::new(e.to_string()))?;
     let held_out = if args.data.is_empty() {
@@ -99,7 +164,12 @@ fn measure(folder: &Path, args: &Args) -> anyhow::Result<Manifest> {
     );
     let measured = gates::measure(&bundle, &held_out)?;
     measured.iter().for_each(log);
-    Ok(write(folder, gates::for_manifest(&measured))?)
+    let manifest = write(folder, gates::for_manifest(&measured))?;
+    let curve = match args.planner {
+        Some(kind) => gates::exploitation(&bundle, kind)?,
+        None => None,
+    };
+    Ok((manifest, curve))
 }
 
 /// The held-out episodes if these are the bags that the bundle was trained on, else all.

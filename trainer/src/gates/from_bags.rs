@@ -150,42 +150,48 @@ fn joint_probe(latent: &Latent, frames: &Frames, filtered: &[Filtered]) -> Optio
     (width > 0 && !truths.is_empty()).then(|| Probe::fit(&states, latent.state, &truths, width))
 }
 
-/// The action sequences of episodes that come to a reward, rolled through the prior from a frame
-/// without one: the mean predicted reward (0..1) where the true reward is 1.
+/// The action sequences of episodes that come to a reward, rolled through the prior from as many steps before it as plans
+/// are long: the mean reward (0..1) that is predicted to be paid where the true reward is 1. A head that foresees the
+/// reward does not pass by foreseeing it.
 pub(super) fn expert(
     latent: &mut Latent,
     frames: &Frames,
     source: &str,
 ) -> Result<Gate, GateError> {
+    let horizon = latent.horizon;
     let (mut sum, mut count, mut windows) = (0.0f64, 0usize, 0usize);
     for group in latent.filter(frames)? {
         let length = group.states.len();
-        for start in (WARM_UP..length.saturating_sub(1)).step_by(START_STRIDE) {
-            let steps = latent.horizon.min(length - 1 - start);
-            let rows: Vec<usize> = (0..group.episodes.len())
-                .filter(|row| {
-                    let first = frames.range(group.episodes[*row]).start + start;
-                    let ahead = &frames.rewards[first + 1..=first + steps];
-                    frames.rewards[first] < 0.5 && ahead.iter().any(|r| *r > 0.5)
-                })
+        let is_rewarded = |row: usize, t: usize| {
+            let first = frames.range(group.episodes[row]).start;
+            frames.rewards[first + t] > 0.5
+        };
+        // The first frames that the windows of each episode begin with.
+        let starts: Vec<Vec<usize>> = (0..group.episodes.len())
+            .map(|row| {
+                let comes = |t: &usize| is_rewarded(row, *t) && !is_rewarded(row, t - 1);
+                let begins = (WARM_UP + 1..length).filter(comes);
+                begins
+                    .map(|t| t.saturating_sub(horizon).max(WARM_UP))
+                    .collect()
+            })
+            .collect();
+        for start in WARM_UP..length.saturating_sub(1) {
+            let rows: Vec<usize> = (0..starts.len())
+                .filter(|row| starts[*row].contains(&start))
                 .collect();
             windows += rows.len();
             if rows.is_empty() {
                 continue;
             }
+            let steps = horizon.min(length - 1 - start);
             let actions = group.actions(frames, start, steps);
-            for (k, state) in latent
-                .rollout(&group.states[start], &actions)?
-                .iter()
-                .enumerate()
-            {
-                let predicted = latent.rewards(state)?;
-                for row in &rows {
-                    let frame = frames.range(group.episodes[*row]).start + start + k + 1;
-                    if frames.rewards[frame] > 0.5 {
-                        sum += f64::from(predicted[*row].clamp(0.0, 1.0));
-                        count += 1;
-                    }
+            let path = latent.rollout(&group.states[start], &actions)?;
+            for (k, state) in path.iter().enumerate() {
+                let predicted = latent.paid(state)?;
+                for row in rows.iter().filter(|row| is_rewarded(**row, start + k + 1)) {
+                    sum += f64::from(predicted[*row].clamp(0.0, 1.0));
+                    count += 1;
                 }
             }
         }
@@ -195,8 +201,7 @@ pub(super) fn expert(
         return Ok(Gate::open(EXPERT_PREDICTED_REWARD, why));
     }
     let over = format!(
-        "{source}: {windows} action sequences of up to {} steps that reach the reward",
-        latent.horizon
+        "{source}: {windows} action sequences that begin up to {horizon} steps before the reward, {count} rewarded steps"
     );
     Ok(Gate::new(
         EXPERT_PREDICTED_REWARD,

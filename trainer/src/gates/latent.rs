@@ -122,6 +122,14 @@ impl Latent {
         let outputs = self.reward.reward().iter();
         Ok(outputs.map(|output| self.head.reward(*output)).collect())
     }
+
+    /// What is expected to be paid in states `[ROWS, n]` themselves, without what the head foresees, `[ROWS]`.
+    pub(super) fn paid(&mut self, states: &[f32]) -> Result<Vec<f32>, RunError> {
+        let head = self.head;
+        let rewards = self.rewards(states)?;
+        let expected = rewards.into_iter().map(|reward| head.range.clamp(reward));
+        Ok(expected.map(|reward| head.paid(reward)).collect())
+    }
 }
 
 impl Filtered {

@@ -21,6 +21,7 @@ use latent::Latent;
 
 pub use auc::auc;
 pub use gate::{Gate, GateError};
+pub use simulated::exploitation;
 
 /// Gates as a manifest has them.
 pub fn for_manifest(gates: &[Gate]) -> BTreeMap<String, manifest::Gate> {

@@ -4,8 +4,9 @@
 use std::ops::ControlFlow;
 
 use latco_controller::Config;
+use latco_controller::config::PlannerKind;
 use latco_envs::{EVALUATION_SEED, PolicyKind, Robot};
-use latco_evaluate::{CalibrationOptions, calibrate};
+use latco_evaluate::{CalibrationOptions, Exploited, calibrate};
 use latco_models::Bundle;
 use latco_models::gates::{OBJECT_POSITION_ERROR, PLAN_CALIBRATION};
 
@@ -26,6 +27,11 @@ const PROBE_FRAMES: usize = 5;
 const ENCODED: usize = 100;
 /// Plans that are executed open loop.
 const PLANS: u32 = 200;
+/// Tasks of one stage, and the calibration of plans that these need: a whole plan from start to goal is short there.
+const ONE_STAGE: [&str; 2] = ["reach", "push"];
+const ONE_STAGE_CALIBRATION: f64 = 0.7;
+/// Plans of a point of the exploitation curve.
+const CURVE_PLANS: u32 = 100;
 /// Control periods before them, so that the belief rests on a few frames, as in the other gates.
 const WARM_UP: u32 = 3;
 
@@ -150,20 +156,17 @@ pub(super) fn object_positions(bundle: &Bundle) -> Result<Gate, GateError> {
 
 /// The planner's own plans, executed without looking: true over predicted reward.
 pub(super) fn calibration(bundle: &Bundle) -> Result<Gate, GateError> {
-    let rule = PLAN_CALIBRATION;
+    let mut rule = PLAN_CALIBRATION;
+    if ONE_STAGE.contains(&bundle.manifest().task.as_str()) {
+        rule.threshold = ONE_STAGE_CALIBRATION;
+    }
     if robot_of(bundle).is_none() {
         return Ok(Gate::open(
             rule,
             "the task is not a simulated one, and plans are not tried on a robot",
         ));
     }
-    let options = CalibrationOptions {
-        task: bundle.manifest().task.clone(),
-        plans: PLANS,
-        seed: 0,
-        warm_up: WARM_UP,
-    };
-    let found = calibrate(bundle, &Config::default(), &options, |_| {
+    let found = calibrate(bundle, &Config::default(), &options(bundle, PLANS), |_| {
         ControlFlow::Continue(())
     })?;
     let (promised, kept) = found.promises();
@@ -179,6 +182,35 @@ pub(super) fn calibration(bundle: &Bundle) -> Result<Gate, GateError> {
         None => Gate::open(rule, over),
         ratio => Gate::new(rule, ratio, over),
     })
+}
+
+fn options(bundle: &Bundle, plans: u32) -> CalibrationOptions {
+    CalibrationOptions {
+        task: bundle.manifest().task.clone(),
+        plans,
+        seed: 0,
+        warm_up: WARM_UP,
+    }
+}
+
+/// What plans of a planner promise and get the longer they are optimised; none without a simulated robot.
+///
+/// # Errors
+/// [`GateError`].
+pub fn exploitation(
+    bundle: &Bundle,
+    kind: PlannerKind,
+) -> Result<Option<Vec<Exploited>>, GateError> {
+    if robot_of(bundle).is_none() {
+        return Ok(None);
+    }
+    let mut config = Config::default();
+    config.planner.kind = kind;
+    Ok(Some(latco_evaluate::exploitation(
+        bundle,
+        &config,
+        &options(bundle, CURVE_PLANS),
+    )?))
 }
 
 /// One episode while it is made.
