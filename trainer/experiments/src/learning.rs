@@ -5,7 +5,6 @@
 //! without. Two runs of one seed differ, as collecting and training go side by side; what is merged
 //! are the runs that were made.
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use latco_controller::config::PlannerKind;
@@ -13,9 +12,9 @@ use latco_evaluate::wilson_interval;
 use latco_pictures::{Curves, Panel};
 use serde::{Deserialize, Serialize};
 
-use crate::cells::{Cells, Step};
+use crate::cells::Experiment;
 use crate::table::{Table, count, fixed, interval, text};
-use crate::{ExperimentError, Progress, write_file};
+use crate::{ExperimentError, write_file};
 
 /// Episodes of the planner that a point of the curve is the mean of.
 const WINDOW: usize = 20;
@@ -88,11 +87,8 @@ impl Run {
     }
 }
 
-impl crate::cells::Cell for Cell {
-    fn key(&self) -> String {
-        format!("{}-{}-{}", self.task, self.planner, self.seed)
-    }
-}
+/// Gives the episodes of a run, none if it was stopped.
+pub type MakeRun<'a> = dyn FnMut(&Run) -> Result<Option<Vec<Point>>, ExperimentError> + 'a;
 
 impl Cell {
     /// Solved episodes among the newest of the planner, and how many these are.
@@ -124,8 +120,7 @@ impl Cell {
 
 impl Options {
     /// The runs, in their order.
-    #[must_use]
-    pub fn runs(&self) -> Vec<Run> {
+    fn runs(&self) -> Vec<Run> {
         let mut runs = Vec::new();
         for task in &self.tasks {
             for planner in &self.planners {
@@ -139,42 +134,28 @@ impl Options {
         runs
     }
 
-    /// The cells, to be merged.
-    #[must_use]
-    pub fn cells(&self) -> Cells {
-        Cells {
-            experiment: format!("learning-curves, {}", self.budget),
-            keys: self.runs().iter().map(Run::name).collect(),
+    /// The experiment; it writes `learning.csv`, `.md` and `.png`.
+    pub fn experiment<'a>(&'a self, run: &'a mut MakeRun<'a>) -> Experiment<'a, Cell> {
+        let runs = self.runs();
+        Experiment {
+            name: format!("learning-curves, {}", self.budget),
+            keys: runs.iter().map(Run::name).collect(),
+            key: |cell| format!("{}-{}-{}", cell.task, cell.planner, cell.seed),
             out: self.out.clone(),
             part: self.part,
-            steps: 1,
-        }
-    }
-
-    /// Makes the runs that are missing with `make`, which gives the episodes, none if it was stopped;
-    /// writes `learning.csv`, `.md` and `.png` after each.
-    ///
-    /// # Errors
-    /// [`ExperimentError`].
-    pub fn run(
-        &self,
-        progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
-        mut make: impl FnMut(&Run) -> Result<Option<Vec<Point>>, ExperimentError>,
-    ) -> Result<Vec<Cell>, ExperimentError> {
-        let runs = self.runs();
-        self.cells().run(
-            progress,
-            |number, _: &mut Step<'_>| {
-                let run = &runs[number];
-                Ok(make(run)?.map(|episodes| Cell {
-                    task: run.task.clone(),
-                    planner: run.planner.name().to_owned(),
-                    seed: run.seed,
+            steps: (1, "runs"),
+            markdown: "learning.md".to_owned(),
+            make: Box::new(move |number, _| {
+                let wanted = &runs[number];
+                Ok(run(wanted)?.map(|episodes| Cell {
+                    task: wanted.task.clone(),
+                    planner: wanted.planner.name().to_owned(),
+                    seed: wanted.seed,
                     episodes,
                 }))
-            },
-            |cells| self.report(cells),
-        )
+            }),
+            report: Box::new(|cells| self.report(cells)),
+        }
     }
 
     fn report(&self, cells: &[Cell]) -> Result<(), ExperimentError> {
@@ -332,12 +313,13 @@ mod tests {
             part: None,
         };
         let mut made = Vec::new();
-        let cells = options
-            .run(&mut |_| ControlFlow::Continue(()), |run| {
-                made.push(run.name());
-                Ok((made.len() < 4).then(|| cell(run.seed, |k| k % 3 == 0).episodes))
-            })
-            .unwrap();
+        let mut make = |run: &Run| {
+            made.push(run.name());
+            Ok((made.len() < 4).then(|| cell(run.seed, |k| k % 3 == 0).episodes))
+        };
+        let mut experiment = options.experiment(&mut make);
+        let cells = (experiment.run(&mut |_| std::ops::ControlFlow::Continue(()))).unwrap();
+        drop(experiment);
         assert_eq!(cells.len(), 3, "the fourth was stopped");
         assert_eq!(made[3], "reach-cem-1");
         for name in ["learning.csv", "learning.md", "learning.png"] {

@@ -16,11 +16,20 @@
 //!
 //! ```no_run
 //! use std::ops::ControlFlow;
-//! use latco_experiments::warm_start::{self, Options};
+//! use latco_experiments::{options::Common, tables};
 //!
-//! let bundle = latco_models::Bundle::load("models/bundles/reach", &Default::default())?;
-//! let options = Options::new("reach", "runs/warm-start", true);
-//! let cells = warm_start::run(&bundle, &options, &mut |_| ControlFlow::Continue(()))?;
+//! let common = Common { quick: true, ..Common::default() };
+//! let args = tables::Args {
+//!     common,
+//!     parts: Default::default(),
+//!     tasks: vec!["reach".into()],
+//!     settings: Vec::new(),
+//!     bundles: "models/bundles".into(),
+//!     configs: "configs".into(),
+//!     equal_ms: None,
+//!     episodes: None,
+//! };
+//! let cells = args.experiment(&tables::PLANNERS)?.run(&mut |_| ControlFlow::Continue(()))?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -28,6 +37,7 @@ pub mod cells;
 pub mod figures;
 pub mod learning;
 pub mod offline_online;
+pub mod options;
 pub mod paper;
 pub mod rows;
 mod table;

@@ -4,17 +4,15 @@
 //! The models are made by whoever calls, which needs the trainer. Two of one seed differ, as collecting
 //! and training go side by side.
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use latco_controller::Config;
 use latco_controller::config::PlannerKind;
-use serde::{Deserialize, Serialize};
 
-use crate::cells::Cells;
-use crate::tables::grid::{self, Wanted};
+use crate::cells::Experiment;
+use crate::tables::grid::{Cell, Wanted};
 use crate::tables::report::{columns, successes};
-use crate::{ExperimentError, Progress, paper, rows};
+use crate::{ExperimentError, paper, rows};
 
 /// Which model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,34 +71,16 @@ pub struct Model {
     pub stage: Stage,
 }
 
-/// One cell that is done.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Cell {
-    /// The evaluation; its setting is the stage.
-    pub evaluation: grid::Cell,
-}
-
-impl Model {
-    fn key(&self) -> String {
-        key(&self.task, self.planner.name(), self.stage.name())
-    }
-}
+/// Gives the folder of a model's bundle, none if its training was stopped.
+pub type MakeModel<'a> = dyn FnMut(&Model) -> Result<Option<PathBuf>, ExperimentError> + 'a;
 
 fn key(task: &str, planner: &str, stage: &str) -> String {
     format!("{task} {planner} {stage}")
 }
 
-impl crate::cells::Cell for Cell {
-    fn key(&self) -> String {
-        let e = &self.evaluation;
-        key(&e.task, &e.row, &e.setting)
-    }
-}
-
 impl Options {
     /// The models, in their order.
-    #[must_use]
-    pub fn models(&self) -> Vec<Model> {
+    fn models(&self) -> Vec<Model> {
         let mut models = Vec::new();
         for task in &self.tasks {
             for planner in &self.planners {
@@ -114,48 +94,34 @@ impl Options {
         models
     }
 
-    /// The cells, to be merged.
-    #[must_use]
-    pub fn cells(&self) -> Cells {
-        Cells {
-            experiment: format!(
+    /// The experiment; it writes `table2.csv`, `.md` and `.png`. The setting of a cell is the stage of its model.
+    pub fn experiment<'a>(&'a self, model: &'a mut MakeModel<'a>) -> Experiment<'a, Cell> {
+        let models = self.models();
+        let key_of = |m: &Model| key(&m.task, m.planner.name(), m.stage.name());
+        Experiment {
+            name: format!(
                 "table2, {}, {} ms, {} episodes from seed {}",
                 self.budget, self.equal_ms, self.episodes, self.seed
             ),
-            keys: self.models().iter().map(Model::key).collect(),
+            keys: models.iter().map(key_of).collect(),
+            key: |cell| key(&cell.task, &cell.row, &cell.setting),
             out: self.out.clone(),
             part: self.part,
-            steps: u64::from(self.episodes),
-        }
-    }
-
-    /// Runs the cells that are missing: `make` gives the folder of a model's bundle, none if it was
-    /// stopped. Writes `table2.csv`, `.md` and `.png` after each.
-    ///
-    /// # Errors
-    /// [`ExperimentError`].
-    pub fn run(
-        &self,
-        progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
-        mut make: impl FnMut(&Model) -> Result<Option<PathBuf>, ExperimentError>,
-    ) -> Result<Vec<Cell>, ExperimentError> {
-        let models = self.models();
-        self.cells().run(
-            progress,
-            |number, step| {
-                let model = &models[number];
-                let Some(bundle) = make(model)? else {
+            steps: (u64::from(self.episodes), "episodes"),
+            markdown: "table2.md".to_owned(),
+            make: Box::new(move |number, step| {
+                let wanted = &models[number];
+                let Some(bundle) = model(wanted)? else {
                     return Ok(None);
                 };
-                let config = Config::load(&self.configs.join(format!("{}.toml", model.task)))?;
-                let config = rows::at_equal_time(&config, model.planner, self.equal_ms);
-                let place = (model.planner.name(), model.stage.name());
-                let wanted = Wanted::new(&model.task, bundle, place, config)?;
-                let ran = wanted.run(self.episodes, self.seed, step)?;
-                Ok(ran.map(|evaluation| Cell { evaluation }))
-            },
-            |cells| self.report(cells),
-        )
+                let config = Config::load(&self.configs.join(format!("{}.toml", wanted.task)))?;
+                let config = rows::at_equal_time(&config, wanted.planner, self.equal_ms);
+                let place = (wanted.planner.name(), wanted.stage.name());
+                let wanted = Wanted::new(&wanted.task, bundle, place, config)?;
+                wanted.run(self.episodes, self.seed, step)
+            }),
+            report: Box::new(|cells| self.report(cells)),
+        }
     }
 
     fn report(&self, cells: &[Cell]) -> Result<(), ExperimentError> {
@@ -169,15 +135,14 @@ impl Options {
             "\n{} They are of models with offline and online data, trained on 400 000 environment steps beside the offline data.\n",
             paper::TASKS_DIFFER
         );
-        let found = |cell: &grid::Cell| {
+        let found = |cell: &Cell| {
             let figures = paper::table2(&cell.row);
             let figures: Vec<String> = figures.iter().map(|f| f.to_string()).collect();
             (!figures.is_empty()).then(|| figures.join("; "))
         };
-        let all = cells.iter().map(|cell| &cell.evaluation);
-        columns(found).write(&self.out, "table2", all.clone(), (&before, &after))?;
+        columns(found).write(&self.out, "table2", cells, (&before, &after))?;
         let title = "Offline and online data (table 2 of the paper)".to_owned();
-        successes(title, all).save(&self.out.join("table2.png"))?;
+        successes(title, cells).save(&self.out.join("table2.png"))?;
         Ok(())
     }
 }

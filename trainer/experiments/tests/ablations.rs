@@ -7,25 +7,25 @@ use std::path::{Path, PathBuf};
 use latco_controller::Config;
 use latco_controller::config::{Optimiser, PlannerKind};
 use latco_experiments::rows::ablations;
-use latco_experiments::tables::{Options, Setting, Table};
+use latco_experiments::tables::grid::Wanted;
+use latco_experiments::tables::{ABLATIONS, Args, Setting};
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn options(bundles: PathBuf) -> Options {
-    Options {
-        table: Table::Ablations,
+fn cells(bundles: PathBuf) -> Vec<Wanted> {
+    let args = Args {
+        common: Default::default(),
+        parts: Default::default(),
         settings: vec![Setting::Paper],
         tasks: vec!["key".to_owned()],
         bundles,
         configs: repository().join("configs"),
-        equal_ms: 50.0,
-        episodes: 1,
-        seed: 0,
-        out: PathBuf::from("nowhere"),
-        part: None,
-    }
+        equal_ms: Some(50.0),
+        episodes: Some(1),
+    };
+    args.cells(&ABLATIONS).unwrap()
 }
 
 #[test]
@@ -61,9 +61,9 @@ fn every_file_is_that_of_the_key_task_but_for_its_ablation() {
 
 #[test]
 fn the_table_has_a_row_for_each_of_them() {
-    let grid = options(repository().join("models/bundles")).grid().unwrap();
+    let cells = cells(repository().join("models/bundles"));
     let row = |name: &str| {
-        let found = grid.cells.iter().find(|cell| cell.row == name);
+        let found = cells.iter().find(|cell| cell.row == name);
         &found.unwrap().config.planner.latco
     };
     assert_eq!(row("no_relaxation").dynamics_multiplier, 1e8);
@@ -81,7 +81,7 @@ fn the_table_has_a_row_for_each_of_them() {
     );
     assert_eq!(row("no_sampled_start").sampled_starts, 0);
     assert_eq!(row("latco").optimiser, Optimiser::LevenbergMarquardt);
-    let kinds = grid.cells.iter().map(|cell| cell.config.planner.kind);
+    let kinds = cells.iter().map(|cell| cell.config.planner.kind);
     assert_eq!(kinds.filter(|kind| *kind == PlannerKind::Latco).count(), 6);
 }
 
@@ -90,11 +90,8 @@ fn the_table_has_a_row_for_each_of_them() {
 fn a_model_without_a_deterministic_part_is_a_row_where_there_is_one() {
     let folder = tempfile::tempdir().unwrap();
     let rows = |bundles: &Path| {
-        let grid = options(bundles.to_path_buf()).grid().unwrap();
-        let of_it = grid
-            .cells
-            .iter()
-            .filter(|cell| cell.row == "no_deterministic");
+        let cells = cells(bundles.to_path_buf());
+        let of_it = cells.iter().filter(|cell| cell.row == "no_deterministic");
         of_it.map(|cell| cell.bundle.clone()).collect::<Vec<_>>()
     };
     let copy = |name: &str| {

@@ -3,26 +3,35 @@
 #![allow(clippy::unwrap_used)] // a failed helper fails the test
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use latco_controller::Config;
 use latco_controller::config::PlannerKind;
 use latco_experiments::figures::{film, optimisation, reward_map};
+use latco_experiments::options::{Common, Parts};
 use latco_experiments::{ExperimentError, Progress};
 use latco_export::{RandomSpec, write_random_bundle};
-use latco_models::Bundle;
 
-fn random_bundle(folder: &Path) -> Bundle {
+fn random_bundle(folder: &Path) {
     let spec = RandomSpec {
         image: 32,
         ..RandomSpec::keypoint()
     };
     write_random_bundle(folder, &spec, 5).unwrap();
-    Bundle::load(folder, &Default::default()).unwrap()
+}
+
+fn common(out: &Path) -> Common {
+    Common {
+        out: Some(out.to_path_buf()),
+        ..Common::default()
+    }
 }
 
 fn go_on() -> impl FnMut(&Progress) -> ControlFlow<()> {
     |_| ControlFlow::Continue(())
+}
+
+fn configs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs")
 }
 
 fn assert_written(folder: &Path, names: &[&str]) {
@@ -35,15 +44,16 @@ fn assert_written(folder: &Path, names: &[&str]) {
 #[test]
 fn a_reward_map_has_the_goal_where_it_is_and_a_prediction_everywhere_in_reach() {
     let folder = tempfile::tempdir().unwrap();
-    let bundle = random_bundle(&folder.path().join("bundle"));
+    let bundle = folder.path().join("bundle");
+    random_bundle(&bundle);
     let out = folder.path().join("map");
-    let options = reward_map::Options {
+    let args = reward_map::Args {
+        common: common(&out),
         task: "reach".into(),
-        grid: 25,
-        seed: 0,
-        out: out.clone(),
+        bundle: Some(bundle),
+        grid: Some(25),
     };
-    let all = reward_map::run(&bundle, &options).unwrap();
+    let all = reward_map::run(&args).unwrap();
     assert_eq!(all.len(), 1);
     let ((_, rewarded), (_, others)) = all[0].means();
     // A disc of 0.08 m, seen every 0.08 m.
@@ -59,23 +69,24 @@ fn a_reward_map_has_the_goal_where_it_is_and_a_prediction_everywhere_in_reach() 
 #[test]
 fn a_film_strip_has_a_row_for_every_plan() {
     let folder = tempfile::tempdir().unwrap();
-    let bundle = random_bundle(&folder.path().join("bundle"));
+    let bundle = folder.path().join("bundle");
+    random_bundle(&bundle);
     let out = folder.path().join("film");
-    let options = film::Options {
+    let args = film::Args {
+        common: common(&out),
         task: "reach".into(),
-        config: Config::default(),
+        bundle: Some(bundle),
+        config: Some(configs().join("reach.toml")),
         planners: vec![PlannerKind::Latco, PlannerKind::Cem],
-        iterations: vec![1, 3],
-        samples: 20,
-        seed: 0,
-        out: out.clone(),
+        iterations: vec![3, 1],
+        samples: Some(20),
     };
-    let rows = film::run(&bundle, &options, &mut go_on()).unwrap();
+    let rows = film::run(&args, &mut go_on()).unwrap().unwrap();
     let told: Vec<_> = rows.iter().map(|r| (r.planner, r.iterations)).collect();
     assert_eq!(told, [("latco", 1), ("latco", 3), ("cem", 1), ("cem", 3)]);
     assert!(rows[0].violation.is_some() && rows[2].violation.is_none());
     assert_written(&out, &["film_strip.csv", "film_strip.md", "film_strip.png"]);
-    let again = film::run(&bundle, &options, &mut go_on()).unwrap();
+    let again = film::run(&args, &mut go_on()).unwrap().unwrap();
     assert_eq!(again, rows, "the same random numbers");
 }
 
@@ -83,35 +94,35 @@ fn a_film_strip_has_a_row_for_every_plan() {
 fn curves_of_parts_are_those_of_one_run_byte_for_byte() {
     let folder = tempfile::tempdir().unwrap();
     random_bundle(&folder.path().join("bundles/reach"));
-    let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
-    let experiment = |name: &str, part| {
-        let options = optimisation::Options {
-            tasks: vec!["reach".into()],
-            bundles: folder.path().join("bundles"),
-            configs: configs.clone(),
-            iterations: 6,
-            plans: 2,
-            seed: 0,
-            out: folder.path().join(name),
-            part,
-        };
-        optimisation::Optimisation::new(options).unwrap()
+    let args = |name: &str, cell| optimisation::Args {
+        common: common(&folder.path().join(name)),
+        parts: Parts {
+            cell,
+            merge: Vec::new(),
+        },
+        tasks: vec!["reach".into()],
+        bundles: folder.path().join("bundles"),
+        configs: configs(),
+        iterations: 6,
+        plans: Some(2),
     };
-    let whole = experiment("whole", None).run(&mut go_on()).unwrap();
+    let run = |name: &str, part| {
+        let args = args(name, part);
+        args.experiment().unwrap().run(&mut go_on()).unwrap()
+    };
+    let whole = run("whole", None);
     assert_eq!(whole.len(), 2);
     for cell in &whole {
         assert_eq!(cell.violation.len(), 6);
         assert!(cell.multiplier[0][1] >= 1.0);
     }
     assert!(whole[1].multiplier[0][1] >= 1e7, "not relaxed");
-    experiment("a", Some((1, 2))).run(&mut go_on()).unwrap();
-    experiment("b", Some((0, 2))).run(&mut go_on()).unwrap();
-    let merged = experiment("merged", None);
+    run("a", Some((1, 2)));
+    run("b", Some((0, 2)));
+    let merged = args("merged", None);
+    let mut merged = merged.experiment().unwrap();
     for part in ["a", "b"] {
-        let added = merged
-            .cells
-            .merge::<optimisation::Cell>(&folder.path().join(part));
-        assert_eq!(added.unwrap(), 1);
+        assert_eq!(merged.merge(&folder.path().join(part)).unwrap(), 1);
     }
     merged.run(&mut go_on()).unwrap();
     for name in ["cells.jsonl", "curves.csv", "curves.md", "curves-reach.png"] {

@@ -9,7 +9,8 @@ use std::path::Path;
 use latco_controller::Config;
 use latco_controller::config::PlannerKind;
 use latco_experiments::ExperimentError;
-use latco_experiments::tables::grid::{Cell, Grid, Wanted};
+use latco_experiments::cells::{Experiment, Report};
+use latco_experiments::tables::grid::{Cell, Wanted, experiment};
 use latco_export::{RandomSpec, write_random_bundle};
 
 /// The lines of a file of cells without the measured times at their ends.
@@ -22,45 +23,41 @@ fn unmeasured(file: &Path) -> Vec<String> {
     lines.collect()
 }
 
-fn grid(bundle: &Path, out: &Path, part: Option<(usize, usize)>) -> Grid {
+fn wanted(bundle: &Path, kind: PlannerKind, iterations: u32) -> Wanted {
+    let mut config = Config::default();
+    config.planner.kind = kind;
+    let latco = &mut config.planner.latco;
+    (latco.iterations_cold, latco.iterations_warm) = (iterations, 1);
+    (config.planner.mppi.samples, config.planner.mppi.elites) = (16, 4);
+    config.planner.mppi.iterations = 1;
+    let gd = &mut config.planner.shooting_gd;
+    (gd.iterations_cold, gd.iterations_warm) = (2, 1);
+    config.planner.threads = 1;
+    let place = (kind.name(), "paper");
+    Wanted::new("reach", bundle.to_path_buf(), place, config).unwrap()
+}
+
+fn cells(bundle: &Path) -> Vec<Wanted> {
     let kinds = [
         PlannerKind::Latco,
         PlannerKind::Mppi,
         PlannerKind::ShootingGd,
     ];
-    let cells = kinds.map(|kind| {
-        let mut config = Config::default();
-        config.planner.kind = kind;
-        (
-            config.planner.latco.iterations_cold,
-            config.planner.latco.iterations_warm,
-        ) = (2, 1);
-        (config.planner.mppi.samples, config.planner.mppi.elites) = (16, 4);
-        config.planner.mppi.iterations = 1;
-        let gd = &mut config.planner.shooting_gd;
-        (gd.iterations_cold, gd.iterations_warm) = (2, 1);
-        config.planner.threads = 1;
-        Wanted::new(
-            "reach",
-            bundle.to_path_buf(),
-            (kind.name(), "paper"),
-            config,
-        )
-        .unwrap()
-    });
-    Grid {
-        experiment: "test".into(),
-        cells: cells.to_vec(),
-        episodes: 2,
-        seed: 0,
-        out: out.to_path_buf(),
-        part,
-    }
+    kinds.map(|kind| wanted(bundle, kind, 2)).to_vec()
 }
 
-fn run(grid: &Grid) -> Vec<Cell> {
-    grid.run(&mut |_| ControlFlow::Continue(()), |_| Ok(()))
-        .unwrap()
+fn grid(
+    cells: Vec<Wanted>,
+    out: &Path,
+    part: Option<(usize, usize)>,
+    report: Report<'static, Cell>,
+) -> Experiment<'static, Cell> {
+    let out = (out.to_path_buf(), part);
+    experiment("test", cells, (2, 0), out, ("test.md".into(), report))
+}
+
+fn run(mut grid: Experiment<'_, Cell>) -> Vec<Cell> {
+    grid.run(&mut |_| ControlFlow::Continue(())).unwrap()
 }
 
 #[test]
@@ -73,31 +70,27 @@ fn parts_make_the_whole_and_nothing_is_run_twice() {
     };
     write_random_bundle(&bundle, &spec, 5).unwrap();
     let at = |name: &str| folder.path().join(name);
+    let grid = |name: &str, part| grid(cells(&bundle), &at(name), part, Box::new(|_| Ok(())));
 
-    let whole = run(&grid(&bundle, &at("whole"), None));
+    let whole = run(grid("whole", None));
     assert_eq!(whole.len(), 3);
     assert!(whole.iter().all(|cell| cell.episodes.len() == 2));
 
     // Two machines with a folder each, put together on the first.
-    let first = grid(&bundle, &at("first"), Some((0, 2)));
-    let second = grid(&bundle, &at("second"), Some((1, 2)));
-    assert_eq!((run(&first).len(), run(&second).len()), (2, 1));
-    let merged = grid(&bundle, &at("merged"), None);
+    assert_eq!(run(grid("first", Some((0, 2)))).len(), 2);
+    assert_eq!(run(grid("second", Some((1, 2)))).len(), 1);
+    let mut merged = grid("merged", None);
+    merged.report = Box::new(|cells| {
+        assert_eq!(cells.len(), 3);
+        Ok(())
+    });
     assert_eq!(merged.merge(&at("second")).unwrap(), 1);
     assert_eq!(merged.merge(&at("first")).unwrap(), 2);
     assert_eq!(merged.merge(&at("first")).unwrap(), 0, "nothing twice");
     let nothing = merged.merge(&at("nowhere")).unwrap_err();
     assert!(matches!(nothing, ExperimentError::NothingToMerge(_)));
-    let ran = merged
-        .run(
-            &mut |progress| panic!("nothing is left to run, {} was", progress.cell),
-            |cells| {
-                assert_eq!(cells.len(), 3);
-                Ok(())
-            },
-        )
-        .unwrap();
-    assert_eq!(ran.len(), 3);
+    let ran = merged.run(&mut |progress| panic!("nothing is left to run, {} was", progress.cell));
+    assert_eq!(ran.unwrap().len(), 3);
     let whole_file = unmeasured(&at("whole").join("cells.jsonl"));
     assert_eq!(
         unmeasured(&at("merged").join("cells.jsonl")),
@@ -109,18 +102,14 @@ fn parts_make_the_whole_and_nothing_is_run_twice() {
     let file = at("whole").join("cells.jsonl");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, &text[..text.len() - 20]).unwrap();
-    let resumed = grid(&bundle, &at("whole"), None);
+    let mut resumed = grid("whole", None);
     assert_eq!(resumed.done().unwrap().len(), 2);
     let mut ran = Vec::new();
-    resumed
-        .run(
-            &mut |progress| {
-                ran.push(progress.cell.clone());
-                ControlFlow::Continue(())
-            },
-            |_| Ok(()),
-        )
-        .unwrap();
+    let again = resumed.run(&mut |progress| {
+        ran.push(progress.cell.clone());
+        ControlFlow::Continue(())
+    });
+    again.unwrap();
     assert!(
         ran.iter().all(|cell| cell.contains("shooting_gd")),
         "{ran:?}"
@@ -128,14 +117,13 @@ fn parts_make_the_whole_and_nothing_is_run_twice() {
     assert_eq!(unmeasured(&file), whole_file);
 
     // Another configuration is another cell, and the old ones stay.
-    let mut changed = grid(&bundle, &at("whole"), None);
-    let mut config = changed.cells[0].config.clone();
-    config.planner.latco.iterations_cold = 1;
-    changed.cells[0] = Wanted::new("reach", bundle.clone(), ("latco", "paper"), config).unwrap();
+    let mut changed = cells(&bundle);
+    changed[0] = wanted(&bundle, PlannerKind::Latco, 1);
+    let changed = self::grid(changed, &at("whole"), None, Box::new(|_| Ok(())));
     assert_eq!(changed.done().unwrap().len(), 2);
 
-    let mut other = grid(&bundle, &at("whole"), None);
-    other.episodes = 3;
+    let mut other = grid("whole", None);
+    other.name = "test, 3 episodes from seed 0".into();
     let refused = other.done();
     assert!(matches!(refused, Err(ExperimentError::Another { .. })));
 }

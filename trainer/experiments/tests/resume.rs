@@ -5,13 +5,14 @@
 use std::io::Write as _;
 use std::ops::ControlFlow;
 
-use latco_experiments::ExperimentError;
-use latco_experiments::warm_start::{Cell, Options, STARTS, run};
+use latco_experiments::options::Common;
+use latco_experiments::tables::grid::Cell;
+use latco_experiments::warm_start::{Args, STARTS};
+use latco_experiments::{ExperimentError, Progress};
 use latco_export::{RandomSpec, write_random_bundle};
-use latco_models::Bundle;
 
 /// What does not depend on the machine's speed, as exact as a number in JSON.
-fn untimed(cells: &[Cell]) -> Vec<(String, u32, [f32; 6])> {
+fn untimed(cells: &[Cell]) -> Vec<(String, String, [f32; 6])> {
     let figures = |c: &Cell| {
         [
             c.success,
@@ -24,7 +25,7 @@ fn untimed(cells: &[Cell]) -> Vec<(String, u32, [f32; 6])> {
         .map(|figure| figure as f32)
     };
     (cells.iter())
-        .map(|cell| (cell.start.clone(), cell.iterations, figures(cell)))
+        .map(|cell| (cell.row.clone(), cell.setting.clone(), figures(cell)))
         .collect()
 }
 
@@ -37,13 +38,24 @@ fn a_stopped_experiment_goes_on_where_it_was() {
         ..RandomSpec::keypoint()
     };
     write_random_bundle(&bundle, &spec, 5).unwrap();
-    let bundle = Bundle::load(&bundle, &Default::default()).unwrap();
-    let options = |name: &str| {
-        let mut options = Options::new("reach", folder.path().join(name), true);
-        (options.episodes, options.budgets) = (1, vec![1, 2]);
-        options
+    let args = |name: &str, seed| Args {
+        common: Common {
+            quick: true,
+            out: Some(folder.path().join(name)),
+            seed,
+            json: false,
+        },
+        parts: Default::default(),
+        bundle: bundle.clone(),
+        task: "reach".into(),
+        config: None,
+        budgets: vec![1, 2],
+        episodes: Some(1),
     };
-    let whole = run(&bundle, &options("whole"), &mut |progress| {
+    let run = |name: &str, seed, progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>| {
+        args(name, seed).experiment().unwrap().run(progress)
+    };
+    let whole = run("whole", 0, &mut |progress| {
         assert!(progress.done <= progress.total);
         ControlFlow::Continue(())
     })
@@ -52,11 +64,11 @@ fn a_stopped_experiment_goes_on_where_it_was() {
     assert!(
         whole
             .iter()
-            .all(|cell| cell.episodes == 1 && cell.violation_median > 0.0)
+            .all(|cell| cell.episodes.len() == 1 && cell.violation_median > 0.0)
     );
 
-    let parted = options("parted");
-    let first = run(&bundle, &parted, &mut |progress| {
+    let parted = folder.path().join("parted");
+    let first = run("parted", 0, &mut |progress| {
         if progress.done < 3 {
             ControlFlow::Continue(())
         } else {
@@ -66,14 +78,14 @@ fn a_stopped_experiment_goes_on_where_it_was() {
     .unwrap();
     assert_eq!(first.len(), 3);
     // As if it had been killed in the middle of a line.
-    let file = parted.out.join("cells.jsonl");
+    let file = parted.join("cells.jsonl");
     let mut cells = std::fs::OpenOptions::new()
         .append(true)
         .open(&file)
         .unwrap();
-    cells.write_all(b"{\"start\":\"co").unwrap();
+    cells.write_all(b"{\"task\":\"re").unwrap();
     let mut seen = Vec::new();
-    let rest = run(&bundle, &parted, &mut |progress| {
+    let rest = run("parted", 0, &mut |progress| {
         seen.push(progress.done);
         ControlFlow::Continue(())
     })
@@ -81,14 +93,9 @@ fn a_stopped_experiment_goes_on_where_it_was() {
     assert_eq!(seen[0], 3, "the cells that were done are not done again");
     assert_eq!(untimed(&rest), untimed(&whole));
     for name in ["warm_start.csv", "warm_start.md", "warm_start.png"] {
-        assert!(
-            parted.out.join(name).metadata().unwrap().len() > 100,
-            "{name}"
-        );
+        assert!(parted.join(name).metadata().unwrap().len() > 100, "{name}");
     }
 
-    let mut other = parted.clone();
-    other.seed = 9;
-    let error = run(&bundle, &other, &mut |_| ControlFlow::Continue(())).unwrap_err();
+    let error = run("parted", 9, &mut |_| ControlFlow::Continue(())).unwrap_err();
     assert!(matches!(error, ExperimentError::Another { .. }), "{error}");
 }

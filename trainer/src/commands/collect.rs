@@ -17,8 +17,8 @@ use latco_trainer::data::episode::{EpisodeBegin, record_episode};
 use latco_trainer::data::record::EpisodeRecorder;
 use serde::{Deserialize, Serialize};
 
-use super::progress::Progress;
 use super::shell::{BadInput, print_json};
+use latco_trainer::progress::Progress;
 
 /// Name of the file that holds the settings of a collection, beside its bags.
 const SETTINGS_FILE: &str = "collect.json";

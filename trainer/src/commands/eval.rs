@@ -12,8 +12,8 @@ use latco_controller::config::PlannerKind;
 use latco_evaluate::{EvaluateError, Evaluation, Options, evaluate};
 use latco_models::{Bundle, Provider, Providers};
 
-use super::progress::Progress;
 use super::shell::{BadInput, print_json};
+use latco_trainer::progress::Progress;
 
 /// Arguments of `latco-train eval`.
 #[derive(clap::Args)]

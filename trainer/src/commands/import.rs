@@ -8,8 +8,8 @@ use latco_bag::BagWriter;
 use latco_trainer::data::npz::{self, NpzEpisode};
 use latco_trainer::data::record::{EpisodeRecorder, Step};
 
-use super::progress::Progress;
 use super::shell::{BadInput, print_json};
+use latco_trainer::progress::Progress;
 
 /// Time between two episodes of a bag, ns.
 const PAUSE_NS: i64 = 1_000_000_000;

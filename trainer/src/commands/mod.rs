@@ -13,7 +13,6 @@ mod gates;
 mod import;
 mod label;
 mod online;
-mod progress;
 mod shell;
 
 use std::process::ExitCode;

@@ -10,41 +10,45 @@ use std::path::PathBuf;
 use latco_controller::Config;
 use latco_controller::config::PlannerKind;
 use latco_envs::{EVALUATION_SEED, Robot};
-use latco_evaluate::check_fit;
+use latco_evaluate::{check_fit, with_iterations};
 use latco_models::Bundle;
 use latco_pictures::{FilmStrip, Frame};
 use serde::Serialize;
 
 use super::first::First;
+use crate::options::Common;
 use crate::table::{Table, Value, count, exponent, fixed, text};
 use crate::{ExperimentError, Progress, rows};
 
-/// Planners that are shown: those of the paper's figure 1.
-pub const PLANNERS: [PlannerKind; 2] = [PlannerKind::Latco, PlannerKind::Cem];
-/// Iterations of the rows.
-pub const ITERATIONS: [u32; 6] = [1, 3, 10, 30, 100, 200];
-/// Iterations of a quick run.
-pub const QUICK_ITERATIONS: [u32; 4] = [1, 5, 20, 60];
+/// Iterations of the rows of a quick run and of a full one.
+const ITERATIONS: (&[u32], &[u32]) = (&[1, 5, 20, 60], &[1, 3, 10, 30, 100, 200]);
 /// Columns of the strip.
 const COLUMNS: usize = 9;
 
 /// What is shown.
-#[derive(Clone, Debug)]
-pub struct Options {
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// What all experiments take.
+    #[command(flatten)]
+    pub common: Common,
     /// Simulated task.
+    #[arg(long, default_value = "stick")]
     pub task: String,
-    /// Robot configuration.
-    pub config: Config,
-    /// Planners, each with its rows.
+    /// Folder of the model bundle [default: models/bundles/TASK].
+    #[arg(long)]
+    pub bundle: Option<PathBuf>,
+    /// Robot configuration [default: configs/TASK.toml].
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// Planners, each with its rows; by default those of the paper's figure 1.
+    #[arg(long, value_delimiter = ',', default_value = "latco,cem")]
     pub planners: Vec<PlannerKind>,
-    /// Iterations of the rows, rising.
+    /// Iterations of the plans [default: 1,3,10,30,100,200, quick 1,5,20,60].
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub iterations: Vec<u32>,
-    /// Action sequences that CEM and MPPI sample.
-    pub samples: u32,
-    /// Evaluation episode, and seed of the planners.
-    pub seed: u64,
-    /// Folder of the results.
-    pub out: PathBuf,
+    /// Action sequences that CEM and MPPI sample [default: 10000 as the paper's, quick 1000].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    pub samples: Option<u32>,
 }
 
 /// One plan of the strip.
@@ -66,42 +70,56 @@ pub struct Row {
     pub solved: bool,
 }
 
-/// Makes the plans and writes `film_strip.png`, `.csv` and `.md`.
+/// Makes the plans and writes `film_strip.png`, `.csv` and `.md`; nothing is written if `progress` asks for an end.
 ///
 /// # Errors
 /// [`ExperimentError`].
 pub fn run(
-    bundle: &Bundle,
-    options: &Options,
+    args: &Args,
     progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
-) -> Result<Vec<Row>, ExperimentError> {
+) -> Result<Option<Vec<Row>>, ExperimentError> {
+    let Args {
+        common,
+        task,
+        planners,
+        ..
+    } = args;
+    let usual = PathBuf::from("models/bundles").join(task);
+    let bundle = &Bundle::load(args.bundle.as_ref().unwrap_or(&usual), &Default::default())?;
+    let usual = PathBuf::from(format!("configs/{task}.toml"));
+    let config = Config::load(args.config.as_ref().unwrap_or(&usual))?;
+    let (quick, full) = ITERATIONS;
+    let given = Some(args.iterations.clone()).filter(|iterations| !iterations.is_empty());
+    let mut iterations = common.or(given, quick.to_vec(), full.to_vec());
+    iterations.sort_unstable();
+    let samples = common.or(args.samples, 1000, 10_000);
     let side = bundle.manifest().image.width;
-    let mut robot = latco_envs::make(&options.task, side)?;
+    let mut robot = latco_envs::make(task, side)?;
     check_fit(bundle, robot.as_ref())?;
-    let seed = EVALUATION_SEED + options.seed;
+    let seed = EVALUATION_SEED + common.seed;
     let horizon = bundle.manifest().dims.horizon;
     let shown: Vec<usize> = (0..COLUMNS.min(horizon + 1))
         .map(|k| (k * horizon) / (COLUMNS.min(horizon + 1) - 1).max(1))
         .collect();
     let mut strip = FilmStrip::new(format!(
         "{}, evaluation episode {}: plans after so many iterations, and the last executed",
-        options.task, options.seed
+        task, common.seed
     ));
     let mut state = Progress {
         done: 0,
-        total: (options.planners.len() * options.iterations.len()) as u64,
+        total: (planners.len() * iterations.len()) as u64,
         cell: String::new(),
     };
     let mut made = Vec::new();
-    for kind in &options.planners {
-        for (number, iterations) in options.iterations.iter().enumerate() {
-            state.cell = format!("{}, {iterations} iterations", kind.name());
+    for kind in planners {
+        for (number, &times) in iterations.iter().enumerate() {
+            state.cell = format!("{}, {times} iterations", kind.name());
             if progress(&state).is_break() {
-                return Ok(made);
+                return Ok(None);
             }
-            let mut first = First::new(bundle, &configured(options, *kind, *iterations))?;
+            let mut first = First::new(bundle, &configured(&config, *kind, (times, samples)))?;
             robot.reset(seed);
-            let report = first.plan(robot.as_ref(), options.seed)?;
+            let report = first.plan(robot.as_ref(), common.seed)?;
             let is_relaxed = *kind == PlannerKind::Latco;
             let states = match is_relaxed {
                 true => first.last_states(),
@@ -111,11 +129,11 @@ pub fn run(
                 let pixels = first.pixels().to_vec();
                 strip = strip.row("camera", &[Frame::new(side, side, pixels)?]);
             }
-            let plural = if *iterations == 1 { "" } else { "s" };
-            let title = format!("{}, {iterations} iteration{plural}", kind.name());
+            let plural = if times == 1 { "" } else { "s" };
+            let title = format!("{}, {times} iteration{plural}", kind.name());
             strip = strip.row(title, &decoded(bundle, &states, &shown)?);
             let executed = execute(robot.as_mut(), &first.solution.actions)?;
-            if number + 1 == options.iterations.len() {
+            if number + 1 == iterations.len() {
                 let frames: Vec<(Frame, String)> = (shown.iter())
                     .map(|&step| {
                         let (frame, reward) = &executed[step];
@@ -127,7 +145,7 @@ pub fn run(
             let planned = first.trace.iterations().last().map(|i| i.planned_reward);
             made.push(Row {
                 planner: kind.name(),
-                iterations: *iterations,
+                iterations: times,
                 violation: is_relaxed.then_some(f64::from(report.dynamics_violation)),
                 planned_reward: planned.filter(|_| is_relaxed).map(f64::from),
                 predicted_return: f64::from(report.predicted_return),
@@ -146,26 +164,22 @@ pub fn run(
          nothing, given so many iterations from the same random numbers (CEM: {} samples each). `film_strip.png` shows the \
          plans decoded, and the last of each planner executed without looking. The paper's are of Thermos and Hammer in \
          Meta-World.",
-        options.task, options.seed, options.samples
+        task, common.seed, samples
     );
-    columns().write(&options.out, "film_strip", &made, (&before, ""))?;
-    strip.save(&options.out.join("film_strip.png"))?;
-    Ok(made)
+    let out = common.out("film-strip");
+    columns().write(&out, "film_strip", &made, (&before, ""))?;
+    strip.save(&out.join("film_strip.png"))?;
+    Ok(Some(made))
 }
 
-fn configured(options: &Options, kind: PlannerKind, iterations: u32) -> Config {
-    let mut config = rows::at_the_papers(&options.config, kind);
+fn configured(config: &Config, kind: PlannerKind, (iterations, samples): (u32, u32)) -> Config {
+    let mut config = with_iterations(&rows::at_the_papers(config, kind), iterations);
     let planner = &mut config.planner;
-    planner.latco.iterations_cold = iterations;
     // The answer is the last iterate, and not the best of those before it.
     planner.latco.rollout_every_iterations = u32::MAX;
-    (planner.cem.iterations, planner.mppi.iterations) = (iterations, iterations);
-    (planner.cem.samples, planner.mppi.samples) = (options.samples, options.samples);
-    let elites = (options.samples / 10).max(1);
+    (planner.cem.samples, planner.mppi.samples) = (samples, samples);
+    let elites = (samples / 10).max(1);
     (planner.cem.elites, planner.mppi.elites) = (elites, elites);
-    planner.shooting_gd.iterations_cold = iterations;
-    planner.shooting_gn.iterations_cold = iterations;
-    planner.ilqr.iterations_cold = iterations;
     config
 }
 

@@ -1,7 +1,6 @@
 //! Dynamics violation, reward and multipliers by iteration, with and without the relaxation of the
 //! dynamics (figures 6 and 11 of the paper): medians over the first plans of many episodes.
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use latco_controller::Config;
@@ -13,30 +12,36 @@ use latco_pictures::{Curves, Panel};
 use serde::{Deserialize, Serialize};
 
 use super::first::First;
-use crate::cells::{Cells, Step};
+use crate::cells::{Experiment, Step};
+use crate::options::{Common, Parts};
 use crate::table::{self, Table, count, exponent, fixed, text};
 use crate::tables::grid::Wanted;
-use crate::{ExperimentError, Progress, rows, write_file};
+use crate::{ExperimentError, rows, write_file};
 
 /// What is measured.
-#[derive(Clone, Debug)]
-pub struct Options {
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// What all experiments take.
+    #[command(flatten)]
+    pub common: Common,
+    /// What is run of it.
+    #[command(flatten)]
+    pub parts: Parts,
     /// Tasks.
+    #[arg(long, value_delimiter = ',', default_value = "reach,key,push,stick")]
     pub tasks: Vec<String>,
-    /// Folder with a bundle for each.
+    /// Folder with a bundle named after each task.
+    #[arg(long, default_value = "models/bundles")]
     pub bundles: PathBuf,
-    /// Folder with a robot configuration for each.
+    /// Folder with a robot configuration named after each task.
+    #[arg(long, default_value = "configs")]
     pub configs: PathBuf,
     /// Iterations of a plan (the paper: 100).
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub iterations: u32,
-    /// Plans of each cell: the first of so many evaluation episodes.
-    pub plans: u32,
-    /// First evaluation episode, and seed of the planner.
-    pub seed: u64,
-    /// Folder of the results.
-    pub out: PathBuf,
-    /// Only a part of the cells.
-    pub part: Option<(usize, usize)>,
+    /// Plans of each cell: the first of so many evaluation episodes [default: 100, quick 10].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub plans: Option<u32>,
 }
 
 /// First quartile, median and third quartile over the plans, after every iteration.
@@ -63,70 +68,45 @@ pub struct Cell {
     pub multiplier: Quartiles,
 }
 
-impl crate::cells::Cell for Cell {
-    fn key(&self) -> String {
-        format!("{} {} {}", self.task, self.row, self.made_with)
+impl Args {
+    fn plans(&self) -> u32 {
+        self.common.or(self.plans, 10, 100)
     }
-}
 
-/// The experiment with its cells.
-pub struct Optimisation {
-    options: Options,
-    wanted: Vec<Wanted>,
-    /// The cells, to be merged.
-    pub cells: Cells,
-}
-
-impl Optimisation {
-    /// Reads configurations and manifests.
+    /// The experiment; it writes `curves.csv`, `.md` and a plot for each task.
     ///
     /// # Errors
-    /// [`ExperimentError`].
-    pub fn new(options: Options) -> Result<Self, ExperimentError> {
+    /// Configurations and manifests that cannot be read.
+    pub fn experiment(&self) -> Result<Experiment<'_, Cell>, ExperimentError> {
         let mut wanted = Vec::new();
-        for task in &options.tasks {
-            let config = Config::load(&options.configs.join(format!("{task}.toml")))?;
-            for (row, mut config) in rows::relaxations(&config, options.iterations) {
+        for task in &self.tasks {
+            let config = Config::load(&self.configs.join(format!("{task}.toml")))?;
+            for (row, mut config) in rows::relaxations(&config, self.iterations) {
                 let latco = &mut config.planner.latco;
                 latco.rollout_every_iterations = 1;
                 // A plan that has converged goes on: all curves are of the same length.
                 (latco.reward_tolerance, latco.stall_iterations) = (0.0, u32::MAX);
-                let bundle = options.bundles.join(task);
+                let bundle = self.bundles.join(task);
                 wanted.push(Wanted::new(task, bundle, (row, ""), config)?);
             }
         }
-        let cells = Cells {
-            experiment: format!(
-                "curves, {} iterations of {} plans from seed {}",
-                options.iterations, options.plans, options.seed
+        let (plans, seed) = (self.plans(), self.common.seed);
+        Ok(Experiment {
+            name: format!(
+                "curves, {} iterations of {plans} plans from seed {seed}",
+                self.iterations
             ),
             keys: (wanted.iter())
                 .map(|w| format!("{} {} {}", w.task, w.row, w.made_with))
                 .collect(),
-            out: options.out.clone(),
-            part: options.part,
-            steps: u64::from(options.plans),
-        };
-        Ok(Self {
-            options,
-            wanted,
-            cells,
+            key: |cell| format!("{} {} {}", cell.task, cell.row, cell.made_with),
+            out: self.common.out("curves"),
+            part: self.parts.cell,
+            steps: (u64::from(plans), "plans"),
+            markdown: "curves.md".to_owned(),
+            make: Box::new(move |number, step| self.one(&wanted[number], step)),
+            report: Box::new(|cells| self.report(cells)),
         })
-    }
-
-    /// Runs the cells that are missing and writes `curves.csv`, `.md` and a plot for each task.
-    ///
-    /// # Errors
-    /// [`ExperimentError`].
-    pub fn run(
-        &self,
-        progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
-    ) -> Result<Vec<Cell>, ExperimentError> {
-        self.cells.run(
-            progress,
-            |number, step| self.one(&self.wanted[number], step),
-            |cells| self.report(cells),
-        )
     }
 
     fn one(&self, wanted: &Wanted, step: &mut Step<'_>) -> Result<Option<Cell>, ExperimentError> {
@@ -135,11 +115,11 @@ impl Optimisation {
         check_fit(&bundle, robot.as_ref())?;
         let mut first = First::new(&bundle, &wanted.config)?;
         let mut traces: Vec<Vec<IterationTrace>> = Vec::new();
-        for number in 0..u64::from(self.options.plans) {
-            robot.reset(EVALUATION_SEED + self.options.seed + number);
-            first.plan(robot.as_ref(), self.options.seed + number)?;
+        for number in 0..u64::from(self.plans()) {
+            robot.reset(EVALUATION_SEED + self.common.seed + number);
+            first.plan(robot.as_ref(), self.common.seed + number)?;
             traces.push(first.trace.iterations().to_vec());
-            if step().is_break() && traces.len() < self.options.plans as usize {
+            if step().is_break() && traces.len() < self.plans() as usize {
                 return Ok(None);
             }
         }
@@ -147,7 +127,7 @@ impl Optimisation {
             task: wanted.task.clone(),
             row: wanted.row.clone(),
             made_with: wanted.made_with.clone(),
-            plans: self.options.plans,
+            plans: self.plans(),
             violation: quartiles(&traces, |i| i.dynamics_violation_mean),
             planned: quartiles(&traces, |i| i.planned_reward),
             rolled_out: quartiles(&traces, |i| i.rollout_return),
@@ -156,17 +136,16 @@ impl Optimisation {
     }
 
     fn report(&self, cells: &[Cell]) -> Result<(), ExperimentError> {
-        let out = &self.options.out;
+        let out = &self.common.out("curves");
         let all = (cells.iter()).flat_map(|cell| (0..cell.violation.len()).map(move |k| (cell, k)));
         write_file(&out.join("curves.csv"), &columns().csv(all.clone()))?;
         let some = all.filter(|(_, number)| TOLD.contains(&(number + 1)));
         let text = self.introduction() + &columns().markdown(some);
         write_file(&out.join("curves.md"), &text)?;
-        for task in &self.options.tasks {
+        for task in &self.tasks {
             let of_task: Vec<&Cell> = cells.iter().filter(|c| c.task == *task).collect();
             if !of_task.is_empty() {
-                plot(task, self.options.plans, &of_task)
-                    .save(&out.join(format!("curves-{task}.png")))?;
+                plot(task, self.plans(), &of_task).save(&out.join(format!("curves-{task}.png")))?;
             }
         }
         Ok(())
@@ -179,7 +158,9 @@ impl Optimisation {
              begins with multipliers of 1e8. The paper's figures are of one plan on a Meta-World task: the reward of the \
              planned states rises in the first ten iterations while the dynamics are violated, then the violation falls; \
              without relaxation the reward stays lower.\n\n",
-            self.options.plans, self.options.seed, self.options.iterations
+            self.plans(),
+            self.common.seed,
+            self.iterations
         )
     }
 }

@@ -12,6 +12,7 @@ use latco_evaluate::check_fit;
 use latco_models::Bundle;
 use latco_pictures::{HeatMaps, Map};
 
+use crate::options::Common;
 use crate::table::{Table, Value, count, fixed, text};
 use crate::{ExperimentError, write_file};
 
@@ -31,16 +32,20 @@ const LOOKS: usize = 3;
 const ROWS: usize = 32;
 
 /// What is drawn.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Simulated task.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// What all experiments take; its seed is the evaluation episode of which everything else is left as it is.
+    #[command(flatten)]
+    pub common: Common,
+    /// Simulated task; the paper's is Pushing.
+    #[arg(long, default_value = "push")]
     pub task: String,
-    /// Places along each side.
-    pub grid: usize,
-    /// Evaluation episode of which everything else is left as it is.
-    pub seed: u64,
-    /// Folder of the results.
-    pub out: PathBuf,
+    /// Folder of the model bundle [default: models/bundles/TASK].
+    #[arg(long)]
+    pub bundle: Option<PathBuf>,
+    /// Places along each side of the table [default: 50, quick 25].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=500))]
+    pub grid: Option<u32>,
 }
 
 /// Rewards over the table in one situation.
@@ -73,12 +78,16 @@ impl Rewards {
 ///
 /// # Errors
 /// [`ExperimentError::NoMap`] for a task without one, and others.
-pub fn run(bundle: &Bundle, options: &Options) -> Result<Vec<Rewards>, ExperimentError> {
-    let mut robot = latco_envs::make(&options.task, bundle.manifest().image.width)?;
+pub fn run(args: &Args) -> Result<Vec<Rewards>, ExperimentError> {
+    let Args { common, task, .. } = args;
+    let grid = common.or(args.grid, 25, 50) as usize;
+    let usual = PathBuf::from("models/bundles").join(task);
+    let bundle = &Bundle::load(args.bundle.as_ref().unwrap_or(&usual), &Default::default())?;
+    let mut robot = latco_envs::make(task, bundle.manifest().image.width)?;
     check_fit(bundle, robot.as_ref())?;
-    let Some((_, thing, before)) = THINGS.iter().find(|(task, ..)| *task == options.task) else {
+    let Some((_, thing, before)) = THINGS.iter().find(|(known, ..)| *known == *task) else {
         return Err(ExperimentError::NoMap {
-            task: options.task.clone(),
+            task: task.clone(),
             known: THINGS.map(|(task, ..)| task).join(", "),
         });
     };
@@ -94,8 +103,8 @@ pub fn run(bundle: &Bundle, options: &Options) -> Result<Vec<Rewards>, Experimen
             (None, None) => format!("{thing} moved"),
         };
         let mut values = Vec::new();
-        for place in places(options.grid) {
-            robot.reset(EVALUATION_SEED + options.seed);
+        for place in places(grid) {
+            robot.reset(EVALUATION_SEED + common.seed);
             if let Some(first) = touched {
                 let objects = robot.objects();
                 if let Some(object) = objects.iter().find(|object| object.name == first) {
@@ -115,8 +124,8 @@ pub fn run(bundle: &Bundle, options: &Options) -> Result<Vec<Rewards>, Experimen
                 .collect(),
         });
     }
-    robot.reset(EVALUATION_SEED + options.seed);
-    write(bundle, options, robot.as_ref(), thing, &all)?;
+    robot.reset(EVALUATION_SEED + common.seed);
+    write(bundle, (args, grid), robot.as_ref(), thing, &all)?;
     Ok(all)
 }
 
@@ -193,28 +202,25 @@ impl<'a> Look<'a> {
 
 fn write(
     bundle: &Bundle,
-    options: &Options,
+    (args, grid): (&Args, usize),
     robot: &dyn Robot,
     thing: &str,
     all: &[Rewards],
 ) -> Result<(), ExperimentError> {
     let values = all.iter().flat_map(|rewards| {
-        let places = places(options.grid).zip(&rewards.values);
+        let places = places(grid).zip(&rewards.values);
         places.map(move |(place, value)| (rewards, place, *value))
     });
-    let path = options.out.join("reward_map.csv");
+    let (task, seed, out) = (&args.task, args.common.seed, args.common.out("reward-map"));
+    let path = out.join("reward_map.csv");
     write_file(&path, &place_columns().csv(values))?;
     let text = format!(
-        "# Reward by place (figure 12 of the paper)\n\nTask {}, evaluation episode {}: the {thing} is put at {} x {} places, the \
+        "# Reward by place (figure 12 of the paper)\n\nTask {task}, evaluation episode {seed}: the {thing} is put at {grid} x {grid} places, the \
          model looks {LOOKS} times at the still picture, and the reward of its belief is read. Grey in the plot: out of reach. \
          The paper's map is of the puck in Meta-World's Pushing: 1 at the goal, low elsewhere, with a slope between.\n\n{}",
-        options.task,
-        options.seed,
-        options.grid,
-        options.grid,
         situation_columns().markdown(all)
     );
-    write_file(&options.out.join("reward_map.md"), &text)?;
+    write_file(&out.join("reward_map.md"), &text)?;
 
     let range = bundle.manifest().reward.range;
     let marks: Vec<(String, (f64, f64))> = (robot.objects().iter())
@@ -222,10 +228,7 @@ fn write(
         .map(|object| (object.name.to_owned(), (object.place[0], object.place[1])))
         .collect();
     let mut picture = HeatMaps::new(
-        format!(
-            "{}: reward by the place of the {thing}, evaluation episode {}",
-            options.task, options.seed
-        ),
+        format!("{task}: reward by the place of the {thing}, evaluation episode {seed}"),
         TABLE,
         TABLE,
         ("x, m", "y, m"),
@@ -234,7 +237,7 @@ fn write(
     for rewards in all {
         let map = |title: &str, of: fn((f64, f64)) -> f64| Map {
             title: format!("{title}, {}", rewards.situation),
-            columns: options.grid,
+            columns: grid,
             values: rewards.values.iter().map(|value| value.map(of)).collect(),
             marks: marks.clone(),
         };
@@ -242,7 +245,7 @@ fn write(
             .map(map("predicted reward", |(predicted, _)| predicted))
             .map(map("true reward", |(_, truth)| truth));
     }
-    picture.save(&options.out.join("reward_map.png"))?;
+    picture.save(&out.join("reward_map.png"))?;
     Ok(())
 }
 

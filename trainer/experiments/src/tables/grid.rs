@@ -1,7 +1,6 @@
 //! Grids of closed-loop cells: one planner with one setting on one task each.
 
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use latco_controller::Config;
 use latco_evaluate::{
@@ -11,8 +10,8 @@ use latco_models::sha256;
 use latco_models::{Bundle, LoadOptions, read_manifest};
 use serde::{Deserialize, Serialize};
 
-use crate::cells::{Cells, Step};
-use crate::{ExperimentError, Progress, rows};
+use crate::cells::{Experiment, Report, Step};
+use crate::{ExperimentError, rows};
 
 /// One cell that is wanted.
 #[derive(Clone, Debug)]
@@ -29,23 +28,6 @@ pub struct Wanted {
     pub config: Config,
     /// Begin of a SHA-256 over configuration and bundle: what the cell was made with.
     pub made_with: String,
-}
-
-/// What is run.
-#[derive(Clone, Debug)]
-pub struct Grid {
-    /// Name of the experiment, as it stands in the file of the cells.
-    pub experiment: String,
-    /// The cells.
-    pub cells: Vec<Wanted>,
-    /// Episodes of each, the same for all.
-    pub episodes: u32,
-    /// First evaluation episode, and seed of the planners.
-    pub seed: u64,
-    /// Folder of the results.
-    pub out: PathBuf,
-    /// Only every `n`th cell from the `i`th on, `(i, n)`; all without.
-    pub part: Option<(usize, usize)>,
 }
 
 /// One episode of a cell.
@@ -91,10 +73,20 @@ pub struct Cell {
     pub success_low: f64,
     /// Upper end.
     pub success_high: f64,
+    /// Share of episodes solved after the last step.
+    pub success_at_end: f64,
     /// Mean sum of rewards of an episode.
     pub mean_return: f64,
     /// What the plans promised on the mean.
     pub promised: f64,
+    /// What the plans promised whose whole horizon lies within the episode.
+    pub predicted_return: f64,
+    /// The sum of rewards in the steps that these plans were about, under replanning.
+    pub real_return: f64,
+    /// Median over the plans of the largest squared dynamics violation.
+    pub violation_median: f64,
+    /// Its 90th percentile.
+    pub violation_p90: f64,
     /// Median iterations of a plan.
     pub iterations: f64,
     /// Plans made.
@@ -160,12 +152,26 @@ impl Wanted {
             ran.push(episode.clone());
             step()
         })?;
-        Ok((ran.len() >= episodes as usize).then(|| self.summarise(&ran)))
+        let steps = bundle.manifest().dims.horizon;
+        Ok((ran.len() >= episodes as usize).then(|| self.summarise(&ran, steps)))
     }
 
-    fn summarise(&self, episodes: &[Episode]) -> Cell {
+    fn summarise(&self, episodes: &[Episode], horizon: usize) -> Cell {
         let count = episodes.len();
         let mean = |sum: f64, count: usize| sum / count.max(1) as f64;
+        let lead = self.config.control.lead_periods as usize;
+        let (mut predicted, mut real) = (Vec::new(), Vec::new());
+        for episode in episodes {
+            for (&step, &promised) in episode.plan_steps.iter().zip(&episode.promised) {
+                if let Some(rewards) = episode.rewards.get(step + lead..step + lead + horizon) {
+                    predicted.push(promised);
+                    real.push(rewards.iter().sum());
+                }
+            }
+        }
+        let mut violations: Vec<f64> = (episodes.iter())
+            .flat_map(|e| e.violations.iter().copied().filter(|v| v.is_finite()))
+            .collect();
         let successes = episodes.iter().filter(|e| e.success).count();
         let (success_low, success_high) = wilson_interval(successes, count);
         let plan_ms: Vec<f64> = episodes.iter().flat_map(|e| e.plan_ms.clone()).collect();
@@ -182,6 +188,14 @@ impl Wanted {
             success: mean(successes as f64, count),
             success_low,
             success_high,
+            success_at_end: mean(
+                episodes.iter().filter(|e| e.success_at_end).count() as f64,
+                count,
+            ),
+            predicted_return: mean(predicted.iter().sum(), predicted.len()),
+            real_return: mean(real.iter().sum(), real.len()),
+            violation_median: percentile(&mut violations, 0.5),
+            violation_p90: percentile(&mut violations, 0.9),
             mean_return: mean(episodes.iter().map(|e| e.episode_return).sum(), count),
             promised: mean(promised.iter().sum(), promised.len()),
             iterations: percentile(&mut iterations, 0.5),
@@ -215,57 +229,24 @@ fn key(parts: [&str; 4]) -> String {
     parts.join(" ")
 }
 
-impl crate::cells::Cell for Cell {
-    fn key(&self) -> String {
-        key([&self.task, &self.row, &self.setting, &self.made_with])
-    }
-}
-
-impl Grid {
-    /// The cells, to be merged.
-    #[must_use]
-    pub fn list(&self) -> Cells {
-        Cells {
-            experiment: format!(
-                "{}, {} episodes from seed {}",
-                self.experiment, self.episodes, self.seed
-            ),
-            keys: self.cells.iter().map(Wanted::key).collect(),
-            out: self.out.clone(),
-            part: self.part,
-            steps: u64::from(self.episodes),
-        }
-    }
-
-    /// All cells in the folder, of every file, in the order of the grid.
-    ///
-    /// # Errors
-    /// [`ExperimentError`].
-    pub fn done(&self) -> Result<Vec<Cell>, ExperimentError> {
-        self.list().done()
-    }
-
-    /// Takes over the cells of another folder of the same experiment.
-    ///
-    /// # Errors
-    /// [`ExperimentError`].
-    pub fn merge(&self, other: &Path) -> Result<usize, ExperimentError> {
-        self.list().merge::<Cell>(other)
-    }
-
-    /// Runs the cells of this part that are missing; see [`Cells::run`].
-    ///
-    /// # Errors
-    /// [`ExperimentError`].
-    pub fn run(
-        &self,
-        progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
-        report: impl FnMut(&[Cell]) -> Result<(), ExperimentError>,
-    ) -> Result<Vec<Cell>, ExperimentError> {
-        self.list().run(
-            progress,
-            |number, step| self.cells[number].run(self.episodes, self.seed, step),
-            report,
-        )
+/// The experiment of these cells, with so many episodes of each from the seed on.
+#[must_use]
+pub fn experiment<'a>(
+    name: &str,
+    cells: Vec<Wanted>,
+    (episodes, seed): (u32, u64),
+    (out, part): (PathBuf, Option<(usize, usize)>),
+    (markdown, report): (String, Report<'a, Cell>),
+) -> Experiment<'a, Cell> {
+    Experiment {
+        name: format!("{name}, {episodes} episodes from seed {seed}"),
+        keys: cells.iter().map(Wanted::key).collect(),
+        key: |c: &Cell| key([&c.task, &c.row, &c.setting, &c.made_with]),
+        out,
+        part,
+        steps: (u64::from(episodes), "episodes"),
+        markdown,
+        make: Box::new(move |number, step| cells[number].run(episodes, seed, step)),
+        report,
     }
 }

@@ -1,180 +1,167 @@
 //! Tables and figures of the paper that compare planners on tasks: which cells they have.
 
 pub mod grid;
+mod kind;
 pub(crate) mod report;
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use latco_controller::Config;
 use latco_controller::config::PlannerKind;
 
+use crate::cells::Experiment;
+use crate::options::{Common, Parts, positive};
 use crate::rows::Row;
-use crate::{ExperimentError, rows};
-use grid::{Grid, Wanted};
+use crate::{ExperimentError, paper, rows};
+use grid::{Cell, Wanted};
+pub use kind::{Setting, Table};
 
-/// Which table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Table {
-    /// Planners on tasks (table 1 of the paper).
-    Planners,
-    /// Ablations of LatCo (table 3).
-    Ablations,
-    /// Success by the distance from the goal (figure 4).
-    Difficulty,
-    /// Which goal of the Lottery is chosen (figure 7).
-    Lottery,
-}
+/// Planners on tasks (table 1 of the paper).
+pub const PLANNERS: Table = Table {
+    name: "table1",
+    title: "Planners on tasks (table 1 of the paper)",
+    tasks: &["reach", "key", "push", "stick"],
+    equal_ms: 30.0,
+    rows: planners,
+    suite: "Meta-World",
+    found: |cell| paper::success(&cell.task, &cell.row),
+    closing: report::objectives,
+    plot: |title, cells, file| report::successes(title, cells).save(file),
+};
 
-/// What is held equal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Setting {
-    /// The same CPU time for a plan, and a new one at every step.
-    EqualTime,
-    /// The iterations, samples and replanning of the paper.
-    Paper,
-}
+/// Ablations of LatCo (table 3 of the paper).
+pub const ABLATIONS: Table = Table {
+    name: "table3",
+    title: "LatCo without its parts (table 3 of the paper)",
+    tasks: &["key", "push"],
+    rows: |of| rows::ablations(&of(PlannerKind::Latco)),
+    found: |cell| paper::ablation(&cell.row),
+    closing: report::left_out,
+    ..PLANNERS
+};
 
-impl Setting {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::EqualTime, Self::Paper];
+/// Success by the distance from the goal (figure 4 of the paper).
+pub const DIFFICULTY: Table = Table {
+    name: "difficulty",
+    title: "Success by difficulty (figure 4 of the paper)",
+    tasks: &["reach", "key"],
+    plot: |title, cells, file| report::by_difficulty(title, cells).save(file),
+    ..PLANNERS
+};
 
-    /// The name as it stands in commands and tables.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::EqualTime => "equal_time",
-            Self::Paper => "paper",
-        }
-    }
-}
+/// Which goal of the Lottery is chosen (figure 7 of the paper). Expectations over samples take their time.
+pub const LOTTERY: Table = Table {
+    name: "lottery",
+    title: "Choices in the Lottery (figure 7 of the paper)",
+    tasks: &["lottery"],
+    equal_ms: 100.0,
+    rows: |of| {
+        let mut all = planners(of);
+        all.iter_mut()
+            .for_each(|row| rows::for_the_lottery(&mut row.config));
+        all
+    },
+    suite: "Meta-World, of CEM and MPPI the iterations on DM Control",
+    found: |cell| paper::lottery(&cell.row),
+    plot: |title, cells, file| report::chosen(title, cells).save(file),
+    ..PLANNERS
+};
 
-impl FromStr for Setting {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|s| s.name() == name);
-        found.ok_or_else(|| format!("expected equal_time or paper, found {name}"))
-    }
+fn planners(of: &dyn Fn(PlannerKind) -> Config) -> Vec<Row> {
+    (rows::PLANNERS.iter())
+        .map(|kind| Row {
+            row: kind.name(),
+            config: of(*kind),
+            bundle: "",
+        })
+        .collect()
 }
 
 /// What a table is made of.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Which.
-    pub table: Table,
-    /// Settings under which the planners are compared.
-    pub settings: Vec<Setting>,
-    /// Tasks; those of the table if empty.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// What all experiments take.
+    #[command(flatten)]
+    pub common: Common,
+    /// What is run of it.
+    #[command(flatten)]
+    pub parts: Parts,
+    /// Tasks [default: those of the table].
+    #[arg(long, value_delimiter = ',')]
     pub tasks: Vec<String>,
-    /// Folder with a bundle for each task.
+    /// What is held equal: equal_time, paper [default: both, quick equal_time].
+    #[arg(long, value_delimiter = ',')]
+    pub settings: Vec<Setting>,
+    /// Folder with a bundle named after each task.
+    #[arg(long, default_value = "models/bundles")]
     pub bundles: PathBuf,
-    /// Folder with a robot configuration for each task, for LatCo's settings and the robot's limits.
+    /// Folder with a robot configuration named after each task, for LatCo's settings and the robot's limits.
+    #[arg(long, default_value = "configs")]
     pub configs: PathBuf,
-    /// CPU time of a plan at equal time, ms.
-    pub equal_ms: f64,
-    /// Episodes of each cell.
-    pub episodes: u32,
-    /// First evaluation episode.
-    pub seed: u64,
-    /// Folder of the results.
-    pub out: PathBuf,
-    /// Only a part of the cells.
-    pub part: Option<(usize, usize)>,
+    /// CPU time of a plan at equal time, ms [default: 30, lottery 100].
+    #[arg(long, value_parser = positive)]
+    pub equal_ms: Option<f64>,
+    /// Episodes of each cell [default: 100, quick 20].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub episodes: Option<u32>,
 }
 
-impl Table {
-    /// The name as it stands in commands.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Planners => "table1",
-            Self::Ablations => "table3",
-            Self::Difficulty => "difficulty",
-            Self::Lottery => "lottery",
-        }
+impl Args {
+    fn equal_ms(&self, table: &Table) -> f64 {
+        self.equal_ms.unwrap_or(table.equal_ms)
     }
 
-    /// CPU time of a plan at equal time if none is given, ms. Expectations over samples take their time.
-    #[must_use]
-    pub fn equal_ms(self) -> f64 {
-        match self {
-            Self::Lottery => 100.0,
-            Self::Planners | Self::Ablations | Self::Difficulty => 30.0,
-        }
-    }
-
-    /// The tasks if none are named.
-    #[must_use]
-    pub fn tasks(self) -> &'static [&'static str] {
-        match self {
-            Self::Planners => &["reach", "key", "push", "stick"],
-            Self::Ablations => &["key", "push"],
-            Self::Difficulty => &["reach", "key"],
-            Self::Lottery => &["lottery"],
-        }
-    }
-}
-
-impl Options {
-    /// The cells.
+    /// The cells of a table.
     ///
     /// # Errors
     /// A configuration or the manifest of a bundle cannot be read.
-    pub fn grid(&self) -> Result<Grid, ExperimentError> {
-        let tasks: Vec<String> = if self.tasks.is_empty() {
-            self.table.tasks().iter().map(|t| (*t).to_owned()).collect()
-        } else {
-            self.tasks.clone()
-        };
+    pub fn cells(&self, table: &Table) -> Result<Vec<Wanted>, ExperimentError> {
+        let usual = || table.tasks.iter().map(|t| (*t).to_owned()).collect();
+        let given = Some(self.tasks.clone()).filter(|tasks| !tasks.is_empty());
+        let settings = Some(self.settings.clone()).filter(|settings| !settings.is_empty());
+        let settings = (self.common).or(settings, vec![Setting::EqualTime], Setting::ALL.to_vec());
         let mut cells = Vec::new();
-        for task in tasks {
+        for task in given.unwrap_or_else(usual) {
             let config = Config::load(&self.configs.join(format!("{task}.toml")))?;
-            for setting in &self.settings {
-                for Row {
-                    row,
-                    config,
-                    bundle,
-                } in self.rows(&config, *setting)
-                {
-                    let folder = self.bundles.join(format!("{task}{bundle}"));
+            for setting in &settings {
+                let of = |kind| match setting {
+                    Setting::EqualTime => rows::at_equal_time(&config, kind, self.equal_ms(table)),
+                    Setting::Paper => rows::at_the_papers(&config, kind),
+                };
+                for row in (table.rows)(&of) {
+                    let folder = self.bundles.join(format!("{task}{}", row.bundle));
                     // The one that has to be trained for a row may not be there.
-                    if bundle.is_empty() || folder.exists() {
-                        cells.push(Wanted::new(&task, folder, (row, setting.name()), config)?);
+                    if row.bundle.is_empty() || folder.exists() {
+                        let place = (row.row, setting.name());
+                        cells.push(Wanted::new(&task, folder, place, row.config)?);
                     }
                 }
             }
         }
-        Ok(Grid {
-            experiment: format!("{}, {} ms at equal time", self.table.name(), self.equal_ms),
-            cells,
-            episodes: self.episodes,
-            seed: self.seed,
-            out: self.out.clone(),
-            part: self.part,
-        })
+        Ok(cells)
     }
 
-    fn rows(&self, config: &Config, setting: Setting) -> Vec<Row> {
-        let of = |kind| match setting {
-            Setting::EqualTime => rows::at_equal_time(config, kind, self.equal_ms),
-            Setting::Paper => rows::at_the_papers(config, kind),
-        };
-        match self.table {
-            Table::Ablations => rows::ablations(&of(PlannerKind::Latco)),
-            _ => (rows::PLANNERS.iter())
-                .map(|kind| {
-                    let mut config = of(*kind);
-                    if self.table == Table::Lottery {
-                        rows::for_the_lottery(&mut config);
-                    }
-                    Row {
-                        row: kind.name(),
-                        config,
-                        bundle: "",
-                    }
-                })
-                .collect(),
-        }
+    /// The experiment that makes a table, with its CSV file, Markdown file and plot.
+    ///
+    /// # Errors
+    /// A configuration or the manifest of a bundle cannot be read.
+    pub fn experiment(
+        &self,
+        table: &'static Table,
+    ) -> Result<Experiment<'static, Cell>, ExperimentError> {
+        let common = &self.common;
+        let (equal_ms, seed) = (self.equal_ms(table), common.seed);
+        let episodes = common.or(self.episodes, 20, 100);
+        let out = common.out(table.name);
+        let folder = out.clone();
+        let report =
+            move |cells: &[Cell]| report::write(table, (equal_ms, episodes, seed), cells, &folder);
+        Ok(grid::experiment(
+            &format!("{}, {equal_ms} ms at equal time", table.name),
+            self.cells(table)?,
+            (episodes, seed),
+            (out, self.parts.cell),
+            (format!("{}.md", table.name), Box::new(report)),
+        ))
     }
 }

@@ -6,7 +6,7 @@ use latco_evaluate::wilson_interval;
 use latco_pictures::{Curves, Interval, Intervals, Panel};
 
 use super::grid::Cell;
-use super::{Options, Setting, Table};
+use super::kind::{Setting, Table};
 use crate::table::{self, Value, count, fixed, interval, text};
 use crate::{ExperimentError, paper, rows};
 
@@ -40,128 +40,94 @@ pub(crate) fn columns<'a>(
         })
 }
 
-impl Options {
-    /// Writes CSV, Markdown and plot of the cells that are done.
-    ///
-    /// # Errors
-    /// [`ExperimentError`].
-    pub fn report(&self, cells: &[Cell]) -> Result<(), ExperimentError> {
-        let name = self.table.name();
-        let texts = (&*self.introduction(), &*self.closing());
-        self.columns().write(&self.out, name, cells, texts)?;
-        self.plot(&self.out.join(format!("{name}.png")), cells)
-    }
-
-    fn columns(&self) -> table::Table<'_, &Cell> {
-        let found = |cell: &Cell| {
-            let figure = match self.table {
-                Table::Ablations => paper::ablation(&cell.row),
-                Table::Lottery => paper::lottery(&cell.row),
-                Table::Planners | Table::Difficulty => paper::success(&cell.task, &cell.row),
-            };
-            figure.map(|figure| figure.to_string())
-        };
-        let all = columns(found);
-        match self.table {
-            Table::Lottery => all
-                .column("", "Top / Bottom / none", |c| {
-                    text(choices(c).map(|times| times.to_string()).join(" / "))
-                })
-                .column("", "mean reward of the choice", |c| {
-                    let rewards = c.episodes.iter().map(|e| e.first_reward);
-                    fixed(rewards.sum::<f64>() / c.episodes.len().max(1) as f64, 2)
-                }),
-            _ => all,
-        }
-    }
-
-    fn title(&self) -> &'static str {
-        match self.table {
-            Table::Planners => "Planners on tasks (table 1 of the paper)",
-            Table::Ablations => "LatCo without its parts (table 3 of the paper)",
-            Table::Difficulty => "Success by difficulty (figure 4 of the paper)",
-            Table::Lottery => "Choices in the Lottery (figure 7 of the paper)",
-        }
-    }
-
-    fn introduction(&self) -> String {
-        let mut text = format!(
-            "# {}\n\n{} episodes a cell from seed {}, the same for all. Success: solved after any step, with its 95 % Wilson \
-             interval. All planners have the same bundle, belief and lead, and are judged by the true reward; promised is the \
-             predicted return of the plans. Times and plans per second are by CPU time of the one planning thread, so that \
-             other work on the machine does not count; so is the budget at equal time.\n",
-            self.title(),
-            self.episodes,
-            self.seed
+/// Writes CSV, Markdown and plot of the cells that are done: of so many milliseconds a plan at equal time, so many
+/// episodes from a seed on.
+pub(super) fn write(
+    table: &Table,
+    (equal_ms, episodes, seed): (f64, u32, u64),
+    cells: &[Cell],
+    out: &Path,
+) -> Result<(), ExperimentError> {
+    let Table { name, title, .. } = table;
+    let mut before = format!(
+        "# {title}\n\n{episodes} episodes a cell from seed {seed}, the same for all. Success: solved after any step, with its \
+         95 % Wilson interval. All planners have the same bundle, belief and lead, and are judged by the true reward; promised \
+         is the predicted return of the plans. Times and plans per second are by CPU time of the one planning thread, so that \
+         other work on the machine does not count; so is the budget at equal time.\n"
+    );
+    let settings = distinct(cells, |c| &c.setting);
+    if settings.contains(&Setting::EqualTime.name()) {
+        before += &format!(
+            "\n- `equal_time`: every plan may take {equal_ms} ms; a new one at every step, from the one before it."
         );
-        if self.settings.contains(&Setting::EqualTime) {
-            text += &format!(
-                "\n- `equal_time`: every plan may take {} ms; a new one at every step, from the one before it.",
-                self.equal_ms
-            );
-        }
-        if self.settings.contains(&Setting::Paper) {
-            let suite = match self.table {
-                Table::Lottery => "Meta-World, of CEM and MPPI the iterations on DM Control",
-                _ => "Meta-World",
-            };
-            text += &format!(
-                "\n- `paper`: the paper's iterations and samples on {suite} (appendix D); every plan is made from nothing and \
-                 followed to its end. The horizon is the bundle's.",
-            );
-        }
-        text
     }
-
-    fn closing(&self) -> String {
-        let mut text = format!(
-            "\n{} A plan of 30 steps took it 12 s (CEM), 14 s (Shooting GD) and 14 s (LatCo) on an RTX 2080 Ti (appendix D).\n",
-            paper::TASKS_DIFFER
+    if settings.contains(&Setting::Paper.name()) {
+        before += &format!(
+            "\n- `paper`: the paper's iterations and samples on {} (appendix D); every plan is made from nothing and \
+             followed to its end. The horizon is the bundle's.",
+            table.suite
         );
-        if self.table == Table::Ablations {
-            text += &format!(
-                "\n`no_deterministic` is a property of the model: its row is there for tasks with a bundle `TASK{}` (trained \
-                 with `model.deter = 0`) beside the task's. The paper's last row, image collocation ({}), is not measured: \
-                 only version 0.1.0 has that planner, and docs/experiments.md keeps what it did.\n",
-                rows::NO_DETERMINISTIC,
-                paper::ablation("image_collocation").map_or("none", |figure| figure.value)
+    }
+    let after = format!(
+        "\n{} A plan of 30 steps took it 12 s (CEM), 14 s (Shooting GD) and 14 s (LatCo) on an RTX 2080 Ti (appendix D).\n{}",
+        paper::TASKS_DIFFER,
+        (table.closing)()
+    );
+    let mut all = columns(|cell| (table.found)(cell).map(|figure| figure.to_string()));
+    if *name == "lottery" {
+        all = all
+            .column("", "Top / Bottom / none", |c| {
+                text(choices(c).map(|times| times.to_string()).join(" / "))
+            })
+            .column("", "mean reward of the choice", |c| {
+                let rewards = c.episodes.iter().map(|e| e.first_reward);
+                fixed(rewards.sum::<f64>() / c.episodes.len().max(1) as f64, 2)
+            });
+    }
+    all.write(out, name, cells, (&before, &after))?;
+    let title = format!("{title}, {episodes} episodes");
+    Ok((table.plot)(
+        title,
+        cells,
+        &out.join(format!("{name}.png")),
+    )?)
+}
+
+/// What the rows of planners optimise.
+pub(super) fn objectives() -> String {
+    let lines = (rows::PLANNERS.iter())
+        .map(|kind| format!("- {}: {}.\n", kind.name(), rows::objective(*kind)));
+    "\nWhat is optimised:\n".to_owned() + &lines.collect::<String>()
+}
+
+/// Which rows of the paper's table 3 are there only sometimes, or not at all.
+pub(super) fn left_out() -> String {
+    format!(
+        "\n`no_deterministic` is a property of the model: its row is there for tasks with a bundle `TASK{}` (trained \
+         with `model.deter = 0`) beside the task's. The paper's last row, image collocation ({}), is not measured: \
+         only version 0.1.0 has that planner, and docs/experiments.md keeps what it did.\n",
+        rows::NO_DETERMINISTIC,
+        paper::ablation("image_collocation").map_or("none", |figure| figure.value)
+    )
+}
+
+/// Success in each quarter of the episodes by how far from solved they begin.
+pub(super) fn by_difficulty(title: String, cells: &[Cell]) -> Curves {
+    let mut curves = Curves::new(title);
+    for task in distinct(cells, |c| &c.task) {
+        for setting in distinct(cells, |c| &c.setting) {
+            let of_panel = |c: &&Cell| c.task == task && c.setting == setting;
+            let panel = Panel::new(
+                format!("{task}, {setting}: share solved"),
+                "way to go at the start, m (mean of each quarter of the episodes)",
             );
-        } else {
-            text.push_str("\nWhat is optimised:\n");
-            for kind in rows::PLANNERS {
-                text += &format!("- {}: {}.\n", kind.name(), rows::objective(*kind));
-            }
+            let panel = (cells.iter().filter(of_panel)).fold(panel, |panel, cell| {
+                panel.points(&cell.row, &quarters(cell))
+            });
+            curves = curves.panel(panel);
         }
-        text
     }
-
-    fn plot(&self, file: &Path, cells: &[Cell]) -> Result<(), ExperimentError> {
-        let title = format!("{}, {} episodes", self.title(), self.episodes);
-        match self.table {
-            Table::Difficulty => self.by_difficulty(title, cells).save(file)?,
-            Table::Lottery => chosen(title, cells).save(file)?,
-            Table::Planners | Table::Ablations => successes(title, cells).save(file)?,
-        }
-        Ok(())
-    }
-
-    fn by_difficulty(&self, title: String, cells: &[Cell]) -> Curves {
-        let mut curves = Curves::new(title);
-        for task in distinct(cells, |c| &c.task) {
-            for setting in &self.settings {
-                let of_panel = |c: &&Cell| c.task == task && c.setting == setting.name();
-                let panel = Panel::new(
-                    format!("{task}, {}: share solved", setting.name()),
-                    "way to go at the start, m (mean of each quarter of the episodes)",
-                );
-                let panel = (cells.iter().filter(of_panel)).fold(panel, |panel, cell| {
-                    panel.points(&cell.row, &quarters(cell))
-                });
-                curves = curves.panel(panel);
-            }
-        }
-        curves
-    }
+    curves
 }
 
 /// Episodes that chose Top, Bottom, and neither.
@@ -171,7 +137,7 @@ fn choices(cell: &Cell) -> [usize; 3] {
 }
 
 /// Values of a column in the order in which they come.
-fn distinct<'a>(
+pub(crate) fn distinct<'a>(
     cells: impl IntoIterator<Item = &'a Cell>,
     of: impl Fn(&'a Cell) -> &'a str,
 ) -> Vec<&'a str> {
@@ -210,7 +176,7 @@ pub(crate) fn successes<'a>(
 }
 
 /// Shares of the choices in the Lottery.
-fn chosen(title: String, cells: &[Cell]) -> Intervals {
+pub(super) fn chosen(title: String, cells: &[Cell]) -> Intervals {
     let x_title = "share of episodes, 95 % Wilson interval";
     let names = [
         "Top, pays 1",

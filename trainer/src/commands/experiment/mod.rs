@@ -1,17 +1,15 @@
 //! `latco-train experiment`: the tables and figures of the paper, resumable and in parts.
 
-mod common;
-mod error;
-mod figures;
+mod cells;
 mod online;
-mod parts;
-mod tables;
-mod warm_start;
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use latco_experiments::tables::Table;
+use latco_experiments::figures::{film, optimisation, reward_map};
+use latco_experiments::{tables, warm_start};
+
+use cells::{Shown, as_usage_error, print, run_cells};
 
 /// Arguments of `latco-train experiment`.
 #[derive(clap::Args)]
@@ -33,29 +31,74 @@ enum Experiment {
     /// Which goal of the Lottery each planner chooses (figure 7).
     Lottery(tables::Args),
     /// Dynamics violation, reward and multipliers by iteration (figures 6 and 11).
-    Curves(figures::CurvesArgs),
+    Curves(optimisation::Args),
     /// Success by environment steps of online runs (figures 8 to 10).
     LearningCurves(online::LearningArgs),
     /// Plans along the iterations as pictures, and what became of them (figures 1 and 5).
-    FilmStrip(figures::FilmArgs),
+    FilmStrip(film::Args),
     /// Predicted and true reward by place (figure 12).
-    RewardMap(figures::MapArgs),
+    RewardMap(reward_map::Args),
     /// What a plan should take over from the one before it, over iteration budgets.
     WarmStart(warm_start::Args),
 }
 
 /// The experiment.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let table = |table, args: tables::Args| {
+        let experiment = args.experiment(table).map_err(as_usage_error)?;
+        run_cells(&args.common, &args.parts, experiment)
+    };
     match args.experiment {
-        Experiment::Table1(args) => tables::run(Table::Planners, args),
+        Experiment::Table1(args) => table(&tables::PLANNERS, args),
         Experiment::Table2(args) => online::table2(args),
-        Experiment::Table3(args) => tables::run(Table::Ablations, args),
-        Experiment::Difficulty(args) => tables::run(Table::Difficulty, args),
-        Experiment::Lottery(args) => tables::run(Table::Lottery, args),
-        Experiment::Curves(args) => figures::curves(args),
+        Experiment::Table3(args) => table(&tables::ABLATIONS, args),
+        Experiment::Difficulty(args) => table(&tables::DIFFICULTY, args),
+        Experiment::Lottery(args) => table(&tables::LOTTERY, args),
+        Experiment::Curves(args) => {
+            let experiment = args.experiment().map_err(as_usage_error)?;
+            run_cells(&args.common, &args.parts, experiment)
+        }
         Experiment::LearningCurves(args) => online::learning_curves(args),
-        Experiment::FilmStrip(args) => figures::film_strip(args),
-        Experiment::RewardMap(args) => figures::reward_map(args),
-        Experiment::WarmStart(args) => warm_start::run(args),
+        Experiment::FilmStrip(args) => film_strip(&args),
+        Experiment::RewardMap(args) => reward_map(&args),
+        Experiment::WarmStart(args) => {
+            let experiment = args.experiment().map_err(as_usage_error)?;
+            run_cells(&args.common, &args.parts, experiment)
+        }
     }
+}
+
+fn film_strip(args: &film::Args) -> anyhow::Result<ExitCode> {
+    let mut shown = Shown::new("plans")?;
+    let made = film::run(args, &mut |now| shown.show(now)).map_err(as_usage_error)?;
+    shown.finish();
+    let Some(rows) = made else {
+        tracing::warn!("stopped before the last plan; nothing was written");
+        return Ok(ExitCode::FAILURE);
+    };
+    let out = args.common.out("film-strip");
+    print(
+        &args.common,
+        &out,
+        "film_strip.md",
+        serde_json::to_value(&rows)?,
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn reward_map(args: &reward_map::Args) -> anyhow::Result<ExitCode> {
+    let all = reward_map::run(args).map_err(as_usage_error)?;
+    let means = all.iter().map(|rewards| {
+        let ((rewarded, places), (elsewhere, others)) = rewards.means();
+        serde_json::json!({
+            "situation": rewards.situation,
+            "predicted_where_rewarded": rewarded,
+            "rewarded_places": places,
+            "predicted_elsewhere": elsewhere,
+            "other_places": others,
+        })
+    });
+    let out = args.common.out("reward-map");
+    print(&args.common, &out, "reward_map.md", means.collect())?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -10,13 +10,12 @@ use latco_controller::Config;
 use latco_controller::config::PlannerKind;
 use latco_experiments::learning::{self, Point, Run};
 use latco_experiments::offline_online::{self, Model, Stage};
+use latco_experiments::options::{Common, Parts, positive};
 use latco_experiments::{ExperimentError, rows};
 use latco_models::sha256;
 use latco_trainer::online::{self, Curve, OnlineConfig, RunSettings};
 
-use super::common::Common;
-use super::parts::Parts;
-use super::tables::positive;
+use super::cells::run_cells;
 use crate::commands::shell::{BadInput, stop_flag};
 use crate::commands::{collect, online as command};
 
@@ -79,7 +78,7 @@ pub(super) struct Table2Args {
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     offline: Option<u64>,
     /// CPU time of a plan in the evaluation, ms.
-    #[arg(long, default_value_t = 30.0)]
+    #[arg(long, default_value_t = 30.0, value_parser = positive)]
     equal_ms: f64,
     /// Evaluation episodes of each cell [default: 100, quick 20].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
@@ -149,7 +148,7 @@ pub(super) fn learning_curves(args: LearningArgs) -> anyhow::Result<ExitCode> {
     let options = learning::Options {
         tasks: args.tasks.clone(),
         planners: training.planners.clone(),
-        seeds: args.seeds.unwrap_or(if common.quick { 1 } else { 3 }),
+        seeds: common.or(args.seeds, 1, 3),
         budget: format!(
             "{} episodes, {} of them by {} first, {} h at most, configurations {}",
             first.episodes,
@@ -159,12 +158,11 @@ pub(super) fn learning_curves(args: LearningArgs) -> anyhow::Result<ExitCode> {
             sum(&configs)?
         ),
         out: common.out("learning-curves"),
-        part: args.parts.part()?,
+        part: args.parts.cell,
     };
     let folder = work(&options.out, options.part);
-    let list = options.cells();
     let stop = stop_flag()?;
-    let make = |run: &Run| -> Result<Option<Vec<Point>>, ExperimentError> {
+    let mut make = |run: &Run| -> Result<Option<Vec<Point>>, ExperimentError> {
         let number = args.tasks.iter().position(|task| *task == run.task);
         let settings = RunSettings {
             task: run.task.clone(),
@@ -181,10 +179,7 @@ pub(super) fn learning_curves(args: LearningArgs) -> anyhow::Result<ExitCode> {
         }
         points(&out).map(Some).map_err(|e| failed(&e))
     };
-    let texts = ("runs", "learning.md");
-    common.run_cells(&args.parts, &list, texts, |progress| {
-        options.run(progress, make)
-    })
+    run_cells(common, &args.parts, options.experiment(&mut make))
 }
 
 /// The episodes of a run that is at its end.
@@ -205,11 +200,8 @@ fn points(run: &Path) -> anyhow::Result<Vec<Point>> {
 }
 
 pub(super) fn table2(args: Table2Args) -> anyhow::Result<ExitCode> {
-    positive("--equal-ms", args.equal_ms)?;
     let (common, training) = (&args.common, &args.training);
-    let offline = args
-        .offline
-        .unwrap_or(if common.quick { 200 } else { 2000 });
+    let offline = common.or(args.offline, 200, 2000);
     let mut configs = Vec::new();
     for task in &args.tasks {
         let mut config = training.config(&format!("{task}.toml"), common.quick)?;
@@ -225,7 +217,7 @@ pub(super) fn table2(args: Table2Args) -> anyhow::Result<ExitCode> {
         planners: training.planners.clone(),
         configs: training.configs.clone(),
         equal_ms: args.equal_ms,
-        episodes: args.episodes.unwrap_or(if common.quick { 20 } else { 100 }),
+        episodes: common.or(args.episodes, 20, 100),
         seed: common.seed,
         budget: format!(
             "{offline} offline episodes of the scripted mixture of good and bad ones, then {} by the planner, \
@@ -234,9 +226,8 @@ pub(super) fn table2(args: Table2Args) -> anyhow::Result<ExitCode> {
             sum(&configs)?
         ),
         out: common.out("table2"),
-        part: args.parts.part()?,
+        part: args.parts.cell,
     };
-    let list = options.cells();
     let models = Models {
         folder: work(&options.out, options.part),
         tasks: &args.tasks,
@@ -246,10 +237,8 @@ pub(super) fn table2(args: Table2Args) -> anyhow::Result<ExitCode> {
         seed: common.seed,
         stop: stop_flag()?,
     };
-    let texts = ("episodes", "table2.md");
-    common.run_cells(&args.parts, &list, texts, |progress| {
-        options.run(progress, |model| models.make(model))
-    })
+    let mut make = |model: &Model| models.make(model);
+    run_cells(common, &args.parts, options.experiment(&mut make))
 }
 
 /// Makes the models of table 2.
