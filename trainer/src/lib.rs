@@ -7,6 +7,7 @@ pub mod gates;
 pub mod label;
 pub mod memory;
 pub mod online;
+pub mod progress;
 pub mod report;
 pub mod rssm;
 pub mod source;

@@ -15,6 +15,7 @@ use latco_trainer::fit::dataset::Frames;
 use latco_trainer::fit::objective::{Losses, TOTAL};
 use latco_trainer::fit::planet::{self, ImageBatch, JointWorld};
 use latco_trainer::fit::rows::Rows;
+use latco_trainer::fit::sequences::Sequences;
 use latco_trainer::fit::trained::world_sizes;
 use latco_trainer::fit::world::{self, CodeBatch, CodeWorld};
 use latco_trainer::rssm::overshooting::Overshooting;
@@ -148,11 +149,13 @@ fn check_on_codes(name: &str) {
     let matrix = |name: &str| stored.matrix(&format!("batch/{name}"));
     let batch = CodeBatch {
         embed: matrix("embed"),
-        before: matrix("before"),
-        after: matrix("after"),
-        rewards: matrix("rewards"),
-        noise: matrix("noise"),
-        overshooting: (config.training.overshooting > 0).then(|| matrix("overshooting")),
+        sequences: Sequences {
+            before: matrix("before"),
+            after: matrix("after"),
+            rewards: matrix("rewards"),
+            noise: matrix("noise"),
+            overshooting: (config.training.overshooting > 0).then(|| matrix("overshooting")),
+        },
         shares: None,
     };
     let leaves = params.leaves(true);
@@ -263,11 +266,13 @@ fn planet_losses_and_gradients_are_those_of_pytorch() {
     let batch = ImageBatch {
         images: tensor(images, [count, 3, 64, 64]),
         joints: None,
-        before: matrix(count, ACTION, 2),
-        after: matrix(count, ACTION, 5),
-        rewards: matrix(count, 1, 3),
-        noise: matrix(count, config.model.stoch, 4),
-        overshooting: Some(matrix(noise_rows, config.model.stoch, 6)),
+        sequences: Sequences {
+            before: matrix(count, ACTION, 2),
+            after: matrix(count, ACTION, 5),
+            rewards: matrix(count, 1, 3),
+            noise: matrix(count, config.model.stoch, 4),
+            overshooting: Some(matrix(noise_rows, config.model.stoch, 6)),
+        },
     };
     let leaves = params.leaves(true);
     let (loss, mut losses) = objective.loss_of(&leaves, batch);

@@ -1,29 +1,21 @@
 //! Where the losses of a run go: `losses.csv`, TensorBoard, and the screen.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::Path;
-use std::time::{Duration, Instant};
-
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::pictures::Strip;
+use crate::progress::Progress;
 use crate::tensorboard::EventWriter;
-
-/// Time between lines where standard error is not a terminal.
-const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Records the losses of one stage.
 pub struct Log {
     stage: &'static str,
     csv: File,
     events: EventWriter,
-    bar: Option<ProgressBar>,
+    progress: Progress,
     steps: usize,
-    first: usize,
     record_steps: usize,
-    begun: Instant,
-    last_line: Instant,
 }
 
 impl Log {
@@ -41,27 +33,13 @@ impl Log {
     ) -> io::Result<Self> {
         let path = folder.join("losses.csv");
         trim(&path, stage, first)?;
-        let bar = io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new(steps as u64);
-            let style = "{prefix} {bar:30} {pos}/{len} [{elapsed} done, {eta} to go] {msg}";
-            if let Ok(style) = ProgressStyle::with_template(style) {
-                bar.set_style(style);
-            }
-            bar.set_prefix(stage);
-            bar.set_position(first as u64);
-            bar.reset_eta();
-            bar
-        });
         Ok(Self {
             stage,
             csv: OpenOptions::new().create(true).append(true).open(path)?,
             events: EventWriter::create(&folder.join("tensorboard"))?,
-            bar,
+            progress: Progress::from(stage, first as u64, steps as u64),
             steps,
-            first,
             record_steps,
-            begun: Instant::now(),
-            last_line: Instant::now(),
         })
     }
 
@@ -72,38 +50,10 @@ impl Log {
     pub fn record(&mut self, step: usize, values: &[(&'static str, f32)]) -> io::Result<()> {
         let done = step + 1;
         if done.is_multiple_of(self.record_steps) || done == self.steps {
-            let mut rows = String::new();
-            for (name, value) in values {
-                rows.push_str(&format!("{},{done},{name},{value}\n", self.stage));
-            }
-            self.csv.write_all(rows.as_bytes())?;
-            let tagged: Vec<_> = values
-                .iter()
-                .map(|(name, value)| (format!("{}/{name}", self.stage), *value))
-                .collect();
-            self.events.scalars(done, &tagged)?;
+            self.write(done, "", values)?;
         }
-        let summary = || {
-            let parts: Vec<_> = values.iter().map(|(n, v)| format!("{n} {v:.4}")).collect();
-            parts.join(" ")
-        };
-        if let Some(bar) = &self.bar {
-            bar.set_position(done as u64);
-            if done.is_multiple_of(self.record_steps) {
-                bar.set_message(summary());
-            }
-        } else if self.last_line.elapsed() >= LINE_EVERY || done == self.steps {
-            self.last_line = Instant::now();
-            let each = self.begun.elapsed().as_secs_f64() / (done - self.first) as f64;
-            tracing::info!(
-                "{} {done}/{} {:.0} ms a step, {:.0} s to go: {}",
-                self.stage,
-                self.steps,
-                each * 1e3,
-                each * (self.steps - done) as f64,
-                summary()
-            );
-        }
+        let parts: Vec<_> = values.iter().map(|(n, v)| format!("{n} {v:.4}")).collect();
+        self.progress.advance(1, &parts.join(" "));
         Ok(())
     }
 
@@ -112,16 +62,16 @@ impl Log {
     /// # Errors
     /// Those of the file system.
     pub fn held_out(&mut self, done: usize, values: &[(&'static str, f32)]) -> io::Result<()> {
+        self.write(done, "held_out_", values)
+    }
+
+    fn write(&mut self, done: usize, prefix: &str, values: &[(&str, f32)]) -> io::Result<()> {
         let stage = self.stage;
-        let rows: String = values
-            .iter()
-            .map(|(name, value)| format!("{stage},{done},held_out_{name},{value}\n"))
-            .collect();
+        let row = |(name, value): &(&str, f32)| format!("{stage},{done},{prefix}{name},{value}\n");
+        let rows: String = values.iter().map(row).collect();
         self.csv.write_all(rows.as_bytes())?;
-        let tagged: Vec<_> = values
-            .iter()
-            .map(|(name, value)| (format!("{stage}/held_out_{name}"), *value))
-            .collect();
+        let tag = |(name, value): &(&str, f32)| (format!("{stage}/{prefix}{name}"), *value);
+        let tagged: Vec<_> = values.iter().map(tag).collect();
         self.events.scalars(done, &tagged)
     }
 
@@ -143,14 +93,6 @@ impl Log {
         let tag = format!("{}/{}", self.stage, strip.name);
         self.events
             .picture(done, &tag, strip.width, strip.height, png.into_inner())
-    }
-}
-
-impl Drop for Log {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
     }
 }
 

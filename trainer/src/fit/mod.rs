@@ -17,6 +17,7 @@ pub mod planet;
 pub mod rows;
 pub mod run;
 pub mod sections;
+pub mod sequences;
 pub mod trained;
 pub mod whitening;
 pub mod world;

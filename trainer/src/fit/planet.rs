@@ -6,12 +6,11 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::config::{ModelConfig, TrainingConfig};
-use super::dataset::{Frames, normals, sequence_starts};
+use super::dataset::Frames;
 use super::objective::{Losses, Objective, RewardScale};
-use super::world::{cross_entropy, logit_name, overshooting, overshooting_noise, weighted};
+use super::sequences::{Sequences, Targets, prediction_loss};
 use crate::rssm::conv::{self, Decoder, EMBED, Encoder, IMAGE_SIZE};
 use crate::rssm::params::{Leaves, Params, to_vec};
-use crate::rssm::recurrent::balanced_kl;
 use crate::rssm::world::{World, WorldSizes};
 
 /// Stream of random numbers of this stage.
@@ -29,22 +28,14 @@ pub fn create(sizes: &WorldSizes, seed: u64) -> Params {
     params
 }
 
-/// A batch of sequences, in rows `t * batch + b`.
+/// A batch of sequences with images.
 pub struct ImageBatch {
     /// Images in -0.5..0.5, `[rows, 3, 64, 64]`.
     pub images: Tensor<4>,
     /// Normalised joints, `[rows, joints]`; none if images alone are observed.
     pub joints: Option<Tensor<2>>,
-    /// Actions before the images, `[rows, action]`; zero in the first step.
-    pub before: Tensor<2>,
-    /// Actions after them, `[rows, action]`.
-    pub after: Tensor<2>,
-    /// Rewards, `[rows, 1]`.
-    pub rewards: Tensor<2>,
-    /// Standard normal numbers that draw the samples of the posterior, `[rows, stoch]`.
-    pub noise: Tensor<2>,
-    /// Those of latent overshooting, if it is used; see `Overshooting::noise`.
-    pub overshooting: Option<Tensor<2>>,
+    /// All else.
+    pub sequences: Sequences,
 }
 
 /// The evidence lower bound on images and joints.
@@ -89,44 +80,13 @@ impl JointWorld<'_> {
             training,
             ..
         } = *self;
-        let (batch, length) = (training.batch, training.sequence);
-        let starts = sequence_starts(
-            frames,
-            batch,
-            length,
-            training.at_start,
-            training.recent_share,
-            rng,
-        );
-        let order: Vec<usize> = (0..length)
-            .flat_map(|t| starts.iter().map(move |s| s + t))
-            .collect();
-        let count = order.len();
-        let na = frames.action_width;
-        let before = order.iter().enumerate().flat_map(|(row, frame)| {
-            (0..na).map(move |j| {
-                if row < batch {
-                    0.0
-                } else {
-                    frames.actions[(frame - 1) * na + j]
-                }
-            })
-        });
-        let after = order
-            .iter()
-            .flat_map(|f| &frames.actions[f * na..][..na])
-            .copied();
-        let mut rewards: Vec<f32> = order.iter().map(|f| frames.reward_targets()[*f]).collect();
-        scale.apply(&mut rewards);
         let stoch = sizes.core.stoch;
+        let (rows, sequences) = Sequences::draw(frames, training, stoch, leaves, rng, scale);
+        let shape = [rows.len(), 3, IMAGE_SIZE, IMAGE_SIZE];
         Ok(ImageBatch {
-            images: leaves.tensor(frames.planes(&order)?, [count, 3, IMAGE_SIZE, IMAGE_SIZE]),
-            joints: self.joints_of(leaves, &order),
-            before: leaves.tensor(before.collect(), [count, na]),
-            after: leaves.tensor(after.collect(), [count, na]),
-            rewards: leaves.tensor(rewards, [count, 1]),
-            noise: leaves.tensor(normals(count * stoch, rng), [count, stoch]),
-            overshooting: overshooting_noise(training, stoch, leaves.device(), rng),
+            images: leaves.tensor(frames.planes(&rows)?, shape),
+            joints: self.joints_of(leaves, &rows),
+            sequences,
         })
     }
 
@@ -139,59 +99,38 @@ impl JointWorld<'_> {
         let ImageBatch {
             images,
             joints,
-            before,
-            after,
-            rewards,
-            noise,
-            overshooting: overshooting_noise,
+            sequences,
         } = drawn;
-        let count = images.dims()[0];
         let world = World::new(leaves, sizes);
         let code = Encoder::new(leaves).forward(images.clone());
         let embed = match &joints {
             Some(joints) => Tensor::cat(vec![code, joints.clone()], 1),
             None => code,
         };
-        let unrolled = world.core.unroll(embed, before, noise, training.batch);
-        let (balance, free) = (training.kl_balance as f32, training.free_nats as f32);
-        let (kl, measured_kl) = balanced_kl(&unrolled.posterior, &unrolled.prior, balance, free);
-        let overshot = overshooting_noise
-            .map(|noise| overshooting(training, &after, noise).loss(&world.core, &unrolled));
+        let (unrolled, divergence, measured) = sequences.filter(&world.core, embed, training);
         let state = unrolled.state();
-        let halved = |x: Tensor<1>| x.mul_scalar(0.5 / count as f32);
-        let image = halved(
-            (Decoder::new(leaves).forward(state.clone()) - images)
-                .square()
-                .sum(),
-        );
+        // -log of a Gaussian likelihood of unit variance, mean over the rows.
+        let half = 0.5 / images.dims()[0] as f32;
+        let image = (Decoder::new(leaves).forward(state.clone()) - images)
+            .square()
+            .sum()
+            .mul_scalar(half);
+        let mut losses = vec![("image", image.clone().into_scalar())];
+        let targets = Targets {
+            code: None,
+            joints,
+            reward: sequences.rewards.clone(),
+        };
+        let error = |x: Tensor<2>, y: Tensor<2>| {
+            let half = 0.5 / y.dims()[0] as f32;
+            (x - y).square().sum().mul_scalar(half)
+        };
         let predicted = world.predict(state);
-        let mut terms = vec![("image", image, training.image_weight)];
-        if let Some(predicted) = predicted.reward {
-            let error = halved((predicted - rewards.clone()).square().sum());
-            terms.push(("reward", error, training.reward_weight));
-        }
-        if let Some(logit) = predicted.logit {
-            let error = cross_entropy(logit, rewards);
-            terms.push((logit_name(self.model), error, training.reward_weight));
-        }
-        terms.push(("kl", kl, training.kl_weight));
-        if let (Some(predicted), Some(joints)) = (predicted.joints, joints) {
-            let error = halved((predicted - joints).square().sum());
-            terms.push(("joints", error, training.joints_weight));
-        }
-        let mut measured = vec![("kl", measured_kl)];
-        if let Some((loss, divergence)) = overshot {
-            terms.push(("overshooting", loss, training.overshooting_weight));
-            measured.push(("overshooting", divergence));
-        }
-        let (loss, mut losses) = weighted(terms);
-        // Divergences are recorded as they are, without free nats.
-        for (name, divergence) in measured {
-            if let Some(loss) = losses.iter_mut().find(|loss| loss.0 == name) {
-                loss.1 = divergence.into_scalar();
-            }
-        }
-        (loss, losses)
+        let (loss, parts) = prediction_loss(predicted, &targets, (self.model, training), error);
+        losses.extend(parts);
+        losses.extend(measured);
+        let image = image.mul_scalar(training.image_weight as f32);
+        (image + loss + divergence, losses)
     }
 
     fn joints_of(&self, leaves: &Leaves, order: &[usize]) -> Option<Tensor<2>> {

@@ -5,20 +5,13 @@
 //! step; here each layer is one product and one vectorised pass in either direction. On other
 //! devices burn's own operations are used instead (`composed`).
 
-use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::Flex;
 use burn::backend::ops::FloatTensorOps;
-use burn::backend::{Autodiff, BackendTypes, Flex, TensorMetadata};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 
 use super::activation::Activation;
 use super::composed;
-use super::device::is_flex;
-
-pub(super) type Raw = <Flex as BackendTypes>::FloatTensorPrimitive;
-pub(super) type Tracked = Autodiff<Flex, NoCheckpointing>;
+use super::operation::{Operation, Raw, apply, dims, from_vec, owned, slice};
 
 /// Adds the bias to a row of a product and applies the activation, in place.
 fn activate(activation: Activation, row: &mut [f32], bias: &[f32]) {
@@ -83,84 +76,49 @@ fn tanh(x: f32) -> f32 {
 
 /// y = activation(x w + b); x `[N, in]`, w `[in, out]`, b `[1, out]`.
 pub fn dense(x: Tensor<2>, w: Tensor<2>, b: Tensor<2>, activation: Activation) -> Tensor<2> {
-    if !is_flex(&w) {
-        return composed::dense(x, w, b, activation);
-    }
-    if !w.is_autodiff() && !x.is_autodiff() {
-        return plain(dense_forward(raw(x), raw(w), &raw(b), activation));
-    }
-    let (x, w, b) = (tracked(x), tracked(w), tracked(b));
-    let prepared = DenseBackward
-        .prepare::<NoCheckpointing>([x.node(), w.node(), b.node()])
-        .compute_bound()
-        .stateful();
-    let (x, w, b) = (x.into_primitive(), w.into_primitive(), b.into_primitive());
-    let y = dense_forward(x.clone(), w.clone(), &b, activation);
-    let out = match prepared {
-        OpsKind::Tracked(prepared) => {
-            let state = DenseState {
-                x,
-                w,
-                y: y.clone(),
-                activation,
-            };
-            prepared.finish(state, y)
-        }
-        OpsKind::UnTracked(prepared) => prepared.finish(y),
-    };
-    Tensor::from_primitive::<Tracked>(out)
+    apply(Dense(activation), [x, w, b])
 }
-
-fn dense_forward(x: Raw, w: Raw, b: &Raw, activation: Activation) -> Raw {
-    let mut y = Flex::float_matmul(x, w);
-    let bias = b.to_contiguous();
-    let bias = slice(&bias);
-    for row in y.storage_mut::<f32>().chunks_exact_mut(bias.len()) {
-        activate(activation, row, bias);
-    }
-    y
-}
-
-#[derive(Debug)]
-struct DenseBackward;
 
 #[derive(Clone, Debug)]
-struct DenseState {
-    x: Raw,
-    w: Raw,
-    y: Raw,
-    activation: Activation,
-}
+struct Dense(Activation);
 
-impl Backward<Flex, 3> for DenseBackward {
-    type State = DenseState;
+impl Operation<3> for Dense {
+    /// x, w and y.
+    type Kept = [Raw; 3];
 
-    fn backward(self, ops: Ops<DenseState, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let DenseState {
-            x,
-            w,
-            y,
-            activation,
-        } = ops.state;
-        let mut g = grads.consume::<Flex>(&ops.node).to_contiguous();
-        if activation != Activation::Linear {
-            times_slope(activation, owned(&mut g), slice(&y));
+    fn forward(&self, [x, w, b]: [Raw; 3]) -> (Raw, [Raw; 3]) {
+        let mut y = Flex::float_matmul(x.clone(), w.clone());
+        let bias = b.to_contiguous();
+        let bias = slice(&bias);
+        for row in y.storage_mut::<f32>().chunks_exact_mut(bias.len()) {
+            activate(self.0, row, bias);
         }
-        let [to_x, to_w, to_b] = ops.parents;
-        if let Some(node) = to_x {
-            grads.register::<Flex>(node.id, Flex::float_matmul(g.clone(), w.transpose(0, 1)));
+        (y.clone(), [x, w, y])
+    }
+
+    fn backward(&self, [x, w, y]: [Raw; 3], mut g: Raw, wanted: [bool; 3]) -> [Option<Raw>; 3] {
+        if self.0 != Activation::Linear {
+            times_slope(self.0, owned(&mut g), slice(&y));
         }
-        if let Some(node) = to_w {
-            grads.register::<Flex>(node.id, Flex::float_matmul(x.transpose(0, 1), g.clone()));
-        }
-        if let Some(node) = to_b {
-            let columns = g.shape().num_elements() / g.shape()[0].max(1);
+        let to_x = || Flex::float_matmul(g.clone(), w.transpose(0, 1));
+        let to_w = || Flex::float_matmul(x.transpose(0, 1), g.clone());
+        let to_b = || {
+            let [_, columns] = dims(&g);
             let mut sum = vec![0.0f32; columns];
             for row in slice(&g).chunks_exact(columns) {
                 sum.iter_mut().zip(row).for_each(|(s, g)| *s += g);
             }
-            grads.register::<Flex>(node.id, from_vec(sum, [1, columns]));
-        }
+            from_vec(sum, [1, columns])
+        };
+        [
+            wanted[0].then(to_x),
+            wanted[1].then(to_w),
+            wanted[2].then(to_b),
+        ]
+    }
+
+    fn composed(&self, [x, w, b]: [Tensor<2>; 3]) -> Tensor<2> {
+        composed::dense(x, w, b, self.0)
     }
 }
 
@@ -169,73 +127,23 @@ impl Backward<Flex, 3> for DenseBackward {
 ///
 /// gx = x Wx + bx and gh = h Wh + bh have shape `[N, 3 nd]`, h and the result `[N, nd]`.
 pub fn gru_gates(gx: Tensor<2>, gh: Tensor<2>, h: Tensor<2>) -> Tensor<2> {
-    if !is_flex(&h) {
-        return composed::gru_gates(gx, gh, h);
-    }
-    if !gx.is_autodiff() && !gh.is_autodiff() && !h.is_autodiff() {
-        return plain(gates_forward(&raw(gx), &raw(gh), &raw(h)).0);
-    }
-    let (gx, gh, h) = (tracked(gx), tracked(gh), tracked(h));
-    let prepared = GatesBackward
-        .prepare::<NoCheckpointing>([gx.node(), gh.node(), h.node()])
-        .compute_bound()
-        .stateful();
-    let gx = gx.into_primitive();
-    let gh = gh.into_primitive().to_contiguous();
-    let h = h.into_primitive().to_contiguous();
-    let (next, gates) = gates_forward(&gx, &gh, &h);
-    let out = match prepared {
-        OpsKind::Tracked(prepared) => prepared.finish(GatesState { gates, gh, h }, next),
-        OpsKind::UnTracked(prepared) => prepared.finish(next),
-    };
-    Tensor::from_primitive::<Tracked>(out)
+    apply(GruGates, [gx, gh, h])
 }
-
-#[derive(Debug)]
-struct GatesBackward;
 
 #[derive(Clone, Debug)]
-struct GatesState {
-    /// u, r, c of every row, `[N, 3 nd]`.
-    gates: Raw,
-    gh: Raw,
-    h: Raw,
-}
+struct GruGates;
 
-fn gates_forward(gx: &Raw, gh: &Raw, h: &Raw) -> (Raw, Raw) {
-    let (gx, gh, h) = (gx.to_contiguous(), gh.to_contiguous(), h.to_contiguous());
-    let [rows, nd] = dims(&h);
-    let mut next = vec![0.0f32; rows * nd];
-    let mut gates = vec![0.0f32; rows * 3 * nd];
-    for row in 0..rows {
-        let x = &slice(&gx)[row * 3 * nd..][..3 * nd];
-        let y = &slice(&gh)[row * 3 * nd..][..3 * nd];
-        let h = &slice(&h)[row * nd..][..nd];
-        let out = &mut next[row * nd..][..nd];
-        let (u, rest) = gates[row * 3 * nd..][..3 * nd].split_at_mut(nd);
-        let (r, c) = rest.split_at_mut(nd);
-        for j in 0..nd {
-            u[j] = sigmoid(x[j] + y[j]);
-        }
-        for j in 0..nd {
-            r[j] = sigmoid(x[nd + j] + y[nd + j]);
-        }
-        for j in 0..nd {
-            c[j] = tanh(x[2 * nd + j] + r[j] * y[2 * nd + j]);
-        }
-        for j in 0..nd {
-            out[j] = u[j] * h[j] + (1.0 - u[j]) * c[j];
-        }
+impl Operation<3> for GruGates {
+    /// u, r, c of every row, `[N, 3 nd]`; gh and h.
+    type Kept = [Raw; 3];
+
+    fn forward(&self, operands: [Raw; 3]) -> (Raw, [Raw; 3]) {
+        let [gx, gh, h] = operands.map(|operand| operand.to_contiguous());
+        let (next, gates) = gates_forward(&gx, &gh, &h);
+        (next, [gates, gh, h])
     }
-    (from_vec(next, [rows, nd]), from_vec(gates, [rows, 3 * nd]))
-}
 
-impl Backward<Flex, 3> for GatesBackward {
-    type State = GatesState;
-
-    fn backward(self, ops: Ops<GatesState, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let GatesState { gates, gh, h } = ops.state;
-        let g = grads.consume::<Flex>(&ops.node).to_contiguous();
+    fn backward(&self, [gates, gh, h]: [Raw; 3], g: Raw, _: [bool; 3]) -> [Option<Raw>; 3] {
         let [rows, nd] = dims(&h);
         let mut to_x = vec![0.0f32; rows * 3 * nd];
         let mut to_h_side = vec![0.0f32; rows * 3 * nd];
@@ -260,105 +168,74 @@ impl Backward<Flex, 3> for GatesBackward {
             }
             to_h_side[row * 3 * nd..][..2 * nd].copy_from_slice(&to_x[row * 3 * nd..][..2 * nd]);
         }
-        let [gx_node, gh_node, h_node] = ops.parents;
-        if let Some(node) = gx_node {
-            grads.register::<Flex>(node.id, from_vec(to_x, [rows, 3 * nd]));
+        let wide = [rows, 3 * nd];
+        [(to_x, wide), (to_h_side, wide), (to_h, [rows, nd])]
+            .map(|(data, shape)| Some(from_vec(data, shape)))
+    }
+
+    fn composed(&self, [gx, gh, h]: [Tensor<2>; 3]) -> Tensor<2> {
+        composed::gru_gates(gx, gh, h)
+    }
+}
+
+fn gates_forward(gx: &Raw, gh: &Raw, h: &Raw) -> (Raw, Raw) {
+    let [rows, nd] = dims(h);
+    let mut next = vec![0.0f32; rows * nd];
+    let mut gates = vec![0.0f32; rows * 3 * nd];
+    for row in 0..rows {
+        let x = &slice(gx)[row * 3 * nd..][..3 * nd];
+        let y = &slice(gh)[row * 3 * nd..][..3 * nd];
+        let h = &slice(h)[row * nd..][..nd];
+        let out = &mut next[row * nd..][..nd];
+        let (u, rest) = gates[row * 3 * nd..][..3 * nd].split_at_mut(nd);
+        let (r, c) = rest.split_at_mut(nd);
+        for j in 0..nd {
+            u[j] = sigmoid(x[j] + y[j]);
         }
-        if let Some(node) = gh_node {
-            grads.register::<Flex>(node.id, from_vec(to_h_side, [rows, 3 * nd]));
+        for j in 0..nd {
+            r[j] = sigmoid(x[nd + j] + y[nd + j]);
         }
-        if let Some(node) = h_node {
-            grads.register::<Flex>(node.id, from_vec(to_h, [rows, nd]));
+        for j in 0..nd {
+            c[j] = tanh(x[2 * nd + j] + r[j] * y[2 * nd + j]);
+        }
+        for j in 0..nd {
+            out[j] = u[j] * h[j] + (1.0 - u[j]) * c[j];
         }
     }
+    (from_vec(next, [rows, nd]), from_vec(gates, [rows, 3 * nd]))
 }
 
 /// softplus(x) = log(1 + exp(x)), exact in both tails.
 pub fn softplus(x: Tensor<2>) -> Tensor<2> {
-    if !is_flex(&x) {
-        return composed::softplus(x);
-    }
-    if !x.is_autodiff() {
-        return plain(softplus_forward(&raw(x)));
-    }
-    let x = tracked(x);
-    let prepared = SoftplusBackward
-        .prepare::<NoCheckpointing>([x.node()])
-        .compute_bound()
-        .stateful();
-    let x = x.into_primitive().to_contiguous();
-    let y = softplus_forward(&x);
-    let out = match prepared {
-        OpsKind::Tracked(prepared) => prepared.finish(x, y),
-        OpsKind::UnTracked(prepared) => prepared.finish(y),
-    };
-    Tensor::from_primitive::<Tracked>(out)
+    apply(Softplus, [x])
 }
 
-fn softplus_forward(x: &Raw) -> Raw {
-    let x = x.to_contiguous();
-    let y = slice(&x)
-        .iter()
-        .map(|x| x.max(0.0) + exp(-x.abs()).ln_1p())
-        .collect();
-    from_vec(y, dims(&x))
-}
+#[derive(Clone, Debug)]
+struct Softplus;
 
-#[derive(Debug)]
-struct SoftplusBackward;
+impl Operation<1> for Softplus {
+    type Kept = Raw;
 
-impl Backward<Flex, 1> for SoftplusBackward {
-    type State = Raw;
+    fn forward(&self, [x]: [Raw; 1]) -> (Raw, Raw) {
+        let x = x.to_contiguous();
+        let y = slice(&x)
+            .iter()
+            .map(|x| x.max(0.0) + exp(-x.abs()).ln_1p())
+            .collect();
+        (from_vec(y, dims(&x)), x)
+    }
 
-    fn backward(self, ops: Ops<Raw, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let mut g = grads.consume::<Flex>(&ops.node).to_contiguous();
+    fn backward(&self, x: Raw, mut g: Raw, _: [bool; 1]) -> [Option<Raw>; 1] {
         owned(&mut g)
             .iter_mut()
-            .zip(slice(&ops.state))
+            .zip(slice(&x))
             .for_each(|(g, x)| *g *= sigmoid(*x));
-        if let [Some(node)] = ops.parents {
-            grads.register::<Flex>(node.id, g);
-        }
+        [Some(g)]
     }
-}
 
-pub(super) fn slice(t: &Raw) -> &[f32] {
-    t.as_slice()
-        .expect("operands are made contiguous f32 before they are read")
-}
-
-/// Mutable data of a contiguous tensor; copied first if it is shared or part of a larger one.
-fn owned(t: &mut Raw) -> &mut [f32] {
-    if !t.is_unique() || t.storage::<f32>().len() != t.shape().num_elements() {
-        let shape = t.shape();
-        let data = slice(t).to_vec();
-        *t = Raw::from_data(TensorData::new(data, shape));
+    fn composed(&self, [x]: [Tensor<2>; 1]) -> Tensor<2> {
+        composed::softplus(x)
     }
-    t.storage_mut()
-}
-
-fn dims(t: &Raw) -> [usize; 2] {
-    let shape = t.shape();
-    [shape[0], shape[1]]
-}
-
-pub(super) fn from_vec(data: Vec<f32>, shape: [usize; 2]) -> Raw {
-    Raw::from_data(TensorData::new(data, shape))
-}
-
-pub(super) fn raw(t: Tensor<2>) -> Raw {
-    t.try_into_primitive::<Flex>()
-        .expect("fused operations are used on the CPU, which is the flex backend")
-}
-
-pub(super) fn tracked(t: Tensor<2>) -> <Tracked as BackendTypes>::FloatTensorPrimitive {
-    t.autodiff()
-        .try_into_primitive::<Tracked>()
-        .expect("fused operations are used on the flex backend without gradient checkpointing")
-}
-
-pub(super) fn plain(t: Raw) -> Tensor<2> {
-    Tensor::from_primitive::<Flex>(t)
 }
 
 #[cfg(test)]

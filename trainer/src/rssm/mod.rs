@@ -9,6 +9,7 @@ pub mod fused;
 pub mod geometry;
 pub mod keypoint;
 pub mod layers;
+mod operation;
 pub mod overshooting;
 pub mod params;
 pub mod recurrent;
