@@ -145,8 +145,8 @@ pub struct Exploited {
     pub kept: usize,
 }
 
-/// Measures the exploitation curve of the configured planner. The plans of the warm-up have as many iterations as the
-/// plan that is executed.
+/// Measures the exploitation curve of the configured planner; `progress` sees each point. The plans of the warm-up have as
+/// many iterations as the plan that is executed.
 ///
 /// # Errors
 /// As [`calibrate`].
@@ -154,18 +154,21 @@ pub fn exploitation(
     bundle: &Bundle,
     config: &Config,
     options: &CalibrationOptions,
+    mut progress: impl FnMut(&Exploited),
 ) -> Result<Vec<Exploited>, EvaluateError> {
     let point = |iterations| {
         let config = with_iterations(config, iterations);
         let found = calibrate(bundle, &config, options, |_| ControlFlow::Continue(()))?;
         let (promised, kept) = found.promises();
-        Ok(Exploited {
+        let point = Exploited {
             iterations,
             predicted_return: found.mean_predicted(),
             true_return: found.mean_true(),
             promised,
             kept,
-        })
+        };
+        progress(&point);
+        Ok(point)
     };
     EXPLOITATION_ITERATIONS.into_iter().map(point).collect()
 }

@@ -34,8 +34,11 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 0.05)]
     held_out: f64,
     /// Also measure what plans of this planner promise and get after 0, 1, 10, 50 and 200 iterations: the exploitation curve.
-    #[arg(long, requires = "measure")]
+    #[arg(long)]
     planner: Option<PlannerKind>,
+    /// Plans of each point of that curve.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    plans: u32,
     /// Folder for a picture of the exploitation curve of each bundle.
     #[arg(long, default_value = "runs/gates")]
     out: PathBuf,
@@ -54,11 +57,14 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let (mut bundles, mut curves) = (Vec::new(), Vec::new());
     for folder in &args.bundle {
-        let (manifest, curve) = if args.measure {
+        let manifest = if args.measure {
             measure(folder, &args)?
         } else {
-            let manifest = read_manifest(folder).map_err(|e| BadInput::new(e.to_string()))?;
-            (manifest, None)
+            read_manifest(folder).map_err(|e| BadInput::new(e.to_string()))?
+        };
+        let curve = match args.planner {
+            Some(kind) => gates::exploitation(&load(folder)?, kind, args.plans)?,
+            None => None,
         };
         let name = name_of(folder, &manifest);
         if let (Some(kind), Some(curve)) = (args.planner, &curve) {
@@ -142,10 +148,13 @@ fn name_of(folder: &Path, manifest: &Manifest) -> String {
     }
 }
 
-/// The manifest with the gates measured, and the exploitation curve if one is asked for.
-fn measure(folder: &Path, args: &Args) -> anyhow::Result<(Manifest, Option<Vec<Exploited>>)> {
-    let bundle =
-        Bundle::load(folder, &LoadOptions::default()).map_err(|e| BadInput::new(e.to_string()))?;
+fn load(folder: &Path) -> anyhow::Result<Bundle> {
+    Bundle::load(folder, &LoadOptions::default()).map_err(|e| BadInput::new(e.to_string()))
+}
+
+/// The manifest with the gates measured.
+fn measure(folder: &Path, args: &Args) -> anyhow::Result<Manifest> {
+    let bundle = load(folder)?;
     let held_out = if args.data.is_empty() {
         gates::simulated_episodes(&bundle).ok_or_else(|| {
             BadInput::new(format!(
@@ -164,12 +173,7 @@ fn measure(folder: &Path, args: &Args) -> anyhow::Result<(Manifest, Option<Vec<E
     );
     let measured = gates::measure(&bundle, &held_out)?;
     measured.iter().for_each(log);
-    let manifest = write(folder, gates::for_manifest(&measured))?;
-    let curve = match args.planner {
-        Some(kind) => gates::exploitation(&bundle, kind)?,
-        None => None,
-    };
-    Ok((manifest, curve))
+    Ok(write(folder, gates::for_manifest(&measured))?)
 }
 
 /// The held-out episodes if these are the bags that the bundle was trained on, else all.

@@ -30,8 +30,6 @@ const PLANS: u32 = 200;
 /// Tasks of one stage, and the calibration of plans that these need: a whole plan from start to goal is short there.
 const ONE_STAGE: [&str; 2] = ["reach", "push"];
 const ONE_STAGE_CALIBRATION: f64 = 0.7;
-/// Plans of a point of the exploitation curve.
-const CURVE_PLANS: u32 = 100;
 /// Control periods before them, so that the belief rests on a few frames, as in the other gates.
 const WARM_UP: u32 = 3;
 
@@ -193,24 +191,32 @@ fn options(bundle: &Bundle, plans: u32) -> CalibrationOptions {
     }
 }
 
-/// What plans of a planner promise and get the longer they are optimised; none without a simulated robot.
+/// What so many plans of a planner promise and get the longer they are optimised; none without a simulated robot.
 ///
 /// # Errors
 /// [`GateError`].
 pub fn exploitation(
     bundle: &Bundle,
     kind: PlannerKind,
+    plans: u32,
 ) -> Result<Option<Vec<Exploited>>, GateError> {
     if robot_of(bundle).is_none() {
         return Ok(None);
     }
     let mut config = Config::default();
     config.planner.kind = kind;
-    Ok(Some(latco_evaluate::exploitation(
-        bundle,
-        &config,
-        &options(bundle, CURVE_PLANS),
-    )?))
+    let options = options(bundle, plans);
+    let curve = latco_evaluate::exploitation(bundle, &config, &options, |p| {
+        tracing::info!(
+            "{kind}, {} iterations: {plans} plans predict {:.2} and get {:.2}; {} promise the reward, {} of these get it",
+            p.iterations,
+            p.predicted_return,
+            p.true_return,
+            p.promised,
+            p.kept
+        );
+    })?;
+    Ok(Some(curve))
 }
 
 /// One episode while it is made.
