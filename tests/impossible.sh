@@ -17,3 +17,6 @@ if ! unshare --net --map-root-user ip link set lo up >/dev/null 2>&1; then
     leave_out two_hosts "$why"
     leave_out two_processes_need_no_multicast "$why"
 fi
+
+command -v chromium >/dev/null 2>&1 ||
+    leave_out the_page_of_a_run_is_drawn "there is no Chromium (apt-get install chromium)"

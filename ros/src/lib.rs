@@ -18,5 +18,8 @@ mod pictures;
 pub mod player;
 mod quantile;
 pub mod recorder;
+pub mod replay;
+#[cfg(feature = "sim")]
+pub mod report;
 #[cfg(feature = "sim")]
 pub mod sim;

@@ -13,7 +13,7 @@ mod step;
 mod writer;
 
 pub use record::{Header, JournalError, Record, encode_header, encode_step};
-pub use replay::{Difference, Replay, ReplayReport, Stage};
+pub use replay::{Difference, Onlooker, Repeated, Replay, ReplayReport, Stage};
 pub use step::{Event, ImageMark, Outcome, Step};
 pub use writer::JournalReader;
 pub(crate) use writer::{JournalWriter, pool};

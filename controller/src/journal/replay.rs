@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::step::{Event, ImageMark, Outcome, Step, sum_of};
 use crate::config::Config;
-use crate::controller::Controller;
+use crate::controller::{Controller, Tick};
 use crate::error::SetupError;
 use crate::inputs::{ImageInput, Inputs, JointInput};
 use crate::time::{FrozenClock, Time};
@@ -94,6 +94,23 @@ impl ReplayReport {
     }
 }
 
+/// One image as it was repeated, for an onlooker.
+pub struct Repeated<'a> {
+    /// The recorded step.
+    pub step: &'a Step,
+    /// The mark of its image.
+    pub mark: ImageMark,
+    /// Pixels of the image, `[height, width, 3]`.
+    pub pixels: &'a [u8],
+    /// The outcome.
+    pub tick: &'a Tick,
+    /// The core after it.
+    pub controller: &'a Controller,
+}
+
+/// A function that is told of every image that was repeated.
+pub type Onlooker = Box<dyn FnMut(&Repeated<'_>) + Send>;
+
 /// Repeats the steps of a journal, part by part. What follows a reset does not depend on what was before it,
 /// so parts that begin with one can be repeated side by side, by several of these.
 pub struct Replay {
@@ -104,6 +121,7 @@ pub struct Replay {
     last_stamp: Option<Time>,
     sum: Sha256,
     report: ReplayReport,
+    onlooker: Option<Onlooker>,
 }
 
 impl Replay {
@@ -124,7 +142,15 @@ impl Replay {
             last_stamp: None,
             sum: Sha256::new(),
             report: ReplayReport::default(),
+            onlooker: None,
         })
+    }
+
+    /// Tells `onlooker` of every image that is repeated.
+    #[must_use]
+    pub fn watched_by(mut self, onlooker: Onlooker) -> Self {
+        self.onlooker = Some(onlooker);
+        self
     }
 
     /// Columns and rows of the images that the replay takes.
@@ -174,6 +200,15 @@ impl Replay {
             joints: None,
         };
         let tick = self.controller.repeat(&inputs, mark.now, step.decisions);
+        if let Some(onlooker) = &mut self.onlooker {
+            onlooker(&Repeated {
+                step,
+                mark,
+                pixels,
+                tick: &tick,
+                controller: &self.controller,
+            });
+        }
         let plan = self.controller.plan();
         let found = Outcome {
             observed: matches!(tick.image, Some(Ok(_))),

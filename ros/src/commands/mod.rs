@@ -20,6 +20,8 @@ mod play;
 mod provider;
 mod record;
 mod replay;
+#[cfg(feature = "sim")]
+mod report;
 mod ros;
 mod run;
 #[cfg(feature = "sim")]
@@ -74,6 +76,12 @@ enum Command {
     Play(play::Play),
     /// Put a recording through the controller again, without middleware, and compare the decisions
     Replay(replay::Replay),
+    /// Write one HTML file that explains a recorded run
+    #[cfg(feature = "sim")]
+    Report(report::Report),
+    /// One HTML file that explains a recorded run (not in this build)
+    #[cfg(not(feature = "sim"))]
+    Report(without_sim::WithoutSim),
     /// Make one plan: table, curves, film strip
     Plan(plan::Plan),
     /// Solve a dumped planning problem again and compare bit for bit
@@ -106,6 +114,10 @@ impl Cli {
             Command::Record(command) => command.run(stop),
             Command::Play(command) => command.run(stop),
             Command::Replay(command) => command.run(),
+            #[cfg(feature = "sim")]
+            Command::Report(command) => command.run(),
+            #[cfg(not(feature = "sim"))]
+            Command::Report(command) => command.run("latco report"),
             Command::Plan(command) => command.run(),
             Command::Solve(command) => command.run(),
             Command::Model(command) => command.run(),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::options::{
-    BAG, CONTROLLER_LOG, CURVES, DemoOptions, FILM, HISTOGRAM, REPORT, REPORT_JSON, ROBOT_LOG,
+    BAG, CONTROLLER_LOG, CURVES, DemoOptions, FILM, HISTOGRAM, PAGE, REPORT, REPORT_JSON, ROBOT_LOG,
 };
 use crate::controller::trace::{PlanFigures, RunTrace};
 use crate::recorder::Recorded;
@@ -220,7 +220,7 @@ impl Report {
         }
         let _ = writeln!(
             text,
-            "- Recording: `{BAG}` (`latco play {}`). Logs: `{ROBOT_LOG}`, `{CONTROLLER_LOG}`.",
+            "- The whole run, image by image: open `{PAGE}` in a browser.\n- Recording: `{BAG}` (`latco play {}`). Logs: `{ROBOT_LOG}`, `{CONTROLLER_LOG}`.",
             folder.join(BAG).display()
         );
         let _ = writeln!(

@@ -11,8 +11,8 @@ use latco_models::Bundle;
 
 use super::error::DemoError;
 use super::options::{
-    BAG, CONTROLLER_LOG, CURVES, DemoOptions, FILM, HISTOGRAM, REPORT, REPORT_JSON, ROBOT_LOG,
-    TRACE,
+    BAG, CONTROLLER_LOG, CURVES, DemoOptions, FILM, HISTOGRAM, PAGE, REPORT, REPORT_JSON,
+    ROBOT_LOG, TRACE,
 };
 use super::pictures;
 use super::report::Report;
@@ -20,6 +20,7 @@ use crate::child::Child;
 use crate::controller::trace::RunTrace;
 use crate::middleware::Stop;
 use crate::recorder::{RecordError, RecordOptions, Recorder, standard_topics};
+use crate::report::{self as page, ReportOptions};
 
 /// Longest time for both processes to find each other and for the first plan.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -74,6 +75,12 @@ pub fn run(options: &DemoOptions, stop: &Stop) -> Result<Report, DemoError> {
     let report = Report::new(options, &robot, &controller, &trace, &recorded)?;
     let drawn = pictures::draw(&options.out, &bundle, &trace, &report)?;
     report.write(&options.out, &drawn)?;
+    page::write(&ReportOptions {
+        bag: options.out.join(BAG),
+        journal: None,
+        bundle: Some(bundle.dir().into()),
+        out: options.out.join(PAGE),
+    })?;
     Ok(report)
 }
 
@@ -90,6 +97,7 @@ fn prepare(folder: &Path) -> Result<(), DemoError> {
         HISTOGRAM,
         REPORT,
         REPORT_JSON,
+        PAGE,
         TRACE,
         ROBOT_LOG,
         CONTROLLER_LOG,

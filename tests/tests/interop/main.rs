@@ -11,6 +11,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod bags;
+mod browser;
 mod digest;
 mod environments;
 mod heard;

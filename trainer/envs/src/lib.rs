@@ -52,6 +52,7 @@ mod reward;
 mod robot;
 pub mod scene;
 pub mod script;
+pub mod statistics;
 mod steer;
 pub mod tabletop;
 pub mod tasks;

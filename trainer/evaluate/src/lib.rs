@@ -21,7 +21,6 @@
 mod calibration;
 mod closed_loop;
 mod policy;
-mod statistics;
 mod thread_clock;
 
 use std::collections::BTreeMap;
@@ -38,8 +37,8 @@ pub use calibration::{
     exploitation, with_iterations,
 };
 pub use closed_loop::{ClosedLoop, PeriodReport};
+pub use latco_envs::statistics::{percentile, wilson_interval};
 pub use policy::PlannerPolicy;
-pub use statistics::{percentile, wilson_interval};
 pub use thread_clock::ThreadClock;
 
 /// Options of an evaluation.

@@ -1,0 +1,83 @@
+//! The page of a run in Debian's Chromium, without a window.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use latco_testkit::latco::latco_command;
+use latco_testkit::program::Program;
+use latco_testkit::time::my_turn;
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// What Chromium prints when it opens the page at an image, and a picture of it.
+fn open(page: &Path, image: usize, folder: &Path) -> (String, Vec<u8>) {
+    let address = format!("file://{}#image={image}", page.display());
+    let common = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--enable-logging=stderr",
+        "--virtual-time-budget=5000",
+        "--window-size=1200,2600",
+    ];
+    let dumped = Command::new("chromium")
+        .args(common)
+        .args(["--dump-dom", &address])
+        .output()
+        .unwrap();
+    let log = String::from_utf8_lossy(&dumped.stderr).into_owned();
+    let said: Vec<&str> = log.lines().filter(|l| l.contains("CONSOLE")).collect();
+    assert!(said.is_empty(), "the page complains: {said:?}");
+    let shot = folder.join(format!("{image}.png"));
+    let taken = Command::new("chromium")
+        .args(common)
+        .arg(format!("--screenshot={}", shot.display()))
+        .arg(&address)
+        .output()
+        .unwrap();
+    assert!(taken.status.success(), "{taken:?}");
+    (
+        String::from_utf8_lossy(&dumped.stdout).into_owned(),
+        std::fs::read(shot).unwrap(),
+    )
+}
+
+#[test]
+#[ignore = "needs Chromium (apt-get install chromium): make test-interop"]
+fn the_page_of_a_run_is_drawn_and_its_sliders_change_it() {
+    let _turn = my_turn();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("demo");
+    let out_text = out.to_string_lossy();
+    let mut command = latco_command(&[
+        "demo",
+        "--episodes",
+        "2",
+        "--out",
+        &out_text,
+        "--domain",
+        "48",
+        "--json",
+    ]);
+    Program::start(&mut command).end(LIMIT).assert_code(0);
+    let page = out.join("report.html");
+    let (first, first_picture) = open(&page, 1, folder.path());
+    let (later, later_picture) = open(&page, 12, folder.path());
+    for (image, dom) in [(1, &first), (12, &later)] {
+        assert!(
+            dom.contains(&format!(">{image} of ")),
+            "the slider stands at image {image}"
+        );
+        // Every chart has axes and lines, and every strip is a canvas that was given its size.
+        assert!(
+            dom.matches("<polyline").count() >= 5,
+            "charts of image {image}"
+        );
+        assert!(
+            dom.matches("<canvas width=").count() >= 3 || dom.matches("height=\"32\"").count() >= 3
+        );
+        assert!(dom.matches("<dt>").count() >= 5 && !dom.contains("undefined"));
+    }
+    assert_ne!(first_picture, later_picture);
+}
