@@ -19,7 +19,7 @@ pub const REPORT: &str = "report.md";
 /// Name of the table for programs in the output folder.
 pub const REPORT_JSON: &str = "report.json";
 /// Name of the page that explains the run, in the output folder.
-pub const PAGE: &str = "report.html";
+pub(super) const PAGE: &str = "report.html";
 pub(super) const TRACE: &str = "controller.trace";
 pub(super) const ROBOT_LOG: &str = "sim.log";
 pub(super) const CONTROLLER_LOG: &str = "run.log";
