@@ -20,6 +20,10 @@ use crate::safety::surprise::{Surprise, SurpriseMonitor};
 use crate::time::{Clock, FrozenClock, Time};
 use crate::trace::PlanTrace;
 
+/// Number of failed solves in a row after which the next plan is made cold: one failure may be its iterations', which the next
+/// image helps against; after two the plan that they begin with is suspect.
+const COLD_AFTER: u32 = 2;
+
 /// The outcome of one step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tick {
@@ -55,7 +59,6 @@ pub struct Controller {
     validity: Duration,
     budget: Option<Duration>,
     seed: u64,
-    cold_after: u32,
     stop_after: u32,
     filter: BeliefFilter,
     surprise: SurpriseMonitor,
@@ -130,13 +133,12 @@ impl Controller {
             validity,
             budget: (config.planner.budget_ms).map(|ms| crate::time::span(ms * 1e-3)),
             seed: config.planner.seed,
-            cold_after: config.planner.cold_after_failures,
             stop_after: config.planner.stop_after_failures,
             surprise: SurpriseMonitor::default(),
             planner,
             plan,
             solution: Solution::new(&sizes),
-            trace: PlanTrace::with_capacity(config.trace.iterations as usize),
+            trace: PlanTrace::new(config),
             start_state: vec![0.0; sizes.state],
             committed: vec![0.0; sizes.action],
             sizes,
@@ -394,7 +396,7 @@ impl Controller {
             self.steps_since_plan = 0;
             *new_plan = true;
         }
-        if !usable || self.failures >= self.cold_after {
+        if !usable || self.failures >= COLD_AFTER {
             self.planner.drop_warm_start();
             self.last_start = None;
         }
@@ -598,7 +600,6 @@ mod tests {
     #[test]
     fn after_failures_plans_are_made_cold_and_then_the_robot_is_stopped() {
         let mut bench = Bench::new(|config| {
-            config.planner.cold_after_failures = 2;
             config.planner.stop_after_failures = 4;
         });
         bench.image(1000);

@@ -106,7 +106,7 @@ fn all_errors_of_ros_arguments_come_at_once() {
     ended.assert_code(2);
     for part in [
         "4 errors",
-        "line 7: planner.kind: expected one of latco, sampling_only, gaussian_latco, cem, mppi, shooting_gd, shooting_gn, ilqr, grasp, found \"a_star\"",
+        "line 7: planner.kind: expected one of latco, sampling_only, gaussian_latco, latco_first_order, cem, mppi, shooting_gd, shooting_gn, ilqr, grasp, found \"a_star\"",
         "planner.budget_ms: expected a number above 0 and up to 86400000, found \"fast\"",
         "planner.budget: there is no such parameter",
         "planner.cem.elites: expected at most planner.cem.samples (10), found 100",

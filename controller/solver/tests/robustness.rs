@@ -165,7 +165,6 @@ fn is_finite(report: &StepReport) -> bool {
         report.step_rms,
         report.dynamics_multiplier_max,
         report.action_multiplier_max,
-        report.merit,
     ]
     .iter()
     .all(|value| value.is_finite())

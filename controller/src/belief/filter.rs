@@ -17,6 +17,10 @@ use crate::time::Time;
 /// Share of a control period after the last image from which on an image steps the belief.
 const DUE_FRACTION: f64 = 0.75;
 
+/// Number of frames that may be missing in a row before the belief starts anew: predictions without an image are of use for
+/// about half of a horizon, and each costs a step of the model.
+const MAX_SKIPPED: u32 = 5;
+
 /// The effect of an image on the belief.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Observed {
@@ -37,7 +41,6 @@ pub struct BeliefFilter {
     height: usize,
     observes_joints: bool,
     period: Duration,
-    max_skipped: u32,
     future_s: f64,
     joints_limit_s: f64,
     action_limit: f32,
@@ -62,7 +65,7 @@ impl BeliefFilter {
     ) -> Self {
         let n = manifest.dims.state();
         let joints = robot.names().len();
-        let window_s = f64::from(config.control.max_skipped_frames + 4) * manifest.control_period_s;
+        let window_s = f64::from(MAX_SKIPPED + 4) * manifest.control_period_s;
         // One at every tick, one for every plan.
         let rate_hz = config.control.command_rate_hz + 1.0 / manifest.control_period_s;
         let commands = (window_s * rate_hz).ceil() as usize + 16;
@@ -73,7 +76,6 @@ impl BeliefFilter {
             height: manifest.image.height,
             observes_joints: manifest.joints.observed,
             period: crate::time::span(manifest.control_period_s),
-            max_skipped: config.control.max_skipped_frames,
             future_s: config.timeouts.future_stamp_ms * 1e-3,
             joints_limit_s: config.timeouts.joints_ms * 1e-3,
             action_limit: manifest.action.limit,
@@ -166,13 +168,13 @@ impl BeliefFilter {
     /// Steps the belief with an image.
     ///
     /// Missed images are bridged by prior steps with the commands sent meanwhile, at most
-    /// `max_skipped_frames`; after more the belief begins anew.
+    /// `MAX_SKIPPED`; after more the belief begins anew.
     ///
     /// # Errors
     /// [`InputError`]; the image is counted as refused and the belief unchanged.
     ///
     /// # Real-time
-    /// No allocation unless it fails; at most `max_skipped_frames` prior steps and one observation.
+    /// No allocation unless it fails; at most `MAX_SKIPPED` prior steps and one observation.
     pub fn observe(&mut self, image: &ImageInput<'_>, now: Time) -> Result<Observed, InputError> {
         let result = self.try_observe(image, now);
         match &result {
@@ -261,7 +263,7 @@ impl BeliefFilter {
             });
         }
         let steps = periods.round().max(1.0);
-        Ok((steps <= f64::from(self.max_skipped) + 1.0).then_some(steps as u32))
+        Ok((steps <= f64::from(MAX_SKIPPED) + 1.0).then_some(steps as u32))
     }
 
     /// Does the prior steps in `previous` from `last` up to one step before `stamp`, and writes the action of

@@ -89,8 +89,6 @@ crate::settings! {
         replan_every_periods: u32 = 1, at_least(1.0);
         /// How long past its start a plan may be followed; without a value to its end.
         plan_validity_ms: Option<f64>, above(0.0), at_most(DAY_MS);
-        /// Frames that may be missing in a row before the belief starts anew.
-        max_skipped_frames: u32 = 5, at_most(100.0);
     }
 }
 
@@ -109,8 +107,6 @@ crate::settings! {
 crate::settings! {
     /// `[trace]`
     pub struct TraceSection {
-        /// Iterations of one plan of which the figures are kept.
-        iterations: u32 = 256, within(1.0, 100_000.0);
         /// Whether the journal is published on `~/journal`: all inputs and decisions, from which `latco replay` repeats the
         /// run.
         journal: bool = true;

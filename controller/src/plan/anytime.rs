@@ -148,7 +148,7 @@ impl<O: Optimiser> Anytime<O> {
             plans: Vec::with_capacity(most_plans),
             starts: Vec::with_capacity(most_plans),
             decisions: Decisions::default(),
-            problem: keeps_problems.then(|| Problem::new(sizes, config.trace.iterations as usize)),
+            problem: keeps_problems.then(|| Problem::new(sizes, PlanTrace::lines(config))),
         };
         if config.planner.budget_ms.is_some() {
             planner.learn_times(config.planner.seed);

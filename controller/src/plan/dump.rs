@@ -34,7 +34,7 @@ use crate::trace::PlanTrace;
 /// First bytes of a dump.
 const MAGIC: [u8; 8] = *b"LATCODMP";
 /// Version of the format that this program writes and reads.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 /// Length of the head in bytes: magic number, version, length, sum.
 const HEAD: usize = 8 + 4 + 8 + 32;
 
@@ -51,8 +51,6 @@ pub struct DumpHeader {
     pub task: String,
     /// The planner's settings.
     pub planner: PlannerSection,
-    /// Number of iterations for whose figures there is room.
-    pub trace_iterations: u32,
 }
 
 /// A planning problem with its header.
@@ -135,7 +133,6 @@ impl DumpHeader {
             bundle_sha256: bundle.manifest().sum(),
             task: bundle.manifest().task.clone(),
             planner: config.planner.clone(),
-            trace_iterations: config.trace.iterations,
         }
     }
 }
@@ -188,7 +185,6 @@ impl Dump {
         let mut config = Config::default();
         config.bundle.path.clone_from(&header.bundle);
         config.planner.clone_from(&header.planner);
-        config.trace.iterations = header.trace_iterations;
         let refuse = |reason: String| Err(DumpError::Content(reason));
         if let Err(error) = config.validate() {
             return refuse(error.to_string());
@@ -213,7 +209,7 @@ impl Dump {
             deadline: None,
             replay: Some(self.problem.decisions),
         };
-        let mut trace = PlanTrace::with_capacity(header.trace_iterations as usize);
+        let mut trace = PlanTrace::new(&config);
         let mut solution = Solution::new(&sizes);
         planner.plan(&request, &FrozenClock(Time(0)), &mut solution, &mut trace);
         let problem = planner.problem().expect("the planner keeps its problem");
@@ -294,7 +290,6 @@ mod tests {
             bundle_sha256: String::new(),
             task: "reach".into(),
             planner: PlannerSection::default(),
-            trace_iterations: 2,
         };
         let mut problem = Problem::new(&sizes, 2);
         problem.anchor[1] = f32::MIN_POSITIVE;

@@ -37,7 +37,7 @@ pub use decisions::Decisions;
 pub use dump::{Dump, DumpError, DumpHeader, Solved, write_dump};
 pub use graphs::{dims, gru_sizes};
 pub use incumbent::Candidate;
-pub use make::{FIRST_ORDER, MakePlanner, add_planners, make};
+pub use make::{MakePlanner, add_planners, make};
 pub use memory::{MemoryBudget, memory};
 pub use model::OnnxModel;
 pub use noise::{Noise, NoiseState};

@@ -280,7 +280,7 @@ pub(super) fn make(
     let (joint_writer, executor_joints) = latest::channel(JointSample::default);
     let (plan_records, plans) = latest::channel(|| PlanRecord {
         plan: controller.empty_plan(),
-        trace: PlanTrace::with_capacity(config.trace.iterations as usize),
+        trace: PlanTrace::new(config),
         belief: vec![0.0; controller.belief().len()],
     });
     let tick_records = Arc::new(ArrayQueue::new(1024));

@@ -52,11 +52,8 @@ impl Bench {
         let bundle = Bundle::load(folder.path(), &Default::default()).unwrap();
         let mut config = Config::default();
         config.bundle.path = folder.path().to_string_lossy().into_owned();
-        config.trace.iterations = 4096;
         config.planner.cem.samples = 64;
         config.planner.cem.elites = 8;
-        config.planner.mppi.samples = 64;
-        config.planner.mppi.elites = 8;
         config.planner.latco.starts = 1;
         config.planner.latco.sampled_starts = 0;
         change(&mut config);

@@ -5,7 +5,6 @@
 //! iteration of the plans is a [`Stepper`].
 
 mod collocate;
-mod convergence;
 mod gaussian;
 mod mean;
 mod settings;

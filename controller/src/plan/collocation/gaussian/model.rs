@@ -42,8 +42,6 @@ pub(super) struct Deviations {
 pub struct GaussianModel<M> {
     shape: Shape,
     samples: usize,
-    /// Factor on the model's own deviations.
-    scale: f32,
     steps: M,
     head: RewardHead,
     objective: Objective,
@@ -68,7 +66,6 @@ impl<M: Steps> GaussianModel<M> {
     pub(super) fn new(
         shape: Shape,
         samples: usize,
-        scale: f32,
         steps: M,
         (head, objective): (RewardHead, Objective),
         products: Products,
@@ -82,7 +79,6 @@ impl<M: Steps> GaussianModel<M> {
         Self {
             shape,
             samples,
-            scale,
             steps,
             head,
             objective,
@@ -210,7 +206,7 @@ impl<M: Steps> Model<f32> for GaussianModel<M> {
             let means = &self.steps.mean()[index * block..][..block];
             moments::mean(means, mean);
             let own = &self.steps.deviation()[index * self.samples * ns..][..self.samples * ns];
-            moments::deviation(means, mean, own, self.scale, &mut self.predicted);
+            moments::deviation(means, mean, own, &mut self.predicted);
 
             let deviation = &mut self.deviations.values[(b * (h + 1) + t + 1) * n..][..n];
             let mut violation = 0.0;
@@ -280,7 +276,7 @@ fn averaged<'a>(factors: &'a [f32], state: &'a [f32], action: &'a [f32]) -> Line
 
 #[cfg(test)]
 mod tests {
-    use latco_export::{RandomSpec, write_random_bundle};
+    use latco_export::{RandomSpec, golden, random_weights, write_bundle};
     use latco_models::Bundle;
     use latco_solver::{Alone, Dims, Multipliers, Plan, Reduced, Settings, Solver};
 
@@ -325,7 +321,8 @@ mod tests {
         [states, actions, rewards]
     }
 
-    fn random_bundle(deter: usize) -> (tempfile::TempDir, Bundle, Shape) {
+    /// A bundle of random weights, whose prior is certain or not.
+    fn random_bundle(deter: usize, is_certain: bool) -> (tempfile::TempDir, Bundle, Shape) {
         let folder = tempfile::tempdir().unwrap();
         let spec = RandomSpec {
             image: 32,
@@ -335,7 +332,13 @@ mod tests {
             horizon: 6,
             ..RandomSpec::keypoint()
         };
-        write_random_bundle(folder.path(), &spec, 5).unwrap();
+        let (mut weights, metadata) = random_weights(&spec, 5);
+        if is_certain {
+            weights.step.prior_std.bias.fill(-100.0);
+            weights.step.min_std = 0.0;
+        }
+        let vectors = golden::from_reference(&weights, &metadata, 4, 2).unwrap();
+        write_bundle(folder.path(), &weights, &metadata, &vectors).unwrap();
         let bundle = Bundle::load(folder.path(), &Default::default()).unwrap();
         let of = &bundle.manifest().dims;
         let shape = Shape::of(Dims {
@@ -347,11 +350,11 @@ mod tests {
         (folder, bundle, shape)
     }
 
-    fn gaussian(bundle: &Bundle, shape: Shape, scale: f32) -> GaussianModel<OnnxSteps> {
+    fn gaussian(bundle: &Bundle, shape: Shape) -> GaussianModel<OnnxSteps> {
         let steps = OnnxSteps::new(bundle, shape.dims.horizon * SAMPLES).unwrap();
         let products = Products::new(bundle, shape).unwrap();
         let head = (bundle.manifest().reward, Objective::ExpectedCost);
-        let mut model = GaussianModel::new(shape, SAMPLES, scale, steps, head, products);
+        let mut model = GaussianModel::new(shape, SAMPLES, steps, head, products);
         let noise = model.noise_mut();
         moments::draw(&mut Noise::new(2), SAMPLES, shape.dims.state(), noise);
         model
@@ -360,10 +363,10 @@ mod tests {
     #[test]
     fn without_deviation_it_is_latco() {
         for deter in [12, 0] {
-            let (_folder, bundle, shape) = random_bundle(deter);
+            let (_folder, bundle, shape) = random_bundle(deter, true);
             let anchor = vec![0.1; shape.dims.state()];
             let mut exact = OnnxModel::new(&bundle, shape).unwrap();
-            let mut sampled = gaussian(&bundle, shape, 0.0);
+            let mut sampled = gaussian(&bundle, shape);
             let expected = iterate(&mut exact, shape, &anchor, 12, Settings::default());
             let found = iterate(&mut sampled, shape, &anchor, 12, Settings::default());
             for (expected, found) in expected.iter().zip(&found) {
@@ -381,10 +384,10 @@ mod tests {
     #[test]
     fn the_jacobian_is_nearly_that_of_the_sampled_mean() {
         for (deter, most) in [(12, 0.1), (0, 0.01)] {
-            let (_folder, bundle, shape) = random_bundle(deter);
+            let (_folder, bundle, shape) = random_bundle(deter, false);
             let dims = shape.dims;
             let (h, n, na) = (dims.horizon, dims.state(), dims.action);
-            let mut model = gaussian(&bundle, shape, 1.0);
+            let mut model = gaussian(&bundle, shape);
             let mut states = vec![0.0; dims.states_len()];
             let mut actions = vec![0.0; dims.actions_len()];
             let mut noise = Noise::new(9);

@@ -53,7 +53,6 @@ impl States for Gaussians {
         Ok(GaussianModel::new(
             shape,
             samples,
-            self.settings.std_scale as f32,
             OnnxSteps::new(bundle, rows)?,
             (self.reward, self.settings.objective),
             Products::new(bundle, shape)?,
@@ -98,7 +97,7 @@ impl States for Gaussians {
         valuation.draw(noise);
     }
 
-    /// Starts a plan with the deviations that its valued actions lead to, or with the configured one.
+    /// Starts a plan with the deviations that its valued actions lead to, or with those of the noise that it is.
     fn start(
         &self,
         model: &mut Self::Model,
@@ -110,7 +109,7 @@ impl States for Gaussians {
         if is_valued {
             deviations.copy_from_slice(valuation.deviations(plan));
         } else {
-            deviations.fill((self.settings.initial_std * self.settings.std_scale) as f32);
+            deviations.fill(1.0);
             deviations[..self.state_size].fill(0.0);
         }
     }
