@@ -19,7 +19,7 @@ use latco_export::{RandomSpec, write_random_bundle};
 use latco_models::{Bundle, RunError};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 
 /// A clock that work moves on.
 #[derive(Clone, Default)]

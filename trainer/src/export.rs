@@ -11,7 +11,7 @@ use latco_reference::{
 };
 use ndarray::{Array1, Array2, Array4, Axis, concatenate, s};
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 
 use crate::fit::config::RewardKind;
 use crate::fit::dataset::{Frames, normals};

@@ -20,7 +20,7 @@ use latco_trainer::fit::trained::Model;
 use latco_trainer::rssm::ensemble::{self, PREFIX};
 use latco_trainer::rssm::params::{Params, tensor, to_vec};
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 
 /// So small a clip that every gradient is limited.
 const CONFIG: &str = r#"

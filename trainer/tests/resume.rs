@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use latco_testkit::time::wait;
 use latco_trainer::fit::checkpoint::{Checkpoint, Stage};
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 
 use support::{collect, latco_train, text};
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use latco_controller::time::span;
 use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 
 use crate::faults::{Fault, Faults};
 use crate::kind::{Effect, Target};

@@ -2,7 +2,7 @@
 
 use latco_controller::Time;
 use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 
 use crate::injector::Strike;
 use crate::kind::{Effect, Target};

@@ -13,7 +13,7 @@ use latco_solver::{
 };
 use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 
 const SIZES: GruSizes = GruSizes {
     stoch: 2,

@@ -1,7 +1,7 @@
 //! Gaussian noise by seed, the same on every machine.
 
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 /// The position in a stream of noise, from which the numbers that follow are the same again.

@@ -40,8 +40,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use crossbeam_channel as channel;
-use crossbeam_queue::ArrayQueue;
+use crossbeam::channel as channel;
+use crossbeam::queue::ArrayQueue;
 
 use crate::config::{Config, LiveSettings};
 use crate::controller::Controller;

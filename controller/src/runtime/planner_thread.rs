@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{self as channel, RecvTimeoutError};
-use crossbeam_queue::ArrayQueue;
+use crossbeam::channel::{self as channel, RecvTimeoutError};
+use crossbeam::queue::ArrayQueue;
 
 use super::dump_thread::DumpPort;
 use super::ports::{ImageBuffer, JointSample, PlanRecord, TickRecord};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crossbeam_channel as channel;
-use crossbeam_queue::ArrayQueue;
+use crossbeam::channel as channel;
+use crossbeam::queue::ArrayQueue;
 
 use super::shared::Shared;
 use crate::config::Config;

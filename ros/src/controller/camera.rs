@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, bounded};
-use crossbeam_queue::ArrayQueue;
+use crossbeam::channel::{Sender, bounded};
+use crossbeam::queue::ArrayQueue;
 use latco_bag::image::{CameraImage, Converter};
 use latco_bag::messages::{CompressedImage, Image};
 use latco_controller::Time;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam::channel::{Receiver, bounded};
 use latco_bag::messages::{Float64MultiArray, Image, JointState};
 use latco_controller::inputs::InputError;
 use latco_controller::runtime::{
@@ -39,7 +39,7 @@ pub(super) struct Configured {
     /// Whether images and joint states are handed on.
     open: Arc<AtomicBool>,
     plan_records: latco_controller::latest::Reader<PlanRecord>,
-    ticks: Arc<crossbeam_queue::ArrayQueue<TickRecord>>,
+    ticks: Arc<crossbeam::queue::ArrayQueue<TickRecord>>,
     published: Receiver<Published>,
     commands: CommandOutbox,
     plans: Outbox<Float64MultiArray>,

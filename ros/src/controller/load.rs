@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam::channel::{Receiver, bounded};
 use latco_controller::{Config, Controller, Decorator, Rehearsal};
 use latco_models::{Bundle, Decode};
 

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, never, tick};
+use crossbeam::channel::{Receiver, never, tick};
 use latco_bag::messages::{DiagnosticArray, DiagnosticStatus};
 use latco_controller::safety::{LONGEST_STOP, STOP_MARGIN};
 
@@ -155,7 +155,7 @@ impl<'a> Manager<'a> {
                 Some(loading) => loading.done.clone(),
                 None => Receiver::clone(&not_loaded),
             };
-            crossbeam_channel::select! {
+            crossbeam::channel::select! {
                 recv(requests) -> _ => self.handle(),
                 recv(changes) -> change => if let Ok(change) = change {
                     // A reset that was answered before comes before.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
-use crossbeam_queue::ArrayQueue;
+use crossbeam::channel::Sender;
+use crossbeam::queue::ArrayQueue;
 use latco_bag::messages::{self, Float64MultiArray, Header, JointTrajectory, JointTrajectoryPoint};
 use latco_controller::execute::{Chunk, Mode, SetPoint, StopReason};
 use latco_controller::runtime::CommandSink;

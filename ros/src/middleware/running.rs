@@ -5,7 +5,7 @@ use latco_controller::priority;
 use std::collections::HashMap;
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use futures::StreamExt;
 use futures::channel::mpsc;
 use futures::executor::LocalPool;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam::channel::{Receiver, Sender, bounded};
 use nix::sys::signal::{SigSet, Signal};
 
 /// The request to stop a process: set by SIGINT, SIGTERM or SIGHUP, or by the program itself. Clones share

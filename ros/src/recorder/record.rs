@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use latco_bag::types::{NoDefinition, TypeFinder};
 use latco_bag::{BagError, BagOptions, BagSummary, BagWriter, TopicSpec};
 use thiserror::Error;

@@ -11,7 +11,7 @@
 use latco_envs::PolicyKind;
 use latco_models::{Bundle, Dynamics, Reward};
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 
 /// Samples of the state at every step.
 const SAMPLES: usize = 200;

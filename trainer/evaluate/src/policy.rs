@@ -6,7 +6,7 @@ use latco_controller::{Config, Controller, SetupError, Time};
 use latco_envs::{Policy, Robot};
 use latco_models::Bundle;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 
 /// A policy that moves a robot by plans on a learned model, with the timing of the node: the action of a
 /// period was planned on the image before it.

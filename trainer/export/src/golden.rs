@@ -5,7 +5,7 @@ use latco_models::{DynamicsKind, Golden, GoldenCase, GoldenData, Graph};
 use latco_reference::{RssmWeights, graphs, image, step};
 use ndarray::{Array, ArrayD, Axis, Dimension, Ix2, Ix3, Ix4};
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 
 use crate::error::ExportError;
 use crate::metadata::Metadata;

@@ -11,7 +11,7 @@ use latco_reference::{
 };
 use ndarray::{Array1, Array2, Array4};
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 
 use crate::error::ExportError;
 use crate::golden;

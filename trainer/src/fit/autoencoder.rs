@@ -4,7 +4,7 @@ use std::io;
 
 use burn::tensor::{Device, Tensor};
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 
 use super::config::AutoencoderConfig;
 use super::dataset::{Frames, centred, normals};

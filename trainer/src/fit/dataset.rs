@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 
 use super::image_file::ImageFile;
 

@@ -3,7 +3,7 @@
 
 use burn::tensor::Tensor;
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 
 use super::config::{ModelConfig, TrainingConfig};
 use super::dataset::Frames;

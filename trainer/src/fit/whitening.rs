@@ -65,7 +65,7 @@ mod tests {
     use super::*;
     use crate::rssm::params::{Init, Params};
     use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
+    use chacha20::ChaCha8Rng;
 
     #[test]
     fn whitened_codes_are_uncorrelated_and_the_autoencoder_stays_the_same() {

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 
 use super::config::{ModelConfig, TrainingConfig};
 use super::ensemble::{self, shares};

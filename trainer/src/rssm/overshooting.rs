@@ -61,7 +61,7 @@ impl Overshooting<'_> {
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
+    use chacha20::ChaCha8Rng;
 
     use super::*;
     use crate::fit::dataset::normals;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::device::cpu;
