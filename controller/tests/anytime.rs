@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use chacha20::ChaCha8Rng;
 use latco_controller::plan::{
     Anytime, Candidate, Optimiser, Outcome, PlanReport, PlanRequest, PlanSizes, Planner, Quantum,
     Rounds, Schedule, Shift, Solution, StartKind, Step, StopCause,
@@ -19,7 +20,6 @@ use latco_export::{RandomSpec, write_random_bundle};
 use latco_models::{Bundle, RunError};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
-use chacha20::ChaCha8Rng;
 
 /// A clock that work moves on.
 #[derive(Clone, Default)]

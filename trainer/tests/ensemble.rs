@@ -9,6 +9,7 @@ use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Tensor;
+use chacha20::ChaCha8Rng;
 use latco_models::{Bundle, LoadOptions};
 use latco_trainer::export::export;
 use latco_trainer::fit::checkpoint::{Checkpoint, DataFacts, Stage};
@@ -20,7 +21,6 @@ use latco_trainer::fit::trained::Model;
 use latco_trainer::rssm::ensemble::{self, PREFIX};
 use latco_trainer::rssm::params::{Params, tensor, to_vec};
 use rand::{RngExt, SeedableRng};
-use chacha20::ChaCha8Rng;
 
 /// So small a clip that every gradient is limited.
 const CONFIG: &str = r#"

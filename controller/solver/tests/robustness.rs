@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use chacha20::ChaCha8Rng;
 use latco_reference::{Activation, Dense, Gru, Mlp, PriorStep, SolverModel};
 use latco_solver::{
     Alone, BlockTridiagonal, Dims, GruSizes, LinearSolver, Model, Multipliers, Plan, PlanFault,
@@ -13,7 +14,6 @@ use latco_solver::{
 };
 use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
-use chacha20::ChaCha8Rng;
 
 const SIZES: GruSizes = GruSizes {
     stoch: 2,

@@ -25,8 +25,6 @@ mod root;
 mod rules;
 mod sampling;
 mod sections;
-#[cfg(test)]
-mod tests;
 
 use std::path::Path;
 

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use crossbeam::channel as channel;
+use crossbeam::channel;
 
 use crate::config::Config;
 use crate::controller::{Controller, Tick};

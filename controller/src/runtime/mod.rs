@@ -40,7 +40,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use crossbeam::channel as channel;
+use crossbeam::channel;
 use crossbeam::queue::ArrayQueue;
 
 use crate::config::{Config, LiveSettings};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crossbeam::channel as channel;
+use crossbeam::channel;
 use crossbeam::queue::ArrayQueue;
 
 use super::shared::Shared;

@@ -1,7 +1,7 @@
 //! Seeded random numbers.
 
-use rand::{Rng, RngExt, SeedableRng};
 use chacha20::ChaCha8Rng;
+use rand::{Rng, RngExt, SeedableRng};
 
 /// What a stream of random numbers is for; each purpose is independent of the others under the
 /// same seed.

@@ -3,8 +3,8 @@
 use std::io;
 
 use burn::tensor::{Device, Tensor};
-use rand::{RngExt, SeedableRng};
 use chacha20::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
 
 use super::config::AutoencoderConfig;
 use super::dataset::{Frames, centred, normals};

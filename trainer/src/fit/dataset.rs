@@ -3,8 +3,8 @@
 use std::io;
 use std::path::Path;
 
-use rand::{RngExt, SeedableRng};
 use chacha20::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
 
 use super::image_file::ImageFile;
 

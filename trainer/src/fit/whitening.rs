@@ -64,8 +64,8 @@ fn matrix(values: &[f32], width: usize) -> DMatrix<f64> {
 mod tests {
     use super::*;
     use crate::rssm::params::{Init, Params};
-    use rand::SeedableRng;
     use chacha20::ChaCha8Rng;
+    use rand::SeedableRng;
 
     #[test]
     fn whitened_codes_are_uncorrelated_and_the_autoencoder_stays_the_same() {

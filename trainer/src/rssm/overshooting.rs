@@ -60,8 +60,8 @@ impl Overshooting<'_> {
 
 #[cfg(test)]
 mod tests {
-    use rand::SeedableRng;
     use chacha20::ChaCha8Rng;
+    use rand::SeedableRng;
 
     use super::*;
     use crate::fit::dataset::normals;

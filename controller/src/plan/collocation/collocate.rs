@@ -143,7 +143,7 @@ impl Collocation<Gaussians> {
                 ..lm(config, bundle).settings
             },
         };
-        let states = Gaussians::new(own, bundle, sizes);
+        let states = Gaussians::new(own, sizes);
         let settings = Settings::new(&config.planner.latco, own.sequences, own.tolerance);
         Self::new(config, bundle, sizes, settings, states, &|_, shape| {
             lm.stepper(shape)

@@ -1,11 +1,13 @@
-//! Configurations as texts.
+//! Configurations as texts, files and recordings.
+
+#![allow(clippy::unwrap_used)] // a failed helper fails the test
 
 use std::path::Path;
 
+use latco_controller::Config;
+use latco_controller::config::{LiveSettings, PlannerKind};
+use latco_controller::settings::{Change, ConfigError, Kind, Setting, Settings};
 use toml::Table;
-
-use super::{Config, LiveSettings, PlannerKind};
-use crate::settings::{Change, ConfigError, Kind, Setting, Settings};
 
 fn errors_of(text: &str) -> Vec<String> {
     match Config::from_toml(text) {
@@ -194,7 +196,7 @@ fn what_may_change_live_is_what_a_running_controller_takes_over() {
 
 #[test]
 fn the_document_is_that_of_the_declarations() {
-    let written = include_str!("../../../docs/configuration.md").trim_end();
+    let written = include_str!("../../docs/configuration.md").trim_end();
     let declared = Config::documentation();
     let mut pairs = written.lines().zip(declared.trim_end().lines());
     let differing = pairs.find(|(written, declared)| written != declared);
