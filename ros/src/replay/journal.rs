@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 
 use anyhow::Context as _;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam::channel::{Receiver, Sender, bounded};
 use latco_bag::messages::{CompressedImage, Image, RosMessage as _, UInt8MultiArray};
 use latco_bag::{BagMessage, BagReader, topics};
 use latco_controller::Config;
