@@ -4,7 +4,10 @@ use latco_models::Manifest;
 
 use crate::config::Config;
 use crate::inputs::{JointVec, MAX_JOINTS};
-use crate::safety::Limits;
+use crate::safety::{LONGEST_STOP, Limits};
+
+/// Time in which the highest acceleration is built up where no highest jerk is configured, s.
+const BUILD_UP_S: f64 = 0.05;
 
 /// Joints and limits, from the bundle's manifest and the configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,7 +60,9 @@ impl Robot {
                 .collect()
         };
         let joints = &manifest.joints;
-        Ok(Self {
+        let max_acceleration = pick(&section.max_acceleration_rad_s2, &[], f64::INFINITY);
+        let built_up: JointVec = max_acceleration.iter().map(|a| a / BUILD_UP_S).collect();
+        let robot = Self {
             names: names.clone(),
             limits: Limits {
                 scale: manifest
@@ -81,10 +86,29 @@ impl Robot {
                     &joints.velocity_limit_rad_s,
                     f64::INFINITY,
                 ),
-                max_acceleration: pick(&section.max_acceleration_rad_s2, &[], f64::INFINITY),
+                max_acceleration,
+                max_jerk: pick(&section.max_jerk_rad_s3, &built_up, f64::INFINITY),
                 velocity_scale: section.velocity_scale,
             },
-        })
+        };
+        let tick_s = 1.0 / config.control.command_rate_hz;
+        let longest_s = LONGEST_STOP.as_secs_f64();
+        let slow = (0..actions)
+            .map(|joint| (joint, robot.limits.longest_stop(joint, tick_s)))
+            .filter(|(_, stop_s)| *stop_s > longest_s);
+        let errors: Vec<String> = slow
+            .map(|(joint, stop_s)| {
+                format!(
+                    "joint {joint} may take {stop_s:.1} s to rest from its highest velocity, expected at most {longest_s} s: \
+                     raise robot.max_acceleration_rad_s2 and robot.max_jerk_rad_s3"
+                )
+            })
+            .collect();
+        if errors.is_empty() {
+            Ok(robot)
+        } else {
+            Err(RobotError(errors))
+        }
     }
 
     /// Number of joints that are moved.

@@ -29,6 +29,7 @@ fn robot(robot: &RobotSection, errors: &mut Vec<FieldError>) {
         ("max_position_rad", &robot.max_position_rad),
         ("max_velocity_rad_s", &robot.max_velocity_rad_s),
         ("max_acceleration_rad_s2", &robot.max_acceleration_rad_s2),
+        ("max_jerk_rad_s3", &robot.max_jerk_rad_s3),
     ] {
         let message = match (list.len(), joints) {
             (0, _) => continue,

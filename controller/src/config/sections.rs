@@ -60,6 +60,8 @@ crate::settings! {
         max_velocity_rad_s: Vec<f64>, above(0.0);
         /// Highest acceleration of each joint; also how hard a stop brakes.
         max_acceleration_rad_s2: Vec<f64>, above(0.0);
+        /// Highest jerk of each joint; by default such that the highest acceleration is built up in 50 ms.
+        max_jerk_rad_s3: Vec<f64>, above(0.0);
         /// Factor on the highest speed of every joint: to move slowly while something is tried.
         velocity_scale: f64 = 1.0, within(0.01, 1.0), live;
     }

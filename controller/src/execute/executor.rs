@@ -1,12 +1,12 @@
 //! The executor: the newest plan by time, as joint set-points at the command rate.
 //!
 //! Actions are held for a control period, as they were in training; between periods the velocity
-//! moves as fast as the acceleration limit allows. While there is any [`StopReason`], the robot is
+//! moves as fast as the limits of acceleration and jerk allow. While there is any [`StopReason`], the robot is
 //! braked to rest and held. Nothing that is not finite ever leaves.
 
 use std::time::Duration;
 
-use super::chunk::{Chunk, Motion, OUTLIVES};
+use super::chunk::{Chunk, Course, OUTLIVES};
 use super::set_point::{Mode, SetPoint};
 use crate::config::{Config, LiveSettings};
 use crate::inputs::{InputError, JointInput, JointVec, MAX_JOINTS, Source, check_stamp};
@@ -14,10 +14,14 @@ use crate::latest;
 use crate::plan::Plan;
 use crate::robot::Robot;
 use crate::safety::failsafe::{Conditions, Failsafe};
-use crate::safety::limits::StepTimes;
+use crate::safety::limits::Motion;
 use crate::safety::measurement::MeasurementGate;
+use crate::safety::profile::StepTimes;
 use crate::safety::{StopReason, Surprise};
 use crate::time::Time;
+
+/// A set-point changes the motion by as many ticks' worth at most, however late it comes.
+const LONGEST_STEP: f64 = 4.0;
 
 /// Counters of an executor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,7 +47,8 @@ pub struct Executor {
     joints_limit_s: f64,
     future_s: f64,
     replan_every: u32,
-    velocities: JointVec,
+    /// What the last set-point said.
+    motion: Motion,
     /// Positions where the joints were last measured to be, moved on by the velocities since.
     positions: JointVec,
     last_tick: Option<Time>,
@@ -65,7 +70,6 @@ impl Executor {
     /// Makes an executor at rest that takes its plans from `plans`.
     #[must_use]
     pub fn new(config: &Config, robot: &Robot, plans: latest::Reader<Plan>) -> Self {
-        let zeros: JointVec = std::iter::repeat_n(0.0, robot.joints()).collect();
         Self {
             robot: robot.clone(),
             plans,
@@ -74,8 +78,8 @@ impl Executor {
             joints_limit_s: config.timeouts.joints_ms * 1e-3,
             future_s: config.timeouts.future_stamp_ms * 1e-3,
             replan_every: config.control.replan_every_periods,
-            velocities: zeros.clone(),
-            positions: zeros,
+            motion: Motion::rest(robot.joints()),
+            positions: std::iter::repeat_n(0.0, robot.joints()).collect(),
             last_tick: None,
             joints_stamp: None,
             gate: MeasurementGate::new(robot.limits().clone()),
@@ -209,17 +213,15 @@ impl Executor {
     /// No allocation, no waiting; linear in the joints.
     pub fn tick(&mut self, now: Time) -> SetPoint {
         self.plans.update();
-        let elapsed_s = match self.last_tick {
+        let since_last_s = match self.last_tick {
             // A clock that stands still must not keep the robot from braking.
-            Some(last) if !self.clock_silent => {
-                let most_s = 4.0 * self.tick_period_s;
-                now.seconds_since(last).clamp(0.0, most_s)
-            }
+            Some(last) if !self.clock_silent => now.seconds_since(last).max(0.0),
             _ => self.tick_period_s,
         };
+        let elapsed_s = since_last_s.min(LONGEST_STEP * self.tick_period_s);
         self.last_tick = Some(now);
         let limits = self.robot.limits();
-        limits.advance(&mut self.positions, &self.velocities, elapsed_s);
+        limits.advance(&mut self.positions, &self.motion.velocities, elapsed_s);
         let mode = self.mode(now);
         let mut wanted = [0.0; MAX_JOINTS];
         let wanted = &mut wanted[..self.robot.joints()];
@@ -232,17 +234,20 @@ impl Executor {
             wanted.fill(0.0);
         }
         let known = self.joints_stamp.map(|_| self.positions.as_slice());
-        let times = StepTimes {
-            elapsed_s: elapsed_s.max(1e-6),
-            ahead_s: self.tick_period_s,
-        };
-        let limits = (self.robot.limits()).step(&mut self.velocities, wanted, known, times);
+        let times = StepTimes::held(elapsed_s.max(1e-6), self.tick_period_s);
+        let limits = (self.robot.limits()).step(&mut self.motion, wanted, known, times);
+        if since_last_s > elapsed_s {
+            // What changed did so over the whole time.
+            for acceleration in &mut self.motion.accelerations {
+                *acceleration *= elapsed_s / since_last_s;
+            }
+        }
         self.counts.ticks += 1;
         self.counts.followed += u64::from(matches!(mode, Mode::Follow { .. }));
         self.counts.limited += u64::from(limits.any());
         SetPoint {
             time: now,
-            velocities: self.velocities.clone(),
+            velocities: self.motion.velocities.clone(),
             positions: self.positions.clone(),
             mode,
             plan_stamp: matches!(mode, Mode::Follow { .. }).then(|| self.plans.value().stamp),
@@ -287,22 +292,27 @@ impl Executor {
         self.plans.value().period.saturating_mul(self.replan_every)
     }
 
-    /// Way-points from `now` along the plan and on to rest, as [`Executor::tick`] would make them; one a control period. The
-    /// plan is followed for [`OUTLIVES`] beyond the next expected one at most. Call it after `tick` of the same time.
+    /// A chunk with room for whatever [`Executor::chunk`] fills in.
+    #[must_use]
+    pub fn empty_chunk(&self) -> Chunk {
+        Chunk::with_room(&self.robot, self.plan(), 1.0 / self.tick_period_s)
+    }
+
+    /// Way-points from `now` along the plan and on to rest, by the same limits as those of [`Executor::tick`]. The plan is followed for [`OUTLIVES`] beyond the next expected one at most. Call it after `tick` of the same time.
     ///
     /// # Real-time
     /// No allocation, no waiting; linear in joints times ticks of the plan.
     pub fn chunk(&self, now: Time, chunk: &mut Chunk) {
-        let motion = Motion {
+        let course = Course {
             time: now,
             mode: self.mode(now),
             positions: &self.positions,
             positions_known: self.joints_stamp.is_some(),
-            velocities: &self.velocities,
+            motion: &self.motion,
             tick_s: self.tick_period_s,
             follow_until: now + self.chunk_renewal() + OUTLIVES,
         };
-        chunk.fill(&motion, self.plans.value(), &self.robot);
+        chunk.fill(&course, self.plans.value(), &self.robot);
     }
 }
 
@@ -420,7 +430,7 @@ mod tests {
             modes.push(bench.blind_tick().mode);
         }
         assert_eq!(modes[58], Mode::Stop(StopReason::JointsSilent));
-        assert!(bench.executor.velocities.iter().all(|&v| v == 0.0));
+        assert!(bench.executor.motion.velocities.iter().all(|&v| v == 0.0));
 
         bench.publish([0.4, 0.4]);
         let (stamp, plan) = (bench.now, bench.plans.value_mut());
@@ -466,7 +476,7 @@ mod tests {
         for _ in 0..20 {
             assert_eq!(bench.tick().mode, Mode::Stop(StopReason::Surprised));
         }
-        assert!(bench.executor.velocities.iter().all(|&v| v == 0.0));
+        assert!(bench.executor.motion.velocities.iter().all(|&v| v == 0.0));
         bench.executor.set_surprise(Surprise::Expected);
         assert!(matches!(bench.tick().mode, Mode::Follow { .. }));
     }
@@ -502,7 +512,7 @@ mod tests {
             bench.tick();
         }
         assert_eq!(bench.executor.counts().non_finite, 10);
-        assert!(bench.executor.velocities.iter().all(|&v| v == 0.0));
+        assert!(bench.executor.motion.velocities.iter().all(|&v| v == 0.0));
     }
 
     #[test]
@@ -578,7 +588,7 @@ mod tests {
         bench.sense();
         let now = bench.now;
         let point = bench.executor.tick(now);
-        let mut chunk = Chunk::with_steps(5);
+        let mut chunk = bench.executor.empty_chunk();
         let room = chunk.points.capacity();
         bench.executor.chunk(now, &mut chunk);
         assert_eq!(chunk.points.capacity(), room, "no allocation");
@@ -613,7 +623,7 @@ mod tests {
         }
         bench.executor.estop();
         let point = bench.tick();
-        let mut chunk = Chunk::with_steps(5);
+        let mut chunk = bench.executor.empty_chunk();
         bench.executor.chunk(point.time, &mut chunk);
         assert_eq!(chunk.mode, Mode::Stop(StopReason::EmergencyStop));
         let last = chunk.points.last().unwrap();
@@ -674,7 +684,7 @@ mod tests {
         bench.positions = [0.93, -0.93];
         bench.tick();
         // Wrong by 100 rad now and then.
-        let mut chunk = Chunk::with_steps(5);
+        let mut chunk = bench.executor.empty_chunk();
         for tick in 0..200 {
             if tick % 40 == 0 {
                 bench.publish([1.0, -1.0]);
@@ -706,13 +716,13 @@ mod tests {
             bench.tick();
         }
         let now = bench.now;
-        assert!(bench.executor.velocities.iter().all(|&v| v > 0.3));
+        assert!(bench.executor.motion.velocities.iter().all(|&v| v > 0.3));
         bench.executor.set_clock_silent(true);
         for _ in 0..20 {
             let point = bench.executor.tick(now);
             assert_eq!(point.mode, Mode::Stop(StopReason::ClockSilent));
         }
-        assert!(bench.executor.velocities.iter().all(|&v| v == 0.0));
+        assert!(bench.executor.motion.velocities.iter().all(|&v| v == 0.0));
         bench.executor.set_clock_silent(false);
         assert!(matches!(bench.tick().mode, Mode::Follow { .. }));
     }
@@ -727,7 +737,7 @@ mod tests {
         plan.valid_until = plan.end();
         bench.plans.publish();
         let point = bench.tick();
-        let mut chunk = Chunk::with_steps(5);
+        let mut chunk = bench.executor.empty_chunk();
         bench.executor.chunk(point.time, &mut chunk);
         assert_eq!(bench.executor.chunk_renewal(), Duration::from_secs(1));
         let last = chunk.points.last().unwrap();

@@ -50,7 +50,7 @@ impl ExecutorThread {
     pub(super) fn run(mut self) -> ExecutorCounts {
         priority::raise();
         let period = crate::time::span(1.0 / self.rate_hz);
-        let mut chunk = Chunk::with_steps(self.executor.plan().steps());
+        let mut chunk = self.executor.empty_chunk();
         let mut last = None;
         let mut next = Instant::now();
         let mut stop_by: Option<Instant> = None;

@@ -1,6 +1,7 @@
 //! What keeps the robot safe, apart from how it is moved.
 //!
-//! - [`limits`]: no set-point is beyond position (with the distance to brake), velocity and acceleration;
+//! - [`limits`]: no set-point is beyond position (with the distance to brake), velocity, acceleration and jerk;
+//! - [`profile`]: the motion of one joint that keeps them, and how far and how long a stop takes;
 //! - [`failsafe`]: the reasons to stop, in the order of their severity, and what decides between them;
 //! - [`latch`]: the emergency stop, which any thread may latch and only a reset releases;
 //! - [`measurement`]: joint states that cannot be are refused before anything acts on them;
@@ -14,11 +15,13 @@ pub mod failsafe;
 pub mod latch;
 pub mod limits;
 pub mod measurement;
+pub mod profile;
 pub mod surprise;
 
 pub use failsafe::StopReason;
 pub use latch::StopLatch;
-pub use limits::{LimitHits, Limits};
+pub use limits::Limits;
+pub use profile::LimitHits;
 pub use surprise::Surprise;
 
 use std::time::Duration;

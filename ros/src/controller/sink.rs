@@ -110,14 +110,14 @@ pub(super) enum CommandOutbox {
 }
 
 impl CommandOutbox {
-    /// Makes the outbox of trajectories of at most `steps` control periods.
+    /// Makes the outbox of trajectories, which `empty` makes room for.
     pub(super) fn trajectories(
         outbox: Outbox<PooledChunk>,
         joints: &[String],
-        steps: usize,
+        empty: impl Fn() -> Chunk,
     ) -> Self {
         let pool = Arc::new(ArrayQueue::new(8));
-        while pool.push(Box::new(Chunk::with_steps(steps))).is_ok() {}
+        while pool.push(Box::new(empty())).is_ok() {}
         Self::Trajectories {
             outbox,
             joints: joints.into(),
@@ -253,13 +253,15 @@ mod tests {
     #[test]
     fn a_chunk_becomes_a_trajectory_and_goes_back_to_the_pool() {
         let pool = Arc::new(ArrayQueue::new(1));
-        let mut chunk = Chunk::with_steps(2);
-        chunk.start = Time(7_000_000_001);
-        chunk.points.push(ChunkPoint {
-            time_from_start: Duration::from_millis(100),
-            positions: JointVec::from_slice(&[0.1, 0.2]).unwrap(),
-            velocities: JointVec::from_slice(&[0.0, 0.0]).unwrap(),
-        });
+        let chunk = Chunk {
+            start: Time(7_000_000_001),
+            mode: Mode::Stop(StopReason::NoPlan),
+            points: vec![ChunkPoint {
+                time_from_start: Duration::from_millis(100),
+                positions: JointVec::from_slice(&[0.1, 0.2]).unwrap(),
+                velocities: JointVec::from_slice(&[0.0, 0.0]).unwrap(),
+            }],
+        };
         let joints: Arc<[String]> = vec!["a".to_owned(), "b".to_owned()].into();
         let message = trajectory_message(PooledChunk {
             chunk: Some(Box::new(chunk)),

@@ -5,6 +5,7 @@ use latco_bag::messages::{
     MultiArrayLayout, RosMessage,
 };
 use latco_controller::config::{ImageTransport, OutputKind};
+use latco_controller::execute::Chunk;
 use latco_controller::plan::Plan;
 use latco_controller::{Config, Controller};
 
@@ -39,12 +40,11 @@ pub(super) fn command_outbox(
             }
             let topic = &config.topics.joint_trajectory;
             let outbox = node.publisher_of(topic, qos::commands(), 8, trajectory_message)?;
-            let steps = controller.empty_plan().steps();
-            Ok(CommandOutbox::trajectories(
-                outbox,
-                controller.robot().names(),
-                steps,
-            ))
+            let (robot, plan) = (controller.robot(), controller.empty_plan());
+            let rate_hz = config.control.command_rate_hz;
+            Ok(CommandOutbox::trajectories(outbox, robot.names(), || {
+                Chunk::with_room(robot, &plan, rate_hz)
+            }))
         }
     }
 }
