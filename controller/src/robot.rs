@@ -8,6 +8,8 @@ use crate::safety::{LONGEST_STOP, Limits};
 
 /// Time in which the highest acceleration is built up where no highest jerk is configured, s.
 const BUILD_UP_S: f64 = 0.05;
+/// Time at the highest speed by which a robot may be behind where no largest error of tracking is configured, s.
+const BEHIND_S: f64 = 0.5;
 
 /// Joints and limits, from the bundle's manifest and the configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,15 +64,19 @@ impl Robot {
         let joints = &manifest.joints;
         let max_acceleration = pick(&section.max_acceleration_rad_s2, &[], f64::INFINITY);
         let built_up: JointVec = max_acceleration.iter().map(|a| a / BUILD_UP_S).collect();
+        let scale = manifest.action.scale.iter().map(|&s| f64::from(s));
+        let max_velocity = pick(
+            &section.max_velocity_rad_s,
+            &joints.velocity_limit_rad_s,
+            f64::INFINITY,
+        );
+        let behind: JointVec = (scale.clone().zip(&max_velocity))
+            .map(|(scale, speed)| BEHIND_S * speed.min(scale.abs()))
+            .collect();
         let robot = Self {
             names: names.clone(),
             limits: Limits {
-                scale: manifest
-                    .action
-                    .scale
-                    .iter()
-                    .map(|&s| f64::from(s))
-                    .collect(),
+                scale: scale.collect(),
                 lower: pick(
                     &section.min_position_rad,
                     &joints.position_lower_rad,
@@ -81,13 +87,10 @@ impl Robot {
                     &joints.position_upper_rad,
                     f64::INFINITY,
                 ),
-                max_velocity: pick(
-                    &section.max_velocity_rad_s,
-                    &joints.velocity_limit_rad_s,
-                    f64::INFINITY,
-                ),
+                max_velocity,
                 max_acceleration,
                 max_jerk: pick(&section.max_jerk_rad_s3, &built_up, f64::INFINITY),
+                max_tracking_error: pick(&section.max_tracking_error_rad, &behind, f64::INFINITY),
                 velocity_scale: section.velocity_scale,
             },
         };
@@ -159,11 +162,14 @@ pub(crate) mod tests {
     use super::*;
     use crate::safety::limits::tests::limits;
 
-    /// Two joints with all limits, for tests.
-    pub(crate) fn robot() -> Robot {
+    /// Two joints with all limits, and a highest jerk in rad/s^3, for tests.
+    pub(crate) fn robot(jerk: f64) -> Robot {
         Robot {
             names: vec!["base".into(), "elbow".into()],
-            limits: limits(),
+            limits: Limits {
+                max_jerk: [jerk; 2].into_iter().collect(),
+                ..limits()
+            },
         }
     }
 }

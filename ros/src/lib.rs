@@ -13,6 +13,7 @@ pub mod demo;
 mod error_text;
 pub mod managed;
 pub mod middleware;
+pub mod obedient;
 #[cfg(feature = "sim")]
 mod pictures;
 pub mod player;

@@ -30,6 +30,7 @@ fn robot(robot: &RobotSection, errors: &mut Vec<FieldError>) {
         ("max_velocity_rad_s", &robot.max_velocity_rad_s),
         ("max_acceleration_rad_s2", &robot.max_acceleration_rad_s2),
         ("max_jerk_rad_s3", &robot.max_jerk_rad_s3),
+        ("max_tracking_error_rad", &robot.max_tracking_error_rad),
     ] {
         let message = match (list.len(), joints) {
             (0, _) => continue,

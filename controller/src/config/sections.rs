@@ -62,6 +62,9 @@ crate::settings! {
         max_acceleration_rad_s2: Vec<f64>, above(0.0);
         /// Highest jerk of each joint; by default such that the highest acceleration is built up in 50 ms.
         max_jerk_rad_s3: Vec<f64>, above(0.0);
+        /// How far each joint may be from where the commands should have brought it; by default half a second at its highest
+        /// speed.
+        max_tracking_error_rad: Vec<f64>, above(0.0);
         /// Factor on the highest speed of every joint: to move slowly while something is tried.
         velocity_scale: f64 = 1.0, within(0.01, 1.0), live;
     }

@@ -91,7 +91,10 @@ impl Chunk {
                 step = next_step;
             }
             match step {
-                Some(step) => robot.velocities(plan.action(step), wanted),
+                Some(step) => {
+                    robot.velocities(plan.action(step), wanted);
+                    wanted.iter_mut().for_each(|v| *v *= from.speed_share);
+                }
                 None => {
                     if motion.is_rest() && time > from.time {
                         break;
@@ -141,6 +144,8 @@ impl Chunk {
 pub(super) struct Course<'a> {
     pub(super) time: Time,
     pub(super) mode: Mode,
+    /// Share of the plan's velocities that is followed.
+    pub(super) speed_share: f64,
     pub(super) positions: &'a JointVec,
     /// Whether the positions were measured, so that the position limits can be kept.
     pub(super) positions_known: bool,

@@ -18,6 +18,8 @@ pub struct Limits {
     pub(crate) max_jerk: JointVec,
     /// Speeds of the normalised action 1, rad/s: what a scaled speed is relative to where there is no limit.
     pub(crate) scale: JointVec,
+    /// Largest errors of tracking, rad.
+    pub(crate) max_tracking_error: JointVec,
     /// Factor on the highest speed of every joint, 0 to 1.
     pub(crate) velocity_scale: f64,
 }
@@ -54,6 +56,24 @@ impl Limits {
     #[must_use]
     pub fn position(&self, joint: usize) -> (f64, f64) {
         (self.lower[joint], self.upper[joint])
+    }
+
+    /// Number of joints.
+    #[must_use]
+    pub fn joints(&self) -> usize {
+        self.scale.len()
+    }
+
+    /// Velocity of a joint in rad/s that the normalised action 1 stands for.
+    #[must_use]
+    pub fn scale(&self, joint: usize) -> f64 {
+        self.scale[joint]
+    }
+
+    /// How far a joint may be from where the commands should have brought it, rad.
+    #[must_use]
+    pub fn tracking_error(&self, joint: usize) -> f64 {
+        self.max_tracking_error[joint]
     }
 
     /// Highest speed of a joint in rad/s, not scaled.
@@ -151,6 +171,7 @@ pub(crate) mod tests {
             max_velocity: vec([0.5, 0.8]),
             max_acceleration: vec([5.0, 5.0]),
             max_jerk: vec([f64::INFINITY; 2]),
+            max_tracking_error: vec([0.25, 0.4]),
             scale: vec([0.5, 1.0]),
             velocity_scale: 1.0,
         }

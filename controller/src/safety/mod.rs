@@ -2,7 +2,10 @@
 //!
 //! - [`limits`]: no set-point is beyond position (with the distance to brake), velocity, acceleration and jerk;
 //! - [`profile`]: the motion of one joint that keeps them, and how far and how long a stop takes;
-//! - [`failsafe`]: the reasons to stop, in the order of their severity, and what decides between them;
+//! - [`plan_check`]: a plan as a whole, before it is followed;
+//! - [`failsafe`]: the reasons to stop or to move with more care, what is done about each, and when it ends;
+//! - [`monitors`]: what is watched, and which reasons it gives;
+//! - [`meter`]: what came out, beside the limits;
 //! - [`latch`]: the emergency stop, which any thread may latch and only a reset releases;
 //! - [`measurement`]: joint states that cannot be are refused before anything acts on them;
 //! - [`clock_watch`]: a clock that stands still, and one that jumps;
@@ -15,10 +18,13 @@ pub mod failsafe;
 pub mod latch;
 pub mod limits;
 pub mod measurement;
+pub mod meter;
+pub mod monitors;
+pub mod plan_check;
 pub mod profile;
 pub mod surprise;
 
-pub use failsafe::StopReason;
+pub use failsafe::{Action, Decision, StopReason};
 pub use latch::StopLatch;
 pub use limits::Limits;
 pub use profile::LimitHits;

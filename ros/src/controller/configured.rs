@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, bounded};
@@ -237,17 +238,24 @@ impl Configured {
         self.runtime.as_ref().is_none_or(Runtime::is_alive)
     }
 
-    /// Makes the controller forget belief and plan.
+    /// A person makes the controller forget belief and plan, and releases what is latched but the emergency stop.
     pub(super) fn reset(&self) {
         if let Some(runtime) = &self.runtime {
-            runtime.new_episode();
+            runtime.reset();
         }
+    }
+
+    /// Time since the executor's last set-point, where it should make some.
+    pub(super) fn executor_silence(&self) -> Option<Duration> {
+        self.runtime.as_ref().and_then(Runtime::executor_silence)
     }
 
     /// Begins the episode that was announced.
     pub(super) fn begin_episode(&mut self, episode: i64, summary: &mut RunSummary) {
         self.poll(summary);
-        self.reset();
+        if let Some(runtime) = &self.runtime {
+            runtime.new_episode();
+        }
         self.previous_episode = self.episode.replace(episode);
         // A mark may come a little after the image that it belongs to.
         self.episode_began_ns = self.clock.now().0 - self.trace.period_ns / 2;
@@ -344,6 +352,10 @@ impl Configured {
             summary.late_ticks = before.late_ticks + runtime.late_ticks();
             summary.clock_jumps = before.clock_jumps + runtime.clock_jumps();
             summary.executor_refused = before.executor_refused + runtime.refused_joints();
+            let [refused, saturated, jumps] = runtime.plan_findings();
+            summary.plans_refused = before.plans_refused + refused;
+            summary.plans_saturated = before.plans_saturated + saturated;
+            summary.plan_jumps = before.plan_jumps + jumps;
             summary.keep_alive_runs = before.keep_alive_runs + runtime.keep_alive_runs();
         }
     }

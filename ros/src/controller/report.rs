@@ -31,6 +31,7 @@ impl Manager<'_> {
             estopped: self.ends.estop.latch().is_latched(),
             final_word,
             motion: self.configured.as_ref().map(Configured::motion),
+            executor_silence: (self.configured.as_ref()).and_then(Configured::executor_silence),
             summary: &self.summary,
         }
     }

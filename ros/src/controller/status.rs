@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use latco_bag::messages::{DiagnosticStatus, KeyValue};
-use latco_controller::execute::StopReason;
+use latco_controller::execute::{Action, Decision, StopReason};
+use latco_controller::safety::monitors::EXECUTOR_LIMIT;
 use latco_models::Declined;
 use serde::Serialize;
 
@@ -63,6 +65,12 @@ pub struct RunSummary {
     pub clock_jumps: u64,
     /// Number of joint samples that the executor refused.
     pub executor_refused: u64,
+    /// Number of plans that were refused as a whole before they were followed.
+    pub plans_refused: u64,
+    /// Number of plans with velocities beyond the limits, which were saturated.
+    pub plans_saturated: u64,
+    /// Number of plans that began more than the highest speed away from the velocity at that moment.
+    pub plan_jumps: u64,
     /// Number of inferences made only to keep a GPU awake.
     pub keep_alive_runs: u64,
     /// How often each fault was injected that the node was told to inject.
@@ -81,23 +89,34 @@ pub(super) struct Now<'a> {
     pub(super) estopped: bool,
     pub(super) final_word: Option<&'a str>,
     pub(super) motion: Option<&'a MotionStatus>,
+    /// Time since the executor's last set-point, where it should make some.
+    pub(super) executor_silence: Option<Duration>,
     pub(super) summary: &'a RunSummary,
 }
 
 impl Now<'_> {
+    /// What is done about the faults that hold.
+    pub(super) fn decision(&self) -> Decision {
+        (self.motion).map_or_else(
+            || MotionStatus::default().decision(),
+            MotionStatus::decision,
+        )
+    }
+
     /// The level of the status, and a line that says how the node is.
     pub(super) fn verdict(&self) -> (u8, String) {
         if let Some(word) = self.final_word {
             return (DiagnosticStatus::STALE, word.to_owned());
         }
         if self.state == State::Active {
-            let stop = self
-                .motion
-                .map_or(Some(StopReason::NoPlan), MotionStatus::stop_reason);
-            return match stop {
-                None => (DiagnosticStatus::OK, "following the plan".to_owned()),
-                Some(reason) => (level(reason), format!("stopped: {}", reason.name())),
-            };
+            if let Some(silence) = self.executor_silence.filter(|time| *time > EXECUTOR_LIMIT) {
+                let message = format!(
+                    "executor_stalled: no set-point for {:.1} s; the robot's own controllers have to stop it",
+                    silence.as_secs_f64()
+                );
+                return (DiagnosticStatus::ERROR, message);
+            }
+            return words(self.decision());
         }
         let mut message = self.state.to_string();
         if self.estopped {
@@ -141,11 +160,17 @@ impl RunSummary {
 pub(super) fn status(now: &Now<'_>) -> DiagnosticStatus {
     let summary = now.summary;
     let (level, message) = now.verdict();
+    let decision = now.decision();
     let moving = now.motion.is_some_and(MotionStatus::is_moving);
     let mut values = vec![
         ("provider", summary.provider.clone()),
         ("state", now.state.to_string()),
         ("moving", moving.to_string()),
+        ("action", decision.action.name().to_owned()),
+        (
+            "reason",
+            decision.reason.map_or("-", StopReason::name).to_owned(),
+        ),
         ("images", summary.images.to_string()),
         ("images_refused", summary.images_refused.to_string()),
         ("images_overtaken", summary.images_overtaken.to_string()),
@@ -164,6 +189,9 @@ pub(super) fn status(now: &Now<'_>) -> DiagnosticStatus {
         ("late_ticks", summary.late_ticks.to_string()),
         ("clock_jumps", summary.clock_jumps.to_string()),
         ("executor_refused", summary.executor_refused.to_string()),
+        ("plans_refused", summary.plans_refused.to_string()),
+        ("plans_saturated", summary.plans_saturated.to_string()),
+        ("plan_jumps", summary.plan_jumps.to_string()),
         ("resets", summary.resets.to_string()),
         ("keep_alive_runs", summary.keep_alive_runs.to_string()),
     ];
@@ -200,15 +228,32 @@ pub(super) fn status(now: &Now<'_>) -> DiagnosticStatus {
     }
 }
 
-fn level(reason: StopReason) -> u8 {
-    match reason {
-        StopReason::NoPlan
-        | StopReason::PlanEnded
-        | StopReason::Surprised
-        | StopReason::Deactivated => DiagnosticStatus::WARN,
-        StopReason::CameraSilent | StopReason::JointsSilent | StopReason::ClockSilent => {
-            DiagnosticStatus::STALE
+/// The level of a decision, and a line that says it.
+fn words(decision: Decision) -> (u8, String) {
+    let Some(reason) = decision.reason else {
+        return (DiagnosticStatus::OK, "following the plan".to_owned());
+    };
+    let name = reason.name();
+    let message = match decision.action {
+        Action::Nothing | Action::Warn => format!("following the plan: {name}"),
+        Action::Slow => format!("following the plan slowly: {name}"),
+        Action::HoldPlan => format!("following an older plan to its end, slowly: {name}"),
+        Action::LatchedStop if reason != StopReason::EmergencyStop => {
+            format!("stopped: {name}, again and again: latched until ~/reset")
         }
-        StopReason::PlannerFailed | StopReason::EmergencyStop => DiagnosticStatus::ERROR,
-    }
+        Action::Stop | Action::LatchedStop => format!("stopped: {name}"),
+    };
+    let level = match reason {
+        _ if decision.action == Action::LatchedStop => DiagnosticStatus::ERROR,
+        StopReason::ImagesUnused
+        | StopReason::CameraSilent
+        | StopReason::JointsSilent
+        | StopReason::ClockSilent
+        | StopReason::ImageFrozen => DiagnosticStatus::STALE,
+        StopReason::NotFollowing | StopReason::PlannerStalled | StopReason::PlannerFailed => {
+            DiagnosticStatus::ERROR
+        }
+        _ => DiagnosticStatus::WARN,
+    };
+    (level, message)
 }

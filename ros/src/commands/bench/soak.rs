@@ -1,9 +1,11 @@
 //! `latco bench soak`: the controller for minutes or days, and what shows only after that.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use latco_controller::Config;
+use latco_controller::safety::Limits;
 use latco_controller::time::MonotonicClock;
 use serde::Serialize;
 
@@ -22,7 +24,7 @@ const EPISODE: u64 = 150;
 /// Time between two lines of progress.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
-/// The controller for so many minutes: late ticks, numbers that are not finite, allocations, jitter, memory
+/// The controller for so many minutes: late ticks, numbers that are not finite, allocations, jitter, memory, peaks of the commands
 ///
 /// Ticks are those of `latco bench tick`: frames of the simulated robot (or noise), belief, plan, at
 /// --rate-hz, or one after the other with --rate-hz 0. A tick is late when it ends after its period (with
@@ -43,6 +45,9 @@ pub(super) struct SoakBench {
     /// Time for one tick, ms
     #[arg(long, value_name = "MS", default_value_t = 60.0)]
     budget_ms: f64,
+    /// Configuration with the limits of the robot [default: those of the bundle]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     provider: ProviderArgs,
     /// Print the result as JSON
@@ -67,6 +72,14 @@ struct Figures {
     tick_ms_p999: f64,
     rss_bytes: u64,
     rss_growth_bytes: i64,
+    /// Highest velocity, acceleration and jerk of a command.
+    max_velocity_rad_s: f64,
+    max_acceleration_rad_s2: f64,
+    max_jerk_rad_s3: f64,
+    /// The highest share of a joint's limit of each; 1 is at the limit, 0 without one.
+    max_velocity_share: f64,
+    max_acceleration_share: f64,
+    max_jerk_share: f64,
 }
 
 impl SoakBench {
@@ -89,7 +102,10 @@ impl SoakBench {
         }
         let load = self.provider.load_options();
         let bundle = self.bundle.load(&load)?;
-        let mut config = Config::default();
+        let mut config = match &self.config {
+            Some(file) => Config::load(file).map_err(Failure::usage)?,
+            None => Config::default(),
+        };
         config.planner.budget_ms = Some(self.budget_ms);
         config.planner.seed = self.bundle.seed;
         let mut camera = Camera::new(&bundle, &config, self.bundle.seed)?;
@@ -115,6 +131,12 @@ impl SoakBench {
             tick_ms_p999: 0.0,
             rss_bytes: 0,
             rss_growth_bytes: 0,
+            max_velocity_rad_s: 0.0,
+            max_acceleration_rad_s2: 0.0,
+            max_jerk_rad_s3: 0.0,
+            max_velocity_share: 0.0,
+            max_acceleration_share: 0.0,
+            max_jerk_share: 0.0,
         };
         let (mut began, mut said) = (Instant::now(), Instant::now());
         let (mut next, mut before, mut rss) = (Instant::now(), None, 0);
@@ -191,6 +213,25 @@ impl SoakBench {
         figures.minutes = began.elapsed().as_secs_f64() / 60.0;
         figures.rss_bytes = resident_bytes()?;
         figures.rss_growth_bytes = figures.rss_bytes.cast_signed() - rss.cast_signed();
+        let (came_out, limits) = (
+            camera.meter().figures(),
+            camera.controller().robot().limits(),
+        );
+        let most = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
+        let share = |values: &[f64], limit: fn(&Limits, usize) -> f64| {
+            let shares = values.iter().enumerate();
+            shares.fold(0.0_f64, |most, (joint, value)| {
+                most.max(value / limit(limits, joint))
+            })
+        };
+        figures.max_velocity_rad_s = most(&came_out.velocity_max);
+        figures.max_acceleration_rad_s2 = most(&came_out.acceleration_max);
+        figures.max_jerk_rad_s3 = most(&came_out.jerk_max);
+        figures.max_velocity_share = share(&came_out.velocity_max, Limits::max_velocity);
+        figures.max_acceleration_share =
+            share(&came_out.acceleration_max, Limits::max_acceleration);
+        figures.max_jerk_share = share(&came_out.jerk_max, Limits::max_jerk);
+        figures.non_finite += came_out.non_finite;
         figures.jitter_ms_p50 = jitter.percentile_ms(0.5);
         figures.jitter_ms_p999 = jitter.percentile_ms(0.999);
         figures.tick_ms_p999 = times.percentile_ms(0.999);

@@ -32,13 +32,17 @@ pub(super) fn lifecycle(facts: &Facts<'_>) -> Part {
 
 pub(super) fn planner(facts: &Facts<'_>, fresh: &Fresh) -> Part {
     let summary = facts.now.summary;
-    let stop = facts.now.motion.and_then(|motion| motion.stop_reason());
+    let reason = facts.now.decision().reason;
     let (level, message) = if facts.now.state != State::Active {
         (
             DiagnosticStatus::OK,
             format!("does not plan while {}", facts.now.state),
         )
-    } else if stop == Some(StopReason::PlannerFailed) {
+    } else if reason == Some(StopReason::PlannerStalled) {
+        let text =
+            "the planner thread leaves images waiting: it is held up, or a plan does not end";
+        (DiagnosticStatus::ERROR, text.to_owned())
+    } else if reason == Some(StopReason::PlannerFailed) {
         let text = "gave up after repeated failures; ~/reset lets it try again";
         (DiagnosticStatus::ERROR, text.to_owned())
     } else if fresh.failed > 0 {
@@ -106,6 +110,12 @@ pub(super) fn executor(facts: &Facts<'_>, fresh: &Fresh) -> Part {
         "moving",
         now.motion.is_some_and(|motion| motion.is_moving()),
     );
+    let decision = now.decision();
+    part.add("action", decision.action.name());
+    part.add("reason", decision.reason.map_or("-", StopReason::name));
+    part.add("plans_refused", summary.plans_refused);
+    part.add("plans_saturated", summary.plans_saturated);
+    part.add("plan_jumps", summary.plan_jumps);
     part.add("commands_sent", summary.commands_sent);
     part.add("commands_lost", summary.commands_lost);
     part.add("limited", summary.limited);

@@ -1,9 +1,10 @@
 //! What commands do: velocity, acceleration, jerk, and the time to rest.
 
-use latco_controller::Time;
-use latco_controller::inputs::JointVec;
-use latco_controller::safety::Limits;
 use serde::Serialize;
+
+use super::limits::Limits;
+use crate::inputs::JointVec;
+use crate::time::Time;
 
 /// Measures velocity set-points as they come.
 ///
@@ -61,6 +62,11 @@ impl Meter {
         self.last = Some((time, velocities.clone(), accelerations));
     }
 
+    /// Begins another series of set-points: what comes next does not follow what came last.
+    pub fn begin(&mut self) {
+        self.last = None;
+    }
+
     /// Marks the moment from which the time to rest is counted.
     pub fn mark(&mut self, time: Time) {
         self.marked = Some(time);
@@ -92,13 +98,14 @@ impl Meter {
             found.push(format!("{} commands are not finite", figures.non_finite));
         }
         type Limit<'a> = (&'a str, &'a [f64], fn(&Limits, usize) -> f64);
-        let all: [Limit<'_>; 2] = [
+        let all: [Limit<'_>; 3] = [
             ("velocity", &figures.velocity_max, Limits::max_velocity),
             (
                 "acceleration",
                 &figures.acceleration_max,
                 Limits::max_acceleration,
             ),
+            ("jerk", &figures.jerk_max, Limits::max_jerk),
         ];
         for (what, values, limit) in all {
             for (joint, &value) in values.iter().enumerate() {
