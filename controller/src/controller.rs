@@ -6,11 +6,11 @@ use latco_models::{Bundle, Manifest, RunError};
 
 use crate::belief::{BeliefFilter, Observed};
 use crate::config::Config;
-use crate::decorate::Parts;
 use crate::error::SetupError;
 use crate::inputs::{InputCounts, InputError, Inputs, JointVec};
 use crate::keep_alive::KeepAlive;
 use crate::model::{FilterModel, OnnxFilter};
+use crate::parts::Parts;
 use crate::plan::{
     self, Decisions, DumpHeader, Plan, PlanReport, PlanRequest, PlanSizes, Planner, Problem,
     Solution, StopCause,
