@@ -148,7 +148,7 @@ fn jpegs_of_any_size_drive_a_robot_and_damaged_ones_are_reported() {
 }
 
 #[test]
-fn bad_inputs_are_counted_ignored_and_reported() {
+fn fault_05_bad_inputs_are_counted_ignored_and_reported() {
     let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();
     let config = configuration(folder.path(), "");
@@ -246,7 +246,7 @@ fn bad_inputs_are_counted_ignored_and_reported() {
 }
 
 #[test]
-fn sigterm_while_moving_brakes_to_rest_and_says_so() {
+fn fault_30_sigterm_while_moving_brakes_to_rest_and_says_so() {
     let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();
     // Slow brakes, so that they are seen.
@@ -324,7 +324,7 @@ fn two_processes_need_no_multicast() {
 }
 
 #[test]
-fn a_stopped_and_continued_controller_notices_that_its_middleware_died() {
+fn fault_33_a_stopped_and_continued_controller_notices_that_its_middleware_died() {
     let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();
     let config = configuration(folder.path(), "");

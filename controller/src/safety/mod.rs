@@ -14,6 +14,7 @@ pub mod failsafe;
 pub mod latch;
 pub mod limits;
 pub mod measurement;
+pub mod peaks;
 pub mod surprise;
 
 pub use failsafe::StopReason;

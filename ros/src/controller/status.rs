@@ -65,6 +65,9 @@ pub struct RunSummary {
     pub executor_refused: u64,
     /// Number of inferences made only to keep a GPU awake.
     pub keep_alive_runs: u64,
+    /// What was asked of the system and refused: priority, memory in place, processors.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub system_refused: Vec<String>,
     /// How often each fault was injected that the node was told to inject.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub injected: BTreeMap<&'static str, u64>,
@@ -173,6 +176,9 @@ pub(super) fn status(now: &Now<'_>) -> DiagnosticStatus {
             .iter()
             .map(|d| d.provider.to_string());
         values.push(("providers_declined", names.collect::<Vec<_>>().join(",")));
+    }
+    if !summary.system_refused.is_empty() {
+        values.push(("system_refused", summary.system_refused.join("; ")));
     }
     if !summary.injected.is_empty() {
         values.push(("injected_faults", summary.injected_faults()));

@@ -20,6 +20,8 @@
 
 mod calibration;
 mod closed_loop;
+mod faults;
+mod faulty_loop;
 mod policy;
 mod thread_clock;
 
@@ -29,6 +31,7 @@ use std::ops::ControlFlow;
 use latco_controller::time::MonotonicClock;
 use latco_controller::{Clock, Config, SetupError, Time};
 use latco_envs::{EnvError, PolicyKind, Robot};
+use latco_faults::FaultsError;
 use latco_models::Bundle;
 use serde::Serialize;
 
@@ -37,6 +40,8 @@ pub use calibration::{
     exploitation, with_iterations,
 };
 pub use closed_loop::{ClosedLoop, PeriodReport};
+pub use faults::{FaultClass, FaultEvaluation, FaultyEpisode, evaluate_faults};
+pub use faulty_loop::{FaultyLoop, FaultyTick};
 pub use latco_envs::statistics::{percentile, wilson_interval};
 pub use policy::PlannerPolicy;
 pub use thread_clock::ThreadClock;
@@ -63,6 +68,12 @@ pub enum EvaluateError {
     /// The controller cannot be made.
     #[error(transparent)]
     Setup(#[from] SetupError),
+    /// The faults cannot be injected here.
+    #[error(transparent)]
+    Faults(#[from] FaultsError),
+    /// There are none.
+    #[error("expected at least one [[fault]] to inject, found none")]
+    NoFaults,
     /// A plan was not followed to its end, so that what the robot did says nothing about it.
     #[error(
         "expected every one of the {ticks} set-points of the plan in the episode of seed {seed} to follow it, found \

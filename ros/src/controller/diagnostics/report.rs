@@ -95,10 +95,10 @@ impl Diagnostics {
             subjects::middleware(facts),
         ];
         let name = facts.now.name.trim_start_matches('/');
-        let injected = subjects::injected(summary);
+        let more = [subjects::refused(summary), subjects::injected(summary)];
         let status = parts
             .into_iter()
-            .chain(injected)
+            .chain(more.into_iter().flatten())
             .map(|part| DiagnosticStatus {
                 level: part.level,
                 name: format!("{name}: {}", part.name),

@@ -120,6 +120,12 @@ pub(super) fn executor(facts: &Facts<'_>, fresh: &Fresh) -> Part {
     part
 }
 
+/// A warning where the system refused what was asked of it.
+pub(super) fn refused(summary: &RunSummary) -> Option<Part> {
+    let refused = summary.system_refused.join("; ");
+    (!refused.is_empty()).then(|| Part::new("process", DiagnosticStatus::WARN, refused))
+}
+
 /// A warning where faults are injected on purpose, so that nobody forgets it.
 pub(super) fn injected(summary: &RunSummary) -> Option<Part> {
     if summary.injected.is_empty() {
