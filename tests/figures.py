@@ -114,6 +114,15 @@ def exploitation(r):
     return "\n".join(lines + [f"| {b['name']} | " + " | ".join(map(show, b["exploitation"])) + " |" for b in bundles])
 
 
+def surprise(r):
+    """A table: false stops, and the share of each fault that is caught, by calibrated thresholds and by a fixed one."""
+    faults = list(r["rows"][0]["caught"])
+    lines = ["| bundle | threshold | hours | false stops | " + " | ".join(f.replace("_", " ") for f in faults) + " |",
+             "|---" * (len(faults) + 4) + "|"]
+    return "\n".join(lines + [f"| {row['bundle']} | {row['threshold_kind']} | {row['hours']:.1f} | {row['false_stops']} | "
+                              + " | ".join(f"{row['caught'][f]:.3f}" for f in faults) + " |" for row in r["rows"]])
+
+
 REACH = "models/bundles/reach"
 BUNDLES = " ".join(f"models/bundles/{task}" for task in ("key", "lottery", "push", "reach", "stick"))
 JPEG = "--image-size 640x480 --image-transport compressed"
@@ -142,6 +151,10 @@ GROUPS = {
         "tick": ("a tick with cold caches, PlaNet's sizes", "latco bench tick --json", tick, 0.3),
         "soak": ("a minute of ticks at 10 Hz", f"latco bench soak --bundle {REACH} --minutes 1 --json", soak, 1),
         "soak-hour": ("an hour of ticks at 10 Hz", f"latco bench soak --bundle {REACH} --minutes 60 --json", soak, 60),
+    },
+    "Surprise": {
+        "surprise": (f"false stops in 8 hours of simulated driving by scripted policies, and the share of faults of the image that is "
+                     "caught within 1 s ([what that is](surprise.md))", f"latco-train surprise --bundle {BUNDLES} --json", surprise, 5),
     },
     "The parts": {
         "solver": ("one LatCo iteration at PlaNet's sizes (230 states, 4 actions, H 30)", "latco bench solver --json", solver, 0.3),

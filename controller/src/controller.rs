@@ -31,6 +31,8 @@ pub struct Tick {
     pub plan: Option<PlanReport>,
     /// Whether there is a new plan to hand over: [`Controller::plan`].
     pub new_plan: bool,
+    /// What the newest images ask for by their surprise, whether or not it is acted on.
+    pub surprise: Surprise,
     /// Time from the call to the end of the belief's step, by the given clock.
     pub belief_time: Duration,
     /// Time from there to the end of planning, by the given clock.
@@ -132,7 +134,10 @@ impl Controller {
             seed: config.planner.seed,
             cold_after: config.planner.cold_after_failures,
             stop_after: config.planner.stop_after_failures,
-            surprise: SurpriseMonitor::default(),
+            surprise: SurpriseMonitor::calibrated(
+                manifest.surprise.as_ref(),
+                config.control.surprise,
+            ),
             planner,
             plan,
             solution: Solution::new(&sizes),
@@ -201,6 +206,7 @@ impl Controller {
             joints: inputs.joints.map(|joints| self.filter.joints(&joints, now)),
             plan: None,
             new_plan: false,
+            surprise: self.surprise.level(),
             belief_time: Duration::ZERO,
             plan_time: Duration::ZERO,
         };
@@ -215,7 +221,7 @@ impl Controller {
                 self.forget_plan();
             }
             if let Some(score) = observed.surprise {
-                self.surprise.look(image.stamp, score);
+                tick.surprise = self.surprise.look(image.stamp, score);
             }
             self.steps_since_plan = self.steps_since_plan.saturating_add(observed.steps);
             if self.is_plan_due(image.stamp) {
@@ -269,10 +275,11 @@ impl Controller {
         self.filter.mean()
     }
 
-    /// What the newest images ask for by how far they are from what the model predicted; for [`crate::Executor::set_surprise`].
+    /// What is to be done about how far the newest images are from what the model predicted; for
+    /// [`crate::Executor::set_surprise`].
     #[must_use]
     pub fn surprise(&self) -> Surprise {
-        self.surprise.level()
+        self.surprise.action()
     }
 
     /// The counts of inputs that were taken and refused.
@@ -433,7 +440,8 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::belief::tests::{Recorder, at, manifest};
+    use crate::belief::tests::{Recorder, at, manifest, surprised_above};
+    use crate::config::SurpriseAction;
     use crate::inputs::{ImageInput, JointInput};
     use crate::plan::StopCause;
     use crate::time::FrozenClock;
@@ -504,11 +512,13 @@ mod tests {
             let model = Recorder {
                 calls: Arc::default(),
                 poison: Arc::default(),
+                innovation: 0.0,
             };
             let script: Arc<Mutex<Script>> = Arc::default();
             let planner = Box::new(Scripted(Arc::clone(&script)));
+            let manifest = surprised_above([1.5, 3.5]);
             let controller =
-                Controller::with_parts(&config, &manifest(), Box::new(model), planner).unwrap();
+                Controller::with_parts(&config, &manifest, Box::new(model), planner).unwrap();
             Self { controller, script }
         }
 
@@ -650,12 +660,30 @@ mod tests {
     }
 
     #[test]
+    fn surprise_is_told_with_every_image_and_acted_on_until_a_reset() {
+        use Surprise::{Expected, Slow, Stop};
+        for (action, acts) in [(SurpriseAction::Stop, true), (SurpriseAction::Warn, false)] {
+            let mut bench = Bench::new(|config| config.control.surprise = action);
+            // The k-th step after the first has the innovation k.
+            let levels: Vec<_> = (0..6)
+                .map(|k| bench.image(1000 + 100 * k).surprise)
+                .collect();
+            assert_eq!(levels, [Expected, Expected, Slow, Slow, Stop, Stop]);
+            let acted = bench.controller.surprise();
+            assert_eq!(acted, if acts { Stop } else { Expected });
+            bench.controller.reset(1);
+            assert_eq!(bench.controller.surprise(), Expected);
+        }
+    }
+
+    #[test]
     fn a_configuration_for_another_robot_is_refused() {
         let mut config = Config::default();
         config.robot.joint_names = vec!["wrist".into()];
         let model = Recorder {
             calls: Arc::default(),
             poison: Arc::default(),
+            innovation: 0.0,
         };
         let planner = Box::new(Scripted(Arc::default()));
         let result = Controller::with_parts(&config, &manifest(), Box::new(model), planner);

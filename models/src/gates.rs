@@ -242,14 +242,22 @@ pub fn markdown(bundles: &[(String, Manifest)]) -> String {
     out
 }
 
-/// Replaces the gates in the manifest of the bundle in folder `dir`. The other files and their sums stay as they are;
-/// an interruption leaves the former manifest.
+/// Replaces the gates in the manifest of the bundle in folder `dir`, see [`rewrite`].
 ///
 /// # Errors
 /// [`BundleError`] when the manifest cannot be read or written.
 pub fn write(dir: &Path, gates: BTreeMap<String, Gate>) -> Result<Manifest, BundleError> {
+    rewrite(dir, |manifest| manifest.gates = gates)
+}
+
+/// Changes what was measured of the bundle in folder `dir` in its manifest. The other files and their sums stay as they are; an
+/// interruption leaves the former manifest.
+///
+/// # Errors
+/// [`BundleError`] when the manifest cannot be read or written.
+pub fn rewrite(dir: &Path, change: impl FnOnce(&mut Manifest)) -> Result<Manifest, BundleError> {
     let mut manifest = read_manifest(dir)?;
-    manifest.gates = gates;
+    change(&mut manifest);
     let error = |reason: String| BundleError::Manifest {
         dir: dir.to_path_buf(),
         reason,

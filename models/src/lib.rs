@@ -41,6 +41,7 @@ pub mod runtime;
 mod session;
 mod sessions;
 mod sum;
+pub mod surprise;
 mod unavailable;
 pub mod verify;
 
@@ -56,3 +57,4 @@ pub use graphs::{Decode, Dynamics, Observe, Reward, Rollout};
 pub use manifest::{DynamicsKind, Manifest, RewardHead, RewardKind, RewardRange};
 pub use provider::{Declined, Provider, Providers};
 pub use sum::sha256;
+pub use surprise::ExpectedSurprise;

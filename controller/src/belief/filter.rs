@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use latco_models::{Manifest, RunError};
+use latco_models::{ExpectedSurprise, Manifest, RunError};
 
 use super::history::{CommandHistory, JointHistory};
 use super::model::FilterModel;
@@ -25,7 +25,7 @@ pub struct Observed {
     /// Whether the belief began anew: after the first image, or when too many were missing.
     pub restarted: bool,
     /// How far the posterior is from the prior, as a score to compare with the bundle's calibration; `None` where the belief
-    /// began anew or the bundle has none.
+    /// began anew, images were missing, which the calibration knows nothing of, or the bundle has no calibration.
     pub surprise: Option<f32>,
 }
 
@@ -46,6 +46,8 @@ pub struct BeliefFilter {
     next: Vec<f32>,
     action: Vec<f32>,
     joints: Vec<f32>,
+    surprise: Option<ExpectedSurprise>,
+    innovation: Vec<f32>,
     stamp: Option<Time>,
     sent: CommandHistory,
     joint_history: JointHistory,
@@ -89,6 +91,8 @@ impl BeliefFilter {
                     0
                 }
             ],
+            surprise: manifest.surprise.clone(),
+            innovation: vec![0.0; manifest.dims.stoch],
             stamp: None,
             sent: CommandHistory::new(commands),
             // Joint states at up to 1 kHz for as long as an image may take to arrive.
@@ -172,7 +176,8 @@ impl BeliefFilter {
     /// [`InputError`]; the image is counted as refused and the belief unchanged.
     ///
     /// # Real-time
-    /// No allocation unless it fails; at most `max_skipped_frames` prior steps and one observation.
+    /// No allocation unless it fails; at most `max_skipped_frames` prior steps, one observation, and for its surprise one
+    /// prior step and its picture.
     pub fn observe(&mut self, image: &ImageInput<'_>, now: Time) -> Result<Observed, InputError> {
         let result = self.try_observe(image, now);
         match &result {
@@ -240,12 +245,20 @@ impl BeliefFilter {
             )
             .map_err(|error| InputError::Model(error.to_string()))?;
         check_finite(&self.next)?;
+        let surprise = match &self.surprise {
+            Some(expected) if !restarted && steps == 1 => {
+                let picture_error = (self.model.innovation(&mut self.innovation))
+                    .map_err(|error| InputError::Model(error.to_string()))?;
+                Some(expected.score(&self.innovation, picture_error))
+            }
+            _ => None,
+        };
         std::mem::swap(&mut self.mean, &mut self.next);
         self.stamp = Some(image.stamp);
         Ok(Observed {
             steps,
             restarted,
-            surprise: None,
+            surprise,
         })
     }
 
@@ -319,6 +332,8 @@ pub(crate) mod tests {
     pub(crate) struct Recorder {
         pub(crate) calls: Arc<Mutex<Vec<Call>>>,
         pub(crate) poison: Arc<std::sync::atomic::AtomicBool>,
+        /// The innovation of the last step that was asked for; each is greater by one.
+        pub(crate) innovation: f32,
     }
 
     impl FilterModel for Recorder {
@@ -337,6 +352,12 @@ pub(crate) mod tests {
                 mean[0] = f32::NAN;
             }
             Ok(())
+        }
+
+        fn innovation(&mut self, innovation: &mut [f32]) -> Result<f32, RunError> {
+            self.innovation += 1.0;
+            innovation[0] = self.innovation;
+            Ok(0.5)
         }
 
         fn prior(
@@ -380,6 +401,25 @@ pub(crate) mod tests {
         Manifest::from_toml(text).expect("a manifest")
     }
 
+    /// The same manifest, with a calibration by which an innovation above these slows and stops.
+    pub(crate) fn surprised_above([slow, stop]: [f32; 2]) -> Manifest {
+        Manifest {
+            surprise: Some(ExpectedSurprise {
+                score: latco_models::surprise::ScoreKind::Innovation,
+                slow,
+                stop,
+                false_slows_per_hour: 1.25,
+                false_stops_per_hour: 0.125,
+                episodes: 10_000,
+                hours: 24.0,
+                source: "test".into(),
+                picture: 1.0,
+                weights: vec![vec![1.0]],
+            }),
+            ..manifest()
+        }
+    }
+
     struct Bench {
         filter: BeliefFilter,
         calls: Arc<Mutex<Vec<Call>>>,
@@ -392,8 +432,9 @@ pub(crate) mod tests {
             let model = Recorder {
                 calls: Arc::clone(&calls),
                 poison: Arc::clone(&poison),
+                innovation: 0.0,
             };
-            let (config, manifest) = (Config::default(), manifest());
+            let (config, manifest) = (Config::default(), surprised_above([3.0, 6.0]));
             let robot = Robot::new(&config, &manifest).unwrap();
             Self {
                 filter: BeliefFilter::new(&config, &manifest, &robot, Box::new(model)),
@@ -526,6 +567,20 @@ pub(crate) mod tests {
         assert!(matches!(calls[1], Call::Prior(_)) && close(&calls[1], 0.2));
         assert!(matches!(calls[2], Call::Observe(..)) && close(&calls[2], 0.3));
         assert_eq!(bench.filter.counts().skipped_steps, 2);
+    }
+
+    #[test]
+    fn only_images_in_an_unbroken_row_have_a_surprise() {
+        let mut bench = Bench::new();
+        bench.joints(990, 0.0).unwrap();
+        assert_eq!(bench.image(1000).unwrap().surprise, None, "the first");
+        assert_eq!(bench.image(1100).unwrap().surprise, Some(1.0));
+        assert_eq!(bench.image(1300).unwrap().surprise, None, "one is missing");
+        assert_eq!(bench.image(1400).unwrap().surprise, Some(2.0));
+        bench.joints(2900, 0.0).unwrap();
+        assert_eq!(bench.image(2900).unwrap().surprise, None, "anew");
+        bench.filter.surprise = None;
+        assert_eq!(bench.image(3000).unwrap().surprise, None, "not calibrated");
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub use planner::{PlannerKind, PlannerSection};
 pub use root::Config;
 pub use sections::{
     BundleSection, ControlSection, ImageTransport, NodeSection, OutputKind, RobotSection,
-    TimeoutsSection, TopicsSection, TraceSection,
+    SurpriseAction, TimeoutsSection, TopicsSection, TraceSection,
 };
 
 impl Config {

@@ -75,6 +75,17 @@ crate::choices! {
     }
 }
 
+crate::choices! {
+    /// What is done when the camera shows what the model did not predict.
+    pub enum SurpriseAction {
+        /// The robot is slowed, then stopped until a reset, where the bundle's calibration promises at most one false stop in 8
+        /// hours; it is only reported otherwise.
+        Stop = "stop",
+        /// It is only reported.
+        Warn = "warn",
+    }
+}
+
 crate::settings! {
     /// `[control]`
     pub struct ControlSection {
@@ -91,6 +102,8 @@ crate::settings! {
         plan_validity_ms: Option<f64>, above(0.0), at_most(DAY_MS);
         /// Frames that may be missing in a row before the belief starts anew.
         max_skipped_frames: u32 = 5, at_most(100.0);
+        /// What is done when the camera shows what the model did not predict.
+        surprise: SurpriseAction;
     }
 }
 

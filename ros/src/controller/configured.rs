@@ -23,7 +23,7 @@ use super::journal::JournalTopic;
 use super::load::Loaded;
 use super::ros_clock::RosClock;
 use super::sink::{CommandOutbox, MotionStatus, Sink};
-use super::status::RunSummary;
+use super::status::{RunSummary, SurpriseFigures};
 use super::topics;
 use super::trace::{PlanTraced, RunTrace, TickTrace};
 use crate::middleware::peers::Peers;
@@ -285,9 +285,15 @@ impl Configured {
                 self.counters.belief_refused(&error.to_string());
             }
         }
-        if !matches!(record.tick.image, Some(Ok(_))) {
+        let Some(Ok(observed)) = &record.tick.image else {
             return;
-        }
+        };
+        summary.surprise = SurpriseFigures::after(
+            summary.surprise.as_ref(),
+            (&self.config, self.bundle.manifest()),
+            observed.surprise,
+            record.tick.surprise,
+        );
         let plan = record.tick.plan.map(|report| {
             summary.plans += 1;
             *summary.stop_causes.entry(report.stop.name()).or_default() += 1;

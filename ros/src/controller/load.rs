@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, bounded};
+use latco_controller::config::SurpriseAction;
 use latco_controller::{Config, Controller, Decorator, Rehearsal};
 use latco_models::{Bundle, Decode};
 
@@ -68,6 +69,14 @@ fn load(
     let bundle = Bundle::load(&config.bundle.path, &config.bundle.load_options())?;
     for shortcoming in latco_models::gates::shortcomings(bundle.manifest()) {
         tracing::warn!("{}: {shortcoming}", config.bundle.path);
+    }
+    let surprise = bundle.manifest().surprise.as_ref();
+    if let Some(shortcoming) = latco_models::surprise::shortcoming(surprise) {
+        tracing::warn!("{}: {shortcoming}", config.bundle.path);
+    } else if config.control.surprise == SurpriseAction::Warn {
+        tracing::warn!(
+            "control.surprise = \"warn\": a scene that the model does not know does not stop the robot"
+        );
     }
     go_on()?;
     if let Some(rehearsal) = Rehearsal::of_stand_in(&config, &bundle)? {

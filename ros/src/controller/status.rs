@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 use latco_bag::messages::{DiagnosticStatus, KeyValue};
+use latco_controller::Config;
+use latco_controller::config::SurpriseAction;
 use latco_controller::execute::StopReason;
-use latco_models::Declined;
+use latco_controller::safety::Surprise;
+use latco_models::{Declined, Manifest};
 use serde::Serialize;
 
 use super::intake::Counters;
@@ -65,9 +68,81 @@ pub struct RunSummary {
     pub executor_refused: u64,
     /// Number of inferences made only to keep a GPU awake.
     pub keep_alive_runs: u64,
+    /// How far images were from what the model predicted; `None` for a bundle without calibration.
+    pub surprise: Option<SurpriseFigures>,
     /// How often each fault was injected that the node was told to inject.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub injected: BTreeMap<&'static str, u64>,
+}
+
+/// How far images were from what the model predicted.
+#[derive(Clone, Debug, Serialize)]
+pub struct SurpriseFigures {
+    /// Score above which the robot is slowed.
+    pub slow_above: f32,
+    /// Score above which it is stopped.
+    pub stop_above: f32,
+    /// Whether it is slowed and stopped; it is only reported otherwise.
+    pub acts: bool,
+    /// Score of the newest image; `None` where the belief began anew or images were missing.
+    pub score: Option<f32>,
+    /// What the newest images ask for.
+    pub level: Surprise,
+    /// Number of images with a score above the lower threshold.
+    pub surprising_images: u64,
+}
+
+impl SurpriseFigures {
+    /// The figures after an image with this score, which asks for `level`; `None` for a bundle without calibration. `before` are
+    /// those until then. Says so where more is asked for than before.
+    pub(super) fn after(
+        before: Option<&Self>,
+        (config, manifest): (&Config, &Manifest),
+        score: Option<f32>,
+        level: Surprise,
+    ) -> Option<Self> {
+        let expected = manifest.surprise.as_ref()?;
+        // A score that is no number is surprising.
+        let surprising = score.is_some_and(|score| score.is_nan() || score > expected.slow);
+        let figures = Self {
+            slow_above: expected.slow,
+            stop_above: expected.stop,
+            acts: config.control.surprise == SurpriseAction::Stop && expected.may_stop(),
+            score,
+            level,
+            surprising_images: before.map_or(0, |b| b.surprising_images) + u64::from(surprising),
+        };
+        if level > before.map_or(Surprise::Expected, |before| before.level) {
+            tracing::warn!("{}", figures.text());
+        }
+        Some(figures)
+    }
+
+    /// What the camera shows, in a line.
+    pub(super) fn text(&self) -> String {
+        let (score, acts) = (self.score.unwrap_or(f32::NAN), self.acts);
+        match self.level {
+            Surprise::Slow => format!(
+                "what the camera shows is hardly what the model predicted: score {score:.2}, {} above {:.2}",
+                if acts {
+                    "the robot is slow"
+                } else {
+                    "only reported"
+                },
+                self.slow_above
+            ),
+            Surprise::Stop => format!(
+                "what the camera shows is not what the model predicted: {} above {:.2}, newest score {score:.2}; ~/reset goes on",
+                if acts {
+                    "the robot is stopped"
+                } else {
+                    "only reported"
+                },
+                self.stop_above
+            ),
+            Surprise::Expected => "what the camera shows is what the model predicted".to_owned(),
+        }
+    }
 }
 
 /// State of the node, from which the heartbeat is made.
@@ -167,6 +242,16 @@ pub(super) fn status(now: &Now<'_>) -> DiagnosticStatus {
         ("resets", summary.resets.to_string()),
         ("keep_alive_runs", summary.keep_alive_runs.to_string()),
     ];
+    if let Some(surprise) = &summary.surprise {
+        let score = surprise
+            .score
+            .map_or("-".to_owned(), |score| format!("{score:.2}"));
+        values.extend([
+            ("surprise", surprise.level.name().to_owned()),
+            ("surprise_score", score),
+            ("surprising_images", surprise.surprising_images.to_string()),
+        ]);
+    }
     if !summary.providers_declined.is_empty() {
         let names = summary
             .providers_declined

@@ -20,7 +20,9 @@
 
 mod calibration;
 mod closed_loop;
+mod image_fault;
 mod policy;
+mod surprise;
 mod thread_clock;
 
 use std::collections::BTreeMap;
@@ -29,7 +31,7 @@ use std::ops::ControlFlow;
 use latco_controller::time::MonotonicClock;
 use latco_controller::{Clock, Config, SetupError, Time};
 use latco_envs::{EnvError, PolicyKind, Robot};
-use latco_models::Bundle;
+use latco_models::{Bundle, RunError};
 use serde::Serialize;
 
 pub use calibration::{
@@ -37,8 +39,10 @@ pub use calibration::{
     exploitation, with_iterations,
 };
 pub use closed_loop::{ClosedLoop, PeriodReport};
+pub use image_fault::ImageFault;
 pub use latco_envs::statistics::{percentile, wilson_interval};
 pub use policy::PlannerPolicy;
+pub use surprise::{CAUGHT_WITHIN_S, Largest, SurpriseOptions, SurpriseTrial, try_surprise};
 pub use thread_clock::ThreadClock;
 
 /// Options of an evaluation.
@@ -63,6 +67,14 @@ pub enum EvaluateError {
     /// The controller cannot be made.
     #[error(transparent)]
     Setup(#[from] SetupError),
+    /// A graph failed.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The bundle says nothing about surprise.
+    #[error(
+        "the bundle's surprise is not calibrated: run latco-train surprise --calibrate on it first"
+    )]
+    NotCalibrated,
     /// A plan was not followed to its end, so that what the robot did says nothing about it.
     #[error(
         "expected every one of the {ticks} set-points of the plan in the episode of seed {seed} to follow it, found \

@@ -90,6 +90,7 @@ impl Diagnostics {
             subjects::lifecycle(facts),
             camera_part,
             joints.part("joint states", facts.now.state),
+            subjects::scene(summary),
             subjects::planner(facts, &fresh),
             subjects::executor(facts, &fresh),
             subjects::middleware(facts),

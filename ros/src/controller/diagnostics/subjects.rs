@@ -2,6 +2,7 @@
 
 use latco_bag::messages::DiagnosticStatus;
 use latco_controller::execute::StopReason;
+use latco_controller::safety::Surprise;
 
 use super::facts::{Facts, Fresh};
 use crate::controller::status::RunSummary;
@@ -117,6 +118,27 @@ pub(super) fn executor(facts: &Facts<'_>, fresh: &Fresh) -> Part {
         part.add("subscribers", peers[2].known);
         part.add("other_publishers", peers[3].known);
     }
+    part
+}
+
+/// How far the scene is from what the model predicts.
+pub(super) fn scene(summary: &RunSummary) -> Part {
+    let Some(surprise) = &summary.surprise else {
+        let text = "the bundle's surprise is not calibrated, or there was no image yet";
+        return Part::new("scene", DiagnosticStatus::OK, text.to_owned());
+    };
+    let level = match surprise.level {
+        Surprise::Slow => DiagnosticStatus::WARN,
+        Surprise::Stop => DiagnosticStatus::ERROR,
+        Surprise::Expected => DiagnosticStatus::OK,
+    };
+    let mut part = Part::new("scene", level, surprise.text());
+    if let Some(score) = surprise.score {
+        part.add("score", format!("{score:.2}"));
+    }
+    part.add("slow_above", surprise.slow_above);
+    part.add("stop_above", surprise.stop_above);
+    part.add("surprising_images", surprise.surprising_images);
     part
 }
 
