@@ -13,7 +13,7 @@ pub enum StopReason {
     PlanEnded,
     /// There is no plan yet: none was made since the start, the reset or the clock's jump.
     NoPlan,
-    /// The camera showed what the model did not predict; it lasts until a reset, see [`super::surprise`].
+    /// What the camera shows is not what the model predicts, for too long.
     Surprised,
     /// The newest image that the belief took is too old.
     CameraSilent,

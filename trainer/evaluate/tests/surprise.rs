@@ -14,7 +14,7 @@ fn faults_of_the_image_exceed_the_threshold_and_undisturbed_driving_does_not() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/bundles/reach");
     let bundle = Bundle::load(folder, &Default::default()).unwrap();
     let options = SurpriseOptions {
-        hours: 0.25,
+        hours: 0.2499,
         faulty: 60,
         seed: 0,
     };
