@@ -6,6 +6,7 @@ use latco_models::{Bundle, Manifest, RunError};
 
 use crate::belief::{BeliefFilter, Observed};
 use crate::config::Config;
+use crate::constraints::{Constraints, Place};
 use crate::decorate::Parts;
 use crate::error::SetupError;
 use crate::inputs::{InputCounts, InputError, Inputs, JointVec};
@@ -58,6 +59,7 @@ pub struct Controller {
     cold_after: u32,
     stop_after: u32,
     filter: BeliefFilter,
+    constraints: Option<Constraints>,
     surprise: SurpriseMonitor,
     planner: Box<dyn Planner>,
     plan: Plan,
@@ -123,6 +125,7 @@ impl Controller {
         };
         Ok(Self {
             filter: BeliefFilter::new(config, manifest, &robot, filter),
+            constraints: Constraints::new(config, robot.limits(), manifest.control_period_s),
             robot,
             period,
             lead: config.control.lead_periods,
@@ -168,6 +171,20 @@ impl Controller {
     /// whose image is later.
     pub fn record_sent(&mut self, time: Time, velocities: &JointVec) {
         self.filter.record_sent(time, velocities);
+    }
+
+    /// Moves the regions that plans keep out of, in the order of the configuration: balls, then boxes. One whose middle is not
+    /// finite is away.
+    pub fn move_regions(&mut self, middles: &[Place]) {
+        if let Some(constraints) = &mut self.constraints {
+            constraints.move_regions(middles);
+        }
+    }
+
+    /// What plans keep away from; `None` where there is nothing.
+    #[must_use]
+    pub fn constraints(&self) -> Option<&Constraints> {
+        self.constraints.as_ref()
     }
 
     /// Does one step: takes the inputs, and when an image made a new belief and a plan is due, plans.
@@ -371,9 +388,19 @@ impl Controller {
         // In whole nanoseconds, so that whole periods give whole numbers.
         let elapsed = (self.last_start)
             .map(|last| (start.0 - last.0) as f64 / self.period.as_nanos().max(1) as f64);
+        // Without joint states nothing is known of where the robot is, and the executor stops it.
+        let constraints = match (&mut self.constraints, self.filter.positions_at(stamp)) {
+            (Some(constraints), Some(positions)) => {
+                let committed = if self.lead > 0 { &*self.committed } else { &[] };
+                constraints.start_from(positions, committed);
+                Some(&*constraints)
+            }
+            _ => None,
+        };
         let request = PlanRequest {
             state: &self.start_state,
             elapsed_periods: elapsed,
+            constraints,
             deadline: limit.deadline,
             replay: limit.replay,
         };

@@ -35,6 +35,7 @@
 
 pub mod belief;
 pub mod config;
+pub mod constraints;
 mod controller;
 mod decorate;
 mod error;

@@ -3,6 +3,7 @@
 use latco_models::Manifest;
 
 use crate::config::Config;
+use crate::constraints::rows;
 use crate::inputs::{JointVec, MAX_JOINTS};
 use crate::safety::Limits;
 
@@ -46,6 +47,20 @@ impl Robot {
                  counts)",
                 section.joint_names
             ));
+        }
+        if rows(config, actions) > 0 {
+            let chain = config.kinematics.joint_axes.len() / 3;
+            if chain > 0 && chain != actions {
+                errors.push(format!(
+                    "kinematics.joint_axes has {chain} joints, the bundle moves {actions}"
+                ));
+            }
+            if names.is_empty() {
+                errors.push(
+                    "keep_out needs joint states, and the bundle names no joints: it cannot be known where the robot is"
+                        .to_owned(),
+                );
+            }
         }
         if !errors.is_empty() {
             return Err(RobotError(errors));

@@ -329,6 +329,7 @@ fn never_worse_than_the_base_never_late_and_made_again_bit_for_bit() {
                 let request = PlanRequest {
                     state: &state,
                     elapsed_periods: warm.then_some(1.0),
+                    constraints: None,
                     deadline: Some(began + budget),
                     replay: None,
                 };
@@ -354,6 +355,7 @@ fn never_worse_than_the_base_never_late_and_made_again_bit_for_bit() {
                 let decisions = first.planner.decisions();
                 prop_assert!(decisions.is_some());
                 let request = PlanRequest {
+                    constraints: None,
                     deadline: None,
                     replay: decisions,
                     ..request
@@ -386,6 +388,7 @@ fn without_a_deadline_all_iterations_are_done_and_valued_every_few() {
     let request = PlanRequest {
         state: &state,
         elapsed_periods: None,
+        constraints: None,
         deadline: None,
         replay: None,
     };

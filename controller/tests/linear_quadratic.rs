@@ -386,6 +386,7 @@ fn every_planner_reaches_the_optimum() {
         let request = PlanRequest {
             state: &state,
             elapsed_periods: None,
+            constraints: None,
             deadline: None,
             replay: None,
         };

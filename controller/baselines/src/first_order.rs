@@ -12,7 +12,8 @@
 use heapless::Vec as Few;
 use latco_controller::config::LatcoSection;
 use latco_controller::plan::{
-    Anytime, Batch, Collocation, OnnxModel, PlanSizes, Planner, Stepper, StopCause, Threads, lm,
+    Anchor, Anytime, Batch, Collocation, OnnxModel, PlanSizes, Planner, Stepper, StopCause,
+    Threads, lm,
 };
 use latco_controller::{Config, SetupError};
 use latco_models::{Bundle, RunError};
@@ -264,10 +265,10 @@ impl Stepper<OnnxModel> for FirstOrder {
         &mut self,
         model: &mut OnnxModel,
         threads: &mut Threads,
-        anchor: &[f32],
+        anchor: Anchor<'_>,
         batch: &mut Batch,
     ) -> Result<(), StopCause> {
-        (self.step_all(model, threads, anchor, batch)).map_err(|_| StopCause::ModelFailed)
+        (self.step_all(model, threads, anchor.state, batch)).map_err(|_| StopCause::ModelFailed)
     }
 
     fn outcome(&self, plan: usize) -> Result<StepReport, StopCause> {

@@ -7,8 +7,8 @@
 use latco_controller::SetupError;
 use latco_controller::config::{Config, ShootingGnSection};
 use latco_controller::plan::{
-    Batch, Noise, OnnxModel, PlanRequest, PlanSizes, PriorSteps, Quantum, Schedule, Shift, Stepper,
-    StopCause, Threads, dims, threads,
+    Anchor, Batch, Noise, OnnxModel, PlanRequest, PlanSizes, PriorSteps, Quantum, Schedule, Shift,
+    Stepper, StopCause, Threads, dims, threads,
 };
 use latco_controller::trace::IterationTrace;
 use latco_models::Bundle;
@@ -102,7 +102,11 @@ impl Method for GaussNewton {
         plan.dynamics.fill(STIFF);
         self.solver.reset();
         let (model, threads) = (&mut self.model, &mut self.threads);
-        Stepper::step(&mut self.solver, model, threads, state, &mut self.batch)?;
+        let from = Anchor {
+            state,
+            inequalities: None,
+        };
+        Stepper::step(&mut self.solver, model, threads, from, &mut self.batch)?;
         let report = Stepper::<OnnxModel>::outcome(&self.solver, 0)?;
         figures.planned_reward = self.solver.rewards(0).iter().sum();
         figures.action_violation_max = report.action_violation_max as f32;

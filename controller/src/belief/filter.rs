@@ -111,6 +111,12 @@ impl BeliefFilter {
         self.model.warm()
     }
 
+    /// The positions of the joints in rad at `time`, as far as they are known.
+    #[must_use]
+    pub fn positions_at(&self, time: Time) -> Option<&JointVec> {
+        self.joint_history.positions_at(time)
+    }
+
     /// The stamp of the newest image that was used.
     #[must_use]
     pub fn stamp(&self) -> Option<Time> {

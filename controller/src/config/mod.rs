@@ -19,6 +19,8 @@
 mod baselines;
 mod gaussian;
 mod gone;
+mod keep_out;
+mod keep_out_rules;
 mod latco;
 mod live;
 mod planner;
@@ -36,6 +38,7 @@ use crate::settings::{ConfigError, Settings, document};
 
 pub use baselines::{CemSection, IlqrSection, MppiSection, ShootingGdSection, ShootingGnSection};
 pub use gaussian::{GaussianLatcoSection, Objective};
+pub use keep_out::{KeepOutSection, KinematicsSection, MAX_REGIONS};
 pub use latco::{LatcoSection, Optimiser, SolverKind};
 pub use live::LiveSettings;
 pub use planner::{PlannerKind, PlannerSection};
@@ -102,7 +105,7 @@ impl Config {
         format!(
             "# Configuration\n\
              The {} settings of a controller, as they stand in its TOML file. All have a default but `bundle.path`. Those under \
-             `bundle`, `robot`, `control`, `planner`, `timeouts` and `trace` are also ROS parameters of the node, by the \
+             `bundle`, `robot`, `kinematics`, `keep_out`, `control`, `planner`, `timeouts` and `trace` are also ROS parameters of the node, by the \
              same names (`-p planner.budget_ms:=40.0`, `ros2 param set`); what takes effect while the node is active is marked, \
              the others do at the next `configure`. `latco config check FILE` lists every mistake of a file.\n\n\
              This file is written by `latco config docs` from the declarations in `controller/src/config/`.\n{}",

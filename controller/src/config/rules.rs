@@ -1,5 +1,6 @@
 //! What settings have to be beside each other.
 
+use super::keep_out_rules;
 use super::latco::{LatcoSection, Optimiser};
 use super::planner::PlannerSection;
 use super::root::Config;
@@ -18,6 +19,7 @@ impl Settings for Config {
             ));
         }
         robot(&self.robot, errors);
+        keep_out_rules::check(self, errors);
         planner(&self.planner, errors);
     }
 }

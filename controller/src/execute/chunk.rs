@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use super::set_point::Mode;
+use crate::constraints::Constraints;
 use crate::inputs::{JointVec, MAX_JOINTS};
 use crate::plan::Plan;
 use crate::robot::Robot;
 use crate::safety::StopReason;
+use crate::safety::keep_out::hold_back;
 use crate::safety::limits::StepTimes;
 use crate::time::Time;
 
@@ -90,6 +92,9 @@ impl Chunk {
                 }
             }
             let known = from.positions_known.then_some(positions.as_slice());
+            if let (Some(constraints), Some(positions)) = (from.constraints, known) {
+                hold_back(constraints, limits, positions, wanted, from.tick_s);
+            }
             limits.step(&mut velocities, wanted, known, times);
             limits.advance(&mut positions, &velocities, from.tick_s);
             time = time + tick;
@@ -118,6 +123,8 @@ pub(super) struct Motion<'a> {
     pub(super) time: Time,
     pub(super) mode: Mode,
     pub(super) positions: &'a JointVec,
+    /// What the robot has to keep away from.
+    pub(super) constraints: Option<&'a Constraints>,
     /// Whether the positions were measured, so that the position limits can be kept.
     pub(super) positions_known: bool,
     pub(super) velocities: &'a JointVec,

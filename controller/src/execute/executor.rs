@@ -9,11 +9,13 @@ use std::time::Duration;
 use super::chunk::{Chunk, Motion, OUTLIVES};
 use super::set_point::{Mode, SetPoint};
 use crate::config::{Config, LiveSettings};
+use crate::constraints::{Constraints, Place};
 use crate::inputs::{InputError, JointInput, JointVec, MAX_JOINTS, Source, check_stamp};
 use crate::latest;
 use crate::plan::Plan;
 use crate::robot::Robot;
 use crate::safety::failsafe::{Conditions, Failsafe};
+use crate::safety::keep_out::hold_back;
 use crate::safety::limits::StepTimes;
 use crate::safety::measurement::MeasurementGate;
 use crate::safety::{StopReason, Surprise};
@@ -32,6 +34,8 @@ pub struct ExecutorCounts {
     pub non_finite: u64,
     /// Number of joint samples that were refused.
     pub refused_joints: u64,
+    /// Number of set-points that were slowed in front of what the robot has to keep away from.
+    pub held_back: u64,
 }
 
 /// The executor, which turns plans into set-points. It does no I/O: time is an argument.
@@ -49,6 +53,8 @@ pub struct Executor {
     last_tick: Option<Time>,
     joints_stamp: Option<Time>,
     gate: MeasurementGate,
+    /// What the robot has to keep away from.
+    constraints: Option<Constraints>,
     /// Stamp of the newest image that the belief took.
     image_stamp: Option<Time>,
     failsafe: Failsafe,
@@ -79,6 +85,8 @@ impl Executor {
             last_tick: None,
             joints_stamp: None,
             gate: MeasurementGate::new(robot.limits().clone()),
+            // Plans are none of the executor's business, nor is their period.
+            constraints: Constraints::new(config, robot.limits(), 1.0),
             image_stamp: None,
             failsafe: Failsafe::default(),
             clock_silent: false,
@@ -106,6 +114,13 @@ impl Executor {
         self.joints_stamp = Some(joints.stamp);
         self.positions.copy_from_slice(joints.positions);
         Ok(())
+    }
+
+    /// Moves the regions that the robot is braked in front of, see [`crate::Controller::move_regions`].
+    pub fn move_regions(&mut self, middles: &[Place]) {
+        if let Some(constraints) = &mut self.constraints {
+            constraints.move_regions(middles);
+        }
     }
 
     /// Notes the stamp of the newest image that the belief took. A plan notes that of its own image, so that this is needed
@@ -232,6 +247,11 @@ impl Executor {
             wanted.fill(0.0);
         }
         let known = self.joints_stamp.map(|_| self.positions.as_slice());
+        if let (Some(constraints), Some(positions)) = (&self.constraints, known) {
+            let limits = self.robot.limits();
+            let slowed = hold_back(constraints, limits, positions, wanted, self.tick_period_s);
+            self.counts.held_back += u64::from(slowed);
+        }
         let times = StepTimes {
             elapsed_s: elapsed_s.max(1e-6),
             ahead_s: self.tick_period_s,
@@ -297,6 +317,7 @@ impl Executor {
             time: now,
             mode: self.mode(now),
             positions: &self.positions,
+            constraints: self.constraints.as_ref(),
             positions_known: self.joints_stamp.is_some(),
             velocities: &self.velocities,
             tick_s: self.tick_period_s,

@@ -264,6 +264,7 @@ impl Replay {
                 self.controller.step(&inputs, *now, &FrozenClock(*now));
             }
             Event::Sent { time, velocities } => self.controller.record_sent(*time, velocities),
+            Event::Regions { middles } => self.controller.move_regions(middles),
         }
     }
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::MAX_REGIONS;
+use crate::constraints::Place;
 use crate::inputs::JointVec;
 use crate::plan::{Decisions, PlanReport};
 use crate::time::Time;
@@ -31,6 +33,11 @@ pub enum Event {
         time: Time,
         /// Velocities in rad/s.
         velocities: JointVec,
+    },
+    /// The regions to keep out of are where this says, from now on.
+    Regions {
+        /// The middle of each in m, in the order of the configuration.
+        middles: heapless::Vec<Place, MAX_REGIONS>,
     },
 }
 

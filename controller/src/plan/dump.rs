@@ -26,7 +26,7 @@ use super::contract::PlanRequest;
 use super::make::make;
 use super::problem::Problem;
 use super::solution::{PlanSizes, Solution};
-use crate::config::{Config, PlannerSection};
+use crate::config::{Config, KeepOutSection, KinematicsSection, PlannerSection};
 use crate::error::SetupError;
 use crate::time::{FrozenClock, Time};
 use crate::trace::PlanTrace;
@@ -34,7 +34,7 @@ use crate::trace::PlanTrace;
 /// First bytes of a dump.
 const MAGIC: [u8; 8] = *b"LATCODMP";
 /// Version of the format that this program writes and reads.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 /// Length of the head in bytes: magic number, version, length, sum.
 const HEAD: usize = 8 + 4 + 8 + 32;
 
@@ -51,6 +51,10 @@ pub struct DumpHeader {
     pub task: String,
     /// The planner's settings.
     pub planner: PlannerSection,
+    /// What the plans keep away from.
+    pub keep_out: KeepOutSection,
+    /// The arm that they are of.
+    pub kinematics: KinematicsSection,
     /// Number of iterations for whose figures there is room.
     pub trace_iterations: u32,
 }
@@ -135,6 +139,8 @@ impl DumpHeader {
             bundle_sha256: bundle.manifest().sum(),
             task: bundle.manifest().task.clone(),
             planner: config.planner.clone(),
+            keep_out: config.keep_out.clone(),
+            kinematics: config.kinematics.clone(),
             trace_iterations: config.trace.iterations,
         }
     }
@@ -188,6 +194,8 @@ impl Dump {
         let mut config = Config::default();
         config.bundle.path.clone_from(&header.bundle);
         config.planner.clone_from(&header.planner);
+        config.keep_out.clone_from(&header.keep_out);
+        config.kinematics.clone_from(&header.kinematics);
         config.trace.iterations = header.trace_iterations;
         let refuse = |reason: String| Err(DumpError::Content(reason));
         if let Err(error) = config.validate() {
@@ -210,6 +218,7 @@ impl Dump {
         let request = PlanRequest {
             state: &self.problem.anchor,
             elapsed_periods: self.problem.elapsed_periods,
+            constraints: self.problem.constraints.as_ref(),
             deadline: None,
             replay: Some(self.problem.decisions),
         };
@@ -294,6 +303,8 @@ mod tests {
             bundle_sha256: String::new(),
             task: "reach".into(),
             planner: PlannerSection::default(),
+            keep_out: KeepOutSection::default(),
+            kinematics: KinematicsSection::default(),
             trace_iterations: 2,
         };
         let mut problem = Problem::new(&sizes, 2);

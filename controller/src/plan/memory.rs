@@ -5,6 +5,7 @@ use latco_solver::{BlockTridiagonal, Dims, GruJacobian, GruSizes, Reduced, Shape
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Optimiser, PlannerKind, SolverKind};
+use crate::constraints;
 
 /// Bytes of the memory that LatCo, or Gaussian LatCo, works in; all of it is taken before the first plan.
 ///
@@ -51,9 +52,10 @@ pub fn memory(manifest: &Manifest, config: &Config) -> MemoryBudget {
         PlannerKind::GaussianLatco => planner.gaussian_latco.starts,
         _ => planner.latco.starts,
     } as usize;
-    let mut budget = memory_of(Shape::of(dims), &sizes, manifest, config);
+    let shape = Shape::of(dims).with_inequalities(constraints::rows(config, model.action));
+    let mut budget = memory_of(shape, &sizes, manifest, config);
     if starts > 1 {
-        let together = memory_of(Shape::of(dims).with_plans(starts), &sizes, manifest, config);
+        let together = memory_of(shape.with_plans(starts), &sizes, manifest, config);
         budget.solver_arena_bytes += together.solver_arena_bytes;
         budget.jacobian_arena_bytes += together.jacobian_arena_bytes;
         budget.sample_bytes += together.sample_bytes;

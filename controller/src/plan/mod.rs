@@ -30,7 +30,7 @@ mod warm_start;
 
 pub use anytime::Anytime;
 pub use batch::{Batch, Iterate, IterateMut};
-pub use collocation::{Collocation, Gaussians, Lm, Means, States, Stepper, lm};
+pub use collocation::{Anchor, Collocation, Gaussians, Lm, Means, States, Stepper, lm};
 pub use contract::{PlanRequest, Planner};
 pub use deadline::{Quantum, Rounds};
 pub use decisions::Decisions;

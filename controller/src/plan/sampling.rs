@@ -67,7 +67,7 @@ pub struct Sampling {
     /// Deviation of the Gaussian, `[H, na]`.
     std: Vec<f32>,
     reward: RewardHead,
-    /// Return of each sample, `[samples]`.
+    /// Return of each sample, less the penalty for the constraints that it violates, `[samples]`.
     returns: Vec<f32>,
     /// Sample numbers, the best first.
     order: Vec<u32>,
@@ -154,7 +154,7 @@ impl Sampling {
     }
 
     /// Draws a part of the samples and rolls it out.
-    fn draw(&mut self, part: usize) -> Result<(), RunError> {
+    fn draw(&mut self, request: &PlanRequest<'_>, part: usize) -> Result<(), RunError> {
         let (len, horizon) = (self.mean.len(), self.sizes.horizon);
         let (limit, head) = (self.action_limit, self.reward);
         let samples = part * PART..self.settings.samples.min((part + 1) * PART);
@@ -172,9 +172,16 @@ impl Sampling {
         for (reward, output) in rewards.iter_mut().zip(self.part.rewards()) {
             *reward = head.expected(*output);
         }
+        let first = samples.start;
         let returns = &mut self.returns[samples];
         for (value, rewards) in returns.iter_mut().zip(rewards.chunks_exact(horizon)) {
             *value = rewards.iter().sum();
+        }
+        if let Some(constraints) = request.constraints {
+            let sequences = self.actions[first * len..].chunks_exact(len);
+            for (value, sequence) in returns.iter_mut().zip(sequences) {
+                *value -= constraints.penalty(sequence);
+            }
         }
         Ok(())
     }
@@ -321,7 +328,7 @@ impl Optimiser for Sampling {
             self.has_best = false;
             self.part.start(request.state);
         }
-        if self.draw(quantum.part() as usize).is_err() {
+        if self.draw(request, quantum.part() as usize).is_err() {
             self.outcome = Outcome::Failed(StopCause::ModelFailed);
             return Step::Iteration;
         }
@@ -367,11 +374,13 @@ impl Optimiser for Sampling {
     fn candidate(&mut self, _plan: usize) -> Candidate<'_> {
         let sample = self.order[0] as usize;
         let (h, len) = (self.sizes.horizon, self.mean.len());
+        let rewards = &self.rewards[sample * h..][..h];
+        let predicted_return = rewards.iter().sum();
         Candidate {
-            worth: self.returns[sample],
-            predicted_return: self.returns[sample],
+            worth: predicted_return,
+            predicted_return,
             actions: &self.actions[sample * len..][..len],
-            rewards: &self.rewards[sample * h..][..h],
+            rewards,
             states: None,
             start: Some(StartKind::Sampled),
             competes: self.has_best && !self.settings.sampled_states,

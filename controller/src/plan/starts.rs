@@ -10,6 +10,7 @@
 use latco_models::RunError;
 
 use super::batch::IterateMut;
+use super::contract::PlanRequest;
 use super::deadline::Rounds;
 use super::noise::{Noise, correlate};
 use super::report::StartKind;
@@ -46,6 +47,8 @@ pub(super) struct Sampler<V> {
     sequence_len: usize,
     /// Sequence numbers, the best first.
     order: Vec<u32>,
+    /// Return of each sequence, less the penalty for the constraints that it violates.
+    worths: Vec<f32>,
     /// The best sequences, while the others are drawn again, `[elites, H, na]`.
     elites: Vec<f32>,
     /// Mean of the elites, `[H, na]`.
@@ -68,6 +71,7 @@ impl<V: Valuation> Sampler<V> {
             action_size: sizes.action,
             sequence_len,
             order: vec![0; samples],
+            worths: vec![0.0; samples],
             elites: vec![0.0; elites * sequence_len],
             mean: vec![0.0; sequence_len],
             deviation: vec![0.0; sequence_len],
@@ -83,7 +87,7 @@ impl<V: Valuation> Sampler<V> {
     /// actions `previous` `[H, na]`, if there are any.
     pub(super) fn sample(
         &mut self,
-        state: &[f32],
+        request: &PlanRequest<'_>,
         previous: Option<&[f32]>,
         noise: &mut Noise,
         rounds: &mut Rounds<'_>,
@@ -92,9 +96,9 @@ impl<V: Valuation> Sampler<V> {
             let is_first = rounds.done() == 0;
             let is_done = rounds.one_more(|| {
                 if is_first {
-                    self.draw(state, previous, noise)
+                    self.draw(request, previous, noise)
                 } else {
-                    self.draw_around_best(state, noise)
+                    self.draw_around_best(request, noise)
                 }
             })?;
             if !is_done {
@@ -104,11 +108,11 @@ impl<V: Valuation> Sampler<V> {
         Ok(())
     }
 
-    /// Does the first round: draws new sequences and values them from `state`, every other one around the
+    /// Does the first round: draws new sequences and values them, every other one around the
     /// actions `previous` `[H, na]`, if there are any.
     fn draw(
         &mut self,
-        state: &[f32],
+        request: &PlanRequest<'_>,
         previous: Option<&[f32]>,
         noise: &mut Noise,
     ) -> Result<(), RunError> {
@@ -127,11 +131,15 @@ impl<V: Valuation> Sampler<V> {
                 _ => sequence.iter_mut().for_each(|action| *action *= limit),
             }
         }
-        self.rank(state)
+        self.rank(request)
     }
 
     /// Does a later round: keeps the best of the last round and draws the others around them.
-    fn draw_around_best(&mut self, state: &[f32], noise: &mut Noise) -> Result<(), RunError> {
+    fn draw_around_best(
+        &mut self,
+        request: &PlanRequest<'_>,
+        noise: &mut Noise,
+    ) -> Result<(), RunError> {
         let len = self.sequence_len;
         self.keep_elites();
         self.draw_noise(self.elites.len() / len, noise);
@@ -143,7 +151,7 @@ impl<V: Valuation> Sampler<V> {
                 *action = mean + deviation * *action;
             }
         }
-        self.rank(state)
+        self.rank(request)
     }
 
     /// Draws noise of deviation 1, differently correlated in time, for the sequences from number `first` on.
@@ -185,7 +193,7 @@ impl<V: Valuation> Sampler<V> {
     }
 
     /// Clips the sequences to the limits, values and ranks them.
-    fn rank(&mut self, state: &[f32]) -> Result<(), RunError> {
+    fn rank(&mut self, request: &PlanRequest<'_>) -> Result<(), RunError> {
         let limit = self.limit;
         for action in self.valuation.actions_mut() {
             *action = if action.is_finite() {
@@ -194,13 +202,21 @@ impl<V: Valuation> Sampler<V> {
                 0.0
             };
         }
-        self.valuation.run(state)?;
+        self.valuation.run(request.state)?;
         for (number, place) in self.order.iter_mut().enumerate() {
             *place = number as u32;
         }
-        let returns = self.valuation.returns();
-        // By return, then by number, so that the order does not depend on the sort.
-        let value = |number: u32| returns[number as usize];
+        self.worths.copy_from_slice(self.valuation.returns());
+        if let Some(constraints) = request.constraints {
+            let sequences = self.valuation.actions_mut();
+            let sequences = sequences.chunks_exact(self.sequence_len);
+            for (worth, sequence) in self.worths.iter_mut().zip(sequences) {
+                *worth -= constraints.penalty(sequence);
+            }
+        }
+        let worths = &self.worths;
+        // By worth, then by number, so that the order does not depend on the sort.
+        let value = |number: u32| worths[number as usize];
         self.order
             .sort_unstable_by(|a, b| value(*b).total_cmp(&value(*a)).then(a.cmp(b)));
         Ok(())

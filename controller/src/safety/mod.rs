@@ -2,6 +2,7 @@
 //!
 //! - [`limits`]: no set-point is beyond position (with the distance to brake), velocity and acceleration;
 //! - [`failsafe`]: the reasons to stop, in the order of their severity, and what decides between them;
+//! - `keep_out`: the brake in front of regions that the robot has to keep out of;
 //! - [`latch`]: the emergency stop, which any thread may latch and only a reset releases;
 //! - [`measurement`]: joint states that cannot be are refused before anything acts on them;
 //! - [`clock_watch`]: a clock that stands still, and one that jumps;
@@ -11,6 +12,7 @@
 
 pub mod clock_watch;
 pub mod failsafe;
+pub(crate) mod keep_out;
 pub mod latch;
 pub mod limits;
 pub mod measurement;

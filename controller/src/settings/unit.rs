@@ -6,6 +6,7 @@ const UNITS: &[(&str, &str)] = &[
     ("_rad_s", "rad/s"),
     ("_rad", "rad"),
     ("_ms", "ms"),
+    ("_m", "m"),
     ("_hz", "Hz"),
     ("_mb", "MB"),
     ("_periods", "control periods"),

@@ -62,6 +62,7 @@ impl Case {
         let request = PlanRequest {
             state: &self.state,
             elapsed_periods,
+            constraints: None,
             deadline: Some(began + self.budget),
             replay: None,
         };

@@ -11,6 +11,8 @@ pub(crate) enum Stream {
     Episode = 0,
     /// Draws way-points, dwell times and action noise.
     Policy = 1,
+    /// Draws obstacles.
+    Obstacle = 2,
 }
 
 /// The generator for one seed and purpose.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context;
 use latco_controller::Config;
 use latco_controller::config::PlannerKind;
-use latco_evaluate::{EvaluateError, Evaluation, Options, evaluate};
+use latco_evaluate::{EvaluateError, Evaluation, KeepOut, Obstacles, Options, evaluate};
 use latco_models::{Bundle, Provider, Providers};
 
 use super::shell::{BadInput, print_json};
@@ -39,6 +39,13 @@ pub(crate) struct Args {
     /// Number of the first evaluation episode, and seed of the planner.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Put an obstacle into each episode that the robot has to keep out of: still, moving, or mixed for one that moves in every
+    /// other episode. Touches are counted.
+    #[arg(long, value_name = "KIND")]
+    keep_out: Option<Obstacles>,
+    /// Do not tell the controller of the obstacles, to see how often they would be touched.
+    #[arg(long, requires = "keep_out")]
+    untold: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -67,6 +74,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         episodes: args.episodes,
         seed: args.seed,
         expert: true,
+        keep_out: args.keep_out.map(|obstacles| KeepOut {
+            obstacles,
+            is_told: !args.untold,
+        }),
     };
 
     let interrupted = Arc::new(AtomicBool::new(false));
@@ -126,6 +137,16 @@ fn print_table(evaluation: &Evaluation, provider: Provider) {
         "planning             {:.1} ms median, {:.1} ms p99, {} iterations median",
         e.plan_ms_p50, e.plan_ms_p99, e.iterations_median
     );
+    if let Some(k) = &e.keep_out {
+        println!(
+            "obstacle touched     in {} of {} episodes ({} of {} with one that moves), {:.3} m deep at most",
+            k.touched_episodes, k.episodes, k.touched_moving, k.moving, k.deepest_m
+        );
+        println!(
+            "held back            {:.1} % of the set-points",
+            100.0 * k.held_back_share
+        );
+    }
     for (cause, times) in &e.stop_causes {
         println!("stopped by           {cause}: {times}");
     }

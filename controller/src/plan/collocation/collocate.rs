@@ -1,7 +1,7 @@
 //! Collocation of several plans together.
 
 use latco_models::{Bundle, RewardHead, RunError};
-use latco_solver::{Shape, StepReport};
+use latco_solver::{Inequalities, Shape, StepReport};
 
 use super::super::batch::{Batch, Iterate};
 use super::super::contract::PlanRequest;
@@ -22,8 +22,9 @@ use super::gaussian::Gaussians;
 use super::mean::Means;
 use super::settings::Settings;
 use super::states::States;
-use super::stepper::{Lm, Stepper};
+use super::stepper::{Anchor, Lm, Stepper};
 use crate::config::{Config, SolverKind};
+use crate::constraints;
 use crate::error::SetupError;
 use crate::trace::IterationTrace;
 
@@ -189,7 +190,9 @@ impl<S: States> Collocation<S> {
     ) -> Result<Self, SetupError> {
         let manifest = bundle.manifest();
         let lane = |plans| -> Result<Lane<S>, SetupError> {
-            let shape = Shape::of(dims(bundle, sizes)).with_plans(plans);
+            let shape = Shape::of(dims(bundle, sizes))
+                .with_plans(plans)
+                .with_inequalities(constraints::rows(config, sizes.action));
             let model = states.model(bundle, shape)?;
             Ok(Lane {
                 plans,
@@ -243,7 +246,7 @@ impl<S: States> Collocation<S> {
         };
         S::draw_for_sequences(sampler.valuation_mut(), &mut self.noise);
         let shifted = (!self.starts.is_empty()).then_some(&*self.batch.plan_mut(0).actions);
-        sampler.sample(request.state, shifted, &mut self.noise, rounds)?;
+        sampler.sample(request, shifted, &mut self.noise, rounds)?;
         Ok(rounds.done() > 0)
     }
 
@@ -357,7 +360,12 @@ impl<S: States> Optimiser for Collocation<S> {
     fn improve(&mut self, request: &PlanRequest<'_>, quantum: &mut Quantum<'_>) -> Step {
         let lane = self.lanes.active_mut();
         let (model, threads) = (&mut lane.model, &mut lane.threads);
-        let stepped = (lane.stepper).step(model, threads, request.state, &mut self.batch);
+        let inequalities = request.constraints.map(|all| all as &dyn Inequalities<f32>);
+        let from = Anchor {
+            state: request.state,
+            inequalities,
+        };
+        let stepped = (lane.stepper).step(model, threads, from, &mut self.batch);
         for plan in 0..self.starts.len() {
             self.outcomes[plan] = match stepped {
                 Err(cause) => Outcome::Failed(cause),

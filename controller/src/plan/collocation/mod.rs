@@ -16,4 +16,4 @@ pub use collocate::{Collocation, lm};
 pub use gaussian::Gaussians;
 pub use mean::Means;
 pub use states::States;
-pub use stepper::{Lm, Stepper};
+pub use stepper::{Anchor, Lm, Stepper};

@@ -97,6 +97,7 @@ impl Plan {
         let request = PlanRequest {
             state: &situation.belief,
             elapsed_periods: None,
+            constraints: None,
             deadline: budget,
             replay: None,
         };

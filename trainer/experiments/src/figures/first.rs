@@ -76,6 +76,7 @@ impl First {
         let request = PlanRequest {
             state: self.filter.mean(),
             elapsed_periods: None,
+            constraints: None,
             deadline: None,
             replay: None,
         };
