@@ -9,6 +9,9 @@ use crate::sum::sha256;
 /// The format version this crate writes and reads.
 pub const FORMAT_VERSION: u32 = 2;
 
+/// The format version before it, which [`crate::convert()`] reads.
+pub(crate) const OLD_VERSION: i64 = 1;
+
 /// File name of the manifest in a bundle folder.
 pub const MANIFEST_FILE: &str = "manifest.toml";
 

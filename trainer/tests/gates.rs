@@ -7,8 +7,7 @@ use std::process::{Command, Output};
 
 use latco_export::{RandomSpec, write_random_bundle};
 use latco_models::gates::{PLAN_CALIBRATION, POSTERIOR_REWARD_AUC, RULES};
-use latco_models::manifest::MANIFEST_FILE;
-use latco_models::{Bundle, read_manifest};
+use latco_models::{Bundle, read_manifest, write_manifest};
 use serde_json::Value;
 
 /// Random weights for the arm of Reach.
@@ -24,7 +23,7 @@ fn random_bundle(folder: &Path, task: &str) {
     write_random_bundle(folder, &spec, 5).unwrap();
     let mut manifest = read_manifest(folder).unwrap();
     manifest.task = task.to_owned();
-    std::fs::write(folder.join(MANIFEST_FILE), manifest.to_toml().unwrap()).unwrap();
+    write_manifest(folder, &manifest).unwrap();
 }
 
 fn trainer(arguments: &[&str]) -> Output {

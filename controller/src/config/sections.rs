@@ -1,6 +1,6 @@
 //! The tables of the configuration but the planner's.
 
-use latco_models::{LoadOptions, Provider, Providers};
+use latco_models::{LoadOptions, Provider, Providers, PublicKey, TrustedKeys};
 use toml::Value;
 
 use crate::settings::{DAY_MS, Kind, SettingType};
@@ -16,11 +16,24 @@ impl SettingType for Providers {
     }
 }
 
+impl SettingType for TrustedKeys {
+    const KIND: Kind = Kind::Texts;
+
+    fn check(value: &Value) -> Result<(), String> {
+        let keys = value.as_array().into_iter().flatten();
+        let mut keys = keys.filter_map(Value::as_str).map(str::parse::<PublicKey>);
+        keys.try_for_each(|key| key.map(drop))
+    }
+}
+
 crate::settings! {
     /// `[bundle]`
     pub struct BundleSection {
         /// Folder of the model bundle, relative to the working directory. Required.
         path: String, filled;
+        /// Public keys of whom bundles are taken from, as `latco model keygen` prints them; a bundle that none of them signed is
+        /// refused. Without any a bundle need not be signed.
+        trusted_keys: TrustedKeys, no_parameter;
         /// Where the graphs are computed: `cpu`, `cuda`, `tensorrt`, in order of preference. The first that works is used.
         /// `cpu` behind another one stands in only if it is measured to be fast enough.
         providers: Providers;
@@ -42,7 +55,8 @@ impl BundleSection {
         LoadOptions {
             providers: self.providers.clone(),
             engine_cache: self.engine_cache.as_ref().map(Into::into),
-            expect_joints: None,
+            trusted_keys: self.trusted_keys.clone(),
+            ..LoadOptions::default()
         }
     }
 }

@@ -57,15 +57,19 @@ fn load(
     config: Config,
     imagined: bool,
     decorator: Option<Arc<dyn Decorator>>,
-    given_up: &AtomicBool,
+    given_up: &Arc<AtomicBool>,
 ) -> anyhow::Result<Loaded> {
     let began = Instant::now();
     let go_on = || {
-        let given_up = given_up.load(Ordering::SeqCst);
-        anyhow::ensure!(!given_up, "stopped while it was loading");
+        anyhow::ensure!(
+            !given_up.load(Ordering::SeqCst),
+            "stopped while it was loading"
+        );
         Ok(())
     };
-    let bundle = Bundle::load(&config.bundle.path, &config.bundle.load_options())?;
+    let mut options = config.bundle.load_options();
+    options.limit.given_up = given_up.clone();
+    let bundle = Bundle::load(&config.bundle.path, &options)?;
     for shortcoming in latco_models::gates::shortcomings(bundle.manifest()) {
         tracing::warn!("{}: {shortcoming}", config.bundle.path);
     }

@@ -106,6 +106,11 @@ impl Stop {
         self.requested.load(Ordering::SeqCst)
     }
 
+    /// The flag behind [`Stop::is_requested`], for what cannot wait on a channel.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        self.requested.clone()
+    }
+
     /// A channel that never carries anything and is disconnected once a stop is asked for; for `select!`.
     pub fn channel(&self) -> &Receiver<()> {
         &self.closed
