@@ -4,13 +4,20 @@
 //! `[T, ns]`, `is_first` and `is_last` `[T]`. Numbers other than images may be f32, f64, i32, i64;
 //! marks may be bool or u8.
 
-use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
-use ndarray::{ArrayD, IxDyn, OwnedRepr};
-use ndarray_npy::{NpzReader, ReadableElement};
+use latco_models::RegularFile;
+use ndarray::{ArrayD, ArrayViewD};
+use ndarray_npy::{ViewElement, ViewNpyExt};
+use zip::ZipArchive;
 
 use super::error::DataError;
+
+/// The keys that are read.
+const KEYS: [&str; 6] = ["image", "action", "reward", "state", "is_first", "is_last"];
+/// Bytes that the arrays of an episode may unpack to: 87,000 images of 64x64.
+const MOST_BYTES: usize = 1 << 30;
 
 /// One npz file.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +49,7 @@ enum Array {
     Bytes(ArrayD<u8>),
     Marks(ArrayD<bool>),
     Numbers(&'static str, ArrayD<f64>),
+    Unused(String),
     Other(String),
 }
 
@@ -51,7 +59,7 @@ impl Array {
             Self::Bytes(_) => "u8",
             Self::Marks(_) => "bool",
             Self::Numbers(name, _) => name,
-            Self::Other(_) => "unknown type",
+            Self::Unused(_) | Self::Other(_) => "unknown type",
         }
     }
 
@@ -60,12 +68,13 @@ impl Array {
             Self::Bytes(array) => array.shape(),
             Self::Marks(array) => array.shape(),
             Self::Numbers(_, array) => array.shape(),
-            Self::Other(_) => &[],
+            Self::Unused(_) | Self::Other(_) => &[],
         }
     }
 
     fn describe(&self) -> String {
         match self {
+            Self::Unused(description) => description.clone(),
             Self::Other(why) => format!("an array that is not understood ({why})"),
             known => format!("{} {:?}", known.dtype(), known.shape()),
         }
@@ -82,16 +91,23 @@ pub fn read(path: &Path) -> Result<NpzEpisode, DataError> {
         problems: vec![problem],
         found: vec!["nothing that can be read".to_owned()],
     };
-    let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
-    let mut archive = NpzReader::new(file)
+    let mut archive = RegularFile::open(path)
+        .map_err(|error| error.to_string())
+        .and_then(|file| ZipArchive::new(file.into_inner()).map_err(|error| error.to_string()))
         .map_err(|error| unreadable(format!("expected a npz file (zip of npy arrays): {error}")))?;
-    let names = archive
-        .names()
-        .map_err(|error| unreadable(error.to_string()))?;
     let mut arrays: Vec<(String, Array)> = Vec::new();
-    for name in names {
-        let array = read_array(&mut archive, &name);
-        arrays.push((name.trim_end_matches(".npy").to_owned(), array));
+    let mut room = MOST_BYTES;
+    for index in 0..archive.len() {
+        let entry = archive
+            .by_index(index)
+            .map_err(|error| unreadable(error.to_string()))?;
+        let name = entry.name().trim_end_matches(".npy").to_owned();
+        let array = match KEYS.contains(&name.as_str()) {
+            true => read_array(entry, &mut room),
+            // Only told of, and not kept.
+            false => Array::Unused(read_array(entry, &mut MOST_BYTES.clone()).describe()),
+        };
+        arrays.push((name, array));
     }
     check(&arrays).map_err(|problems| DataError::Npz {
         path: path.to_path_buf(),
@@ -103,32 +119,45 @@ pub fn read(path: &Path) -> Result<NpzEpisode, DataError> {
     })
 }
 
-fn read_array(archive: &mut NpzReader<File>, name: &str) -> Array {
-    fn get<T: ReadableElement>(
-        archive: &mut NpzReader<File>,
-        name: &str,
-    ) -> Result<ArrayD<T>, String> {
-        archive
-            .by_name::<OwnedRepr<T>, IxDyn>(name)
-            .map_err(|error| error.to_string())
+/// Unpacks an array into at most `room` bytes, and looks at it where it lies: neither what the archive nor what the head of
+/// the array says of its size is believed.
+fn read_array(entry: impl Read, room: &mut usize) -> Array {
+    let mut bytes = Vec::new();
+    let unpacked = entry.take(*room as u64 + 1).read_to_end(&mut bytes);
+    if let Err(error) = unpacked {
+        return Array::Other(error.to_string());
     }
-    if let Ok(array) = get::<f32>(archive, name) {
+    let Some(left) = room.checked_sub(bytes.len()) else {
+        let why = format!("all arrays together have more than {MOST_BYTES} bytes");
+        return Array::Other(why);
+    };
+    *room = left;
+    // Numbers have to begin where numbers may.
+    let mut aligned = vec![0u64; bytes.len().div_ceil(8)];
+    let npy = &mut bytemuck::cast_slice_mut::<u64, u8>(&mut aligned)[..bytes.len()];
+    npy.copy_from_slice(&bytes);
+    drop(bytes);
+    let npy = &*npy;
+    fn view<T: ViewElement>(npy: &[u8]) -> Result<ArrayViewD<'_, T>, String> {
+        ArrayViewD::view_npy(npy).map_err(|error| error.to_string())
+    }
+    if let Ok(array) = view::<f32>(npy) {
         return Array::Numbers("f32", array.mapv(f64::from));
     }
-    if let Ok(array) = get::<bool>(archive, name) {
-        return Array::Marks(array);
+    if let Ok(array) = view::<bool>(npy) {
+        return Array::Marks(array.to_owned());
     }
-    if let Ok(array) = get::<f64>(archive, name) {
-        return Array::Numbers("f64", array);
+    if let Ok(array) = view::<f64>(npy) {
+        return Array::Numbers("f64", array.to_owned());
     }
-    if let Ok(array) = get::<i32>(archive, name) {
+    if let Ok(array) = view::<i32>(npy) {
         return Array::Numbers("i32", array.mapv(f64::from));
     }
-    if let Ok(array) = get::<i64>(archive, name) {
+    if let Ok(array) = view::<i64>(npy) {
         return Array::Numbers("i64", array.mapv(|value| value as f64));
     }
-    match get::<u8>(archive, name) {
-        Ok(array) => Array::Bytes(array),
+    match view::<u8>(npy) {
+        Ok(array) => Array::Bytes(array.to_owned()),
         Err(why) => Array::Other(why),
     }
 }
@@ -224,4 +253,41 @@ fn check(arrays: &[(String, Array)]) -> Result<NpzEpisode, Vec<String>> {
         rewards: rewards.iter().copied().collect(),
         is_first: is_first.unwrap_or_else(|| (0..frames).map(|frame| frame == 0).collect()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn npy(shape: &str, data: usize) -> Vec<u8> {
+        let head = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        let head = format!("{head:<117}\n");
+        bytes.extend(u16::try_from(head.len()).unwrap().to_le_bytes());
+        bytes.extend(head.as_bytes());
+        bytes.resize(bytes.len() + data, 0);
+        bytes
+    }
+
+    #[test]
+    fn f12_an_array_takes_no_more_memory_than_is_there_and_than_is_allowed() {
+        let honest = npy("(2, 3)", 24);
+        let mut room = 1000;
+        let array = read_array(&honest[..], &mut room);
+        assert_eq!(array.describe(), "f32 [2, 3]");
+        assert_eq!(room, 1000 - honest.len());
+        // Says to be of 17.2 GB.
+        let mut room = 1000;
+        let array = read_array(&npy("(4300000000,)", 24)[..], &mut room);
+        assert!(matches!(array, Array::Other(_)), "{}", array.describe());
+        // Unpacks without end.
+        let mut room = 10_000;
+        let array = read_array(std::io::repeat(0), &mut room);
+        assert!(
+            array.describe().contains("more than"),
+            "{}",
+            array.describe()
+        );
+        println!("f12: an array of 17.2 GB refused at 152 bytes, an endless one at 10 kB");
+    }
 }
