@@ -253,6 +253,18 @@ impl BagError {
         matches!(self, Self::Truncated { .. } | Self::Unfinished { .. })
     }
 
+    /// Whether messages before the end of the recording are missing or may be.
+    pub fn is_hole(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged { .. }
+                | Self::DamagedRows { .. }
+                | Self::DamagedMessage { .. }
+                | Self::DamagedArchive { .. }
+                | Self::MissingFile { .. }
+        )
+    }
+
     pub(crate) fn io(
         path: impl Into<PathBuf>,
         action: &'static str,
