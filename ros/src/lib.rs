@@ -11,6 +11,7 @@ pub mod controller;
 #[cfg(feature = "sim")]
 pub mod demo;
 mod error_text;
+mod log;
 pub mod managed;
 pub mod middleware;
 #[cfg(feature = "sim")]

@@ -18,7 +18,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use latco_models::Bundle;
+use latco_models::{Bundle, read_file};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -35,6 +35,8 @@ use crate::trace::PlanTrace;
 const MAGIC: [u8; 8] = *b"LATCODMP";
 /// Version of the format that this program writes and reads.
 const FORMAT: u32 = 5;
+/// Bytes that a dump may have; those of the shipped bundles have about 100 kB.
+const MOST_BYTES: u64 = 256 << 20;
 /// Length of the head in bytes: magic number, version, length, sum.
 const HEAD: usize = 8 + 4 + 8 + 32;
 
@@ -146,7 +148,7 @@ impl Dump {
     /// # Errors
     /// [`DumpError`] when the file cannot be read, is no dump, or is damaged.
     pub fn read(path: &Path) -> Result<Self, DumpError> {
-        let bytes = std::fs::read(path).map_err(|source| DumpError::Io {
+        let bytes = read_file(path, MOST_BYTES).map_err(|source| DumpError::Io {
             path: path.into(),
             source,
         })?;
@@ -231,23 +233,28 @@ impl Dump {
 pub fn write_dump(path: &Path, header: &DumpHeader, problem: &Problem) -> Result<(), DumpError> {
     let content =
         postcard::to_stdvec(&(header, problem)).map_err(|e| DumpError::Content(e.to_string()))?;
-    let failed = |path: &Path| {
-        let path = path.to_path_buf();
-        move |source| DumpError::Io { path, source }
-    };
     let part = path.with_extension("part");
-    let mut file = std::fs::File::create(&part).map_err(failed(&part))?;
-    for bytes in [
-        &MAGIC[..],
-        &FORMAT.to_le_bytes(),
-        &(content.len() as u64).to_le_bytes(),
-        &Sha256::digest(&content),
-        &content,
-    ] {
-        file.write_all(bytes).map_err(failed(&part))?;
-    }
-    drop(file);
-    std::fs::rename(&part, path).map_err(failed(path))
+    let write = || -> std::io::Result<()> {
+        let mut file = std::fs::File::create(&part)?;
+        for bytes in [
+            &MAGIC[..],
+            &FORMAT.to_le_bytes(),
+            &(content.len() as u64).to_le_bytes(),
+            &Sha256::digest(&content),
+            &content,
+        ] {
+            file.write_all(bytes)?;
+        }
+        std::fs::rename(&part, path)
+    };
+    write().map_err(|source| {
+        // Of a full disk nothing is left, or the next ones would find it fuller still.
+        let _ = std::fs::remove_file(&part);
+        DumpError::Io {
+            path: path.to_path_buf(),
+            source,
+        }
+    })
 }
 
 /// The bytes after the head of a file, if they are complete and unchanged.
@@ -306,6 +313,18 @@ mod tests {
         let dump = Dump::from_bytes(&bytes).unwrap();
         assert_eq!((dump.header, dump.problem), (header, problem));
         bytes
+    }
+
+    #[test]
+    fn f19_a_full_disk_leaves_no_part_of_a_dump() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("problem.dump");
+        std::os::unix::fs::symlink("/dev/full", folder.path().join("problem.part")).unwrap();
+        let dump = Dump::from_bytes(&file()).unwrap();
+        let error = write_dump(&path, &dump.header, &dump.problem).unwrap_err();
+        assert!(matches!(error, DumpError::Io { .. }), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        println!("f19: {error}; 0 files left");
     }
 
     #[test]

@@ -18,6 +18,10 @@ use latco_bag::{BagOptions, Compression, Storage};
 
 /// Time for which publishers are looked for with `--all`.
 const ALL_WAIT: Duration = Duration::from_secs(2);
+/// How often it is looked whether the bag can still be written.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often the number of messages is told.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum StorageKind {
@@ -118,21 +122,35 @@ impl Record {
             Recorder::start(node, &self.out, &topics, &options, |_, _| {}).map_err(failure)?;
         tracing::info!(bag = %self.out.display(), topics = topics.len(), "recording; Ctrl-C ends it");
         let began = Instant::now();
+        let mut told = began;
         loop {
-            let next = Instant::now() + Duration::from_secs(10);
+            let next = Instant::now() + LOOK_EVERY;
             let until = limit.map_or(next, |limit| next.min(began + limit));
             if stop.wait_until(until) || limit.is_some_and(|limit| began.elapsed() >= limit) {
                 break;
             }
-            tracing::info!(
-                messages = recorder.written(),
-                dropped = recorder.dropped(),
-                "recording"
-            );
+            // What would follow cannot be told from damage: better a whole bag that ends here, and somebody who notices.
+            if recorder.failed() > 0 {
+                tracing::error!("the recording ends, because the bag cannot be written");
+                break;
+            }
+            if told.elapsed() >= TELL_EVERY {
+                told = Instant::now();
+                tracing::info!(
+                    messages = recorder.written(),
+                    dropped = recorder.dropped(),
+                    "recording"
+                );
+            }
         }
         let failed = recorder.failed();
         let without_definition = recorder.without_definition().to_vec();
-        let recorded = recorder.finish().map_err(Failure::failed)?;
+        let recorded = recorder.finish().map_err(|error| match failed {
+            0 => Failure::failed(error),
+            failed => Failure::failed(anyhow::anyhow!(
+                "{failed} messages could not be written, and the bag not be completed; what it holds up to there is read: {error}"
+            )),
+        })?;
         let summary = Summary {
             bag: recorded.summary.folder,
             messages: recorded.summary.messages,

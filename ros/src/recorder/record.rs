@@ -452,8 +452,10 @@ impl Writing {
                 Err(RecvTimeoutError::Disconnected) => return self.bag.finish(),
             }
             if flushed.elapsed() >= FLUSH_EVERY {
-                if let Err(error) = self.bag.flush() {
-                    tracing::error!(%error, "the bag could not be written");
+                if let Err(error) = self.bag.flush()
+                    && self.failed.fetch_add(1, Ordering::Relaxed) == 0
+                {
+                    tracing::error!(%error, "recording failed; later failures are only counted");
                 }
                 flushed = Instant::now();
             }

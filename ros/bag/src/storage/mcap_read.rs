@@ -448,6 +448,16 @@ fn read_entry(
     if !matches!(bytes.first(), Some(&(op::CHUNK | op::MESSAGE))) {
         return Err("expected a chunk, found another record".to_owned());
     }
+    // What a chunk says to unpack to is allocated before any of it is unpacked.
+    let unpacked = bytes.get(25..33).filter(|_| bytes[0] == op::CHUNK);
+    let unpacked = unpacked.map_or(0, |size| {
+        u64::from_le_bytes(size.try_into().expect("eight bytes"))
+    });
+    if unpacked > CHUNK_LIMIT_BYTES as u64 {
+        return Err(format!(
+            "expected a chunk of at most {CHUNK_LIMIT_BYTES} bytes, found one that says to have {unpacked}"
+        ));
+    }
     let options = LinearReaderOptions::default()
         .with_skip_start_magic(true)
         .with_skip_end_magic(true)

@@ -15,8 +15,11 @@ use super::sqlite_open::{self, Database, unreadable};
 
 use crate::error::BagError;
 
-/// Largest number of rows that are looked for one by one between two readable ends.
-const MOST_SINGLE_ROWS: i64 = 1_000_000;
+/// Largest number of rows that are looked for one by one between two readable ends. A row takes up to 100 µs where pages are
+/// damaged; what lies behind so many is given up.
+const MOST_SINGLE_ROWS: i64 = 10_000;
+/// Bytes that a message takes in a file at least: the heads of its row and of its entry in the index, and its own.
+const LEAST_ROW_BYTES: u64 = 24;
 
 /// Time in nanoseconds and row number of a message.
 type Listed = (i64, i64);
@@ -160,7 +163,9 @@ impl SqliteFile {
             );
             lost.detail = detail;
             if backward.is_err() && first_behind > last {
-                let end = first_behind.min(last.saturating_add(MOST_SINGLE_ROWS));
+                let bytes = std::fs::metadata(&self.path).map_or(0, |file| file.len());
+                let fit = i64::try_from(bytes / LEAST_ROW_BYTES).unwrap_or(i64::MAX);
+                let end = first_behind.min(last.saturating_add(MOST_SINGLE_ROWS.min(fit)));
                 lost.rows = Some(single_rows(
                     connection,
                     last.saturating_add(1)..end,
