@@ -33,16 +33,6 @@ pub enum BagError {
         /// Description of what is there instead.
         found: String,
     },
-    /// The file was made for something else than ROS 2.
-    #[error("{}: topic `{topic}`: expected messages in `cdr`, found `{found}`; record with rosbag2", path.display())]
-    NotCdr {
-        /// MCAP file.
-        path: PathBuf,
-        /// Topic concerned.
-        topic: String,
-        /// Encoding in the file.
-        found: String,
-    },
     /// A message has another type than the earlier ones of its topic; a topic has one type in a bag.
     #[error(
         "topic `{topic}`: expected type {recorded} as before, found {given}; use another topic name"

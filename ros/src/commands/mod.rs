@@ -136,12 +136,13 @@ impl Cli {
 
 /// Starts logging on standard error, our own messages from `--log-level` on; `RUST_LOG` changes what is
 /// shown. The middleware's warnings are left out: most are about interfaces and peers that do not concern us,
-/// over a hundred at each start.
+/// over a hundred at each start. So are the errors of `pubsub`, which also come back to us as errors, or tell at the end of a
+/// process that something is gone already.
 fn start_log(level: Option<&str>) {
     let level = level.unwrap_or("info");
     let default = format!(
         "warn,latco_ros={level},latco_controller={level},latco_faults={level},latco_models={level},ros2_client=error,ort=error,\
-         rustdds=error,rustdds::network=off"
+         rustdds=error,rustdds::network=off,rustdds::dds::pubsub=off"
     );
     let asked: Option<Targets> = std::env::var("RUST_LOG")
         .ok()

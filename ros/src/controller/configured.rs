@@ -150,9 +150,17 @@ impl Configured {
             joint_port = decorator.joints(joint_port);
         }
         let open = Arc::new(AtomicBool::new(false));
-        CameraInbox::start(images, open.clone(), counters.clone())?.listen(node, &config.topics)?;
+        CameraInbox::start(images, open.clone(), clock.clone(), counters.clone())?
+            .listen(node, &config.topics)?;
         if !joints.is_empty() {
-            let mut intake = Joints::new(joint_port, &joints, open.clone(), counters.clone());
+            let mut intake = Joints::new(
+                joint_port,
+                &joints,
+                config.timeouts.joints_ms,
+                open.clone(),
+                clock.clone(),
+                counters.clone(),
+            );
             node.subscribe::<JointState>(
                 &config.topics.joint_states,
                 qos::sensors(10),
@@ -196,6 +204,10 @@ impl Configured {
         &self.motion
     }
 
+    pub(super) fn clock(&self) -> &RosClock {
+        &self.clock
+    }
+
     pub(super) fn recent(&self) -> &Recent {
         &self.recent
     }
@@ -208,7 +220,7 @@ impl Configured {
     }
 
     /// The publishers of images and of joint states, and the subscriptions of the commands.
-    pub(super) fn peers(&self, node: &RunningNode, identity: &NodeIdentity) -> [Peers; 4] {
+    pub(super) fn peers(&self, node: &RunningNode, identity: &NodeIdentity) -> [Peers; 5] {
         topics::peers(node, identity, &self.config)
     }
 
@@ -269,10 +281,12 @@ impl Configured {
         if let Some(journal) = &mut self.journal {
             journal.publish();
         }
+        let ahead_ns = self.clock.ahead_ns();
         for published in self.published.try_iter() {
             if let Ok(number) = u64::try_from(published.id) {
-                self.trace.command_sent(number, published.at_ns);
-                self.recent.commanded(number, published.at_ns);
+                let at_ns = published.at_ns.saturating_add(ahead_ns);
+                self.trace.command_sent(number, at_ns);
+                self.recent.commanded(number, at_ns);
             }
         }
     }

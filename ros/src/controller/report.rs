@@ -54,6 +54,8 @@ impl Manager<'_> {
             network: self.options.network,
             middleware_alive: middleware_alive(),
             peers: peers.as_ref(),
+            clock: (self.configured.as_ref())
+                .map(|configured| (configured.clock().name(), configured.clock().is_missing())),
             recent: self.configured.as_ref().map(Configured::recent),
             pending: &pending,
         });

@@ -33,12 +33,15 @@ impl Journal {
     /// An error when the bag cannot be read, or has no journal or several.
     pub fn open(bag: &Path, wanted: Option<&str>) -> anyhow::Result<Self> {
         let reader = BagReader::open(bag)?;
+        for topic in reader.left_out() {
+            tracing::warn!("{topic}");
+        }
         let is_one = |name: &str| match wanted {
             Some(wanted) => topics::matches(name, wanted),
             None => name.ends_with("/journal"),
         };
         let found: Vec<String> = (reader.topics().iter())
-            .filter(|t| is_one(&t.name) && t.type_name == UInt8MultiArray::TYPE)
+            .filter(|t| is_one(&t.name) && t.type_name == UInt8MultiArray::TYPE && t.messages > 0)
             .map(|t| t.name.clone())
             .collect();
         let topic = match &found[..] {

@@ -74,6 +74,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Place::Cuda => Backend::Cuda,
     };
     let device = backend.device().map_err(|e| BadInput::new(e.to_string()))?;
+    // What is needed at the end is looked for before hours of learning.
+    latco_models::runtime::load().map_err(|e| BadInput::new(e.to_string()))?;
+    super::shell::check_writable(&args.out)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, stop.clone()).context("catching signals")?;

@@ -1,14 +1,17 @@
 //! Episodes of other projects: npz files with the keys of PlaNet, Dreamer and LatCo.
 //!
 //! `image` u8 `[T, h, w, 3]`, `action` `[T, na]`, `reward` `[T]` or `[T, 1]`; optional `state`
-//! `[T, ns]`, `is_first` and `is_last` `[T]`. Numbers other than images may be f32, f64, i32, i64;
+//! `[T, ns]`, `is_first` and `is_last` `[T]`. Numbers other than images may be floats of 16 to 64 bits, integers or bool;
 //! marks may be bool or u8.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::path::Path;
 
+use half::f16;
 use ndarray::{ArrayD, IxDyn, OwnedRepr};
-use ndarray_npy::{NpzReader, ReadableElement};
+use ndarray_npy::{NpzReader, ReadDataError, ReadableElement};
+use py_literal::Value;
 
 use super::error::DataError;
 
@@ -37,6 +40,27 @@ pub struct NpzEpisode {
     pub is_first: Vec<bool>,
 }
 
+/// A float of 16 bits, as Dreamer saves episodes with `precision: 16`.
+#[derive(Clone, Copy)]
+struct Half(f16);
+
+impl ReadableElement for Half {
+    fn read_to_end_exact_vec<R: std::io::Read>(
+        reader: R,
+        type_desc: &Value,
+        len: usize,
+    ) -> Result<Vec<Self>, ReadDataError> {
+        let from: fn([u8; 2]) -> f16 = match type_desc {
+            Value::String(name) if name == "<f2" => f16::from_le_bytes,
+            Value::String(name) if name == ">f2" => f16::from_be_bytes,
+            other => return Err(ReadDataError::WrongDescriptor(other.clone())),
+        };
+        let read = u16::read_to_end_exact_vec(reader, &Value::String("<u2".into()), len)?;
+        let halves = read.into_iter().map(|bits| Self(from(bits.to_le_bytes())));
+        Ok(halves.collect())
+    }
+}
+
 /// An array of one of the types that are understood.
 enum Array {
     Bytes(ArrayD<u8>),
@@ -61,6 +85,16 @@ impl Array {
             Self::Marks(array) => array.shape(),
             Self::Numbers(_, array) => array.shape(),
             Self::Other(_) => &[],
+        }
+    }
+
+    /// The array as numbers; `None` where its type is not understood.
+    fn numbers(&self) -> Option<Cow<'_, ArrayD<f64>>> {
+        match self {
+            Self::Numbers(_, array) => Some(Cow::Borrowed(array)),
+            Self::Bytes(array) => Some(Cow::Owned(array.mapv(f64::from))),
+            Self::Marks(array) => Some(Cow::Owned(array.mapv(|mark| f64::from(u8::from(mark))))),
+            Self::Other(_) => None,
         }
     }
 
@@ -112,21 +146,28 @@ fn read_array(archive: &mut NpzReader<File>, name: &str) -> Array {
             .by_name::<OwnedRepr<T>, IxDyn>(name)
             .map_err(|error| error.to_string())
     }
-    if let Ok(array) = get::<f32>(archive, name) {
-        return Array::Numbers("f32", array.mapv(f64::from));
-    }
     if let Ok(array) = get::<bool>(archive, name) {
         return Array::Marks(array);
     }
-    if let Ok(array) = get::<f64>(archive, name) {
-        return Array::Numbers("f64", array);
+    macro_rules! numbers {
+        ($($type:ident as $name:literal by $convert:expr),* $(,)?) => {
+            $(if let Ok(array) = get::<$type>(archive, name) {
+                return Array::Numbers($name, array.mapv($convert));
+            })*
+        };
     }
-    if let Ok(array) = get::<i32>(archive, name) {
-        return Array::Numbers("i32", array.mapv(f64::from));
-    }
-    if let Ok(array) = get::<i64>(archive, name) {
-        return Array::Numbers("i64", array.mapv(|value| value as f64));
-    }
+    numbers!(
+        f32 as "f32" by f64::from,
+        f64 as "f64" by |value| value,
+        Half as "f16" by |value: Half| value.0.to_f64(),
+        i8 as "i8" by f64::from,
+        i16 as "i16" by f64::from,
+        u16 as "u16" by f64::from,
+        i32 as "i32" by f64::from,
+        u32 as "u32" by f64::from,
+        i64 as "i64" by |value| value as f64,
+        u64 as "u64" by |value| value as f64,
+    );
     match get::<u8>(archive, name) {
         Ok(array) => Array::Bytes(array),
         Err(why) => Array::Other(why),
@@ -158,29 +199,25 @@ fn check(arrays: &[(String, Array)]) -> Result<NpzEpisode, Vec<String>> {
     let fits = |array: &ArrayD<f64>| frames.is_none_or(|frames| array.shape()[0] == frames);
     let length = frames.map_or("T".to_owned(), |frames| frames.to_string());
 
-    let mut matrix = |key: &str, required: bool| match find(key) {
-        Some(Array::Numbers(_, array))
-            if array.ndim() == 2 && array.shape()[1] > 0 && fits(array) =>
-        {
-            Some(array)
+    let mut matrix = |key: &str, required: bool| {
+        let array = find(key);
+        let is_matrix =
+            |array: &Cow<'_, ArrayD<f64>>| array.ndim() == 2 && array.shape()[1] > 0 && fits(array);
+        let found = array.and_then(Array::numbers).filter(is_matrix);
+        if found.is_none() && (required || array.is_some()) {
+            problems.push(wrong(key, &format!("numbers [{length}, n]"), array));
         }
-        None if !required => None,
-        other => {
-            problems.push(wrong(key, &format!("numbers [{length}, n]"), other));
-            None
-        }
+        found
     };
     let actions = matrix("action", true);
     let states = matrix("state", false);
-    let rewards = match find("reward") {
-        Some(Array::Numbers(_, array)) if matches!(array.shape(), [_] | [_, 1]) && fits(array) => {
-            Some(array)
-        }
-        other => {
-            problems.push(wrong("reward", &format!("numbers [{length}]"), other));
-            None
-        }
-    };
+    let is_column =
+        |array: &Cow<'_, ArrayD<f64>>| matches!(array.shape(), [_] | [_, 1]) && fits(array);
+    let rewards = (find("reward").and_then(Array::numbers)).filter(is_column);
+    if rewards.is_none() {
+        let expected = format!("numbers [{length}]");
+        problems.push(wrong("reward", &expected, find("reward")));
+    }
     let mut marks = |key: &str| -> Option<Vec<bool>> {
         let found = find(key)?;
         let marks: Option<Vec<bool>> = match found {
@@ -198,8 +235,14 @@ fn check(arrays: &[(String, Array)]) -> Result<NpzEpisode, Vec<String>> {
     };
     let is_first = marks("is_first");
     marks("is_last");
-    for (name, values) in [("action", actions), ("state", states), ("reward", rewards)] {
-        let bad = values.map_or(0, |v| v.iter().filter(|x| !x.is_finite()).count());
+    for (name, values) in [
+        ("action", &actions),
+        ("state", &states),
+        ("reward", &rewards),
+    ] {
+        let bad = values
+            .as_ref()
+            .map_or(0, |v| v.iter().filter(|x| !x.is_finite()).count());
         if bad > 0 {
             problems.push(format!(
                 "`{name}`: expected finite numbers, found {bad} that are not"
@@ -217,7 +260,7 @@ fn check(arrays: &[(String, Array)]) -> Result<NpzEpisode, Vec<String>> {
         height: image.shape()[1],
         width: image.shape()[2],
         images: image.iter().copied().collect(),
-        state_width: states.map_or(0, |array| array.shape()[1]),
+        state_width: states.as_ref().map_or(0, |array| array.shape()[1]),
         states: states.map_or(Vec::new(), |array| array.iter().copied().collect()),
         action_width: actions.shape()[1],
         actions: actions.iter().copied().collect(),

@@ -6,7 +6,8 @@ use latco_controller::settings::{ConfigError, FieldError, Settings};
 use toml::Table;
 
 pub use super::sections::{
-    AutoencoderConfig, DataConfig, ModelConfig, Recipe, RewardHeads, RewardKind, TrainingConfig,
+    ActionSource, AutoencoderConfig, DataConfig, ModelConfig, Recipe, RewardHeads, RewardKind,
+    TrainingConfig,
 };
 
 latco_controller::settings! {

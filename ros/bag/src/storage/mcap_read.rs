@@ -21,45 +21,63 @@ const FOOTER_BYTES: u64 = RECORD_HEADER_BYTES + 20 + 8;
 /// Largest chunk in bytes, decompressed, so that a damaged length cannot ask for all memory.
 const CHUNK_LIMIT_BYTES: usize = 512 << 20;
 
-/// Schemas and channels seen so far.
+/// Name, language and text of a schema.
+type Schema = (Arc<str>, Arc<str>, Arc<str>);
+
+/// Schemas and channels seen so far; of each, the first record counts.
 #[derive(Debug, Clone, Default)]
 struct Channels {
-    schemas: BTreeMap<u16, (Arc<str>, Arc<str>)>,
-    by_id: BTreeMap<u16, Arc<Channel>>,
+    schemas: BTreeMap<u16, Schema>,
+    /// Channels with the numbers of their schemas.
+    by_id: BTreeMap<u16, (u16, Arc<Channel>)>,
 }
 
 impl Channels {
     /// Takes over a schema or channel record; other records change nothing.
     fn add(&mut self, record: &Record<'_>) {
         match record {
-            Record::Schema { header, data } => {
-                let definition = String::from_utf8_lossy(data);
-                self.schemas.entry(header.id).or_insert_with(|| {
-                    (header.name.as_str().into(), definition.into_owned().into())
-                });
+            Record::Schema { header, data } if !self.schemas.contains_key(&header.id) => {
+                let definition = String::from_utf8_lossy(data).into_owned();
+                let schema: Schema = (
+                    header.name.as_str().into(),
+                    header.encoding.as_str().into(),
+                    definition.into(),
+                );
+                // An index may name channels before their schemas.
+                for (_, channel) in self.by_id.values_mut().filter(|(id, _)| *id == header.id) {
+                    let channel = Arc::make_mut(channel);
+                    (channel.type_name, channel.language, channel.definition) = schema.clone();
+                }
+                self.schemas.insert(header.id, schema);
             }
-            Record::Channel(channel) => {
-                let empty = || (Arc::from(""), Arc::from(""));
-                let (type_name, definition) = self
+            Record::Channel(channel) if !self.by_id.contains_key(&channel.id) => {
+                let empty = || (Arc::from(""), Arc::from(""), Arc::from(""));
+                let (type_name, language, definition) = self
                     .schemas
                     .get(&channel.schema_id)
                     .cloned()
                     .unwrap_or_else(empty);
-                let about = |key: &str| -> Arc<str> {
-                    channel.metadata.get(key).map_or("", String::as_str).into()
+                let made = Channel {
+                    topic: channel.topic.as_str().into(),
+                    type_name,
+                    definition,
+                    language,
+                    encoding: channel.message_encoding.as_str().into(),
+                    about: channel.metadata.clone(),
                 };
-                self.by_id.entry(channel.id).or_insert_with(|| {
-                    Arc::new(Channel {
-                        topic: channel.topic.as_str().into(),
-                        type_name,
-                        definition,
-                        encoding: channel.message_encoding.as_str().into(),
-                        type_hash: about("topic_type_hash"),
-                        offered_qos: about("offered_qos_profiles"),
-                    })
-                });
+                (self.by_id).insert(channel.id, (channel.schema_id, Arc::new(made)));
             }
             _ => {}
+        }
+    }
+
+    /// Takes over what only `others` has.
+    fn extend(&mut self, others: Self) {
+        for (id, schema) in others.schemas {
+            self.schemas.entry(id).or_insert(schema);
+        }
+        for (id, channel) in others.by_id {
+            self.by_id.entry(id).or_insert(channel);
         }
     }
 }
@@ -75,7 +93,7 @@ struct Entry {
     end_ns: u64,
 }
 
-/// The index of one MCAP file.
+/// What one MCAP file holds.
 #[derive(Debug)]
 pub(crate) struct McapFile {
     pub(crate) path: PathBuf,
@@ -84,6 +102,8 @@ pub(crate) struct McapFile {
     channels: Channels,
     /// Number of messages per channel.
     counts: BTreeMap<u16, u64>,
+    /// Numbers of messages by what stands beside chunks: messages outside them, and the chunks' own indexes.
+    walked: BTreeMap<u16, u64>,
     /// Faults of the file, apart from damage inside chunks.
     pub(crate) damage: Vec<BagError>,
 }
@@ -94,6 +114,25 @@ struct Summary {
     channels: Channels,
     counts: Option<BTreeMap<u16, u64>>,
     chunks: Vec<Entry>,
+}
+
+impl Summary {
+    /// Whether the file's statistics can stand for a look at all its data: they name only channels that are known, and count
+    /// what was seen beside the chunks. An index that a tool left out, shortened or copied does not.
+    fn agrees(&self, channels: &Channels, walked: &BTreeMap<u16, u64>, entries: usize) -> bool {
+        if walked.is_empty() && entries > 0 {
+            // Chunks without indexes: only their contents tell what is in them.
+            return false;
+        }
+        self.counts.as_ref().is_some_and(|counts| {
+            let counted = |all: &BTreeMap<u16, u64>| {
+                let some = all.iter().filter(|(_, count)| **count > 0);
+                some.map(|(id, count)| (*id, *count)).collect::<Vec<_>>()
+            };
+            counted(counts) == counted(walked)
+                && counts.keys().all(|id| channels.by_id.contains_key(id))
+        })
+    }
 }
 
 impl McapFile {
@@ -118,6 +157,7 @@ impl McapFile {
             entries: Vec::new(),
             channels: Channels::default(),
             counts: BTreeMap::new(),
+            walked: BTreeMap::new(),
             damage: Vec::new(),
         };
         let stop = index.walk(&mut file, file_bytes)?;
@@ -157,7 +197,7 @@ impl McapFile {
 
     pub(crate) fn channels(&self) -> Vec<(Arc<Channel>, u64)> {
         (self.channels.by_id.iter())
-            .map(|(id, channel)| (channel.clone(), self.counts.get(id).copied().unwrap_or(0)))
+            .map(|(id, (_, channel))| (channel.clone(), self.counts.get(id).copied().unwrap_or(0)))
             .collect()
     }
 
@@ -204,6 +244,7 @@ impl McapFile {
             };
             let total = end - offset;
             let time = |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().expect("eight"));
+            let short = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
             match head[0] {
                 op::CHUNK if length >= 16 => self.entries.push(Entry {
                     offset,
@@ -211,12 +252,20 @@ impl McapFile {
                     start_ns: time(9),
                     end_ns: time(17),
                 }),
-                op::MESSAGE if length >= 14 => self.entries.push(Entry {
-                    offset,
-                    length: total,
-                    start_ns: time(15),
-                    end_ns: time(15),
-                }),
+                op::MESSAGE if length >= 22 => {
+                    self.entries.push(Entry {
+                        offset,
+                        length: total,
+                        start_ns: time(15),
+                        end_ns: time(15),
+                    });
+                    *self.walked.entry(short(9)).or_insert(0) += 1;
+                }
+                // The channel, the number of bytes of the list, and 16 bytes a message.
+                op::MESSAGE_INDEX if length >= 6 => {
+                    let bytes = u32::from_le_bytes(head[11..15].try_into().expect("four bytes"));
+                    *self.walked.entry(short(9)).or_insert(0) += u64::from(bytes / 16);
+                }
                 op::SCHEMA | op::CHANNEL => {
                     let body = read_at(file, offset + RECORD_HEADER_BYTES, length)
                         .map_err(|error| BagError::io(&self.path, "reading", error))?;
@@ -233,7 +282,8 @@ impl McapFile {
         }
     }
 
-    /// Adopts the index of the file; it also knows the chunks behind a damaged place.
+    /// Takes over what the index of the file adds to what was seen: the chunks behind a damaged place, and counts that do
+    /// not contradict the data.
     fn adopt(&mut self, summary: Summary, stop: Stop) {
         let mut entries: BTreeMap<u64, Entry> = summary
             .chunks
@@ -252,20 +302,19 @@ impl McapFile {
                 }
             }
             Stop::DataEnd(_) => {
-                for entry in &self.entries {
-                    entries.entry(entry.offset).or_insert(*entry);
-                }
+                entries = (self.entries.iter())
+                    .map(|entry| (entry.offset, *entry))
+                    .collect();
             }
         }
         self.entries = entries.into_values().collect();
-        self.channels = summary.channels;
-        match summary.counts {
-            Some(counts) => self.counts = counts,
-            None => {
-                if let Ok(mut file) = File::open(&self.path) {
-                    self.rebuild(&mut file);
-                }
-            }
+        self.channels.extend(summary.channels.clone());
+        if matches!(stop, Stop::Broken(_)) && summary.counts.is_some()
+            || summary.agrees(&self.channels, &self.walked, self.entries.len())
+        {
+            self.counts = summary.counts.unwrap_or_default();
+        } else if let Ok(mut file) = File::open(&self.path) {
+            self.rebuild(&mut file);
         }
     }
 
@@ -340,8 +389,9 @@ impl Cursor for McapCursor<'_> {
             Record::Message { header, data } => {
                 let time_ns = to_i64(header.log_time);
                 match channels.by_id.get(&header.channel_id) {
-                    Some(channel) if time_ns >= from_ns => take(Taken {
+                    Some((_, channel)) if time_ns >= from_ns => take(Taken {
                         time_ns,
+                        published_ns: to_i64(header.publish_time),
                         position: (entry.offset, number),
                         channel: channel.clone(),
                         data: data.into_owned(),

@@ -105,7 +105,7 @@ impl SqliteFile {
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
             let type_name = text(row, 2)?;
-            let (definition, definition_hash) =
+            let (language, definition, definition_hash) =
                 definitions.get(&type_name).cloned().unwrap_or_default();
             let encoding = match text(row, 3)? {
                 empty if empty.is_empty() => "cdr".to_owned(),
@@ -119,9 +119,9 @@ impl SqliteFile {
                 topic: text(row, 1)?.into(),
                 type_name: type_name.into(),
                 definition: definition.into(),
+                language: language.into(),
                 encoding: encoding.into(),
-                type_hash: type_hash.into(),
-                offered_qos: text(row, 4)?.into(),
+                about: Channel::about(&text(row, 4)?, &type_hash),
             };
             self.channels
                 .insert(row.get::<_, i64>(0)?, (Arc::new(channel), 0));
@@ -303,10 +303,13 @@ fn columns(connection: &Connection, path: &Path, table: &str) -> Result<Vec<Stri
     }
 }
 
-/// Definition and hash by type, `(definition, hash)`, where the file has them.
-fn definitions(connection: &Connection) -> rusqlite::Result<BTreeMap<String, (String, String)>> {
+/// Language, definition and hash of a type.
+type Defined = (String, String, String);
+
+/// The definitions by type, where the file has them.
+fn definitions(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Defined>> {
     let mut found = BTreeMap::new();
-    let query = "SELECT topic_type, encoded_message_definition, type_description_hash FROM message_definitions \
+    let query = "SELECT topic_type, encoding, encoded_message_definition, type_description_hash FROM message_definitions \
                  WHERE encoding IN ('ros2msg', 'ros2idl')";
     // Files of older distributions have no such table.
     let Ok(mut query) = connection.prepare(query) else {
@@ -314,7 +317,7 @@ fn definitions(connection: &Connection) -> rusqlite::Result<BTreeMap<String, (St
     };
     let mut rows = query.query([])?;
     while let Some(row) = rows.next()? {
-        found.insert(text(row, 0)?, (text(row, 1)?, text(row, 2)?));
+        found.insert(text(row, 0)?, (text(row, 1)?, text(row, 2)?, text(row, 3)?));
     }
     Ok(found)
 }
@@ -370,6 +373,7 @@ impl Cursor for SqliteCursor<'_> {
                 Some((channel, _)) => {
                     take(Taken {
                         time_ns,
+                        published_ns: time_ns,
                         position: (row as u64, 0),
                         channel: channel.clone(),
                         data,

@@ -79,6 +79,7 @@ pub(super) fn planner(facts: &Facts<'_>, fresh: &Fresh) -> Part {
 pub(super) fn executor(facts: &Facts<'_>, fresh: &Fresh) -> Part {
     let (now, summary) = (facts.now, facts.now.summary);
     let (mut level, mut message) = now.verdict();
+    let mut fault = None;
     if facts.peers.is_none() || now.state != State::Active {
         (level, message) = (DiagnosticStatus::OK, format!("holds while {}", now.state));
         if now.estopped {
@@ -86,6 +87,7 @@ pub(super) fn executor(facts: &Facts<'_>, fresh: &Fresh) -> Part {
         }
     } else if let Some(rivals) = facts.peers.map(|peers| peers[3].known).filter(|n| *n > 0) {
         level = DiagnosticStatus::ERROR;
+        fault = Some("other publishers of commands");
         message = format!(
             "{rivals} other publishers are on the command topic: the robot obeys whoever spoke last; end them, or remap one"
         );
@@ -102,6 +104,7 @@ pub(super) fn executor(facts: &Facts<'_>, fresh: &Fresh) -> Part {
         message = format!("{} commands were lost in the last second", fresh.lost);
     }
     let mut part = Part::new("executor", level, message);
+    part.fault = fault;
     part.add(
         "moving",
         now.motion.is_some_and(|motion| motion.is_moving()),
@@ -142,7 +145,23 @@ pub(super) fn middleware(facts: &Facts<'_>) -> Part {
     } else {
         (DiagnosticStatus::ERROR, "the DDS threads ended")
     };
-    let mut part = Part::new("middleware", level, message);
+    let namesakes = facts.peers.map_or(0, |peers| peers[4].known);
+    let mut part = match (namesakes, level) {
+        (1.., DiagnosticStatus::OK) => {
+            let text = format!(
+                "{namesakes} other nodes have the name {}: services and parameters reach any of them; rename one (-r __node:=NAME)",
+                facts.now.name
+            );
+            let mut part = Part::new("middleware", DiagnosticStatus::WARN, text);
+            part.fault = Some("other nodes of this name");
+            part
+        }
+        _ => Part::new("middleware", level, message),
+    };
+    part.add("nodes_of_this_name", namesakes + 1);
+    if let Some((clock, _)) = facts.clock {
+        part.add("clock", clock);
+    }
     part.add("clock_jumps", facts.now.summary.clock_jumps);
     part.add("domain", facts.network.domain);
     part.add("loopback_only", facts.network.localhost);
