@@ -23,3 +23,4 @@ pub mod replay;
 pub mod report;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod top;

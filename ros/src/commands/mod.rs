@@ -27,6 +27,7 @@ mod run;
 #[cfg(feature = "sim")]
 mod sim;
 mod solve;
+mod top;
 #[cfg(not(feature = "sim"))]
 mod without_sim;
 
@@ -74,6 +75,8 @@ enum Command {
     Record(record::Record),
     /// Play a bag onto its topics, with the recorded timing
     Play(play::Play),
+    /// Watch running nodes on a terminal
+    Top(top::Top),
     /// Put a recording through the controller again, without middleware, and compare the decisions
     Replay(replay::Replay),
     /// Write one HTML file that explains a recorded run
@@ -113,6 +116,7 @@ impl Cli {
             Command::Demo(command) => command.run("latco demo"),
             Command::Record(command) => command.run(stop),
             Command::Play(command) => command.run(stop),
+            Command::Top(command) => command.run(stop),
             Command::Replay(command) => command.run(),
             #[cfg(feature = "sim")]
             Command::Report(command) => command.run(),
