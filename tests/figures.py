@@ -55,8 +55,29 @@ def tick(r):
 
 
 def soak(r):
-    return (f"{r['ticks']} ticks: {r['late']} late, {r['non_finite']} not finite, {r['allocations']} allocations, "
+    text = (f"{r['ticks']} ticks: {r['late']} late, {r['non_finite']} not finite, {r['allocations']} allocations, "
             f"memory {r['rss_growth_bytes'] / 1e6:+.1f} MB")
+    if "command_jitter_ms_p999" in r:
+        text += (f"; set-points at {r['command_rate_hz']:.0f} Hz: jitter p99.9 {r['command_jitter_ms_p999']:.2f} ms, "
+                 f"at most {r['command_jitter_ms_max']:.2f}")
+    return text
+
+
+def faults(r):
+    """A table: a row for each fault; velocity, acceleration and jerk as shares of their limits."""
+    lines = [f"{r['outside_limits']} of {r['episodes']} episodes with a command outside the limits, {r['non_finite']} numbers not "
+             f"finite; solved {r['success']:.2f} ({r['success_low']:.2f} to {r['success_high']:.2f}), without faults "
+             f"{r['success_without']:.2f}\n",
+             "| fault | how much | episodes | solved | without | velocity / limit | acceleration / limit | jerk / limit | stopped | "
+             "rest after, s at most |", "|---" * 10 + "|"]
+    for c in r["classes"]:
+        much = ([f"{c['amount']:g}"] if c["amount"] else []) + ([f"p {c['probability']:g}"] if c["probability"] < 1 else []) \
+            + ([f"{c['for_s']:g} s"] if "for_s" in c else [])
+        rest = f"{c['rest_s_max']:.2f}" if "rest_s_max" in c else "moves on"
+        lines.append(f"| `{c['fault']}` | {', '.join(much)} | {c['episodes']} | {c['success']:.2f} | {c['success_without']:.2f} | "
+                     f"{c['max_velocity_share']:.2f} | {c['max_acceleration_share']:.2f} | {c['max_jerk_share']:.2f} | "
+                     f"{c['stopped']} | {rest} |")
+    return "\n".join(lines)
 
 
 def solver(r):
@@ -114,6 +135,15 @@ def exploitation(r):
     return "\n".join(lines + [f"| {b['name']} | " + " | ".join(map(show, b["exploitation"])) + " |" for b in bundles])
 
 
+def surprise(r):
+    """A table: false stops, and the share of each fault that is caught, by calibrated thresholds and by a fixed one."""
+    faults = list(r["rows"][0]["caught"])
+    lines = ["| bundle | threshold | hours | false stops | " + " | ".join(f.replace("_", " ") for f in faults) + " |",
+             "|---" * (len(faults) + 4) + "|"]
+    return "\n".join(lines + [f"| {row['bundle']} | {row['threshold_kind']} | {row['hours']:.1f} | {row['false_stops']} | "
+                              + " | ".join(f"{row['caught'][f]:.3f}" for f in faults) + " |" for row in r["rows"]])
+
+
 REACH = "models/bundles/reach"
 BUNDLES = " ".join(f"models/bundles/{task}" for task in ("key", "lottery", "push", "reach", "stick"))
 JPEG = "--image-size 640x480 --image-transport compressed"
@@ -142,6 +172,17 @@ GROUPS = {
         "tick": ("a tick with cold caches, PlaNet's sizes", "latco bench tick --json", tick, 0.3),
         "soak": ("a minute of ticks at 10 Hz", f"latco bench soak --bundle {REACH} --minutes 1 --json", soak, 1),
         "soak-hour": ("an hour of ticks at 10 Hz", f"latco bench soak --bundle {REACH} --minutes 60 --json", soak, 60),
+    },
+    "Surprise": {
+        "surprise": (f"false stops in 8 hours of simulated driving by scripted policies, and the share of faults of the image that is "
+                     "caught within 1 s ([what that is](surprise.md))", f"latco-train surprise --bundle {BUNDLES} --json", surprise, 5),
+    },
+    "With faults": {
+        "faults": ("Reach, a fault in each episode (`configs/faults/all.toml`, docs/faults.md)", "latco-train eval --bundle models/bundles/reach "
+                   "--task reach --config configs/reach.toml --episodes 200 --inject configs/faults/all.toml --json", faults, 4),
+        "soak-busy": ("100,000 ticks beside four busy processes", f"latco bench soak --bundle {REACH} --ticks 100000 --minutes 600 "
+                      "--rate-hz 0 --busy 4 --json", soak, 30),
+        "soak-idle": ("the same alone", f"latco bench soak --bundle {REACH} --ticks 100000 --minutes 600 --rate-hz 0 --json", soak, 15),
     },
     "The parts": {
         "solver": ("one LatCo iteration at PlaNet's sizes (230 states, 4 actions, H 30)", "latco bench solver --json", solver, 0.3),

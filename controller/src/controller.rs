@@ -6,11 +6,12 @@ use latco_models::{Bundle, Manifest, RunError};
 
 use crate::belief::{BeliefFilter, Observed};
 use crate::config::Config;
-use crate::decorate::Parts;
+use crate::constraints::{Constraints, Place};
 use crate::error::SetupError;
 use crate::inputs::{InputCounts, InputError, Inputs, JointVec};
 use crate::keep_alive::KeepAlive;
 use crate::model::{FilterModel, OnnxFilter};
+use crate::parts::Parts;
 use crate::plan::{
     self, Decisions, DumpHeader, Plan, PlanReport, PlanRequest, PlanSizes, Planner, Problem,
     Solution, StopCause,
@@ -19,6 +20,10 @@ use crate::robot::{Robot, RobotError};
 use crate::safety::surprise::{Surprise, SurpriseMonitor};
 use crate::time::{Clock, FrozenClock, Time};
 use crate::trace::PlanTrace;
+
+/// Number of failed solves in a row after which the next plan is made cold: one failure may be its iterations', which the next
+/// image helps against; after two the plan that they begin with is suspect.
+const COLD_AFTER: u32 = 2;
 
 /// The outcome of one step.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +36,8 @@ pub struct Tick {
     pub plan: Option<PlanReport>,
     /// Whether there is a new plan to hand over: [`Controller::plan`].
     pub new_plan: bool,
+    /// What the newest images ask for by their surprise, whether or not it is acted on.
+    pub surprise: Surprise,
     /// Time from the call to the end of the belief's step, by the given clock.
     pub belief_time: Duration,
     /// Time from there to the end of planning, by the given clock.
@@ -55,9 +62,9 @@ pub struct Controller {
     validity: Duration,
     budget: Option<Duration>,
     seed: u64,
-    cold_after: u32,
     stop_after: u32,
     filter: BeliefFilter,
+    constraints: Option<Constraints>,
     surprise: SurpriseMonitor,
     planner: Box<dyn Planner>,
     plan: Plan,
@@ -123,6 +130,7 @@ impl Controller {
         };
         Ok(Self {
             filter: BeliefFilter::new(config, manifest, &robot, filter),
+            constraints: Constraints::new(config, robot.limits(), manifest.control_period_s),
             robot,
             period,
             lead: config.control.lead_periods,
@@ -130,13 +138,15 @@ impl Controller {
             validity,
             budget: (config.planner.budget_ms).map(|ms| crate::time::span(ms * 1e-3)),
             seed: config.planner.seed,
-            cold_after: config.planner.cold_after_failures,
             stop_after: config.planner.stop_after_failures,
-            surprise: SurpriseMonitor::default(),
+            surprise: SurpriseMonitor::calibrated(
+                manifest.surprise.as_ref(),
+                config.control.surprise,
+            ),
             planner,
             plan,
             solution: Solution::new(&sizes),
-            trace: PlanTrace::with_capacity(config.trace.iterations as usize),
+            trace: PlanTrace::new(config),
             start_state: vec![0.0; sizes.state],
             committed: vec![0.0; sizes.action],
             sizes,
@@ -170,6 +180,20 @@ impl Controller {
         self.filter.record_sent(time, velocities);
     }
 
+    /// Moves the regions that plans keep out of, in the order of the configuration: balls, then boxes. One whose middle is not
+    /// finite is away.
+    pub fn move_regions(&mut self, middles: &[Place]) {
+        if let Some(constraints) = &mut self.constraints {
+            constraints.move_regions(middles);
+        }
+    }
+
+    /// What plans keep away from; `None` where there is nothing.
+    #[must_use]
+    pub fn constraints(&self) -> Option<&Constraints> {
+        self.constraints.as_ref()
+    }
+
     /// Does one step: takes the inputs, and when an image made a new belief and a plan is due, plans.
     ///
     /// `now` is the time at which the inputs are looked at, on the epoch of their stamps; `clock` is read
@@ -201,6 +225,7 @@ impl Controller {
             joints: inputs.joints.map(|joints| self.filter.joints(&joints, now)),
             plan: None,
             new_plan: false,
+            surprise: self.surprise.level(),
             belief_time: Duration::ZERO,
             plan_time: Duration::ZERO,
         };
@@ -215,7 +240,7 @@ impl Controller {
                 self.forget_plan();
             }
             if let Some(score) = observed.surprise {
-                self.surprise.look(image.stamp, score);
+                tick.surprise = self.surprise.look(image.stamp, score);
             }
             self.steps_since_plan = self.steps_since_plan.saturating_add(observed.steps);
             if self.is_plan_due(image.stamp) {
@@ -269,10 +294,11 @@ impl Controller {
         self.filter.mean()
     }
 
-    /// What the newest images ask for by how far they are from what the model predicted; for [`crate::Executor::set_surprise`].
+    /// What is to be done about how far the newest images are from what the model predicted; for
+    /// [`crate::Executor::set_surprise`].
     #[must_use]
     pub fn surprise(&self) -> Surprise {
-        self.surprise.level()
+        self.surprise.action()
     }
 
     /// The counts of inputs that were taken and refused.
@@ -371,9 +397,19 @@ impl Controller {
         // In whole nanoseconds, so that whole periods give whole numbers.
         let elapsed = (self.last_start)
             .map(|last| (start.0 - last.0) as f64 / self.period.as_nanos().max(1) as f64);
+        // Without joint states nothing is known of where the robot is, and the executor stops it.
+        let constraints = match (&mut self.constraints, self.filter.positions_at(stamp)) {
+            (Some(constraints), Some(positions)) => {
+                let committed = if self.lead > 0 { &*self.committed } else { &[] };
+                constraints.start_from(positions, committed);
+                Some(&*constraints)
+            }
+            _ => None,
+        };
         let request = PlanRequest {
             state: &self.start_state,
             elapsed_periods: elapsed,
+            constraints,
             deadline: limit.deadline,
             replay: limit.replay,
         };
@@ -394,7 +430,7 @@ impl Controller {
             self.steps_since_plan = 0;
             *new_plan = true;
         }
-        if !usable || self.failures >= self.cold_after {
+        if !usable || self.failures >= COLD_AFTER {
             self.planner.drop_warm_start();
             self.last_start = None;
         }
@@ -433,7 +469,8 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::belief::tests::{Recorder, at, manifest};
+    use crate::belief::tests::{Recorder, at, manifest, surprised_above};
+    use crate::config::SurpriseAction;
     use crate::inputs::{ImageInput, JointInput};
     use crate::plan::StopCause;
     use crate::time::FrozenClock;
@@ -504,11 +541,13 @@ mod tests {
             let model = Recorder {
                 calls: Arc::default(),
                 poison: Arc::default(),
+                innovation: 0.0,
             };
             let script: Arc<Mutex<Script>> = Arc::default();
             let planner = Box::new(Scripted(Arc::clone(&script)));
+            let manifest = surprised_above([1.5, 3.5]);
             let controller =
-                Controller::with_parts(&config, &manifest(), Box::new(model), planner).unwrap();
+                Controller::with_parts(&config, &manifest, Box::new(model), planner).unwrap();
             Self { controller, script }
         }
 
@@ -598,7 +637,6 @@ mod tests {
     #[test]
     fn after_failures_plans_are_made_cold_and_then_the_robot_is_stopped() {
         let mut bench = Bench::new(|config| {
-            config.planner.cold_after_failures = 2;
             config.planner.stop_after_failures = 4;
         });
         bench.image(1000);
@@ -650,12 +688,30 @@ mod tests {
     }
 
     #[test]
+    fn surprise_is_told_with_every_image_and_acted_on_until_a_reset() {
+        use Surprise::{Expected, Slow, Stop};
+        for (action, acts) in [(SurpriseAction::Stop, true), (SurpriseAction::Warn, false)] {
+            let mut bench = Bench::new(|config| config.control.surprise = action);
+            // The k-th step after the first has the innovation k.
+            let levels: Vec<_> = (0..6)
+                .map(|k| bench.image(1000 + 100 * k).surprise)
+                .collect();
+            assert_eq!(levels, [Expected, Expected, Slow, Slow, Stop, Stop]);
+            let acted = bench.controller.surprise();
+            assert_eq!(acted, if acts { Stop } else { Expected });
+            bench.controller.reset(1);
+            assert_eq!(bench.controller.surprise(), Expected);
+        }
+    }
+
+    #[test]
     fn a_configuration_for_another_robot_is_refused() {
         let mut config = Config::default();
         config.robot.joint_names = vec!["wrist".into()];
         let model = Recorder {
             calls: Arc::default(),
             poison: Arc::default(),
+            innovation: 0.0,
         };
         let planner = Box::new(Scripted(Arc::default()));
         let result = Controller::with_parts(&config, &manifest(), Box::new(model), planner);

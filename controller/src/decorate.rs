@@ -2,18 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::belief::model::FilterModel;
-use crate::plan::Planner;
+use crate::parts::Parts;
 use crate::runtime::{CommandSink, ImageIntake, JointIntake};
 use crate::time::Clock;
-
-/// The parts of a controller core that may be put round with others.
-pub struct Parts {
-    /// Model of the filter step.
-    pub filter: Box<dyn FilterModel>,
-    /// Planner.
-    pub planner: Box<dyn Planner>,
-}
 
 /// Puts something round the parts of a controller and the ways in and out of it, such as fault injection. Each method gives back
 /// what it is given unless it is written otherwise.

@@ -23,9 +23,8 @@ pub enum SetupError {
     Threads(std::io::Error),
     /// The planner is not in this program.
     #[error(
-        "planner.kind = \"{0}\": this program is built without the planner (the baselines, and planner.latco.optimiser = \
-         \"adam\", are only in programs built for comparisons); use latco, gaussian_latco, cem or mppi, or build latco with \
-         its feature \"baselines\""
+        "planner.kind = \"{0}\": this program is built without the planner (the baselines are only in programs built for \
+         comparisons); use latco, gaussian_latco, cem or mppi, or build latco with its feature \"baselines\""
     )]
     NoPlanner(PlannerKind),
     /// A provider that stands in for others is not fast enough.

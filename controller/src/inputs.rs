@@ -272,87 +272,6 @@ impl JointInput<'_> {
     }
 }
 
-/// Maps the joints of a message onto the robot's order by name.
-///
-/// ```
-/// use latco_controller::inputs::JointMap;
-/// let map = JointMap::new(&["base", "elbow"], &["gripper", "elbow", "base"]).expect("all there");
-/// assert_eq!(map.pick(&[9.0, 2.0, 1.0]).as_deref(), Some(&[1.0, 2.0][..]));
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JointMap {
-    /// The place in the message of each joint of the robot.
-    places: heapless::Vec<usize, MAX_JOINTS>,
-    /// Number of joints in the message.
-    received: usize,
-}
-
-/// The reason why the joints of a message do not fit the robot.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the joint states do not fit the robot: missing {missing:?}, more than once {twice:?}; \
-     expected {expected:?}, found {found:?}"
-)]
-pub struct JointMapError {
-    /// Joints of the robot that the message lacks.
-    pub missing: Vec<String>,
-    /// Joints of the robot that the message has more than once.
-    pub twice: Vec<String>,
-    /// Joints of the robot.
-    pub expected: Vec<String>,
-    /// Joints of the message.
-    pub found: Vec<String>,
-}
-
-impl JointMap {
-    /// Makes the map from the message's order (`received`) to the robot's (`robot`). Joints of the message
-    /// that the robot does not have are left out.
-    ///
-    /// # Errors
-    /// [`JointMapError`] with every missing and every doubled name.
-    pub fn new<A: AsRef<str>, B: AsRef<str>>(
-        robot: &[A],
-        received: &[B],
-    ) -> Result<Self, JointMapError> {
-        let mut places = heapless::Vec::new();
-        let (mut missing, mut twice) = (Vec::new(), Vec::new());
-        for joint in robot {
-            let name = joint.as_ref();
-            let mut found = (0..received.len()).filter(|&i| received[i].as_ref() == name);
-            match (found.next(), found.next()) {
-                (None, _) => missing.push(name.to_owned()),
-                (Some(_), Some(_)) => twice.push(name.to_owned()),
-                (Some(place), None) => {
-                    if places.push(place).is_err() {
-                        missing.push(format!("{name} (more than {MAX_JOINTS} joints)"));
-                    }
-                }
-            }
-        }
-        if missing.is_empty() && twice.is_empty() {
-            return Ok(Self {
-                places,
-                received: received.len(),
-            });
-        }
-        let owned = |name: &str| name.to_owned();
-        Err(JointMapError {
-            missing,
-            twice,
-            expected: robot.iter().map(|n| owned(n.as_ref())).collect(),
-            found: received.iter().map(|n| owned(n.as_ref())).collect(),
-        })
-    }
-
-    /// The values of the robot's joints in its order; none when the length is not that of the
-    /// names the map was made with.
-    #[must_use]
-    pub fn pick(&self, values: &[f64]) -> Option<JointVec> {
-        (values.len() == self.received)
-            .then(|| self.places.iter().map(|&place| values[place]).collect())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -391,15 +310,5 @@ mod tests {
             error.to_string(),
             "expected 2 joint positions and velocities, found 1 and 0"
         );
-    }
-
-    #[test]
-    fn joints_are_mapped_by_name_and_all_mismatches_are_named() {
-        let error = JointMap::new(&["a", "b", "c"], &["b", "b", "x"]).unwrap_err();
-        assert_eq!(error.missing, ["a", "c"]);
-        assert_eq!(error.twice, ["b"]);
-        let map = JointMap::new(&["a", "b"], &["b", "x", "a"]).unwrap();
-        assert_eq!(map.pick(&[1.0, 2.0, 3.0]).unwrap().as_slice(), [3.0, 1.0]);
-        assert_eq!(map.pick(&[1.0, 2.0]), None);
     }
 }

@@ -16,7 +16,7 @@
 
 use std::sync::Arc;
 
-use crossbeam_queue::ArrayQueue;
+use crossbeam::queue::ArrayQueue;
 
 struct Shared<T> {
     /// The newest value that the reader has not taken, if there is one.

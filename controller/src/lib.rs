@@ -35,6 +35,7 @@
 
 pub mod belief;
 pub mod config;
+pub mod constraints;
 mod controller;
 mod decorate;
 mod error;
@@ -43,6 +44,7 @@ pub mod inputs;
 pub mod journal;
 mod keep_alive;
 pub mod latest;
+mod parts;
 pub mod plan;
 pub mod priority;
 mod rehearsal;
@@ -56,10 +58,11 @@ pub mod trace;
 pub use belief::model;
 pub use config::Config;
 pub use controller::{Controller, Tick};
-pub use decorate::{Decorator, Parts};
+pub use decorate::Decorator;
 pub use error::{Rehearsal, SetupError, TooSlow};
 pub use execute::{Executor, SetPoint};
 pub use keep_alive::KeepAlive;
+pub use parts::Parts;
 pub use robot::Robot;
 pub use settings::ConfigError;
 pub use time::{Clock, Time};

@@ -3,8 +3,14 @@
 use latco_models::Manifest;
 
 use crate::config::Config;
+use crate::constraints::rows;
 use crate::inputs::{JointVec, MAX_JOINTS};
-use crate::safety::Limits;
+use crate::safety::{LONGEST_STOP, Limits};
+
+/// Time in which the highest acceleration is built up where no highest jerk is configured, s.
+const BUILD_UP_S: f64 = 0.05;
+/// Time at the highest speed by which a robot may be behind where no largest error of tracking is configured, s.
+const BEHIND_S: f64 = 0.5;
 
 /// Joints and limits, from the bundle's manifest and the configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +53,20 @@ impl Robot {
                 section.joint_names
             ));
         }
+        if rows(config, actions) > 0 {
+            let chain = config.kinematics.joint_axes.len() / 3;
+            if chain > 0 && chain != actions {
+                errors.push(format!(
+                    "kinematics.joint_axes has {chain} joints, the bundle moves {actions}"
+                ));
+            }
+            if names.is_empty() {
+                errors.push(
+                    "keep_out needs joint states, and the bundle names no joints: it cannot be known where the robot is"
+                        .to_owned(),
+                );
+            }
+        }
         if !errors.is_empty() {
             return Err(RobotError(errors));
         }
@@ -57,15 +77,21 @@ impl Robot {
                 .collect()
         };
         let joints = &manifest.joints;
-        Ok(Self {
+        let max_acceleration = pick(&section.max_acceleration_rad_s2, &[], f64::INFINITY);
+        let built_up: JointVec = max_acceleration.iter().map(|a| a / BUILD_UP_S).collect();
+        let scale = manifest.action.scale.iter().map(|&s| f64::from(s));
+        let max_velocity = pick(
+            &section.max_velocity_rad_s,
+            &joints.velocity_limit_rad_s,
+            f64::INFINITY,
+        );
+        let behind: JointVec = (scale.clone().zip(&max_velocity))
+            .map(|(scale, speed)| BEHIND_S * speed.min(scale.abs()))
+            .collect();
+        let robot = Self {
             names: names.clone(),
             limits: Limits {
-                scale: manifest
-                    .action
-                    .scale
-                    .iter()
-                    .map(|&s| f64::from(s))
-                    .collect(),
+                scale: scale.collect(),
                 lower: pick(
                     &section.min_position_rad,
                     &joints.position_lower_rad,
@@ -76,15 +102,31 @@ impl Robot {
                     &joints.position_upper_rad,
                     f64::INFINITY,
                 ),
-                max_velocity: pick(
-                    &section.max_velocity_rad_s,
-                    &joints.velocity_limit_rad_s,
-                    f64::INFINITY,
-                ),
-                max_acceleration: pick(&section.max_acceleration_rad_s2, &[], f64::INFINITY),
+                max_velocity,
+                max_acceleration,
+                max_jerk: pick(&section.max_jerk_rad_s3, &built_up, f64::INFINITY),
+                max_tracking_error: pick(&section.max_tracking_error_rad, &behind, f64::INFINITY),
                 velocity_scale: section.velocity_scale,
             },
-        })
+        };
+        let tick_s = 1.0 / config.control.command_rate_hz;
+        let longest_s = LONGEST_STOP.as_secs_f64();
+        let slow = (0..actions)
+            .map(|joint| (joint, robot.limits.longest_stop(joint, tick_s)))
+            .filter(|(_, stop_s)| *stop_s > longest_s);
+        let errors: Vec<String> = slow
+            .map(|(joint, stop_s)| {
+                format!(
+                    "joint {joint} may take {stop_s:.1} s to rest from its highest velocity, expected at most {longest_s} s: \
+                     raise robot.max_acceleration_rad_s2 and robot.max_jerk_rad_s3"
+                )
+            })
+            .collect();
+        if errors.is_empty() {
+            Ok(robot)
+        } else {
+            Err(RobotError(errors))
+        }
     }
 
     /// Number of joints that are moved.
@@ -135,11 +177,14 @@ pub(crate) mod tests {
     use super::*;
     use crate::safety::limits::tests::limits;
 
-    /// Two joints with all limits, for tests.
-    pub(crate) fn robot() -> Robot {
+    /// Two joints with all limits, and a highest jerk in rad/s^3, for tests.
+    pub(crate) fn robot(jerk: f64) -> Robot {
         Robot {
             names: vec!["base".into(), "elbow".into()],
-            limits: limits(),
+            limits: Limits {
+                max_jerk: [jerk; 2].into_iter().collect(),
+                ..limits()
+            },
         }
     }
 }

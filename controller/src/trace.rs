@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Config;
 use crate::time::Time;
 
 /// Figures of one planner iteration.
@@ -46,6 +47,21 @@ pub struct PlanTrace {
 }
 
 impl PlanTrace {
+    /// Makes a trace with room for the plans of a configuration.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self::with_capacity(Self::lines(config))
+    }
+
+    /// The number of lines, one an iteration of each start, that a plan by this configuration may have: all of latent
+    /// collocation, but at least 256 for the other planners, and no more than 16,384 (a megabyte) where time alone ends plans.
+    #[must_use]
+    pub fn lines(config: &Config) -> usize {
+        let latco = &config.planner.latco;
+        let lines = latco.iterations_cold.saturating_mul(latco.starts);
+        lines.clamp(256, 16_384) as usize
+    }
+
     /// Makes a trace with room for `capacity` iterations; more are counted and left out.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use chacha20::ChaCha8Rng;
 use latco_controller::plan::{
     Anytime, Candidate, Optimiser, Outcome, PlanReport, PlanRequest, PlanSizes, Planner, Quantum,
     Rounds, Schedule, Shift, Solution, StartKind, Step, StopCause,
@@ -19,7 +20,6 @@ use latco_export::{RandomSpec, write_random_bundle};
 use latco_models::{Bundle, RunError};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 /// A clock that work moves on.
 #[derive(Clone, Default)]
@@ -329,6 +329,7 @@ fn never_worse_than_the_base_never_late_and_made_again_bit_for_bit() {
                 let request = PlanRequest {
                     state: &state,
                     elapsed_periods: warm.then_some(1.0),
+                    constraints: None,
                     deadline: Some(began + budget),
                     replay: None,
                 };
@@ -354,6 +355,7 @@ fn never_worse_than_the_base_never_late_and_made_again_bit_for_bit() {
                 let decisions = first.planner.decisions();
                 prop_assert!(decisions.is_some());
                 let request = PlanRequest {
+                    constraints: None,
                     deadline: None,
                     replay: decisions,
                     ..request
@@ -386,6 +388,7 @@ fn without_a_deadline_all_iterations_are_done_and_valued_every_few() {
     let request = PlanRequest {
         state: &state,
         elapsed_periods: None,
+        constraints: None,
         deadline: None,
         replay: None,
     };

@@ -71,14 +71,19 @@ impl Bench {
         }
     }
 
-    /// `count` images a control period apart, with joint states.
+    /// `count` images a control period apart, with joint states of a robot that does as it is told.
     fn drive(&mut self, count: u32) {
         for _ in 0..count {
             let stamp = self.clock.now();
-            self.ports.joints.send(stamp, &[0.1; 3], &[0.0; 3]).unwrap();
+            let told = self.record.points.lock().unwrap().last().cloned();
+            let positions = told.map_or([0.0; 3], |point| [0, 1, 2].map(|j| point.positions[j]));
+            self.ports
+                .joints
+                .send(stamp, &positions, &[0.0; 3])
+                .unwrap();
             self.ports
                 .images
-                .send(stamp, 32, 32, &[80; 32 * 32 * 3])
+                .send(stamp, 32, 32, &[stamp.0.to_le_bytes()[3]; 32 * 32 * 3])
                 .unwrap();
             wait(Duration::from_millis(100));
         }
@@ -98,10 +103,7 @@ fn wait(span: Duration) {
 fn images_become_set_points_and_chunks_and_the_emergency_stop_is_latched() {
     let mut bench = Bench::start();
     wait(Duration::from_millis(50));
-    assert_eq!(
-        bench.last_mode(),
-        Some(Mode::Stop(StopReason::JointsSilent))
-    );
+    assert_eq!(bench.last_mode(), Some(Mode::Stop(StopReason::NoJoints)));
     bench.drive(5);
     assert!(
         matches!(bench.last_mode(), Some(Mode::Follow { .. })),
@@ -168,16 +170,14 @@ fn a_new_episode_takes_the_plan_away() {
     bench.drive(3);
     bench.runtime.new_episode();
     wait(Duration::from_millis(60));
-    assert_eq!(
-        bench.last_mode(),
-        Some(Mode::Stop(StopReason::JointsSilent))
-    );
+    assert_eq!(bench.last_mode(), Some(Mode::Stop(StopReason::NoJoints)));
     bench.drive(3);
     assert!(matches!(bench.last_mode(), Some(Mode::Follow { .. })));
 }
 
+/// Without it a GPU lowers its clock in a pause, which only the latency of the first plan after one shows, on a GPU.
 #[test]
-fn while_it_waits_the_planner_thread_keeps_a_gpu_awake_if_asked_to() {
+fn fault_20_while_it_waits_the_planner_thread_keeps_a_gpu_awake_if_asked_to() {
     // On the CPU provider only when the configuration says so.
     let bench = Bench::start();
     wait(Duration::from_millis(200));

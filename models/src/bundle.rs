@@ -1,11 +1,9 @@
 //! Loading a bundle: everything is checked before anything is used.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::contents;
-use crate::convert;
+use crate::contents::Content;
 use crate::engine_cache::{EngineCache, is_tf32_off};
 use crate::error::BundleError;
 use crate::factors::DynamicsWeights;
@@ -13,30 +11,22 @@ use crate::features::Features;
 use crate::golden::Golden;
 use crate::graph::Graph;
 use crate::graphs::{Decode, Dynamics, Observe, Reward, Rollout};
-use crate::manifest::{FORMAT_VERSION, MANIFEST_FILE, Manifest};
+use crate::load_options::LoadOptions;
+use crate::manifest::Manifest;
 use crate::options::{self, Execution};
-use crate::provider::{Declined, Provider, Providers};
+use crate::provider::{Declined, Provider};
 use crate::runtime;
 use crate::session::BoundSession;
 use crate::sessions::Sessions;
+use crate::signature::PublicKey;
 use crate::unavailable;
 use crate::verify::{self, Verification};
-
-/// How to load a bundle.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct LoadOptions {
-    /// Where the graphs are computed; the golden vectors are run there too. The first of the list that works is used.
-    pub providers: Providers,
-    /// Folder under which TensorRT's engines are kept; by default `latco/tensorrt` in the user's cache folder.
-    pub engine_cache: Option<PathBuf>,
-    /// Joint names, in order, that the caller's robot has; a bundle with other joints is refused.
-    pub expect_joints: Option<Vec<String>>,
-}
 
 /// A verified bundle. Makes sessions for any number of threads.
 #[derive(Debug)]
 pub struct Bundle {
     dir: PathBuf,
+    signer: Option<PublicKey>,
     sessions: Sessions,
     declined: Vec<Declined>,
     verification: Verification,
@@ -44,7 +34,7 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// Loads the bundle in folder `dir` and checks all of it: manifest, sums, inputs and outputs of the graphs, the
+    /// Loads the bundle in folder `dir` and checks all of it: manifest, seal, signature, sums, operators, inputs and outputs of the graphs, the
     /// shapes of the weights, the joints that are expected, the golden vectors on the provider, and the Jacobian
     /// against finite differences.
     ///
@@ -57,50 +47,27 @@ impl Bundle {
     pub fn load(dir: impl AsRef<Path>, options: &LoadOptions) -> Result<Self, BundleError> {
         let began = Instant::now();
         let dir = dir.as_ref().to_path_buf();
-        let manifest = read_manifest(&dir)?;
+        let content = Content::read(&dir, options)?;
         runtime::load()?;
-        let mut mismatches = manifest.contradictions();
-        if let Some(expected) = &options.expect_joints {
-            contents::joints(&manifest, expected, &mut mismatches);
-        }
-        let files = contents::files(&dir, &manifest, &mut mismatches);
-        let mut graphs = BTreeMap::new();
-        for graph in Graph::ALL {
-            if let Some(bytes) = files.get(graph.file()) {
-                contents::ports(graph, bytes, &manifest, &mut mismatches);
-                graphs.insert(graph, bytes.clone());
-            }
-        }
-        let weights = graphs
-            .get(&Graph::Dynamics)
-            .and_then(|bytes| contents::weights(bytes, &manifest, &mut mismatches));
-        let golden =
-            files.get(crate::golden::GOLDEN_FILE).and_then(|bytes| {
-                match Golden::from_bytes(bytes) {
-                    Ok(golden) => Some(golden),
-                    Err(e) => {
-                        mismatches.push(format!("golden.postcard cannot be read: {e}"));
-                        None
-                    }
-                }
-            });
         let mut bundle = Self {
             dir,
+            signer: content.signer,
             sessions: Sessions {
-                manifest,
+                manifest: content.manifest,
                 execution: Execution::Cpu,
-                graphs,
-                weights,
+                graphs: content.graphs,
+                weights: content.weights,
+                limit: options.limit.clone(),
             },
             declined: Vec::new(),
             verification: Verification::default(),
             load_time: Duration::ZERO,
         };
         // Only a bundle whose files fit together is worth running.
-        if !mismatches.is_empty() {
-            return Err(bundle.refused(mismatches));
+        if !content.mismatches.is_empty() {
+            return Err(bundle.refused(content.mismatches));
         }
-        let golden = golden.unwrap_or_default();
+        let golden = content.golden;
         let mut reasons = Vec::new();
         for &provider in options.providers.as_slice() {
             match bundle.start_on(provider, options, &golden) {
@@ -194,6 +161,11 @@ impl Bundle {
     /// Folder of the bundle.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Who signed the bundle.
+    pub fn signer(&self) -> Option<PublicKey> {
+        self.signer
     }
 
     /// The manifest.
@@ -308,27 +280,4 @@ fn with_advice(error: BundleError) -> BundleError {
         } if unavailable::is_of_the_device(&reason) => unavailable(provider, &reason),
         other => other,
     }
-}
-
-/// Reads `manifest.toml` alone, without checking the files or needing ONNX Runtime.
-///
-/// # Errors
-/// The file is missing, not TOML, or has missing or unknown keys.
-pub fn read_manifest(dir: &Path) -> Result<Manifest, BundleError> {
-    let error = |reason: String| BundleError::Manifest {
-        dir: dir.to_path_buf(),
-        reason,
-    };
-    let text = std::fs::read_to_string(dir.join(MANIFEST_FILE))
-        .map_err(|e| error(format!("cannot be read: {e}")))?;
-    let table = text.parse::<toml::Table>().ok();
-    let version = table.and_then(|table| table.get("format_version")?.as_integer());
-    if version == Some(convert::OLD_VERSION) {
-        return Err(error(format!(
-            "is of format {}, expected {FORMAT_VERSION}: convert the bundle with `latco model convert {} --out NEW`",
-            convert::OLD_VERSION,
-            dir.display()
-        )));
-    }
-    Manifest::from_toml(&text).map_err(|e| error(format!("is not valid: {e}")))
 }

@@ -6,12 +6,79 @@ use std::path::Path;
 
 use prost::Message;
 
+use crate::error::BundleError;
 use crate::factors::DynamicsWeights;
-use crate::golden::GOLDEN_FILE;
+use crate::file::RegularFile;
+use crate::golden::{GOLDEN_FILE, Golden};
 use crate::graph::{Element, Graph, Port};
+use crate::load_options::LoadOptions;
 use crate::manifest::{DynamicsKind, Manifest};
+use crate::manifest_file::ManifestFile;
 use crate::onnx::{self, Dimension, ModelProto, ValueInfoProto, data_type};
+use crate::operators;
+use crate::seal;
+use crate::signature::{self, PublicKey};
 use crate::sum::sha256;
+
+/// All that is read from a bundle's folder, and what is wrong with it.
+pub(crate) struct Content {
+    pub(crate) manifest: Manifest,
+    /// Who signed the manifest.
+    pub(crate) signer: Option<PublicKey>,
+    /// Contents of the files of the graphs.
+    pub(crate) graphs: BTreeMap<Graph, Vec<u8>>,
+    /// The weights that the solver reads.
+    pub(crate) weights: Option<DynamicsWeights>,
+    pub(crate) golden: Golden,
+    /// One sentence each; where there are any, the rest may be incomplete.
+    pub(crate) mismatches: Vec<String>,
+}
+
+impl Content {
+    /// Reads the bundle in folder `dir` and checks everything that can be checked without running it.
+    ///
+    /// # Errors
+    /// There is no readable manifest. Everything else is in [`Content::mismatches`].
+    pub(crate) fn read(dir: &Path, options: &LoadOptions) -> Result<Self, BundleError> {
+        let ManifestFile { manifest, bytes } = ManifestFile::read(dir)?;
+        let mut mismatches: Vec<String> = seal::mismatch(dir, &bytes).into_iter().collect();
+        let signer = signature::signer(dir, &bytes, &options.trusted_keys, &mut mismatches);
+        mismatches.extend(manifest.contradictions());
+        if let Some(expected) = &options.expect_joints {
+            joints(&manifest, expected, &mut mismatches);
+        }
+        let mut files = files(dir, &manifest, &mut mismatches);
+        for graph in Graph::ALL {
+            if let Some(bytes) = files.get(graph.file()) {
+                self::graph(graph, bytes, &manifest, &mut mismatches);
+            }
+        }
+        let weights = files
+            .get(Graph::Dynamics.file())
+            .and_then(|bytes| weights(bytes, &manifest, &mut mismatches));
+        let golden = files
+            .remove(GOLDEN_FILE)
+            .map(|bytes| Golden::from_bytes(&bytes));
+        let golden = golden.transpose().unwrap_or_else(|e| {
+            mismatches.push(format!("golden.postcard cannot be read: {e}"));
+            None
+        });
+        let graphs = Graph::ALL
+            .into_iter()
+            .filter_map(|graph| Some((graph, files.remove(graph.file())?)));
+        Ok(Self {
+            signer,
+            graphs: graphs.collect(),
+            weights,
+            golden: golden.unwrap_or_default(),
+            manifest,
+            mismatches,
+        })
+    }
+}
+
+/// Largest file of a bundle: what protobuf can address in an ONNX file is 2 GiB, and trained bundles have some MB.
+const MOST_FILE_BYTES: u64 = 1 << 30;
 
 pub(crate) fn joints(manifest: &Manifest, expected: &[String], found: &mut Vec<String>) {
     if manifest.joints.names != expected {
@@ -44,8 +111,8 @@ pub(crate) fn files(
         if listed.is_none() {
             found.push(format!("{name} is not listed in the manifest"));
         }
-        let bytes = match std::fs::read(dir.join(name)) {
-            Ok(bytes) => bytes,
+        let file = match RegularFile::open(&dir.join(name)) {
+            Ok(file) => file,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 found.push(format!("{name} is missing"));
                 continue;
@@ -56,14 +123,21 @@ pub(crate) fn files(
             }
         };
         let Some(listed) = listed else { continue };
-        if bytes.len() as u64 != listed.bytes {
+        if file.bytes() != listed.bytes {
             found.push(format!(
                 "{name} has {} bytes, the manifest says {}",
-                bytes.len(),
+                file.bytes(),
                 listed.bytes
             ));
             continue;
         }
+        let bytes = match file.read(MOST_FILE_BYTES) {
+            Ok(bytes) => bytes,
+            Err(e) => {
+                found.push(format!("{name} cannot be read: {e}"));
+                continue;
+            }
+        };
         let sum = sha256(&bytes);
         if sum != listed.sha256 {
             found.push(format!(
@@ -77,8 +151,9 @@ pub(crate) fn files(
     contents
 }
 
-/// Names, element types and shapes of inputs and outputs against the sizes in the manifest.
-pub(crate) fn ports(graph: Graph, bytes: &[u8], manifest: &Manifest, found: &mut Vec<String>) {
+/// Operators and constants against what a bundle may have; names, element types and shapes of inputs and outputs against the
+/// sizes in the manifest.
+pub(crate) fn graph(graph: Graph, bytes: &[u8], manifest: &Manifest, found: &mut Vec<String>) {
     let file = graph.file();
     let model = match ModelProto::decode(bytes) {
         Ok(model) => model,
@@ -87,6 +162,7 @@ pub(crate) fn ports(graph: Graph, bytes: &[u8], manifest: &Manifest, found: &mut
             return;
         }
     };
+    operators::check(file, &model, found);
     let Some(content) = model.graph else {
         found.push(format!("{file} has no graph"));
         return;

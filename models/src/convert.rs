@@ -12,12 +12,10 @@ use toml::{Table, Value};
 use crate::contents;
 use crate::error::BundleError;
 use crate::graph::Graph;
-use crate::manifest::{FORMAT_VERSION, FileSum, MANIFEST_FILE, Manifest};
+use crate::manifest::{FORMAT_VERSION, FileSum, MANIFEST_FILE, Manifest, OLD_VERSION};
 use crate::onnx::ModelProto;
+use crate::seal::write_manifest;
 use crate::sum::sha256;
-
-/// The format that is read here.
-pub(crate) const OLD_VERSION: i64 = 1;
 
 /// Names of constants as the exporter of format 1 wrote them, each followed by its name of today.
 const NAMES: [(&str, &str); 9] = [
@@ -89,7 +87,7 @@ pub fn convert(old: &Path, new: &Path) -> Result<Manifest, BundleError> {
             Ok(bytes_of_today) => *bytes = bytes_of_today,
             Err(reason) => mismatches.push(format!("{} {reason}", graph.file())),
         }
-        contents::ports(graph, bytes, &manifest, &mut mismatches);
+        contents::graph(graph, bytes, &manifest, &mut mismatches);
         if graph == Graph::Dynamics {
             contents::weights(bytes, &manifest, &mut mismatches);
         }
@@ -161,17 +159,15 @@ fn write(
     files: &BTreeMap<&str, Vec<u8>>,
     manifest: &Manifest,
 ) -> Result<(), BundleError> {
-    let failed = |reason: String| BundleError::Manifest {
-        dir: dir.to_path_buf(),
-        reason,
-    };
-    let text = (manifest.to_toml()).map_err(|e| failed(format!("cannot be written: {e}")))?;
     let write = || -> std::io::Result<()> {
         std::fs::create_dir_all(dir)?;
         for (name, bytes) in files {
             std::fs::write(dir.join(name), bytes)?;
         }
-        std::fs::write(dir.join(MANIFEST_FILE), text)
+        write_manifest(dir, manifest)
     };
-    write().map_err(|e| failed(format!("or a file beside it cannot be written: {e}")))
+    write().map_err(|e| BundleError::Manifest {
+        dir: dir.to_path_buf(),
+        reason: format!("or a file beside it cannot be written: {e}"),
+    })
 }

@@ -121,6 +121,7 @@ fn encoder(observe: &[u8]) -> Result<Vec<u8>, String> {
             }),
         }],
         node,
+        ..GraphProto::default()
     };
     model.graph = Some(encoder);
     Ok(model.encode_to_vec())

@@ -4,12 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 
-use crate::bundle::read_manifest;
 use crate::error::BundleError;
-use crate::manifest::{Gate, MANIFEST_FILE, Manifest};
+use crate::manifest::{Gate, Manifest};
+use crate::manifest_file::read_manifest;
+use crate::seal::write_manifest;
 
 /// One gate: its name in the manifest and the value that is needed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -242,14 +242,22 @@ pub fn markdown(bundles: &[(String, Manifest)]) -> String {
     out
 }
 
-/// Replaces the gates in the manifest of the bundle in folder `dir`. The other files and their sums stay as they are;
-/// an interruption leaves the former manifest.
+/// Replaces the gates in the manifest of the bundle in folder `dir`, see [`rewrite`].
 ///
 /// # Errors
 /// [`BundleError`] when the manifest cannot be read or written.
 pub fn write(dir: &Path, gates: BTreeMap<String, Gate>) -> Result<Manifest, BundleError> {
+    rewrite(dir, |manifest| manifest.gates = gates)
+}
+
+/// Changes what was measured of the bundle in folder `dir` in its manifest. The other files and their sums stay as they are; an
+/// interruption leaves the former manifest.
+///
+/// # Errors
+/// [`BundleError`] when the manifest cannot be read or written.
+pub fn rewrite(dir: &Path, change: impl FnOnce(&mut Manifest)) -> Result<Manifest, BundleError> {
     let mut manifest = read_manifest(dir)?;
-    manifest.gates = gates;
+    change(&mut manifest);
     let error = |reason: String| BundleError::Manifest {
         dir: dir.to_path_buf(),
         reason,
@@ -261,16 +269,6 @@ pub fn write(dir: &Path, gates: BTreeMap<String, Gate>) -> Result<Manifest, Bund
             contradictions.join("; ")
         )));
     }
-    let text = manifest
-        .to_toml()
-        .map_err(|e| error(format!("cannot be written: {e}")))?;
-    let part = dir.join(format!("{MANIFEST_FILE}.part"));
-    let write = || -> std::io::Result<()> {
-        let mut file = std::fs::File::create(&part)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&part, dir.join(MANIFEST_FILE))
-    };
-    write().map_err(|e| error(format!("cannot be written: {e}")))?;
+    write_manifest(dir, &manifest).map_err(|e| error(format!("cannot be written: {e}")))?;
     Ok(manifest)
 }

@@ -5,9 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::sum::sha256;
+use crate::surprise::ExpectedSurprise;
 
 /// The format version this crate writes and reads.
 pub const FORMAT_VERSION: u32 = 2;
+
+/// The format version before it, which [`crate::convert()`] reads.
+pub(crate) const OLD_VERSION: i64 = 1;
 
 /// File name of the manifest in a bundle folder.
 pub const MANIFEST_FILE: &str = "manifest.toml";
@@ -45,6 +49,9 @@ pub struct Manifest {
     /// Measurements made after training, by name.
     #[serde(default)]
     pub gates: BTreeMap<String, Gate>,
+    /// How far posteriors are expected to be from their priors; none if that was not calibrated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub surprise: Option<ExpectedSurprise>,
     /// Sum and size of every other file of the bundle, by file name.
     pub files: BTreeMap<String, FileSum>,
 }
@@ -404,6 +411,9 @@ impl Manifest {
             found.push("joints.observed is true but joints.names is empty".to_owned());
         }
         self.check_values(&mut found);
+        if let Some(surprise) = &self.surprise {
+            surprise.check(self.dims.stoch, &mut found);
+        }
         found
     }
 

@@ -30,8 +30,17 @@ pub mod attribute_type {
     pub const INT: i32 = 2;
     /// A byte string.
     pub const STRING: i32 = 3;
+    /// A tensor.
+    pub const TENSOR: i32 = 4;
+    /// A list of floats.
+    pub const FLOATS: i32 = 6;
     /// A list of integers.
     pub const INTS: i32 = 7;
+    /// A list of byte strings.
+    pub const STRINGS: i32 = 8;
+
+    /// The types without graphs and lists of tensors.
+    pub const PLAIN: [i32; 7] = [FLOAT, INT, STRING, TENSOR, FLOATS, INTS, STRINGS];
 }
 
 /// A model file.
@@ -52,6 +61,12 @@ pub struct ModelProto {
     /// Operator sets in use.
     #[prost(message, repeated, tag = "8")]
     pub opset_import: Vec<OperatorSetIdProto>,
+    /// Training information, which is only looked for.
+    #[prost(bytes = "vec", repeated, tag = "20")]
+    pub training_info: Vec<Vec<u8>>,
+    /// Functions of the model, which are only looked for.
+    #[prost(bytes = "vec", repeated, tag = "25")]
+    pub functions: Vec<Vec<u8>>,
 }
 
 /// An operator set; the empty domain is ONNX's own.
@@ -83,6 +98,9 @@ pub struct GraphProto {
     /// Outputs.
     #[prost(message, repeated, tag = "12")]
     pub output: Vec<ValueInfoProto>,
+    /// Sparse constants, which are only looked for.
+    #[prost(bytes = "vec", repeated, tag = "15")]
+    pub sparse_initializer: Vec<Vec<u8>>,
 }
 
 /// One operation.
@@ -103,6 +121,9 @@ pub struct NodeProto {
     /// Attributes.
     #[prost(message, repeated, tag = "5")]
     pub attribute: Vec<AttributeProto>,
+    /// Operator set of the operator; the empty one is ONNX's own.
+    #[prost(string, tag = "7")]
+    pub domain: String,
 }
 
 /// A constant parameter of an operation.
@@ -120,12 +141,27 @@ pub struct AttributeProto {
     /// Value if the type is a string.
     #[prost(bytes = "vec", tag = "4")]
     pub s: Vec<u8>,
+    /// Value if the type is a tensor.
+    #[prost(message, optional, tag = "5")]
+    pub t: Option<TensorProto>,
+    /// Value if the type is a graph, which is only looked for.
+    #[prost(bytes = "vec", optional, tag = "6")]
+    pub g: Option<Vec<u8>>,
     /// Value if the type is a list of integers.
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub ints: Vec<i64>,
+    /// Value if the type is a list of tensors, which is only looked for.
+    #[prost(bytes = "vec", repeated, tag = "10")]
+    pub tensors: Vec<Vec<u8>>,
+    /// Value if the type is a list of graphs, which is only looked for.
+    #[prost(bytes = "vec", repeated, tag = "11")]
+    pub graphs: Vec<Vec<u8>>,
     /// Type of the value, one of [`attribute_type`].
     #[prost(int32, tag = "20")]
     pub r#type: i32,
+    /// Value if the type is a sparse tensor, which is only looked for.
+    #[prost(bytes = "vec", optional, tag = "22")]
+    pub sparse_tensor: Option<Vec<u8>>,
 }
 
 /// A constant tensor, row-major.
@@ -143,6 +179,20 @@ pub struct TensorProto {
     /// Elements in little-endian order.
     #[prost(bytes = "vec", tag = "9")]
     pub raw_data: Vec<u8>,
+    /// Where the elements lie if not in this file, which is only looked for.
+    #[prost(bytes = "vec", repeated, tag = "13")]
+    pub external_data: Vec<Vec<u8>>,
+    /// Whether the elements lie in this file (0) or in another one.
+    #[prost(int32, tag = "14")]
+    pub data_location: i32,
+}
+
+impl TensorProto {
+    /// Whether the elements lie in another file.
+    #[must_use]
+    pub fn is_external(&self) -> bool {
+        self.data_location != 0 || !self.external_data.is_empty()
+    }
 }
 
 /// Name and type of an input or output.

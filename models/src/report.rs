@@ -1,14 +1,18 @@
-//! The outputs of `latco model info | check`, as values.
+//! The outputs of `latco model info | check | verify`, as values.
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::bundle::{Bundle, LoadOptions, read_manifest};
+use crate::bundle::Bundle;
+use crate::contents::Content;
 use crate::error::BundleError;
+use crate::load_options::LoadOptions;
 use crate::manifest::Manifest;
+use crate::manifest_file::read_manifest;
 use crate::provider::{Declined, Provider};
 use crate::runtime;
+use crate::signature::{PublicKey, TrustedKeys};
 use crate::verify::Verification;
 
 /// The contents of a bundle, without a check of its files.
@@ -87,4 +91,24 @@ pub fn check(dir: &Path, options: &LoadOptions) -> Result<Check, BundleError> {
     }
     check.onnxruntime = runtime::build_info()?;
     Ok(check)
+}
+
+/// Checks everything of the bundle in `dir` that can be checked without running it: manifest, seal, signature, sums, operators
+/// and shapes. Works without ONNX Runtime.
+///
+/// # Errors
+/// [`BundleError::Manifest`], or [`BundleError::Refused`] with all mismatches.
+pub fn verify(dir: &Path, trusted_keys: TrustedKeys) -> Result<Option<PublicKey>, BundleError> {
+    let options = LoadOptions {
+        trusted_keys,
+        ..LoadOptions::default()
+    };
+    let content = Content::read(dir, &options)?;
+    match content.mismatches.is_empty() {
+        true => Ok(content.signer),
+        false => Err(BundleError::Refused {
+            dir: dir.to_path_buf(),
+            mismatches: content.mismatches,
+        }),
+    }
 }

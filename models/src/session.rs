@@ -13,6 +13,7 @@ use crate::error::{BundleError, RunError};
 use crate::graph::{Element, Graph, Port};
 use crate::manifest::Manifest;
 use crate::options::Execution;
+use crate::run_limit::RunLimit;
 use crate::runtime;
 
 /// A session of one graph for one batch size.
@@ -48,15 +49,16 @@ impl BoundSession {
         manifest: &Manifest,
         batch: usize,
         execution: &Execution,
+        limit: &RunLimit,
     ) -> Result<Self, BundleError> {
         let environment = runtime::environment()?;
-        Self::build(graph, bytes, manifest, batch, execution, environment).map_err(|reason| {
-            BundleError::Session {
+        Self::build(graph, bytes, manifest, batch, execution, limit, environment).map_err(
+            |reason| BundleError::Session {
                 graph,
                 provider: execution.provider(),
                 reason,
-            }
-        })
+            },
+        )
     }
 
     fn build(
@@ -65,6 +67,7 @@ impl BoundSession {
         manifest: &Manifest,
         batch: usize,
         execution: &Execution,
+        limit: &RunLimit,
         environment: &ort::environment::Environment,
     ) -> Result<Self, String> {
         if batch == 0 {
@@ -110,6 +113,7 @@ impl BoundSession {
             .with_outputs(selector);
 
         let began = Instant::now();
+        limit.try_run(&mut session, &inputs)?;
         let outputs = {
             let mut first = session
                 .run_with_options(SessionInputs::<0>::ValueSlice(&inputs), &options)

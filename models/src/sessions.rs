@@ -7,6 +7,7 @@ use crate::factors::DynamicsWeights;
 use crate::graph::Graph;
 use crate::manifest::Manifest;
 use crate::options::Execution;
+use crate::run_limit::RunLimit;
 use crate::session::BoundSession;
 
 /// The graphs of a bundle and the provider that computes them.
@@ -20,6 +21,8 @@ pub(crate) struct Sessions {
     pub(crate) graphs: BTreeMap<Graph, Vec<u8>>,
     /// Constant weights of the dynamics, of [`crate::DynamicsKind::GruFactors`].
     pub(crate) weights: Option<DynamicsWeights>,
+    /// How long the first run of a session may take.
+    pub(crate) limit: RunLimit,
 }
 
 impl Sessions {
@@ -29,7 +32,14 @@ impl Sessions {
     /// ONNX Runtime's reason.
     pub(crate) fn bound(&self, graph: Graph, batch: usize) -> Result<BoundSession, BundleError> {
         let bytes = self.bytes(graph);
-        BoundSession::new(graph, bytes, &self.manifest, batch, &self.execution)
+        BoundSession::new(
+            graph,
+            bytes,
+            &self.manifest,
+            batch,
+            &self.execution,
+            &self.limit,
+        )
     }
 
     /// Contents of the file of a graph.

@@ -11,8 +11,10 @@ pub mod controller;
 #[cfg(feature = "sim")]
 pub mod demo;
 mod error_text;
+mod log;
 pub mod managed;
 pub mod middleware;
+pub mod obedient;
 #[cfg(feature = "sim")]
 mod pictures;
 pub mod player;
@@ -23,3 +25,5 @@ pub mod replay;
 pub mod report;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod system;
+pub mod top;

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use latco_bag::BagReader;
-use latco_bag::image::{CameraImage, Converter, camera_topic};
+use latco_bag::image::{CameraImage, Converter};
+use latco_bag::recording::Wanted;
 use latco_controller::trace::IterationTrace;
 use latco_models::Bundle;
 use latco_pictures::{Curves, FilmStrip, Frame, Panel};
@@ -79,7 +80,7 @@ pub(crate) fn recorded_frames(
     );
     let mut converter = Converter::new();
     let bag = BagReader::open(bag)?;
-    let Some(camera) = camera_topic(&bag) else {
+    let Ok(camera) = Wanted::default().camera(&bag) else {
         return Ok(vec![None; due.len()]);
     };
     for message in bag.messages() {

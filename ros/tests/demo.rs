@@ -129,15 +129,6 @@ fn an_interrupted_demonstration_leaves_its_bag_and_no_process() {
         ended.stderr
     );
     assert_eq!(ended.stdout, "");
-    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
-    assert!(page.len() < 5_000_000, "{} bytes", page.len());
-    assert!(page.contains("\"strip\":{\"steps\":[0,"), "imagined plans");
-    // Nothing is fetched: the browser is told so, and no address is named but the name space of SVG.
-    assert!(page.contains("default-src 'none'"));
-    assert_eq!(
-        page.matches("://").count(),
-        page.matches("http://www.w3.org/2000/svg").count()
-    );
     let bag = BagReader::open(out.join("bag")).unwrap();
     assert_eq!(bag.damage().count(), 0, "the bag is complete");
     assert!(bag.message_count() > 0);

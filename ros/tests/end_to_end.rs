@@ -148,7 +148,7 @@ fn jpegs_of_any_size_drive_a_robot_and_damaged_ones_are_reported() {
 }
 
 #[test]
-fn bad_inputs_are_counted_ignored_and_reported() {
+fn fault_05_bad_inputs_are_counted_ignored_and_reported() {
     let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();
     let config = configuration(folder.path(), "");
@@ -171,7 +171,7 @@ fn bad_inputs_are_counted_ignored_and_reported() {
     let mut short_rows = robot.good_image();
     short_rows.step = 12;
     let mut strange = robot.good_image();
-    strange.encoding = "yuv422".into();
+    strange.encoding = "yuv420".into();
     let mut cut = robot.good_image();
     cut.data.truncate(100);
     let mut nan = robot.good_joints();
@@ -181,7 +181,7 @@ fn bad_inputs_are_counted_ignored_and_reported() {
     let expectations = [
         ("32 x 0", empty),
         ("step", short_rows),
-        ("yuv422", strange),
+        ("yuv420", strange),
         ("expected 3072 bytes", cut),
     ];
     for (number, (words, image)) in expectations.into_iter().enumerate() {
@@ -197,21 +197,15 @@ fn bad_inputs_are_counted_ignored_and_reported() {
             "expected {words:?} in {reported:?}"
         );
     }
-    for (number, (words, joints)) in [("finite", nan), ("joint_3", renamed)]
-        .into_iter()
-        .enumerate()
-    {
-        robot.joints.send(joints);
-        let wanted = (number + 1).to_string();
-        let counted = eventually(LONG, || {
-            robot.figure("joint_states_refused").as_deref() == Some(&wanted)
+    // One without a joint is a part of the joint states: that the other part does not come is seen after a while.
+    for (words, joints) in [("finite", nan), ("`joint_3` last came", renamed)] {
+        let reported = || robot.figure("last_joints_error").unwrap_or_default();
+        let is_told = eventually(LONG, || {
+            robot.joints.send(joints.clone());
+            wait(Duration::from_millis(20));
+            reported().contains(words)
         });
-        assert!(counted, "{words}: {:?}", robot.last_status());
-        let reported = robot.figure("last_joints_error").unwrap_or_default();
-        assert!(
-            reported.contains(words),
-            "expected {words:?} in {reported:?}"
-        );
+        assert!(is_told, "expected {words:?} in {:?}", reported());
     }
 
     // And the loop goes on.
@@ -237,16 +231,16 @@ fn bad_inputs_are_counted_ignored_and_reported() {
     controller.terminate();
     let ended = controller.end(LONG);
     let summary = ended.assert_code(0).json();
-    assert_eq!(
-        (&summary["images_refused"], &summary["joint_states_refused"]),
-        (&4.into(), &2.into()),
+    assert_eq!(summary["images_refused"], 4, "{summary}");
+    assert!(
+        summary["joint_states_refused"].as_u64() >= Some(2),
         "{summary}"
     );
     assert!(ended.stderr.contains("image ignored"), "{}", ended.stderr);
 }
 
 #[test]
-fn sigterm_while_moving_brakes_to_rest_and_says_so() {
+fn fault_30_sigterm_while_moving_brakes_to_rest_and_says_so() {
     let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();
     // Slow brakes, so that they are seen.
@@ -324,7 +318,7 @@ fn two_processes_need_no_multicast() {
 }
 
 #[test]
-fn a_stopped_and_continued_controller_notices_that_its_middleware_died() {
+fn fault_33_a_stopped_and_continued_controller_notices_that_its_middleware_died() {
     let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();
     let config = configuration(folder.path(), "");

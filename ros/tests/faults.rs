@@ -530,7 +530,11 @@ fn f08_f20_a_clock_that_jumps_begins_anew_and_one_that_stands_still_stops_the_ro
     for (made, first_moved) in &rounds {
         assert!(*made > 20, "{rounds:?}");
         // Within the status' delay of a fifth of a second and a few periods.
-        assert!(first_moved.is_some_and(|step| step < 50), "{rounds:?}");
+        let status = robot.last_status();
+        assert!(
+            first_moved.is_some_and(|step| step < 50),
+            "{rounds:?} {status:?}"
+        );
     }
     assert!(
         controller.output().contains("the clock jumped"),

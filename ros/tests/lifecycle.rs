@@ -72,7 +72,8 @@ fn a_deactivated_robot_comes_to_rest_and_moves_again_when_activated() {
 }
 
 #[test]
-fn a_bundle_is_loaded_freed_and_loaded_again_and_sigterm_ends_every_state_in_order() {
+fn fault_19_a_bundle_is_loaded_and_warm_before_the_node_can_be_activated_and_sigterm_ends_every_state_in_order()
+ {
     let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();
     let config = configuration(folder.path(), "");
@@ -94,6 +95,7 @@ fn a_bundle_is_loaded_freed_and_loaded_again_and_sigterm_ends_every_state_in_ord
     for labels in path {
         let controller = start(&config, "32", &[]);
         assert_eq!(operator.state(NODE), "unconfigured");
+        assert!(!operator.change(NODE, "activate"), "nothing is loaded");
         for label in labels {
             assert!(operator.change(NODE, label), "{label} of {labels:?}");
         }
@@ -154,7 +156,7 @@ fn a_bundle_that_cannot_be_loaded_leaves_the_node_unconfigured_or_ends_it_if_it_
 }
 
 #[test]
-fn a_request_in_another_mapping_changes_nothing() {
+fn fault_34_a_request_in_another_mapping_changes_nothing() {
     let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();
     let config = configuration(folder.path(), "");

@@ -164,9 +164,14 @@ fn foreign_types_are_recorded_with_the_definitions_that_are_found() {
         ("tank/secret", "tank_msgs/msg/Secret", qos::commands()),
         ("path", "nav_msgs/msg/Path", qos::sensors(10)),
     ]
-    .map(|(name, ty, qos)| node.raw_publisher(name, ty, qos).unwrap());
+    .map(|(name, ty, qos)| node.raw_publisher(name, ty, qos, false).unwrap());
     let description = node
-        .raw_publisher("robot_description", StringMessage::TYPE, qos::latched())
+        .raw_publisher(
+            "robot_description",
+            StringMessage::TYPE,
+            qos::latched(),
+            false,
+        )
         .unwrap();
     let _node = RunningNode::start(node).unwrap();
     // Before anyone listens.

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::{Latco, configuration, my_turn};
-use latco_bag::messages::{Image, Int64};
+use latco_bag::messages::{Image, Int64, UInt8MultiArray};
 use latco_bag::{BagMessage, BagReader, BagWriter, topics};
 
 const LONG: Duration = Duration::from_secs(120);
@@ -55,6 +55,41 @@ fn copy_late(
                     message.time_ns,
                     &message.data,
                 )
+                .unwrap();
+        }
+    }
+    writer.finish().unwrap();
+}
+
+/// A copy of a bag in which the records of the journal were changed.
+fn edit_journal(bag: &Path, to: &Path, change: impl FnOnce(&mut Vec<Vec<u8>>)) {
+    let reader = BagReader::open(bag).unwrap();
+    let messages: Vec<_> = reader.messages().map(Result::unwrap).collect();
+    let is_journal = |message: &&BagMessage| message.topic.ends_with("/journal");
+    let journal = || messages.iter().filter(is_journal);
+    let mut records: Vec<Vec<u8>> = journal()
+        .map(|message| message.decode::<UInt8MultiArray>().unwrap().data)
+        .collect();
+    change(&mut records);
+    let mut records = records.into_iter();
+    let mut writer = BagWriter::create(to).unwrap();
+    for message in &messages {
+        if !is_journal(&message) {
+            writer
+                .write_known(
+                    &message.topic,
+                    &message.type_name,
+                    message.time_ns,
+                    &message.data,
+                )
+                .unwrap();
+        } else if let Some(data) = records.next() {
+            let record = UInt8MultiArray {
+                data,
+                ..UInt8MultiArray::default()
+            };
+            writer
+                .write(&message.topic, message.time_ns, &record)
                 .unwrap();
         }
     }
@@ -124,6 +159,63 @@ fn a_recording_decides_the_same_again_and_a_changed_pixel_is_found() {
     // The recorded belief is not what that image gives.
     let strict = found["largest_difference"].as_f64().unwrap();
     assert!(strict > 0.0, "{found}");
+
+    let whole = folder.path().join("whole");
+    edit_journal(Path::new(&bag), &whole, |_| ());
+    let replayed = replay(&[&text(&whole)]).assert_code(0).json();
+    assert_eq!(replayed["journal_sha256"], first["journal_sha256"]);
+    assert_eq!(replayed["journal_sha256"].as_str().unwrap().len(), 64);
+    // A record that is missing, and one in which the last bit of an outcome was changed.
+    let missing = folder.path().join("missing");
+    edit_journal(Path::new(&bag), &missing, |records| {
+        drop(records.remove(12))
+    });
+    let ended = replay(&[&text(&missing)]);
+    let found = ended.assert_code(1).json();
+    assert_eq!(found["equal"], false, "{found}");
+    assert!(
+        ended
+            .stderr
+            .contains("the journal is not whole: what comes after tick "),
+        "{}",
+        ended.stderr
+    );
+    let changed = folder.path().join("changed-record");
+    edit_journal(Path::new(&bag), &changed, |records| {
+        let record = &mut records[12];
+        // The last byte before the sums.
+        let at = record.len() - 65;
+        record[at] ^= 1;
+    });
+    let ended = replay(&[&text(&changed)]);
+    let found = ended.assert_code(1).json();
+    let said = found["journal_break"].as_str().unwrap();
+    assert!(
+        said.contains("was changed") && said.contains("after tick "),
+        "{said}"
+    );
+    println!("f16: {said}");
+
+    // Damage in the middle of the file: what is left decides the same, and that is not called equal.
+    let holed = folder.path().join("holed");
+    std::fs::create_dir(&holed).unwrap();
+    for file in std::fs::read_dir(&bag).unwrap() {
+        let file = file.unwrap();
+        let mut bytes = std::fs::read(file.path()).unwrap();
+        if file.path().extension().is_some_and(|e| e == "mcap") {
+            let middle = bytes.len() / 2;
+            bytes[middle..middle + 64].fill(0xa5);
+        }
+        std::fs::write(holed.join(file.file_name()), bytes).unwrap();
+    }
+    let ended = replay(&[&text(&holed)]);
+    let found = ended.assert_code(1).json();
+    assert_eq!(found["equal"], false, "{found}");
+    assert!(found["missing_parts"].as_u64() >= Some(1), "{found}");
+    println!(
+        "f16: {} damaged parts: equal is false, exit status 1",
+        found["missing_parts"]
+    );
 
     let silent = folder.path().join("silent");
     copy(

@@ -7,6 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Latco, configuration};
+use latco_controller::config::PlannerKind;
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -98,17 +99,24 @@ fn all_errors_of_ros_arguments_come_at_once() {
         "-p",
         "planner.budget:=3",
         "-p",
+        "planner.mppi.gamma:=3.0",
+        "-p",
         "other:planner.budget:=3",
         "-p",
         "planner.cem.samples:=10",
     ];
     let ended = Latco::run(&[&run[..], &wrong].concat(), LONG);
     ended.assert_code(2);
+    let kinds = PlannerKind::ALL.map(PlannerKind::name);
     for part in [
-        "4 errors",
-        "line 7: planner.kind: expected one of latco, sampling_only, gaussian_latco, cem, mppi, shooting_gd, shooting_gn, ilqr, grasp, found \"a_star\"",
+        "5 errors",
+        &format!(
+            "line 7: planner.kind: expected one of {}, found \"a_star\"",
+            kinds.join(", ")
+        ),
         "planner.budget_ms: expected a number above 0 and up to 86400000, found \"fast\"",
         "planner.budget: there is no such parameter",
+        "planner.mppi.gamma: is gone: planner.cem.gamma takes its place",
         "planner.cem.elites: expected at most planner.cem.samples (10), found 100",
         "colour is no parameter",
     ] {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use latco_controller::config::{Optimiser, OutputKind, PlannerKind, SolverKind};
+use latco_controller::config::{OutputKind, PlannerKind, SolverKind};
 use latco_controller::execute::{Chunk, SetPoint};
 use latco_controller::runtime::{CommandSink, ImageIntake, JointIntake, Runtime};
 use latco_controller::time::MonotonicClock;
@@ -108,27 +108,16 @@ fn configs() -> Vec<Config> {
     tridiagonal.planner.latco.iterations_cold = 3;
     tridiagonal.planner.latco.iterations_warm = 2;
     latco_baselines::add();
-    let mut first_order = latco.clone();
-    first_order.planner.latco.optimiser = Optimiser::Adam;
-    let mut configs = vec![budgeted, tridiagonal, first_order];
+    let mut configs = vec![budgeted, tridiagonal];
     configs.extend(PlannerKind::ALL.map(|kind| {
         let mut config = latco.clone();
         let planner = &mut config.planner;
         planner.kind = kind;
         (planner.cem.samples, planner.cem.elites) = (100, 10);
-        (planner.mppi.samples, planner.mppi.elites) = (100, 10);
         planner.gaussian_latco.samples = 10;
-        for iterations in [
-            &mut planner.gaussian_latco.iterations_cold,
-            &mut planner.gaussian_latco.iterations_warm,
-            &mut planner.shooting_gd.iterations_cold,
-            &mut planner.shooting_gd.iterations_warm,
-            &mut planner.shooting_gn.iterations_cold,
-            &mut planner.shooting_gn.iterations_warm,
-            &mut planner.ilqr.iterations_cold,
-            &mut planner.ilqr.iterations_warm,
-        ] {
-            *iterations = 5;
+        if kind != PlannerKind::Latco {
+            let latco = &mut planner.latco;
+            (latco.iterations_cold, latco.iterations_warm) = (5, 5);
         }
         config
     }));

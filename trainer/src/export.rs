@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use chacha20::ChaCha8Rng;
 use latco_export::{Metadata, write_bundle};
 use latco_models::{Bundle, Golden, Graph, LoadOptions, RewardKind as BundleReward};
 use latco_reference::{
@@ -11,7 +12,6 @@ use latco_reference::{
 };
 use ndarray::{Array1, Array2, Array4, Axis, concatenate, s};
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use crate::fit::config::RewardKind;
 use crate::fit::dataset::{Frames, normals};

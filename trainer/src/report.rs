@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use latco_models::ExpectedSurprise;
 use serde::Serialize;
 
 use crate::fit::checkpoint::Checkpoint;
@@ -40,6 +41,8 @@ pub struct Report {
     pub gates: Vec<Gate>,
     /// Whether all gates were measured and none failed.
     pub gates_passed: bool,
+    /// How far posteriors are expected to be from their priors; none if that could not be calibrated.
+    pub surprise: Option<ExpectedSurprise>,
     /// Largest difference between burn and ONNX Runtime; none before the export.
     pub export_worst_difference: Option<f64>,
 }
@@ -63,6 +66,7 @@ impl Report {
             held_out_step: checkpoint.held_out.map(|h| h.step),
             gates_passed: !gates.is_empty() && gates.iter().all(|gate| gate.passed() == Some(true)),
             gates,
+            surprise: None,
             export_worst_difference: None,
         }
     }

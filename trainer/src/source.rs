@@ -3,12 +3,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use latco_bag::recording::{Actions, Keys, Wanted};
 use latco_models::RewardRange;
 use sha2::{Digest, Sha256};
 
 use crate::data::{DataError, Episode, EpisodeSink, LoadOptions, Shape, load_into, problems_of};
 use crate::fit::checkpoint::DataFacts;
-use crate::fit::config::{FitConfig, Recipe};
+use crate::fit::config::{ActionSource, FitConfig, Recipe};
 use crate::fit::dataset::Frames;
 
 /// Smallest side of an image made to look at the robot's facts, pixels.
@@ -100,9 +101,21 @@ fn read_into(
     let options = LoadOptions {
         control_period_s: period,
         image_size: (size > 0).then_some((size, size)),
-        joint_names: robot
-            .as_ref()
-            .map(|r| r.joint_names().iter().map(|n| (*n).to_owned()).collect()),
+        topics: Wanted {
+            image: config.data.image.clone(),
+            joint_states: config.data.joint_states.clone(),
+            commands: config.data.commands.clone(),
+            joints: match &config.data.joints[..] {
+                [] => (robot.as_ref())
+                    .map(|r| r.joint_names().iter().map(|n| (*n).to_owned()).collect()),
+                named => Some(named.to_vec()),
+            },
+            actions: match config.data.action {
+                ActionSource::Commands => Actions::Commanded,
+                ActionSource::JointStates => Actions::Differences,
+            },
+            keys: Keys::default(),
+        },
         action_scale: scale.iter().map(|s| *s as f32).collect(),
         ..LoadOptions::default()
     };
@@ -112,7 +125,10 @@ fn read_into(
     if !recent.is_empty() {
         let options = LoadOptions {
             image_size: Some((shape.width as u32, shape.height as u32)),
-            joint_names: Some(shape.joint_names.clone()),
+            topics: Wanted {
+                joints: Some(shape.joint_names.clone()),
+                ..options.topics.clone()
+            },
             ..options
         };
         let before = sink.begin_again();

@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 
 use latco_bag::image::{Compression, compress};
 use latco_bag::messages::{Float64, Float64MultiArray, Header, Image, Int64, JointState};
+use latco_bag::recording::Wanted;
 use latco_bag::{BagReader, BagWriter, topics};
 use latco_envs::{PolicyKind, RewardKind, make};
 use latco_trainer::data::{Dataset, Episode, LoadOptions, load};
@@ -276,7 +277,10 @@ fn live_bag(folder: &Path) {
 fn live_options() -> LoadOptions {
     LoadOptions {
         action_scale: vec![2.0, 4.0],
-        joint_names: Some(vec!["a".into(), "b".into()]),
+        topics: Wanted {
+            joints: Some(vec!["a".into(), "b".into()]),
+            ..Wanted::default()
+        },
         image_size: Some((8, 8)),
         ..LoadOptions::default()
     }

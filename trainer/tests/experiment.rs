@@ -284,12 +284,9 @@ fn scripts_for_clusters_run_every_cell_once() {
         run(&pod, &index.to_string());
     }
     run(&container("kubernetes-merge.yaml"), "");
-    assert_eq!(lines(&results.join("table1/cells.jsonl")), 1 + planners());
+    let planners = latco_experiments::rows::planners().count();
+    assert_eq!(lines(&results.join("table1/cells.jsonl")), 1 + planners);
     assert!(results.join("table1/table1.png").exists());
-}
-
-fn planners() -> usize {
-    latco_experiments::rows::PLANNERS.len()
 }
 
 #[test]

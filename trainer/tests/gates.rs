@@ -2,30 +2,14 @@
 
 #![allow(clippy::unwrap_used)] // a failed helper fails the test
 
-use std::path::Path;
+mod support;
+
 use std::process::{Command, Output};
 
-use latco_export::{RandomSpec, write_random_bundle};
 use latco_models::gates::{PLAN_CALIBRATION, POSTERIOR_REWARD_AUC, RULES};
-use latco_models::manifest::MANIFEST_FILE;
 use latco_models::{Bundle, read_manifest};
 use serde_json::Value;
-
-/// Random weights for the arm of Reach.
-fn random_bundle(folder: &Path, task: &str) {
-    let spec = RandomSpec {
-        image: 32,
-        stoch: 4,
-        deter: 12,
-        hidden: 16,
-        horizon: 4,
-        ..RandomSpec::keypoint()
-    };
-    write_random_bundle(folder, &spec, 5).unwrap();
-    let mut manifest = read_manifest(folder).unwrap();
-    manifest.task = task.to_owned();
-    std::fs::write(folder.join(MANIFEST_FILE), manifest.to_toml().unwrap()).unwrap();
-}
+use support::random_bundle;
 
 fn trainer(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_latco-train"))

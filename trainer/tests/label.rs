@@ -102,7 +102,7 @@ fn the_last_seconds_of_every_episode_are_rewarded_and_the_original_stays() {
     let bag = robot_bag(folder.path());
     let before = sums(&bag);
     let out = folder.path().join("labelled");
-    let labelled = label(&bag, &out, &Rule::LastSeconds(0.5)).unwrap();
+    let labelled = label(&bag, &out, &Rule::LastSeconds(0.5), "").unwrap();
     assert_eq!(sums(&bag), before);
     assert_eq!((labelled.frames, labelled.rewarded), (60, 15));
     assert_eq!(labelled.problems, Vec::<String>::new());
@@ -120,7 +120,7 @@ fn the_last_seconds_of_every_episode_are_rewarded_and_the_original_stays() {
     let green = strip.pixels().filter(|p| p.0 == [0, 190, 90]).count();
     assert!(green > 10_000, "{green} pixels of borders");
 
-    let again = label(&bag, &out, &Rule::LastSeconds(0.5))
+    let again = label(&bag, &out, &Rule::LastSeconds(0.5), "")
         .unwrap_err()
         .to_string();
     assert!(again.contains("labelled"), "{again}");
@@ -128,7 +128,7 @@ fn the_last_seconds_of_every_episode_are_rewarded_and_the_original_stays() {
 
     // Labelling the copy differently replaces its rewards.
     let third = folder.path().join("third");
-    let labelled = label(&out, &third, &Rule::LastSeconds(0.25)).unwrap();
+    let labelled = label(&out, &third, &Rule::LastSeconds(0.25), "").unwrap();
     assert_eq!(labelled.replaced, 60);
     assert_eq!(read(&third), vec![from_step(STEPS - 3, 1.0); 3]);
 }
@@ -141,12 +141,12 @@ fn topics_are_held_until_the_next_value_and_not_beyond_the_episode() {
         let out = folder
             .path()
             .join(format!("by-{}", name.trim_start_matches('/')));
-        label(&bag, &out, &Rule::Topic(name.into())).unwrap();
+        label(&bag, &out, &Rule::Topic(name.into()), "").unwrap();
         assert_eq!(read(&out), vec![from_step(STEPS - 4, value); 3], "{name}");
     }
     let refused = |topic: &str| {
         let out = folder.path().join("refused");
-        let error = label(&bag, &out, &Rule::Topic(topic.into()))
+        let error = label(&bag, &out, &Rule::Topic(topic.into()), "")
             .unwrap_err()
             .to_string();
         assert!(!out.exists());
@@ -175,7 +175,7 @@ fn ranges_reward_what_they_say() {
     let out = folder.path().join("labelled");
     let text = "[[range]]\nfrom_s = 1.0\nto_s = 2.5\nepisode = 11\n[[range]]\nfrom_s = 0\nto_s = 0.35\nreward = -0.5\n";
     let rule = Rule::Ranges(ranges(folder.path(), text));
-    label(&bag, &out, &rule).unwrap();
+    label(&bag, &out, &rule, "").unwrap();
     let mut first = vec![-0.5; 4];
     first.resize(STEPS as usize, 0.0);
     let none = vec![0.0; STEPS as usize];
@@ -209,7 +209,7 @@ fn everything_wrong_with_ranges_is_said_at_once() {
         reward = nan
     ";
     let out = folder.path().join("labelled");
-    let error = label(&bag, &out, &Rule::Ranges(ranges(folder.path(), text))).unwrap_err();
+    let error = label(&bag, &out, &Rule::Ranges(ranges(folder.path(), text)), "").unwrap_err();
     let message = error.to_string();
     for part in [
         "ranges 1 and 2 overlap",

@@ -8,10 +8,10 @@ use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use chacha20::ChaCha8Rng;
 use latco_testkit::time::wait;
 use latco_trainer::fit::checkpoint::{Checkpoint, Stage};
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use support::{collect, latco_train, text};
 

@@ -1,8 +1,8 @@
 //! Shooting GD: Adam on the actions, multipliers on their limits.
 
 use latco_controller::SetupError;
-use latco_controller::config::{Config, ShootingGdSection};
-use latco_controller::plan::{Noise, PlanRequest, PlanSizes, Quantum, Schedule, Shift, StopCause};
+use latco_controller::config::Config;
+use latco_controller::plan::{Noise, PlanRequest, PlanSizes, Quantum, Shift, StopCause};
 use latco_controller::trace::IterationTrace;
 use latco_models::Bundle;
 use latco_solver::updated_multiplier;
@@ -12,12 +12,18 @@ use crate::limits;
 use crate::method::Method;
 use crate::unrolled::Unrolled;
 
-/// Offset in the update of the multipliers, as in LatCo's.
+/// Step size of Adam, the paper's (appendix D).
+const LEARNING_RATE: f32 = 0.05;
+/// Number of iterations between updates of the multipliers, the paper's.
+const MULTIPLIER_EVERY: u32 = 5;
+/// Initial value, rate, offset and tolerance of the multipliers of the action limits, those of LatCo.
+const ACTION_MULTIPLIER: f32 = 1.0;
+const MULTIPLIER_RATE: f32 = 0.1;
 const LOG_OFFSET: f32 = 0.1;
+const TOLERANCE: f32 = 1e-4;
 
 /// Gradient ascent on the sum of the reward head's outputs less `nu_t |max(0, |a_t| - limit)|^2`.
 pub struct Descent {
-    settings: ShootingGdSection,
     action_size: usize,
     action_limit: f32,
     unrolled: Unrolled,
@@ -34,11 +40,12 @@ pub struct Descent {
 }
 
 impl Method for Descent {
+    /// As often as LatCo's candidates.
+    const VALUE_EVERY: u32 = 10;
+
     fn new(config: &Config, bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
-        let settings = config.planner.shooting_gd.clone();
         let len = sizes.horizon * sizes.action;
         Ok(Self {
-            settings,
             action_size: sizes.action,
             action_limit: bundle.manifest().action.limit,
             unrolled: Unrolled::new(bundle, sizes)?,
@@ -51,17 +58,6 @@ impl Method for Descent {
         })
     }
 
-    fn schedule(&self) -> Schedule {
-        let settings = &self.settings;
-        Schedule {
-            warm_start: settings.warm_start,
-            iterations_cold: settings.iterations_cold,
-            iterations_warm: settings.iterations_warm,
-            value_every: settings.rollout_every_iterations,
-            fresh_starts_below_return: None,
-        }
-    }
-
     fn start(&mut self, _request: &PlanRequest<'_>, shift: Option<Shift>) {
         self.adam.reset();
         if let Some(shift) = shift {
@@ -70,8 +66,7 @@ impl Method for Descent {
         } else {
             let limit = self.action_limit;
             self.noise.fill_uniform(&mut self.actions, limit);
-            self.multipliers
-                .fill(self.settings.action_multiplier as f32);
+            self.multipliers.fill(ACTION_MULTIPLIER);
         }
     }
 
@@ -93,9 +88,7 @@ impl Method for Descent {
             return Err(StopCause::NonFinite);
         }
         self.climb();
-        let update = figures
-            .iteration
-            .is_multiple_of(self.settings.multiplier_every);
+        let update = figures.iteration.is_multiple_of(MULTIPLIER_EVERY);
         figures.action_violation_max = self.violation(update);
         let nu = &self.multipliers;
         figures.action_multiplier_mean = nu.iter().sum::<f32>() / nu.len() as f32;
@@ -115,22 +108,24 @@ impl Descent {
             let nu = self.multipliers[index / self.action_size];
             *slope -= limits::pull(action, self.action_limit, nu);
         }
-        let rate = self.settings.learning_rate as f32;
-        (self.adam).climb(rate, &mut self.actions, &self.gradient);
+        (self.adam).climb(LEARNING_RATE, &mut self.actions, &self.gradient);
     }
 
     /// The largest violation of the limits over the steps; updates the multipliers if asked to.
     fn violation(&mut self, update: bool) -> f32 {
-        let tolerance = self.settings.tolerance as f32;
-        let rate = self.settings.multiplier_rate as f32;
         let mut largest = 0.0f32;
         let steps = self.actions.chunks_exact(self.action_size);
         for (multiplier, action) in self.multipliers.iter_mut().zip(steps) {
             let violation = limits::violation(action, self.action_limit);
             largest = largest.max(violation);
             if update {
-                *multiplier =
-                    updated_multiplier(*multiplier, violation, tolerance, LOG_OFFSET, rate);
+                *multiplier = updated_multiplier(
+                    *multiplier,
+                    violation,
+                    TOLERANCE,
+                    LOG_OFFSET,
+                    MULTIPLIER_RATE,
+                );
             }
         }
         largest

@@ -12,7 +12,8 @@
 use heapless::Vec as Few;
 use latco_controller::config::LatcoSection;
 use latco_controller::plan::{
-    Anytime, Batch, Collocation, OnnxModel, PlanSizes, Planner, Stepper, StopCause, Threads, lm,
+    Anchor, Anytime, Batch, Collocation, OnnxModel, PlanSizes, Planner, Stepper, StopCause,
+    Threads, lm,
 };
 use latco_controller::{Config, SetupError};
 use latco_models::{Bundle, RunError};
@@ -23,6 +24,11 @@ use latco_solver::{
 
 use crate::adam::Adam;
 use crate::limits;
+
+/// Step size of Adam, the paper's (appendix B).
+const LEARNING_RATE: f32 = 0.05;
+/// Number of iterations between updates of the multipliers, the paper's.
+const MULTIPLIER_EVERY: u32 = 5;
 
 /// Makes LatCo by such steps, by the settings of `[planner.latco]`.
 ///
@@ -46,9 +52,7 @@ pub(crate) fn make(
 pub struct FirstOrder {
     shape: Shape,
     settings: Settings,
-    learning_rate: f32,
     multiplier_rate: f32,
-    multiplier_every: u32,
     iteration: u32,
     /// Predictions mu(z_t, a_t), then the defects `z_{t+1} - mu(z_t, a_t)`, `[N, H, n]`.
     defects: Vec<f32>,
@@ -78,9 +82,7 @@ impl FirstOrder {
         Self {
             shape,
             settings,
-            learning_rate: latco.learning_rate as f32,
             multiplier_rate: latco.multiplier_rate as f32,
-            multiplier_every: latco.multiplier_every_iterations,
             iteration: 0,
             defects: vec![0.0; plans * h * n],
             rewards: vec![0.0; plans * h],
@@ -226,7 +228,7 @@ impl FirstOrder {
         let rewards = &self.rewards[plan * h..][..h];
         report.measure(&self.settings, rewards, dynamics, actions, &[]);
 
-        if self.iteration.is_multiple_of(self.multiplier_every) {
+        if self.iteration.is_multiple_of(MULTIPLIER_EVERY) {
             let rate = self.multiplier_rate;
             let tolerance = self.settings.dynamics_tolerance as f32;
             for (multiplier, violation) in iterate.dynamics.iter_mut().zip(&*dynamics) {
@@ -245,7 +247,7 @@ impl FirstOrder {
         };
         report.dynamics_multiplier_max = largest(iterate.dynamics);
         report.action_multiplier_max = largest(iterate.action_limits);
-        let rate = self.learning_rate;
+        let rate = LEARNING_RATE;
         self.state_steps[plan].climb(rate, &mut iterate.states[n..], state_slopes);
         self.action_steps[plan].climb(rate, iterate.actions, action_slopes);
         Ok(report)
@@ -264,10 +266,10 @@ impl Stepper<OnnxModel> for FirstOrder {
         &mut self,
         model: &mut OnnxModel,
         threads: &mut Threads,
-        anchor: &[f32],
+        anchor: Anchor<'_>,
         batch: &mut Batch,
     ) -> Result<(), StopCause> {
-        (self.step_all(model, threads, anchor, batch)).map_err(|_| StopCause::ModelFailed)
+        (self.step_all(model, threads, anchor.state, batch)).map_err(|_| StopCause::ModelFailed)
     }
 
     fn outcome(&self, plan: usize) -> Result<StepReport, StopCause> {

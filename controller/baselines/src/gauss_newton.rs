@@ -5,10 +5,10 @@
 //! each step the states are rolled out again.
 
 use latco_controller::SetupError;
-use latco_controller::config::{Config, ShootingGnSection};
+use latco_controller::config::Config;
 use latco_controller::plan::{
-    Batch, Noise, OnnxModel, PlanRequest, PlanSizes, PriorSteps, Quantum, Schedule, Shift, Stepper,
-    StopCause, Threads, dims, threads,
+    Anchor, Batch, Noise, OnnxModel, PlanRequest, PlanSizes, PriorSteps, Quantum, Shift,
+    Stepper, StopCause, Threads, dims, threads,
 };
 use latco_controller::trace::IterationTrace;
 use latco_models::Bundle;
@@ -18,10 +18,13 @@ use crate::method::Method;
 
 /// Multiplier of the dynamics: a change of a defect costs this much more than one of an action.
 const STIFF: f32 = 1e6;
+/// Damping on the change of the actions, in their units: with a tenth of it steps leave the range in which the linear model holds.
+const DAMPING: f64 = 0.1;
+/// Initial multiplier of the action limits, that of LatCo.
+const ACTION_MULTIPLIER: f32 = 1.0;
 
 /// Gauss-Newton steps on LatCo's sum of squares.
 pub struct GaussNewton {
-    settings: ShootingGnSection,
     action_size: usize,
     action_limit: f32,
     model: OnnxModel,
@@ -33,25 +36,26 @@ pub struct GaussNewton {
 }
 
 impl Method for GaussNewton {
+    /// Twice as often as LatCo's candidates: an iteration does more.
+    const VALUE_EVERY: u32 = 5;
+
     fn new(config: &Config, bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
-        let settings = config.planner.shooting_gn.clone();
         let latco = &config.planner.latco;
         // The solver's damping is in units of the residuals divided by this.
-        let normaliser = f64::from(STIFF).sqrt() + settings.action_multiplier.sqrt() + 1.0;
+        let normaliser = f64::from(STIFF).sqrt() + f64::from(ACTION_MULTIPLIER).sqrt() + 1.0;
         let solver_settings = Settings {
             initial_dynamics_multiplier: latco.dynamics_multiplier,
-            initial_action_multiplier: settings.action_multiplier,
+            initial_action_multiplier: f64::from(ACTION_MULTIPLIER),
             dynamics_tolerance: latco.tolerance,
             action_tolerance: latco.tolerance,
             learning_rate: latco.multiplier_rate,
-            damping: 2.0 * settings.damping / (normaliser * normaliser),
+            damping: 2.0 * DAMPING / (normaliser * normaliser),
             action_limit: f64::from(bundle.manifest().action.limit),
             ..Settings::default()
         };
         let shape = Shape::of(dims(bundle, sizes));
         let arena = vec![0.0; Solver::<f32, Reduced, Vec<f32>>::len(&shape)];
         Ok(Self {
-            settings,
             action_size: sizes.action,
             action_limit: bundle.manifest().action.limit,
             model: OnnxModel::new(bundle, shape)?,
@@ -64,17 +68,6 @@ impl Method for GaussNewton {
         })
     }
 
-    fn schedule(&self) -> Schedule {
-        let settings = &self.settings;
-        Schedule {
-            warm_start: settings.warm_start,
-            iterations_cold: settings.iterations_cold,
-            iterations_warm: settings.iterations_warm,
-            value_every: settings.rollout_every_iterations,
-            fresh_starts_below_return: None,
-        }
-    }
-
     fn start(&mut self, _request: &PlanRequest<'_>, shift: Option<Shift>) {
         let plan = self.batch.plan_mut(0);
         if let Some(shift) = shift {
@@ -82,7 +75,7 @@ impl Method for GaussNewton {
             shift.apply(plan.action_limits, 1);
         } else {
             self.noise.fill_uniform(plan.actions, self.action_limit);
-            (plan.action_limits).fill(self.settings.action_multiplier as f32);
+            plan.action_limits.fill(ACTION_MULTIPLIER);
         }
     }
 
@@ -102,7 +95,11 @@ impl Method for GaussNewton {
         plan.dynamics.fill(STIFF);
         self.solver.reset();
         let (model, threads) = (&mut self.model, &mut self.threads);
-        Stepper::step(&mut self.solver, model, threads, state, &mut self.batch)?;
+        let from = Anchor {
+            state,
+            inequalities: None,
+        };
+        Stepper::step(&mut self.solver, model, threads, from, &mut self.batch)?;
         let report = Stepper::<OnnxModel>::outcome(&self.solver, 0)?;
         figures.planned_reward = self.solver.rewards(0).iter().sum();
         figures.action_violation_max = report.action_violation_max as f32;

@@ -15,7 +15,7 @@
 //! The constants below are this project's own choice and not the published settings: a figure of this planner speaks of this
 //! implementation, not of the paper's.
 
-use latco_controller::plan::{Noise, PlanRequest, PlanSizes, Quantum, Schedule, Shift, StopCause};
+use latco_controller::plan::{Noise, PlanRequest, PlanSizes, Quantum, Shift, StopCause};
 use latco_controller::trace::IterationTrace;
 use latco_controller::{Config, SetupError};
 use latco_models::Bundle;
@@ -24,8 +24,6 @@ use crate::adam::Adam;
 use crate::method::Method;
 use crate::unrolled::Unrolled;
 
-/// Number of iterations of a plan without a time budget.
-const ITERATIONS: u32 = 500;
 /// Number of iterations between two rollouts to which the states are pulled back.
 const ROLLOUT_EVERY: u32 = 10;
 /// Step sizes of Adam, in units of the normalised action and of the state.
@@ -38,7 +36,6 @@ const STATE_NOISE: f32 = 0.01;
 
 /// The optimiser of GRASP: states and actions by Adam, without the model's slope by the state.
 pub(crate) struct Grasp {
-    iterations: u32,
     sizes: PlanSizes,
     action_limit: f32,
     /// The states, and the model's predictions at them.
@@ -57,11 +54,11 @@ pub(crate) struct Grasp {
 }
 
 impl Method for Grasp {
+    const VALUE_EVERY: u32 = ROLLOUT_EVERY;
+
     fn new(config: &Config, bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
         let (h, n, na) = (sizes.horizon, sizes.state, sizes.action);
-        let is_timed = config.planner.budget_ms.is_some();
         Ok(Self {
-            iterations: if is_timed { u32::MAX } else { ITERATIONS },
             sizes: *sizes,
             action_limit: bundle.manifest().action.limit,
             unrolled: Unrolled::new(bundle, sizes)?,
@@ -74,16 +71,6 @@ impl Method for Grasp {
             action_steps: Adam::new(h * na),
             state_steps: Adam::new(h * n),
         })
-    }
-
-    fn schedule(&self) -> Schedule {
-        Schedule {
-            warm_start: true,
-            iterations_cold: self.iterations,
-            iterations_warm: self.iterations,
-            value_every: ROLLOUT_EVERY,
-            fresh_starts_below_return: None,
-        }
     }
 
     fn start(&mut self, _request: &PlanRequest<'_>, shift: Option<Shift>) {

@@ -5,20 +5,25 @@
 //! forward pass.
 
 use latco_controller::SetupError;
-use latco_controller::config::{Config, IlqrSection};
-use latco_controller::plan::{Noise, PlanRequest, PlanSizes, Quantum, Schedule, Shift, StopCause};
+use latco_controller::config::Config;
+use latco_controller::plan::{Noise, PlanRequest, PlanSizes, Quantum, Shift, StopCause};
 use latco_controller::trace::IterationTrace;
 use latco_models::Bundle;
 
 use crate::method::Method;
 use crate::unrolled::Unrolled;
 
+/// First and least regulariser of Quu: small beside the squared slopes of a reward that is seen.
+const REGULARISATION: f64 = 1e-3;
+/// Largest regulariser of Quu; beyond it steps are too small to be of use, and the plan counts as stalled.
+const LARGEST_REGULARISATION: f64 = 1e6;
+/// Number of step sizes that are tried: 1, 1/2, 1/4, down to 1/128.
+const LINE_SEARCH_STEPS: u32 = 8;
 /// Share of the cost below which a fall counts as convergence.
 const CONVERGED: f64 = 1e-6;
 
 /// The method iLQR: it sweeps backward for gains, and forward with a line search.
 pub struct Ilqr {
-    settings: IlqrSection,
     sizes: PlanSizes,
     action_limit: f32,
     unrolled: Unrolled,
@@ -248,12 +253,12 @@ fn residual(r: f32) -> (f32, f32) {
 }
 
 impl Method for Ilqr {
+    const VALUE_EVERY: u32 = 1;
+
     fn new(config: &Config, bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
-        let settings = config.planner.ilqr.clone();
         let (h, n, na) = (sizes.horizon, sizes.state, sizes.action);
         Ok(Self {
-            regularisation: settings.regularisation,
-            settings,
+            regularisation: REGULARISATION,
             sizes: *sizes,
             action_limit: bundle.manifest().action.limit,
             unrolled: Unrolled::new(bundle, sizes)?,
@@ -266,20 +271,9 @@ impl Method for Ilqr {
         })
     }
 
-    fn schedule(&self) -> Schedule {
-        let settings = &self.settings;
-        Schedule {
-            warm_start: settings.warm_start,
-            iterations_cold: settings.iterations_cold,
-            iterations_warm: settings.iterations_warm,
-            value_every: 1,
-            fresh_starts_below_return: None,
-        }
-    }
-
     fn start(&mut self, _request: &PlanRequest<'_>, shift: Option<Shift>) {
         self.cost = None;
-        self.regularisation = self.settings.regularisation;
+        self.regularisation = REGULARISATION;
         if let Some(shift) = shift {
             shift.apply(&mut self.actions, self.sizes.action);
         } else {
@@ -311,15 +305,14 @@ impl Method for Ilqr {
             self.raise_regularisation()?;
         }
         let mut share = 1.0;
-        for _ in 0..self.settings.line_search_steps {
+        for _ in 0..LINE_SEARCH_STEPS {
             self.try_forward(state, share, quantum)?;
             let cost = self.total()?;
             if cost < before {
                 self.actions.copy_from_slice(&self.trial);
                 self.states.copy_from_slice(self.unrolled.states_mut());
                 self.cost = Some(cost);
-                let least = self.settings.regularisation;
-                self.regularisation = (0.5 * self.regularisation).max(least);
+                self.regularisation = (0.5 * self.regularisation).max(REGULARISATION);
                 figures.planned_reward = self.unrolled.rewards().iter().sum();
                 return if before - cost < CONVERGED * before {
                     Err(StopCause::Converged)
@@ -358,7 +351,7 @@ impl Ilqr {
 
     fn raise_regularisation(&mut self) -> Result<(), StopCause> {
         self.regularisation *= 2.0;
-        if self.regularisation > self.settings.largest_regularisation {
+        if self.regularisation > LARGEST_REGULARISATION {
             return Err(StopCause::Stalled);
         }
         Ok(())

@@ -4,16 +4,12 @@
 //! A planner on actions alone is a [`Method`] in a file of its own, and a line in the table below.
 
 mod adam;
-mod descent;
-mod first_order;
-mod gauss_newton;
-mod grasp;
-mod ilqr;
 mod limits;
 mod method;
 mod unrolled;
 
-use latco_controller::plan::{Anytime, FIRST_ORDER, MakePlanner, PlanSizes, Planner, add_planners};
+use latco_controller::config::PlannerKind;
+use latco_controller::plan::{Anytime, MakePlanner, PlanSizes, Planner, add_planners};
 use latco_controller::{Config, SetupError};
 use latco_models::Bundle;
 
@@ -24,14 +20,22 @@ pub use ilqr::Ilqr;
 pub use method::{ActionSearch, Method};
 pub use unrolled::Unrolled;
 
-/// The planners by their names in configurations.
-static PLANNERS: &[(&str, MakePlanner)] = &[
-    ("shooting_gd", planner::<Descent>),
-    ("shooting_gn", planner::<GaussNewton>),
-    ("ilqr", planner::<Ilqr>),
-    ("grasp", planner::<grasp::Grasp>),
-    (FIRST_ORDER, first_order::make),
-];
+/// Declares the module of each planner and the table of what makes them.
+macro_rules! planners {
+    ($($module:ident: $kind:ident = $make:expr;)*) => {
+        $(mod $module;)*
+
+        static PLANNERS: &[(PlannerKind, MakePlanner)] = &[$((PlannerKind::$kind, $make)),*];
+    };
+}
+
+planners! {
+    descent: ShootingGd = planner::<Descent>;
+    first_order: LatcoFirstOrder = first_order::make;
+    gauss_newton: ShootingGn = planner::<GaussNewton>;
+    grasp: Grasp = planner::<grasp::Grasp>;
+    ilqr: Ilqr = planner::<Ilqr>;
+}
 
 /// Lets configurations name these planners, from now on in the whole program.
 pub fn add() {

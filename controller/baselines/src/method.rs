@@ -11,14 +11,15 @@ use latco_models::{Bundle, RunError};
 
 /// A way to improve an action sequence.
 pub trait Method: Send + Sized {
+    /// Number of iterations between two valuations of the clipped actions. How many iterations there are, and whether from the
+    /// plan before, is in `[planner.latco]`.
+    const VALUE_EVERY: u32;
+
     /// Allocates all memory for plans of these sizes.
     ///
     /// # Errors
     /// ONNX Runtime's or the solver's reason.
     fn new(config: &Config, bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError>;
-
-    /// The schedule of the planner's loop.
-    fn schedule(&self) -> Schedule;
 
     /// Sets the actions to begin with: the last ones shifted, or others.
     fn start(&mut self, request: &PlanRequest<'_>, shift: Option<Shift>);
@@ -47,6 +48,7 @@ pub trait Method: Send + Sized {
 /// The optimiser that a [`Method`] makes: one plan, valued by the return of its clipped actions.
 pub struct ActionSearch<M> {
     method: M,
+    schedule: Schedule,
     action_limit: f32,
     rollout: ActionRollout,
     outcome: Outcome,
@@ -60,6 +62,7 @@ impl<M: Method> ActionSearch<M> {
     pub fn new(config: &Config, bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
         Ok(Self {
             method: M::new(config, bundle, sizes)?,
+            schedule: Schedule::new(&config.planner.latco, M::VALUE_EVERY),
             action_limit: bundle.manifest().action.limit,
             rollout: ActionRollout::new(bundle, sizes, 1)?,
             outcome: Outcome::Failed(StopCause::ModelFailed),
@@ -69,7 +72,7 @@ impl<M: Method> ActionSearch<M> {
 
 impl<M: Method> Optimiser for ActionSearch<M> {
     fn schedule(&self) -> Schedule {
-        self.method.schedule()
+        self.schedule
     }
 
     fn start_warm(&mut self, request: &PlanRequest<'_>, shift: Shift) -> Result<(), RunError> {

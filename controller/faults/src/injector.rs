@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use chacha20::ChaCha8Rng;
 use latco_controller::time::span;
 use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use crate::faults::{Fault, Faults};
 use crate::kind::{Effect, Target};

@@ -22,13 +22,12 @@
 //! # Ok::<(), latco_faults::FaultsError>(())
 //! ```
 //!
-//! [`Meter`] measures what comes out: velocity, acceleration, jerk and the time to rest.
+//! [`latco_controller::safety::peaks`] measures what comes out.
 
 mod clock;
 mod faults;
 mod injector;
 mod kind;
-mod meter;
 mod model;
 mod planner;
 mod ports;
@@ -40,7 +39,6 @@ pub use clock::FaultyClock;
 pub use faults::{Fault, Faults, FaultsError};
 pub use injector::{Injector, Strike};
 pub use kind::{Amount, Effect, KINDS, Kind, Target};
-pub use meter::{Figures, Meter};
 pub use model::FaultyFilter;
 pub use planner::FaultyPlanner;
 pub use ports::Everywhere;

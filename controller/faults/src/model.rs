@@ -52,6 +52,10 @@ impl FilterModel for FaultyFilter {
         Ok(())
     }
 
+    fn innovation(&mut self, innovation: &mut [f32]) -> Result<f32, RunError> {
+        self.inner.innovation(innovation)
+    }
+
     fn warm(&mut self) -> Result<(), RunError> {
         self.inner.warm()
     }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use latco_controller::inputs::InputError;
 use latco_controller::runtime::{CommandSink, ImageIntake, JointIntake};
 use latco_controller::{Clock, Decorator, Parts, Time};

@@ -1,8 +1,8 @@
 //! Images and joint states that may be spoiled.
 
+use chacha20::ChaCha8Rng;
 use latco_controller::Time;
 use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use crate::injector::Strike;
 use crate::kind::{Effect, Target};

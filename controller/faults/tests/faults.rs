@@ -5,12 +5,12 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use latco_controller::inputs::{InputError, JointVec};
+use latco_controller::inputs::InputError;
 use latco_controller::runtime::ImageIntake;
 use latco_controller::time::MonotonicClock;
 use latco_controller::{Decorator, Time};
 use latco_faults::{
-    Effect, Everywhere, Faults, Frame, Injector, JointSample, Meter, Sample, Stream, Strike, Target,
+    Effect, Everywhere, Faults, Frame, Injector, JointSample, Sample, Stream, Strike, Target,
 };
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -274,32 +274,4 @@ fn late_images_come_by_themselves_when_their_time_has_come() {
     let (stamp, at) = lock(&arrived)[1];
     assert!(stamp == 2 && at - sent >= Duration::from_millis(50));
     assert_eq!(decorator.report()[0], ("delay_frames", 1));
-}
-
-#[test]
-fn differences_and_the_time_to_rest_are_measured() {
-    let mut meter = Meter::default();
-    let speeds = [0.0, 0.1, 0.3, 0.3, 0.1, 0.0, 0.0];
-    for (k, &v) in speeds.iter().enumerate() {
-        let time = Time::from_seconds(0.1 * k as f64);
-        if k == 3 {
-            meter.mark(time);
-        }
-        meter.note(time, &JointVec::from_slice(&[v, -v]).unwrap());
-    }
-    let near = |values: &[f64], expected: f64| {
-        values.len() == 2 && values.iter().all(|v| (v - expected).abs() < 1e-9)
-    };
-    let figures = meter.figures().clone();
-    assert!(near(&figures.velocity_max, 0.3) && near(&figures.acceleration_max, 2.0));
-    assert!(near(&figures.jerk_max, 20.0), "{figures:?}");
-    assert!((meter.rest_s().unwrap() - 0.1).abs() < 1e-9);
-    meter.note(
-        Time::from_seconds(0.8),
-        &JointVec::from_slice(&[f64::NAN, 0.0]).unwrap(),
-    );
-    assert_eq!(
-        (meter.figures().non_finite, meter.figures().commands),
-        (1, 8)
-    );
 }

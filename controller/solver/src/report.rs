@@ -27,10 +27,6 @@ pub struct StepReport {
     pub action_multiplier_max: f64,
     /// Largest inequality multiplier after the update.
     pub inequality_multiplier_max: f64,
-    /// Merit of the plan; smaller is better. It is comparable between iterations since no multiplier is in
-    /// it: `sum_t softplus(-r_t) + penalty sum_t [max(0, dynamics violation - tolerance) + max(0, action
-    /// violation - tolerance) + sum_i max(0, inequality - tolerance)]`.
-    pub merit: f64,
     /// Whether all largest violations are within their tolerances.
     pub feasible: bool,
 }
@@ -47,50 +43,31 @@ impl StepReport {
         inequalities: &[S],
     ) {
         (self.reward_sum, self.reward_cost) = (0.0, 0.0);
-        let mut cost = 0.0;
         for &reward in rewards {
             let residual = (-reward).softplus().to_f64();
             self.reward_sum += reward.to_f64();
             self.reward_cost += residual * residual;
-            cost += residual;
         }
-        let dynamics = Violations::of(dynamics_violations, settings.dynamics_tolerance);
-        let actions = Violations::of(action_violations, settings.action_tolerance);
-        (self.dynamics_violation_max, self.dynamics_violation_mean) = (dynamics.max, dynamics.mean);
-        (self.action_violation_max, self.action_violation_mean) = (actions.max, actions.mean);
-        let inequalities = Violations::of(inequalities, settings.inequality_tolerance);
-        self.inequality_violation_max = inequalities.max;
-        let above = dynamics.above + actions.above + inequalities.above;
-        self.merit = cost + settings.merit_penalty * above;
-        self.feasible = dynamics.max <= settings.dynamics_tolerance
-            && actions.max <= settings.action_tolerance
-            && inequalities.max <= settings.inequality_tolerance;
+        (self.dynamics_violation_max, self.dynamics_violation_mean) =
+            largest_and_mean(dynamics_violations);
+        (self.action_violation_max, self.action_violation_mean) =
+            largest_and_mean(action_violations);
+        (self.inequality_violation_max, _) = largest_and_mean(inequalities);
+        self.feasible = self.dynamics_violation_max <= settings.dynamics_tolerance
+            && self.action_violation_max <= settings.action_tolerance
+            && self.inequality_violation_max <= settings.inequality_tolerance;
     }
 }
 
-/// A summary of the violations of one plan.
-struct Violations {
-    max: f64,
-    mean: f64,
-    /// Sum of the amounts above the tolerance.
-    above: f64,
-}
-
-impl Violations {
-    fn of<S: Scalar>(violations: &[S], tolerance: f64) -> Self {
-        let (mut max, mut sum, mut above) = (0.0_f64, 0.0, 0.0);
-        for violation in violations {
-            let violation = violation.to_f64();
-            max = max.max(violation);
-            sum += violation;
-            above += (violation - tolerance).max(0.0);
-        }
-        Self {
-            max,
-            mean: sum / violations.len().max(1) as f64,
-            above,
-        }
+/// The largest and the mean of the violations of one plan; both 0 where there are none.
+fn largest_and_mean<S: Scalar>(violations: &[S]) -> (f64, f64) {
+    let (mut max, mut sum) = (0.0_f64, 0.0);
+    for violation in violations {
+        let violation = violation.to_f64();
+        max = max.max(violation);
+        sum += violation;
     }
+    (max, sum / violations.len().max(1) as f64)
 }
 
 /// The reason why one plan could not be iterated. It and its multipliers are then as before the call.

@@ -24,9 +24,6 @@ pub struct Settings {
     pub inequality_weight: f64,
     /// Accepted value of an inequality. The default is 1e-3.
     pub inequality_tolerance: f64,
-    /// Weight of one unit of constraint violation above its tolerance in [`crate::StepReport::merit`]. The
-    /// default is 100.
-    pub merit_penalty: f64,
 }
 
 impl Default for Settings {
@@ -42,7 +39,6 @@ impl Default for Settings {
             action_limit: 1.0,
             inequality_weight: 1e4,
             inequality_tolerance: 1e-3,
-            merit_penalty: 100.0,
         }
     }
 }
@@ -76,17 +72,12 @@ impl Settings {
                 });
             }
         }
-        for (field, found) in [
-            ("learning_rate", self.learning_rate),
-            ("merit_penalty", self.merit_penalty),
-        ] {
-            if !(found >= 0.0 && found.is_finite()) {
-                return Err(InvalidSetting {
-                    field,
-                    found,
-                    expected: "0 or a positive number",
-                });
-            }
+        if !(self.learning_rate >= 0.0 && self.learning_rate.is_finite()) {
+            return Err(InvalidSetting {
+                field: "learning_rate",
+                found: self.learning_rate,
+                expected: "0 or a positive number",
+            });
         }
         let smallest = 1.0 + self.learning_rate * libm::log10(self.log_offset);
         if smallest <= 0.0 {

@@ -177,16 +177,6 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
         &self.settings
     }
 
-    /// Replaces the settings from the next step on.
-    ///
-    /// # Errors
-    /// [`SetupError::Setting`] when a setting is outside its range; the old ones stay.
-    pub fn set_settings(&mut self, settings: Settings) -> Result<(), SetupError> {
-        settings.validate()?;
-        self.settings = settings;
-        Ok(())
-    }
-
     /// Forgets the evaluated plans, their faults and the multipliers of their inequalities. Call it whenever a plan, its
     /// anchor or the model was changed (also: used for another plan) since the last call; the next
     /// one then evaluates afresh.

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use chacha20::ChaCha8Rng;
 use latco_reference::{Activation, Dense, Gru, Mlp, PriorStep, SolverModel};
 use latco_solver::{
     Alone, BlockTridiagonal, Dims, GruSizes, LinearSolver, Model, Multipliers, Plan, PlanFault,
@@ -13,7 +14,6 @@ use latco_solver::{
 };
 use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 const SIZES: GruSizes = GruSizes {
     stoch: 2,
@@ -165,7 +165,6 @@ fn is_finite(report: &StepReport) -> bool {
         report.step_rms,
         report.dynamics_multiplier_max,
         report.action_multiplier_max,
-        report.merit,
     ]
     .iter()
     .all(|value| value.is_finite())

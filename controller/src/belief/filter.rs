@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use latco_models::{Manifest, RunError};
+use latco_models::{ExpectedSurprise, Manifest, RunError};
 
 use super::history::{CommandHistory, JointHistory};
 use super::model::FilterModel;
@@ -12,10 +12,15 @@ use crate::inputs::{
     ImageInput, InputCounts, InputError, JointInput, JointVec, MAX_JOINTS, Source, check_stamp,
 };
 use crate::robot::Robot;
+use crate::safety::measurement::MeasurementGate;
 use crate::time::Time;
 
 /// Share of a control period after the last image from which on an image steps the belief.
 const DUE_FRACTION: f64 = 0.75;
+
+/// Number of frames that may be missing in a row before the belief starts anew: predictions without an image are of use for
+/// about half of a horizon, and each costs a step of the model.
+const MAX_SKIPPED: u32 = 5;
 
 /// The effect of an image on the belief.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,7 +30,7 @@ pub struct Observed {
     /// Whether the belief began anew: after the first image, or when too many were missing.
     pub restarted: bool,
     /// How far the posterior is from the prior, as a score to compare with the bundle's calibration; `None` where the belief
-    /// began anew or the bundle has none.
+    /// began anew, images were missing, which the calibration knows nothing of, or the bundle has no calibration.
     pub surprise: Option<f32>,
 }
 
@@ -37,7 +42,6 @@ pub struct BeliefFilter {
     height: usize,
     observes_joints: bool,
     period: Duration,
-    max_skipped: u32,
     future_s: f64,
     joints_limit_s: f64,
     action_limit: f32,
@@ -46,9 +50,12 @@ pub struct BeliefFilter {
     next: Vec<f32>,
     action: Vec<f32>,
     joints: Vec<f32>,
+    surprise: Option<ExpectedSurprise>,
+    innovation: Vec<f32>,
     stamp: Option<Time>,
     sent: CommandHistory,
     joint_history: JointHistory,
+    gate: MeasurementGate,
     counts: InputCounts,
 }
 
@@ -62,7 +69,7 @@ impl BeliefFilter {
     ) -> Self {
         let n = manifest.dims.state();
         let joints = robot.names().len();
-        let window_s = f64::from(config.control.max_skipped_frames + 4) * manifest.control_period_s;
+        let window_s = f64::from(MAX_SKIPPED + 4) * manifest.control_period_s;
         // One at every tick, one for every plan.
         let rate_hz = config.control.command_rate_hz + 1.0 / manifest.control_period_s;
         let commands = (window_s * rate_hz).ceil() as usize + 16;
@@ -73,7 +80,6 @@ impl BeliefFilter {
             height: manifest.image.height,
             observes_joints: manifest.joints.observed,
             period: crate::time::span(manifest.control_period_s),
-            max_skipped: config.control.max_skipped_frames,
             future_s: config.timeouts.future_stamp_ms * 1e-3,
             joints_limit_s: config.timeouts.joints_ms * 1e-3,
             action_limit: manifest.action.limit,
@@ -89,10 +95,13 @@ impl BeliefFilter {
                     0
                 }
             ],
+            surprise: manifest.surprise.clone(),
+            innovation: vec![0.0; manifest.dims.stoch],
             stamp: None,
             sent: CommandHistory::new(commands),
             // Joint states at up to 1 kHz for as long as an image may take to arrive.
             joint_history: JointHistory::new(512),
+            gate: MeasurementGate::new(robot.limits().clone()),
             counts: InputCounts::default(),
         }
     }
@@ -109,6 +118,12 @@ impl BeliefFilter {
     /// The runtime's reason.
     pub fn warm(&mut self) -> Result<(), RunError> {
         self.model.warm()
+    }
+
+    /// The positions of the joints in rad at `time`, as far as they are known.
+    #[must_use]
+    pub fn positions_at(&self, time: Time) -> Option<&JointVec> {
+        self.joint_history.positions_at(time)
     }
 
     /// The stamp of the newest image that was used.
@@ -135,6 +150,7 @@ impl BeliefFilter {
         self.stamp = None;
         self.sent.clear();
         self.joint_history.clear();
+        self.gate.forget();
     }
 
     /// Notes joint velocities in rad/s that were sent at `time`.
@@ -149,7 +165,8 @@ impl BeliefFilter {
     pub fn joints(&mut self, joints: &JointInput<'_>, now: Time) -> Result<(), InputError> {
         let last = self.joint_history.newest_stamp();
         let checked = check_stamp(Source::Joints, joints.stamp, last, now, self.future_s)
-            .and_then(|()| joints.check(self.robot.names().len()));
+            .and_then(|()| joints.check(self.robot.names().len()))
+            .and_then(|()| self.gate.check(joints.stamp, joints.positions));
         match checked {
             Ok(()) => {
                 self.joint_history.push(joints);
@@ -166,13 +183,14 @@ impl BeliefFilter {
     /// Steps the belief with an image.
     ///
     /// Missed images are bridged by prior steps with the commands sent meanwhile, at most
-    /// `max_skipped_frames`; after more the belief begins anew.
+    /// `MAX_SKIPPED`; after more the belief begins anew.
     ///
     /// # Errors
     /// [`InputError`]; the image is counted as refused and the belief unchanged.
     ///
     /// # Real-time
-    /// No allocation unless it fails; at most `max_skipped_frames` prior steps and one observation.
+    /// No allocation unless it fails; at most `MAX_SKIPPED` prior steps, one observation, and for its surprise one
+    /// prior step and its picture.
     pub fn observe(&mut self, image: &ImageInput<'_>, now: Time) -> Result<Observed, InputError> {
         let result = self.try_observe(image, now);
         match &result {
@@ -240,12 +258,20 @@ impl BeliefFilter {
             )
             .map_err(|error| InputError::Model(error.to_string()))?;
         check_finite(&self.next)?;
+        let surprise = match &self.surprise {
+            Some(expected) if !restarted && steps == 1 => {
+                let picture_error = (self.model.innovation(&mut self.innovation))
+                    .map_err(|error| InputError::Model(error.to_string()))?;
+                Some(expected.score(&self.innovation, picture_error))
+            }
+            _ => None,
+        };
         std::mem::swap(&mut self.mean, &mut self.next);
         self.stamp = Some(image.stamp);
         Ok(Observed {
             steps,
             restarted,
-            surprise: None,
+            surprise,
         })
     }
 
@@ -261,7 +287,7 @@ impl BeliefFilter {
             });
         }
         let steps = periods.round().max(1.0);
-        Ok((steps <= f64::from(self.max_skipped) + 1.0).then_some(steps as u32))
+        Ok((steps <= f64::from(MAX_SKIPPED) + 1.0).then_some(steps as u32))
     }
 
     /// Does the prior steps in `previous` from `last` up to one step before `stamp`, and writes the action of
@@ -319,6 +345,8 @@ pub(crate) mod tests {
     pub(crate) struct Recorder {
         pub(crate) calls: Arc<Mutex<Vec<Call>>>,
         pub(crate) poison: Arc<std::sync::atomic::AtomicBool>,
+        /// The innovation of the last step that was asked for; each is greater by one.
+        pub(crate) innovation: f32,
     }
 
     impl FilterModel for Recorder {
@@ -337,6 +365,12 @@ pub(crate) mod tests {
                 mean[0] = f32::NAN;
             }
             Ok(())
+        }
+
+        fn innovation(&mut self, innovation: &mut [f32]) -> Result<f32, RunError> {
+            self.innovation += 1.0;
+            innovation[0] = self.innovation;
+            Ok(0.5)
         }
 
         fn prior(
@@ -380,6 +414,25 @@ pub(crate) mod tests {
         Manifest::from_toml(text).expect("a manifest")
     }
 
+    /// The same manifest, with a calibration by which an innovation above these slows and stops.
+    pub(crate) fn surprised_above([slow, stop]: [f32; 2]) -> Manifest {
+        Manifest {
+            surprise: Some(ExpectedSurprise {
+                score: latco_models::surprise::ScoreKind::Innovation,
+                slow,
+                stop,
+                false_slows_per_hour: 1.25,
+                false_stops_per_hour: 0.125,
+                episodes: 10_000,
+                hours: 24.0,
+                source: "test".into(),
+                picture: 1.0,
+                weights: vec![vec![1.0]],
+            }),
+            ..manifest()
+        }
+    }
+
     struct Bench {
         filter: BeliefFilter,
         calls: Arc<Mutex<Vec<Call>>>,
@@ -392,8 +445,9 @@ pub(crate) mod tests {
             let model = Recorder {
                 calls: Arc::clone(&calls),
                 poison: Arc::clone(&poison),
+                innovation: 0.0,
             };
-            let (config, manifest) = (Config::default(), manifest());
+            let (config, manifest) = (Config::default(), surprised_above([3.0, 6.0]));
             let robot = Robot::new(&config, &manifest).unwrap();
             Self {
                 filter: BeliefFilter::new(&config, &manifest, &robot, Box::new(model)),
@@ -456,13 +510,14 @@ pub(crate) mod tests {
         );
         bench.sent(1000, 0.5); // an action of 1, for half of the period
         bench.sent(1050, 0.0);
-        bench.joints(1100, 0.75).unwrap();
-        bench.joints(1105, 0.9).unwrap();
+        bench.joints(1100, 0.625).unwrap();
+        bench.joints(1105, 0.6875).unwrap();
+        assert!(bench.joints(1106, 1e30).is_err(), "no joint is there");
         let second = bench.image(1100).unwrap();
         assert_eq!((second.steps, second.restarted), (1, false));
         assert_eq!(
             bench.take_calls(),
-            [Call::Observe(vec![0.75, 0.25], vec![0.5])]
+            [Call::Observe(vec![0.625, 0.25], vec![0.5])]
         );
         assert_eq!(bench.filter.mean(), [200.5]);
         assert_eq!(bench.filter.counts().images, 2);
@@ -526,6 +581,20 @@ pub(crate) mod tests {
         assert!(matches!(calls[1], Call::Prior(_)) && close(&calls[1], 0.2));
         assert!(matches!(calls[2], Call::Observe(..)) && close(&calls[2], 0.3));
         assert_eq!(bench.filter.counts().skipped_steps, 2);
+    }
+
+    #[test]
+    fn only_images_in_an_unbroken_row_have_a_surprise() {
+        let mut bench = Bench::new();
+        bench.joints(990, 0.0).unwrap();
+        assert_eq!(bench.image(1000).unwrap().surprise, None, "the first");
+        assert_eq!(bench.image(1100).unwrap().surprise, Some(1.0));
+        assert_eq!(bench.image(1300).unwrap().surprise, None, "one is missing");
+        assert_eq!(bench.image(1400).unwrap().surprise, Some(2.0));
+        bench.joints(2900, 0.0).unwrap();
+        assert_eq!(bench.image(2900).unwrap().surprise, None, "anew");
+        bench.filter.surprise = None;
+        assert_eq!(bench.image(3000).unwrap().surprise, None, "not calibrated");
     }
 
     #[test]

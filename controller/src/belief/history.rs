@@ -122,15 +122,22 @@ impl JointHistory {
         self.ring.newest().map(|(stamp, _)| *stamp)
     }
 
+    /// The positions in rad at `time`, as [`JointHistory::at`] finds them.
+    pub(crate) fn positions_at(&self, time: Time) -> Option<&JointVec> {
+        self.sample_at(time).map(|(_, (positions, _))| positions)
+    }
+
+    fn sample_at(&self, time: Time) -> Option<&(Time, (JointVec, JointVec))> {
+        self.ring
+            .newest_first()
+            .find(|(stamp, _)| *stamp <= time)
+            .or_else(|| self.ring.newest_first().last())
+    }
+
     /// Writes the newest sample at or before `time` (else the oldest that is known) to `out`
     /// `[2 nj]` and returns its stamp.
     pub(crate) fn at(&self, time: Time, out: &mut [f32]) -> Option<Time> {
-        let found = self
-            .ring
-            .newest_first()
-            .find(|(stamp, _)| *stamp <= time)
-            .or_else(|| self.ring.newest_first().last());
-        let (stamp, (positions, velocities)) = found?;
+        let (stamp, (positions, velocities)) = self.sample_at(time)?;
         for (out, value) in out.iter_mut().zip(positions.iter().chain(velocities)) {
             *out = *value as f32;
         }

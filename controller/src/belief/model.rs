@@ -2,7 +2,8 @@
 //!
 //! The traits are where tests and fault injection put something else in.
 
-use latco_models::{Bundle, BundleError, Dynamics, Observe, RunError};
+use latco_models::surprise::{self, Moments};
+use latco_models::{Bundle, BundleError, Decode, Dynamics, Observe, RunError};
 
 /// A model that gives the filter step and the prior step of one state.
 pub trait FilterModel: Send {
@@ -20,6 +21,14 @@ pub trait FilterModel: Send {
         action: &[f32],
         mean: &mut [f32],
     ) -> Result<(), RunError>;
+
+    /// Writes the innovation of the last filter step, `[ns]`: how far the posterior is from the prior under the same state and
+    /// action, see [`latco_models::surprise::innovation`]. Returns how far the image is from the picture of that prior, see
+    /// [`latco_models::surprise::picture_error`].
+    ///
+    /// # Errors
+    /// The runtime's reason.
+    fn innovation(&mut self, innovation: &mut [f32]) -> Result<f32, RunError>;
 
     /// Repeats the filter step on its last inputs and discards the result, so that the model's weights are in
     /// the processor's caches afterwards. Models without weights have nothing to do.
@@ -41,10 +50,12 @@ pub trait FilterModel: Send {
 pub struct OnnxFilter {
     observe: Observe,
     dynamics: Dynamics,
+    /// Pictures of priors, where the bundle says how far images may be from them.
+    decode: Option<Decode>,
 }
 
 impl OnnxFilter {
-    /// Makes sessions of batch 1.
+    /// Makes sessions of batch 1; that of the decoder only for a bundle that needs it for its surprise.
     ///
     /// # Errors
     /// ONNX Runtime's reason.
@@ -52,6 +63,10 @@ impl OnnxFilter {
         Ok(Self {
             observe: bundle.observe(1)?,
             dynamics: bundle.dynamics(1)?,
+            decode: match bundle.manifest().surprise {
+                Some(_) => Some(bundle.decode(1)?),
+                None => None,
+            },
         })
     }
 }
@@ -74,6 +89,30 @@ impl FilterModel for OnnxFilter {
         self.observe.run()?;
         mean.copy_from_slice(self.observe.mean());
         Ok(())
+    }
+
+    fn innovation(&mut self, innovation: &mut [f32]) -> Result<f32, RunError> {
+        (self.dynamics.state_mut()).copy_from_slice(self.observe.state_mut());
+        (self.dynamics.action_mut()).copy_from_slice(self.observe.action_mut());
+        self.dynamics.run()?;
+        let posterior = Moments {
+            mean: self.observe.mean(),
+            std: self.observe.std(),
+        };
+        let prior = Moments {
+            mean: self.dynamics.mean(),
+            std: self.dynamics.std(),
+        };
+        surprise::innovation(posterior, prior, innovation);
+        let Some(decode) = &mut self.decode else {
+            return Ok(0.0);
+        };
+        decode.state_mut().copy_from_slice(self.dynamics.mean());
+        decode.run()?;
+        Ok(surprise::picture_error(
+            self.observe.image_mut(),
+            decode.image(),
+        ))
     }
 
     fn warm(&mut self) -> Result<(), RunError> {

@@ -10,29 +10,16 @@ crate::choices! {
     }
 }
 
-crate::choices! {
-    /// How LatCo changes states and actions from iteration to iteration.
-    pub enum Optimiser {
-        /// Steps of second order on a sum of squares, by one of the solvers.
-        LevenbergMarquardt = "levenberg_marquardt",
-        /// Steps of first order on the Lagrangian, Eq. 8, with multipliers by gradient ascent: the paper's ablation "no
-        /// second order".
-        Adam = "adam",
-    }
-}
-
 crate::settings! {
     /// `[planner.latco]`: Eq. 8-10 of the paper; the symbols as in its appendix B.
     pub struct LatcoSection {
-        /// How states and actions are changed.
-        optimiser: Optimiser;
-        /// Linear solver of the Levenberg-Marquardt step.
+        /// Linear solver of the Levenberg-Marquardt step; that of `gaussian_latco` is always `reduced`.
         solver: SolverKind;
-        /// Iterations of a plan made from nothing, and of one with fresh starts.
+        /// Most iterations of a plan made from nothing, and of one with fresh starts.
         iterations_cold: u32 = 50, at_least(1.0);
         /// Whether plans start from the previous one; without, each is made from nothing.
         warm_start: bool = true;
-        /// Iterations of a plan that starts from the previous one.
+        /// Most iterations of a plan that starts from the previous one.
         iterations_warm: u32 = 20, at_least(1.0);
         /// Plans that are started differently and iterated together when there is no previous plan, or it promises too
         /// little; the best by clipped rollout return is kept. With a previous plan one of them is that plan, shifted; the
@@ -45,8 +32,6 @@ crate::settings! {
         /// Rounds of this sampling, of which as many are done as fit into half of the budget: each after the first draws
         /// around the best of those before it.
         sampling_rounds: u32 = 4, within(1.0, 1000.0);
-        /// How many of the best a round keeps, and draws around.
-        sampling_elites: u32 = 12, within(1.0, 10_000.0);
         /// While the shifted plan's predicted return is below this, fresh starts are made beside it: a sparse reward that
         /// the first plan missed is found by a later one. With 0 only plans made from nothing have several starts.
         starts_below_return: f64 = 1.0, within(0.0, 1e6);
@@ -56,23 +41,17 @@ crate::settings! {
         action_multiplier: f64 = 1.0, above(0.0);
         /// Violation that is aimed at, epsilon.
         tolerance: f64 = 1e-4, above(0.0);
-        /// Rate of the multiplier update, alpha of Eq. 10; with `adam` what is added to a multiplier for each unit of
-        /// violation above the tolerance. With 0 they stay, and the constraints are penalties.
+        /// Rate of the multiplier update, alpha of Eq. 10; with `latco_first_order` what is added to a multiplier for each
+        /// unit of violation above the tolerance. With 0 they stay, and the constraints are penalties.
         multiplier_rate: f64 = 0.1, at_least(0.0);
-        /// Iterations between updates of the multipliers; 1 with `levenberg_marquardt`.
-        multiplier_every_iterations: u32 = 1, at_least(1.0);
-        /// Step size of `adam`.
-        learning_rate: f64 = 0.05, above(0.0);
         /// Damping of the Levenberg-Marquardt step.
         damping: f64 = 1e-3, above(0.0);
         /// Factor on the multipliers at each warm start: 1 copies them, less relaxes the dynamics (but none that is above its
         /// initial value below that), 0 sets them to their initial values.
         multiplier_relaxation: f64 = 1.0, within(0.0, 1.0);
         /// A plan counts as converged when the largest dynamics violation is below the tolerance and the summed predicted
-        /// reward changes by less than this between iterations.
+        /// reward changes by less than this between iterations; with 0 none does.
         reward_tolerance: f64 = 1e-4, at_least(0.0);
-        /// Iterations without a better plan after which the solve stops as stalled.
-        stall_iterations: u32 = 1000, at_least(1.0);
         /// Every so many iterations (and at the last) the plan's actions are clipped and rolled out through the model; the best
         /// by that return is executed.
         rollout_every_iterations: u32 = 10, at_least(1.0);

@@ -16,17 +16,17 @@
 //! Every setting is declared once, by [`settings!`](crate::settings!). Reading collects every mistake (unknown keys, wrong types,
 //! values out of range) and reports them in one error, each with the path of its field.
 
-mod baselines;
 mod gaussian;
 mod gone;
+mod keep_out;
+mod keep_out_rules;
 mod latco;
 mod live;
 mod planner;
 mod root;
 mod rules;
+mod sampling;
 mod sections;
-#[cfg(test)]
-mod tests;
 
 use std::path::Path;
 
@@ -34,15 +34,16 @@ use toml::Table;
 
 use crate::settings::{ConfigError, Settings, document};
 
-pub use baselines::{CemSection, IlqrSection, MppiSection, ShootingGdSection, ShootingGnSection};
 pub use gaussian::{GaussianLatcoSection, Objective};
-pub use latco::{LatcoSection, Optimiser, SolverKind};
+pub use keep_out::{KeepOutSection, KinematicsSection, MAX_REGIONS};
+pub use latco::{LatcoSection, SolverKind};
 pub use live::LiveSettings;
 pub use planner::{PlannerKind, PlannerSection};
 pub use root::Config;
+pub use sampling::CemSection;
 pub use sections::{
     BundleSection, ControlSection, ImageTransport, NodeSection, OutputKind, RobotSection,
-    TimeoutsSection, TopicsSection, TraceSection,
+    SurpriseAction, TimeoutsSection, TopicsSection, TraceSection,
 };
 
 impl Config {
@@ -71,19 +72,22 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Fields`], with every mistake of the table at once.
     pub fn from_table(table: Table) -> Result<Self, ConfigError> {
-        Self::read_table(table, &Self::default(), gone::GONE)
+        Self::read_table(table, &Self::default(), &gone::instead)
     }
 
-    /// Reads what an earlier run wrote down. Sections that are gone since then, with their defaults, are left out.
+    /// Reads what an earlier run wrote down, maybe of an earlier version with other keys.
     ///
     /// # Errors
-    /// [`ConfigError`], with every mistake of the text at once.
+    /// [`ConfigError`], with every mistake of the text at once; values that decided what was planned and that this version
+    /// cannot have are among them.
     pub fn recorded(text: &str) -> Result<Self, ConfigError> {
-        let mut table: Table = toml::from_str(text)?;
-        if let Some(planner) = table.get_mut("planner").and_then(toml::Value::as_table_mut) {
-            planner.retain(|key, value| !value.is_table() || !gone::is_section_gone(key));
-        }
-        Self::from_table(table)
+        Self::from_table(gone::translated(toml::from_str(text)?)?)
+    }
+
+    /// What takes the place of a key or table that earlier versions had, as it follows "is gone: "; `None` for others.
+    #[must_use]
+    pub fn instead_of(path: &str) -> Option<String> {
+        gone::instead(path)
     }
 
     /// Checks every value.
@@ -102,7 +106,7 @@ impl Config {
         format!(
             "# Configuration\n\
              The {} settings of a controller, as they stand in its TOML file. All have a default but `bundle.path`. Those under \
-             `bundle`, `robot`, `control`, `planner`, `timeouts` and `trace` are also ROS parameters of the node, by the \
+             `bundle`, `robot`, `kinematics`, `keep_out`, `control`, `planner`, `timeouts` and `trace` are also ROS parameters of the node, by the \
              same names (`-p planner.budget_ms:=40.0`, `ros2 param set`); what takes effect while the node is active is marked, \
              the others do at the next `configure`. `latco config check FILE` lists every mistake of a file.\n\n\
              This file is written by `latco config docs` from the declarations in `controller/src/config/`.\n{}",

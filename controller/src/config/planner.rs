@@ -1,10 +1,8 @@
 //! Which planner, and what planners share.
 
-use super::baselines::{
-    CemSection, IlqrSection, MppiSection, ShootingGdSection, ShootingGnSection,
-};
 use super::gaussian::GaussianLatcoSection;
 use super::latco::LatcoSection;
+use super::sampling::CemSection;
 use crate::settings::DAY_MS;
 
 crate::choices! {
@@ -16,6 +14,8 @@ crate::choices! {
         SamplingOnly = "sampling_only",
         /// Latent collocation of Gaussians: plans in expectation.
         GaussianLatco = "gaussian_latco",
+        /// Latent collocation by steps of first order, Adam on the Lagrangian of Eq. 8: the ablation "no second order".
+        LatcoFirstOrder = "latco_first_order",
         /// Cross-entropy method over action sequences.
         Cem = "cem",
         /// The cross-entropy method with elites weighted by their returns.
@@ -43,31 +43,21 @@ crate::settings! {
         threads: u32;
         /// Time for one plan, from the arrival of the image; without a value iterations alone decide.
         budget_ms: Option<f64>, above(0.0), at_most(DAY_MS), live;
-        /// Failed solves in a row after which the next plan is made cold.
-        cold_after_failures: u32 = 2, at_least(1.0);
         /// Failed solves in a row after which the robot is stopped.
         stop_after_failures: u32 = 10, at_least(1.0);
-        /// Folder for planning problems whose solve failed or took too long, one file each, for `latco solve`; without a
-        /// value nothing is written. LatCo only.
+        /// Folder for planning problems whose solve failed or took too long, one file each, for `latco solve`; the
+        /// newest 20 are kept. Without a value nothing is written. LatCo only.
         dump_dir: Option<String>, filled;
         /// A solve that takes longer than this is dumped as well.
         dump_above_ms: Option<f64>, above(0.0), at_most(DAY_MS);
-        /// The newest so many dumps are kept.
-        dump_files: u32 = 20, within(1.0, 10_000.0);
-        /// Parameters of `kind = "latco"`: Eq. 8 to 10 of the paper.
+        /// Parameters of latent collocation, Eq. 8 to 10 of the paper: of all planners whose name has `latco` in it, and of
+        /// `sampling_only`. The iterations and the warm start are those of shooting, iLQR and `grasp` as well.
         latco: LatcoSection;
-        /// Parameters of `kind = "gaussian_latco"`: section 3.4, appendices B and C of the paper.
+        /// Parameters of `kind = "gaussian_latco"` (section 3.4, appendices B and C of the paper) beside those of
+        /// `[planner.latco]`.
         gaussian_latco: GaussianLatcoSection;
-        /// Parameters of `kind = "cem"`; by default those of the paper's DM Control runs.
+        /// Parameters of `kind = "cem"`, and of `kind = "mppi"`, where elites are weighted by the softmax of their returns; by
+        /// default those of the paper's DM Control runs.
         cem: CemSection;
-        /// Parameters of `kind = "mppi"`: as CEM, with elites weighted by the softmax of their returns.
-        mppi: MppiSection;
-        /// Parameters of `kind = "shooting_gd"`: Adam on the actions, with multipliers for their limits.
-        shooting_gd: ShootingGdSection;
-        /// Parameters of `kind = "shooting_gn"`: Gauss-Newton on the actions, for LatCo's sum of squares.
-        shooting_gn: ShootingGnSection;
-        /// Parameters of `kind = "ilqr"`: Tassa et al. 2012 with Gauss-Newton cost, line search, and a regulariser of Quu that
-        /// doubles where it is not positive definite.
-        ilqr: IlqrSection;
     }
 }

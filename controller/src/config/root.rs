@@ -1,5 +1,6 @@
 //! The whole configuration.
 
+use super::keep_out::{KeepOutSection, KinematicsSection};
 use super::planner::PlannerSection;
 use super::sections::{
     BundleSection, ControlSection, NodeSection, RobotSection, TimeoutsSection, TopicsSection,
@@ -14,6 +15,11 @@ crate::settings! {
         /// The robot, where it differs from what the bundle says of it. An empty list means "as the bundle says" (names,
         /// velocity) or "unlimited".
         robot: RobotSection;
+        /// Where the arm is for given positions of its joints: what it looks like when all stand at 0, in the frame of its base.
+        /// Only `keep_out` needs it.
+        kinematics: KinematicsSection;
+        /// What plans keep away from, and what brakes the robot before it gets there, in the frame of the robot's base.
+        keep_out: KeepOutSection;
         /// Rates, timing and form of the output.
         control: ControlSection;
         /// Which planner, and what all planners share. The table of a planner has the name of its kind.

@@ -1,7 +1,7 @@
 //! What settings have to be beside each other.
 
-use super::latco::{LatcoSection, Optimiser};
-use super::planner::PlannerSection;
+use super::keep_out_rules;
+use super::planner::{PlannerKind, PlannerSection};
 use super::root::Config;
 use super::sections::RobotSection;
 use crate::settings::{FieldError, Settings};
@@ -18,6 +18,7 @@ impl Settings for Config {
             ));
         }
         robot(&self.robot, errors);
+        keep_out_rules::check(self, errors);
         planner(&self.planner, errors);
     }
 }
@@ -29,6 +30,8 @@ fn robot(robot: &RobotSection, errors: &mut Vec<FieldError>) {
         ("max_position_rad", &robot.max_position_rad),
         ("max_velocity_rad_s", &robot.max_velocity_rad_s),
         ("max_acceleration_rad_s2", &robot.max_acceleration_rad_s2),
+        ("max_jerk_rad_s3", &robot.max_jerk_rad_s3),
+        ("max_tracking_error_rad", &robot.max_tracking_error_rad),
     ] {
         let message = match (list.len(), joints) {
             (0, _) => continue,
@@ -60,47 +63,19 @@ fn robot(robot: &RobotSection, errors: &mut Vec<FieldError>) {
 }
 
 fn planner(planner: &PlannerSection, errors: &mut Vec<FieldError>) {
-    let (latco, gaussian) = (&planner.latco, &planner.gaussian_latco);
-    let (cem, mppi) = (&planner.cem, &planner.mppi);
-    for (key, least, most, other) in [
-        (
-            "latco.sampled_starts",
-            latco.sampled_starts,
-            latco.starts,
-            "latco.starts",
-        ),
-        (
-            "latco.sampled_starts",
-            latco.sampled_starts,
-            latco.samples,
-            "latco.samples",
-        ),
-        (
-            "latco.sampling_elites",
-            latco.sampling_elites,
-            latco.samples,
-            "latco.samples",
-        ),
-        (
-            "gaussian_latco.sampled_starts",
-            gaussian.sampled_starts,
-            gaussian.starts,
-            "gaussian_latco.starts",
-        ),
-        (
-            "gaussian_latco.sampled_starts",
-            gaussian.sampled_starts,
-            gaussian.sequences,
-            "gaussian_latco.sequences",
-        ),
-        (
-            "gaussian_latco.sampling_elites",
-            gaussian.sampling_elites,
-            gaussian.sequences,
-            "gaussian_latco.sequences",
-        ),
-        ("cem.elites", cem.elites, cem.samples, "cem.samples"),
-        ("mppi.elites", mppi.elites, mppi.samples, "mppi.samples"),
+    let (latco, cem) = (&planner.latco, &planner.cem);
+    // What the sampled starts are chosen from.
+    let sequences = match planner.kind {
+        PlannerKind::GaussianLatco => {
+            ("gaussian_latco.sequences", planner.gaussian_latco.sequences)
+        }
+        _ => ("latco.samples", latco.samples),
+    };
+    let sampled = ("latco.sampled_starts", latco.sampled_starts);
+    for ((key, least), (other, most)) in [
+        (sampled, ("latco.starts", latco.starts)),
+        (sampled, sequences),
+        (("cem.elites", cem.elites), ("cem.samples", cem.samples)),
     ] {
         if least > most {
             errors.push(FieldError::new(
@@ -109,35 +84,14 @@ fn planner(planner: &PlannerSection, errors: &mut Vec<FieldError>) {
             ));
         }
     }
-    let ilqr = &planner.ilqr;
-    if ilqr.largest_regularisation < ilqr.regularisation {
-        let (first, largest) = (ilqr.regularisation, ilqr.largest_regularisation);
-        errors.push(FieldError::new(
-            "planner.ilqr.largest_regularisation",
-            format!("expected planner.ilqr.regularisation ({first}) or more, found {largest}"),
-        ));
-    }
-    second_order(latco, errors);
-}
-
-/// What the solvers of second order cannot do.
-fn second_order(latco: &LatcoSection, errors: &mut Vec<FieldError>) {
-    if latco.optimiser != Optimiser::LevenbergMarquardt {
-        return;
-    }
-    let every = latco.multiplier_every_iterations;
-    if every > 1 {
-        errors.push(FieldError::new(
-            "planner.latco.multiplier_every_iterations",
-            format!("expected 1 with optimiser = \"levenberg_marquardt\", found {every}"),
-        ));
-    }
     // Beyond it Eq. 10 turns the multipliers of satisfied constraints negative.
-    if latco.multiplier_rate >= 1.0 {
-        let rate = latco.multiplier_rate;
+    if latco.multiplier_rate >= 1.0 && planner.kind != PlannerKind::LatcoFirstOrder {
         errors.push(FieldError::new(
             "planner.latco.multiplier_rate",
-            format!("expected less than 1 with optimiser = \"levenberg_marquardt\", found {rate}"),
+            format!(
+                "expected less than 1 with kind = \"{}\", found {}",
+                planner.kind, latco.multiplier_rate
+            ),
         ));
     }
 }

@@ -1,6 +1,6 @@
 //! The tables of the configuration but the planner's.
 
-use latco_models::{LoadOptions, Provider, Providers};
+use latco_models::{LoadOptions, Provider, Providers, PublicKey, TrustedKeys};
 use toml::Value;
 
 use crate::settings::{DAY_MS, Kind, SettingType};
@@ -16,11 +16,24 @@ impl SettingType for Providers {
     }
 }
 
+impl SettingType for TrustedKeys {
+    const KIND: Kind = Kind::Texts;
+
+    fn check(value: &Value) -> Result<(), String> {
+        let keys = value.as_array().into_iter().flatten();
+        let mut keys = keys.filter_map(Value::as_str).map(str::parse::<PublicKey>);
+        keys.try_for_each(|key| key.map(drop))
+    }
+}
+
 crate::settings! {
     /// `[bundle]`
     pub struct BundleSection {
         /// Folder of the model bundle, relative to the working directory. Required.
         path: String, filled;
+        /// Public keys of whom bundles are taken from, as `latco model keygen` prints them; a bundle that none of them signed is
+        /// refused. Without any a bundle need not be signed.
+        trusted_keys: TrustedKeys, no_parameter;
         /// Where the graphs are computed: `cpu`, `cuda`, `tensorrt`, in order of preference. The first that works is used.
         /// `cpu` behind another one stands in only if it is measured to be fast enough.
         providers: Providers;
@@ -42,7 +55,8 @@ impl BundleSection {
         LoadOptions {
             providers: self.providers.clone(),
             engine_cache: self.engine_cache.as_ref().map(Into::into),
-            expect_joints: None,
+            trusted_keys: self.trusted_keys.clone(),
+            ..LoadOptions::default()
         }
     }
 }
@@ -60,6 +74,11 @@ crate::settings! {
         max_velocity_rad_s: Vec<f64>, above(0.0);
         /// Highest acceleration of each joint; also how hard a stop brakes.
         max_acceleration_rad_s2: Vec<f64>, above(0.0);
+        /// Highest jerk of each joint; by default such that the highest acceleration is built up in 50 ms.
+        max_jerk_rad_s3: Vec<f64>, above(0.0);
+        /// How far each joint may be from where the commands should have brought it; by default half a second at its highest
+        /// speed.
+        max_tracking_error_rad: Vec<f64>, above(0.0);
         /// Factor on the highest speed of every joint: to move slowly while something is tried.
         velocity_scale: f64 = 1.0, within(0.01, 1.0), live;
     }
@@ -72,6 +91,17 @@ crate::choices! {
         Commands = "commands",
         /// Chunks that end at rest, for joint_trajectory_controller.
         JointTrajectory = "joint_trajectory",
+    }
+}
+
+crate::choices! {
+    /// What is done when the camera shows what the model did not predict.
+    pub enum SurpriseAction {
+        /// The robot is slowed, then stopped until a reset, where the bundle's calibration promises at most one false stop in 8
+        /// hours; it is only reported otherwise.
+        Stop = "stop",
+        /// It is only reported.
+        Warn = "warn",
     }
 }
 
@@ -89,8 +119,8 @@ crate::settings! {
         replan_every_periods: u32 = 1, at_least(1.0);
         /// How long past its start a plan may be followed; without a value to its end.
         plan_validity_ms: Option<f64>, above(0.0), at_most(DAY_MS);
-        /// Frames that may be missing in a row before the belief starts anew.
-        max_skipped_frames: u32 = 5, at_most(100.0);
+        /// What is done when the camera shows what the model did not predict.
+        surprise: SurpriseAction;
     }
 }
 
@@ -109,8 +139,6 @@ crate::settings! {
 crate::settings! {
     /// `[trace]`
     pub struct TraceSection {
-        /// Iterations of one plan of which the figures are kept.
-        iterations: u32 = 256, within(1.0, 100_000.0);
         /// Whether the journal is published on `~/journal`: all inputs and decisions, from which `latco replay` repeats the
         /// run.
         journal: bool = true;

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use super::set_point::Mode;
+use crate::constraints::Constraints;
 use crate::inputs::{JointVec, MAX_JOINTS};
 use crate::plan::Plan;
 use crate::robot::Robot;
 use crate::safety::StopReason;
-use crate::safety::limits::StepTimes;
+use crate::safety::keep_out::hold_back;
+use crate::safety::limits::Motion;
+use crate::safety::profile::StepTimes;
 use crate::time::Time;
 
 /// Time for which a trajectory follows its plan beyond the moment at which the next one is expected; then it brakes to rest.
@@ -37,32 +40,41 @@ pub struct Chunk {
     pub points: Vec<ChunkPoint>,
 }
 
+/// Least time between two way-points but the ends of plan steps. Splines through way-points as dense keep the limits between
+/// them too.
+const SPACING: Duration = Duration::from_millis(10);
+
 impl Chunk {
-    /// Makes a chunk with room for a plan of `steps` steps.
+    /// Makes a chunk with room for every motion along plans of the sizes of `plan`, with a command rate of `rate_hz`.
     #[must_use]
-    pub fn with_steps(steps: usize) -> Self {
+    pub fn with_room(robot: &Robot, plan: &Plan, rate_hz: f64) -> Self {
+        let stops =
+            (0..robot.joints()).map(|joint| robot.limits().longest_stop(joint, 1.0 / rate_hz));
+        let whole =
+            plan.period * plan.steps() as u32 + crate::time::span(stops.fold(0.0, f64::max));
+        let points = whole.as_nanos()
+            / SPACING
+                .as_nanos()
+                .max(crate::time::span(1.0 / rate_hz).as_nanos());
         Self {
             start: Time(0),
             mode: Mode::Stop(StopReason::NoPlan),
-            points: Vec::with_capacity(steps + 4),
+            points: Vec::with_capacity(points as usize + plan.steps() + 4),
         }
     }
 
-    /// Fills in way-points from a motion along `plan` and on to rest, one a control period.
+    /// Fills in way-points from a motion along `plan` and on to rest, at every tick or every 10 ms where ticks are shorter.
     ///
     /// # Real-time
     /// No allocation, no waiting; linear in joints times ticks of the plan.
-    pub(super) fn fill(&mut self, from: &Motion<'_>, plan: &Plan, robot: &Robot) {
+    pub(super) fn fill(&mut self, from: &Course<'_>, plan: &Plan, robot: &Robot) {
         self.start = from.time;
         self.mode = from.mode;
         self.points.clear();
         let limits = robot.limits();
         let tick = crate::time::span(from.tick_s);
-        let times = StepTimes {
-            elapsed_s: from.tick_s,
-            ahead_s: from.tick_s,
-        };
-        let (mut positions, mut velocities) = (from.positions.clone(), from.velocities.clone());
+        let times = StepTimes::interpolated(from.tick_s);
+        let (mut positions, mut motion) = (from.positions.clone(), from.motion.clone());
         let mut time = from.time;
         let mut wanted = [0.0; MAX_JOINTS];
         let wanted = &mut wanted[..robot.joints()];
@@ -76,51 +88,75 @@ impl Chunk {
         // looping long.
         for _ in 0..100_000 {
             let next_step = step_at(time);
-            if next_step != step {
-                self.push(time, &positions, &velocities);
+            if next_step != step || self.since_last(time) >= SPACING {
+                self.push(time, &positions, &motion.velocities);
                 step = next_step;
             }
             match step {
-                Some(step) => robot.velocities(plan.action(step), wanted),
+                Some(step) => {
+                    robot.velocities(plan.action(step), wanted);
+                    wanted.iter_mut().for_each(|v| *v *= from.speed_share);
+                }
                 None => {
-                    if velocities.iter().all(|&v| v == 0.0) && time > from.time {
+                    if motion.is_rest() && time > from.time {
                         break;
                     }
                     wanted.fill(0.0);
                 }
             }
             let known = from.positions_known.then_some(positions.as_slice());
-            limits.step(&mut velocities, wanted, known, times);
-            limits.advance(&mut positions, &velocities, from.tick_s);
+            if let (Some(constraints), Some(positions)) = (from.constraints, known) {
+                hold_back(constraints, limits, positions, wanted, from.tick_s);
+            }
+            let before = motion.velocities.clone();
+            limits.step(&mut motion, wanted, known, times);
+            let mut mean = before;
+            for (mean, after) in mean.iter_mut().zip(&motion.velocities) {
+                *mean = 0.5 * (*mean + after);
+            }
+            limits.advance(&mut positions, &mean, from.tick_s);
             time = time + tick;
         }
-        velocities.fill(0.0);
-        self.push(time, &positions, &velocities);
+        motion.velocities.fill(0.0);
+        self.push(time, &positions, &motion.velocities);
+    }
+
+    /// Time from the last way-point, or the start, to `time`.
+    fn since_last(&self, time: Time) -> Duration {
+        let last = (self.points.last()).map_or(Duration::ZERO, |point| point.time_from_start);
+        time.saturating_since(self.start).saturating_sub(last)
     }
 
     fn push(&mut self, time: Time, positions: &JointVec, velocities: &JointVec) {
         let time_from_start = time.saturating_since(self.start);
-        let same = (self.points.last_mut()).filter(|p| p.time_from_start == time_from_start);
-        if let Some(last) = same {
-            last.velocities.clone_from(velocities);
-        } else if time_from_start > Duration::ZERO && self.points.len() < self.points.capacity() {
-            self.points.push(ChunkPoint {
-                time_from_start,
-                positions: positions.clone(),
-                velocities: velocities.clone(),
-            });
+        if time_from_start == Duration::ZERO {
+            return;
+        }
+        let point = ChunkPoint {
+            time_from_start,
+            positions: positions.clone(),
+            velocities: velocities.clone(),
+        };
+        let is_full = self.points.len() == self.points.capacity();
+        match self.points.last_mut() {
+            Some(last) if is_full || last.time_from_start == time_from_start => *last = point,
+            _ => self.points.push(point),
         }
     }
 }
 
 /// What a chunk begins with.
-pub(super) struct Motion<'a> {
+pub(super) struct Course<'a> {
     pub(super) time: Time,
     pub(super) mode: Mode,
+    /// Share of the plan's velocities that is followed.
+    pub(super) speed_share: f64,
     pub(super) positions: &'a JointVec,
+    /// What the robot has to keep away from.
+    pub(super) constraints: Option<&'a Constraints>,
     /// Whether the positions were measured, so that the position limits can be kept.
     pub(super) positions_known: bool,
-    pub(super) velocities: &'a JointVec,
+    pub(super) motion: &'a Motion,
     /// Time of a tick, s.
     pub(super) tick_s: f64,
     /// From then on it brakes to rest, whatever the plan says.

@@ -1,23 +1,31 @@
 //! The executor: the newest plan by time, as joint set-points at the command rate.
 //!
 //! Actions are held for a control period, as they were in training; between periods the velocity
-//! moves as fast as the acceleration limit allows. While there is any [`StopReason`], the robot is
+//! moves as fast as the limits of acceleration and jerk allow. While there is any [`StopReason`], the robot is
 //! braked to rest and held. Nothing that is not finite ever leaves.
 
 use std::time::Duration;
 
-use super::chunk::{Chunk, Motion, OUTLIVES};
+use super::chunk::{Chunk, Course, OUTLIVES};
 use super::set_point::{Mode, SetPoint};
 use crate::config::{Config, LiveSettings};
+use crate::constraints::{Constraints, Place};
 use crate::inputs::{InputError, JointInput, JointVec, MAX_JOINTS, Source, check_stamp};
 use crate::latest;
 use crate::plan::Plan;
 use crate::robot::Robot;
-use crate::safety::failsafe::{Conditions, Failsafe};
-use crate::safety::limits::StepTimes;
+use crate::safety::failsafe::{Action, Decision, Failsafe, SLOW};
+use crate::safety::keep_out::hold_back;
+use crate::safety::limits::Motion;
 use crate::safety::measurement::MeasurementGate;
+use crate::safety::monitors::{Monitors, PlanFacts};
+use crate::safety::plan_check::{PlanFindings, check_plan};
+use crate::safety::profile::StepTimes;
 use crate::safety::{StopReason, Surprise};
 use crate::time::Time;
+
+/// A set-point changes the motion by as many ticks' worth at most, however late it comes.
+const LONGEST_STEP: f64 = 4.0;
 
 /// Counters of an executor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,28 +40,40 @@ pub struct ExecutorCounts {
     pub non_finite: u64,
     /// Number of joint samples that were refused.
     pub refused_joints: u64,
+    /// Number of plans that were refused as a whole.
+    pub refused_plans: u64,
+    /// Number of plans of which velocities beyond the limits were to be saturated.
+    pub saturated_plans: u64,
+    /// Number of plans that began more than the highest speed away from the velocity at that moment.
+    pub plan_jumps: u64,
+    /// Number of set-points that were slowed in front of what the robot has to keep away from.
+    pub held_back: u64,
 }
 
 /// The executor, which turns plans into set-points. It does no I/O: time is an argument.
 pub struct Executor {
     robot: Robot,
     plans: latest::Reader<Plan>,
+    /// The newest plan that passed the check.
+    plan: Box<Plan>,
+    /// Whether a newer one was refused.
+    is_plan_refused: bool,
     tick_period_s: f64,
-    camera_limit_s: f64,
-    joints_limit_s: f64,
     future_s: f64,
     replan_every: u32,
-    velocities: JointVec,
+    /// What the last set-point said.
+    motion: Motion,
     /// Positions where the joints were last measured to be, moved on by the velocities since.
     positions: JointVec,
     last_tick: Option<Time>,
-    joints_stamp: Option<Time>,
     gate: MeasurementGate,
-    /// Stamp of the newest image that the belief took.
-    image_stamp: Option<Time>,
+    monitors: Monitors,
+    /// What the robot has to keep away from.
+    constraints: Option<Constraints>,
     failsafe: Failsafe,
     clock_silent: bool,
-    surprise: Surprise,
+    /// What the last set-point does.
+    mode: Mode,
     /// Number of the clock's time line that plans have to be of.
     timeline: u64,
     /// Time before which an image must not lie for plans on it to be followed.
@@ -65,24 +85,30 @@ impl Executor {
     /// Makes an executor at rest that takes its plans from `plans`.
     #[must_use]
     pub fn new(config: &Config, robot: &Robot, plans: latest::Reader<Plan>) -> Self {
-        let zeros: JointVec = std::iter::repeat_n(0.0, robot.joints()).collect();
+        let budget = (config.planner.budget_ms).map(|ms| crate::time::span(ms * 1e-3));
+        let mut monitors = Monitors::new(robot.limits(), robot.has_joint_states(), budget);
+        monitors.set_limits(
+            config.timeouts.camera_ms * 1e-3,
+            config.timeouts.joints_ms * 1e-3,
+        );
         Self {
             robot: robot.clone(),
+            plan: Box::new(plans.value().clone()),
             plans,
+            is_plan_refused: false,
             tick_period_s: 1.0 / config.control.command_rate_hz,
-            camera_limit_s: config.timeouts.camera_ms * 1e-3,
-            joints_limit_s: config.timeouts.joints_ms * 1e-3,
             future_s: config.timeouts.future_stamp_ms * 1e-3,
             replan_every: config.control.replan_every_periods,
-            velocities: zeros.clone(),
-            positions: zeros,
+            motion: Motion::rest(robot.joints()),
+            positions: std::iter::repeat_n(0.0, robot.joints()).collect(),
             last_tick: None,
-            joints_stamp: None,
             gate: MeasurementGate::new(robot.limits().clone()),
-            image_stamp: None,
+            monitors,
+            // Plans are none of the executor's business, nor is their period.
+            constraints: Constraints::new(config, robot.limits(), 1.0),
             failsafe: Failsafe::default(),
             clock_silent: false,
-            surprise: Surprise::Expected,
+            mode: Mode::Stop(StopReason::NoPlan),
             timeline: 0,
             not_before: None,
             counts: ExecutorCounts::default(),
@@ -95,7 +121,7 @@ impl Executor {
     /// [`InputError`] for samples that repeat, go back in time or lie in the future, are of the wrong length, not finite, or
     /// impossible; they are counted and change nothing.
     pub fn joints(&mut self, joints: &JointInput<'_>, now: Time) -> Result<(), InputError> {
-        let (last, future_s) = (self.joints_stamp, self.future_s);
+        let (last, future_s) = (self.monitors.joints_stamp(), self.future_s);
         let checked = check_stamp(Source::Joints, joints.stamp, last, now, future_s)
             .and_then(|()| joints.check(self.robot.joints()))
             .and_then(|()| self.gate.check(joints.stamp, joints.positions));
@@ -103,25 +129,50 @@ impl Executor {
             self.counts.refused_joints += 1;
             return Err(error);
         }
-        self.joints_stamp = Some(joints.stamp);
+        self.monitors.joints(joints.stamp, joints.positions);
         self.positions.copy_from_slice(joints.positions);
         Ok(())
+    }
+
+    /// Moves the regions that the robot is braked in front of, see [`crate::Controller::move_regions`].
+    pub fn move_regions(&mut self, middles: &[Place]) {
+        if let Some(constraints) = &mut self.constraints {
+            constraints.move_regions(middles);
+        }
     }
 
     /// Notes the stamp of the newest image that the belief took. A plan notes that of its own image, so that this is needed
     /// where images come without a plan for each. Older stamps change nothing, nor do those from before a hold ended or the
     /// clock jumped.
     pub fn image(&mut self, stamp: Time) {
-        if self.not_before.is_none_or(|time| stamp >= time) {
-            self.image_stamp = self.image_stamp.max(Some(stamp));
+        if self.is_after(stamp) {
+            self.monitors.belief(stamp);
         }
+    }
+
+    /// Notes the newest image that came until `now`, whether or not the belief takes it, unless its stamp lies in the future.
+    /// Its content is the same since the image of `same_since`. Needed where images are watched before the belief sees them.
+    pub fn camera(&mut self, stamp: Time, same_since: Time, now: Time) {
+        if self.is_after(stamp) && stamp.seconds_since(now) <= self.future_s {
+            self.monitors.camera(stamp, same_since);
+        }
+    }
+
+    /// Notes for how long the planner has left an image waiting.
+    pub fn planner_behind(&mut self, time: Duration) {
+        self.monitors.planner_behind(time);
+    }
+
+    /// Whether an image of this stamp counts: not one from before a hold ended, the clock jumped, or the robot was lost.
+    fn is_after(&self, stamp: Time) -> bool {
+        self.not_before.is_none_or(|time| stamp >= time)
     }
 
     /// Forgets what was measured, as at the start of an episode, where a robot may be put elsewhere: until the next joint
     /// states come, the robot is stopped.
     pub fn forget_measurements(&mut self) {
-        self.joints_stamp = None;
-        self.image_stamp = None;
+        self.monitors.forget();
+        self.failsafe.forget();
         self.gate.forget();
     }
 
@@ -137,17 +188,17 @@ impl Executor {
     /// Notes whether the clock stands still while the machine's own runs on.
     pub fn set_clock_silent(&mut self, silent: bool) {
         self.clock_silent = silent;
+        self.monitors.clock(silent);
     }
 
     /// Notes what the newest images ask for.
     pub fn set_surprise(&mut self, surprise: Surprise) {
-        self.surprise = surprise;
+        self.monitors.surprise(surprise);
     }
 
     /// Takes over what may change while it runs.
     pub fn set_live(&mut self, settings: &LiveSettings) {
-        self.camera_limit_s = settings.camera_limit_s;
-        self.joints_limit_s = settings.joints_limit_s;
+        (self.monitors).set_limits(settings.camera_limit_s, settings.joints_limit_s);
         self.robot.set_velocity_scale(settings.velocity_scale);
     }
 
@@ -156,7 +207,7 @@ impl Executor {
         self.failsafe.latch();
     }
 
-    /// Releases the emergency stop. Plans made before are followed again if still valid.
+    /// A person releases the emergency stop and whatever else is latched. Plans made before are followed again if still valid.
     pub fn reset(&mut self) {
         self.failsafe.reset();
     }
@@ -191,16 +242,38 @@ impl Executor {
         self.counts
     }
 
-    /// The newest plan it has seen.
+    /// The newest plan that passed the check before it is followed.
     #[must_use]
     pub fn plan(&self) -> &Plan {
-        self.plans.value()
+        &self.plan
     }
 
-    /// Takes over a newer plan if there is one; says whether there was. [`Executor::tick`] does
-    /// so itself.
-    pub fn update(&mut self) -> bool {
-        self.plans.update()
+    /// What the last set-point does about the faults that held.
+    #[must_use]
+    pub fn decision(&self) -> Decision {
+        self.failsafe.decision()
+    }
+
+    /// Checks a newer plan, if there is one, and takes it over; a refused one is counted, and the one before is followed on.
+    fn take_plan(&mut self, now: Time) {
+        if !self.plans.update() {
+            return;
+        }
+        let (plan, limits) = (self.plans.value(), self.robot.limits());
+        let step = plan.step_at(now);
+        let found = check_plan(plan, step, &self.motion.velocities, limits);
+        self.is_plan_refused = found.is_err();
+        let Ok(findings) = found else {
+            self.counts.refused_plans += 1;
+            return;
+        };
+        let PlanFindings {
+            is_saturated,
+            is_jump,
+        } = findings;
+        self.counts.saturated_plans += u64::from(is_saturated);
+        self.counts.plan_jumps += u64::from(is_jump);
+        self.plan.copy_from(plan);
     }
 
     /// The set-point for `now`.
@@ -208,101 +281,129 @@ impl Executor {
     /// # Real-time
     /// No allocation, no waiting; linear in the joints.
     pub fn tick(&mut self, now: Time) -> SetPoint {
-        self.plans.update();
-        let elapsed_s = match self.last_tick {
+        self.take_plan(now);
+        let since_last_s = match self.last_tick {
             // A clock that stands still must not keep the robot from braking.
-            Some(last) if !self.clock_silent => {
-                let most_s = 4.0 * self.tick_period_s;
-                now.seconds_since(last).clamp(0.0, most_s)
-            }
+            Some(last) if !self.clock_silent => now.seconds_since(last).max(0.0),
             _ => self.tick_period_s,
         };
+        let elapsed_s = since_last_s.min(LONGEST_STEP * self.tick_period_s);
         self.last_tick = Some(now);
         let limits = self.robot.limits();
-        limits.advance(&mut self.positions, &self.velocities, elapsed_s);
-        let mode = self.mode(now);
+        limits.advance(&mut self.positions, &self.motion.velocities, elapsed_s);
+        (self.monitors).commanded(&self.motion.velocities, elapsed_s);
+        let mode = self.decide(now, since_last_s);
         let mut wanted = [0.0; MAX_JOINTS];
         let wanted = &mut wanted[..self.robot.joints()];
         if let Mode::Follow { step, .. } = mode {
-            let action = self.plans.value().action(step);
-            self.robot.velocities(action, wanted);
+            self.robot.velocities(self.plan.action(step), wanted);
+            let share = self.speed_share();
+            wanted.iter_mut().for_each(|velocity| *velocity *= share);
         }
         if !wanted.iter().all(|v| v.is_finite()) {
             self.counts.non_finite += 1;
             wanted.fill(0.0);
         }
-        let known = self.joints_stamp.map(|_| self.positions.as_slice());
-        let times = StepTimes {
-            elapsed_s: elapsed_s.max(1e-6),
-            ahead_s: self.tick_period_s,
-        };
-        let limits = (self.robot.limits()).step(&mut self.velocities, wanted, known, times);
+        let known = (self.monitors.knows_joints()).then_some(self.positions.as_slice());
+        if let (Some(constraints), Some(positions)) = (&self.constraints, known) {
+            let limits = self.robot.limits();
+            let slowed = hold_back(constraints, limits, positions, wanted, self.tick_period_s);
+            self.counts.held_back += u64::from(slowed);
+        }
+        let times = StepTimes::held(elapsed_s.max(1e-6), self.tick_period_s);
+        let limits = (self.robot.limits()).step(&mut self.motion, wanted, known, times);
+        if since_last_s > elapsed_s {
+            // What changed did so over the whole time.
+            for acceleration in &mut self.motion.accelerations {
+                *acceleration *= elapsed_s / since_last_s;
+            }
+        }
         self.counts.ticks += 1;
         self.counts.followed += u64::from(matches!(mode, Mode::Follow { .. }));
         self.counts.limited += u64::from(limits.any());
         SetPoint {
             time: now,
-            velocities: self.velocities.clone(),
+            velocities: self.motion.velocities.clone(),
             positions: self.positions.clone(),
             mode,
-            plan_stamp: matches!(mode, Mode::Follow { .. }).then(|| self.plans.value().stamp),
+            decision: self.failsafe.decision(),
+            plan_stamp: matches!(mode, Mode::Follow { .. }).then_some(self.plan.stamp),
             limits,
         }
     }
 
     /// What the robot does at `now`: it follows the plan unless there is a reason to stop.
-    fn mode(&self, now: Time) -> Mode {
-        use StopReason::{
-            CameraSilent, ClockSilent, JointsSilent, NoPlan, PlanEnded, PlannerFailed, Surprised,
-        };
-        let older = |stamp: Time, limit_s| now.seconds_since(stamp) > limit_s;
-        let plan = self.plans.value();
+    fn decide(&mut self, now: Time, elapsed_s: f64) -> Mode {
+        let plan = &self.plan;
         let is_plan = plan.number > 0
+            && plan.valid_until > plan.start
             && plan.timeline == self.timeline
-            && self.not_before.is_none_or(|time| plan.stamp >= time);
-        let newest_image = self.image_stamp.max(is_plan.then_some(plan.stamp));
+            && self.is_after(plan.stamp);
         let step = plan.step_at(now).filter(|_| is_plan);
-        let joints_fresh = (self.joints_stamp).is_some_and(|s| !older(s, self.joints_limit_s));
-        let camera_old = newest_image.is_some_and(|s| older(s, self.camera_limit_s));
-        let conditions = Conditions::default()
-            .with(PlanEnded, step.is_none())
-            .with(NoPlan, !is_plan)
-            .with(Surprised, self.surprise == Surprise::Stop)
-            .with(CameraSilent, camera_old)
-            .with(JointsSilent, self.robot.has_joint_states() && !joints_fresh)
-            .with(ClockSilent, self.clock_silent)
-            .with(PlannerFailed, is_plan && plan.abandoned);
-        match (self.failsafe.decide(conditions), step) {
-            (None, Some(step)) => Mode::Follow {
-                plan: plan.number,
-                step,
-            },
-            (reason, _) => Mode::Stop(reason.unwrap_or(PlanEnded)),
+        // The next one is due a period before this one's first planned action is over; a period late is no matter.
+        let next_by = plan.stamp
+            + plan
+                .period
+                .saturating_mul(self.replan_every.saturating_add(2));
+        let facts = PlanFacts {
+            stamp: is_plan.then_some(plan.stamp),
+            has_action: step.is_some(),
+            next_by,
+            is_refused: self.is_plan_refused,
+            is_abandoned: is_plan && plan.abandoned,
+        };
+        let conditions = self.monitors.conditions(now, facts);
+        let number = plan.number;
+        let decision = (self.failsafe).step(crate::time::span(elapsed_s), conditions);
+        if conditions.has(StopReason::NotFollowing) {
+            // Whatever was planned was planned for a robot that is elsewhere.
+            self.not_before = Some(now);
+        }
+        self.mode = match (decision.action.is_stop(), step) {
+            (false, Some(step)) => Mode::Follow { plan: number, step },
+            _ => Mode::Stop(decision.reason.unwrap_or(StopReason::PlanEnded)),
+        };
+        self.mode
+    }
+
+    /// Share of the plan's velocities that is followed now.
+    fn speed_share(&self) -> f64 {
+        if self.failsafe.decision().action >= Action::Slow {
+            SLOW
+        } else {
+            1.0
         }
     }
 
     /// Time after which a trajectory has to be sent again, if no newer plan has come: when the next plan is expected.
     #[must_use]
     pub fn chunk_renewal(&self) -> Duration {
-        self.plans.value().period.saturating_mul(self.replan_every)
+        self.plan.period.saturating_mul(self.replan_every)
     }
 
-    /// Way-points from `now` along the plan and on to rest, as [`Executor::tick`] would make them; one a control period. The
-    /// plan is followed for [`OUTLIVES`] beyond the next expected one at most. Call it after `tick` of the same time.
+    /// A chunk with room for whatever [`Executor::chunk`] fills in.
+    #[must_use]
+    pub fn empty_chunk(&self) -> Chunk {
+        Chunk::with_room(&self.robot, self.plan(), 1.0 / self.tick_period_s)
+    }
+
+    /// Way-points from `now` along the plan and on to rest, by the same limits as those of [`Executor::tick`]. The plan is followed for [`OUTLIVES`] beyond the next expected one at most. Call it after `tick` of the same time.
     ///
     /// # Real-time
     /// No allocation, no waiting; linear in joints times ticks of the plan.
     pub fn chunk(&self, now: Time, chunk: &mut Chunk) {
-        let motion = Motion {
+        let course = Course {
             time: now,
-            mode: self.mode(now),
+            mode: self.mode,
+            speed_share: self.speed_share(),
             positions: &self.positions,
-            positions_known: self.joints_stamp.is_some(),
-            velocities: &self.velocities,
+            constraints: self.constraints.as_ref(),
+            positions_known: self.monitors.knows_joints(),
+            motion: &self.motion,
             tick_s: self.tick_period_s,
             follow_until: now + self.chunk_renewal() + OUTLIVES,
         };
-        chunk.fill(&motion, self.plans.value(), &self.robot);
+        chunk.fill(&course, &self.plan, &self.robot);
     }
 }
 
@@ -323,6 +424,10 @@ mod tests {
 
     impl Bench {
         fn new() -> Self {
+            Self::with_jerk(f64::INFINITY)
+        }
+
+        fn with_jerk(jerk: f64) -> Self {
             let sizes = PlanSizes {
                 horizon: 4,
                 lead: 1,
@@ -331,7 +436,7 @@ mod tests {
             };
             let (plans, reader) = latest::channel(|| Plan::new(&sizes, Duration::from_millis(100)));
             Self {
-                executor: Executor::new(&Config::default(), &robot::tests::robot(), reader),
+                executor: Executor::new(&Config::default(), &robot::tests::robot(jerk), reader),
                 plans,
                 now: Time::from_seconds(10.0),
                 positions: [0.0; 2],
@@ -407,10 +512,7 @@ mod tests {
     #[test]
     fn silent_joints_silent_camera_and_no_plan_stop_the_robot() {
         let mut bench = Bench::new();
-        assert_eq!(
-            bench.blind_tick().mode,
-            Mode::Stop(StopReason::JointsSilent)
-        );
+        assert_eq!(bench.blind_tick().mode, Mode::Stop(StopReason::NoJoints));
         assert_eq!(bench.tick().mode, Mode::Stop(StopReason::NoPlan));
         bench.publish([0.4, 0.4]);
         bench.plans.value_mut().number = 1;
@@ -420,9 +522,14 @@ mod tests {
             modes.push(bench.blind_tick().mode);
         }
         assert_eq!(modes[58], Mode::Stop(StopReason::JointsSilent));
-        assert!(bench.executor.velocities.iter().all(|&v| v == 0.0));
+        assert!(bench.executor.motion.velocities.iter().all(|&v| v == 0.0));
 
-        bench.publish([0.4, 0.4]);
+        // Silence is over when it was for a second.
+        for tick in 0..101 {
+            bench.publish([0.4, 0.4]);
+            let stopped = bench.tick().mode == Mode::Stop(StopReason::JointsSilent);
+            assert_eq!(stopped, tick < 99, "{tick}");
+        }
         let (stamp, plan) = (bench.now, bench.plans.value_mut());
         plan.number = 3;
         plan.stamp = stamp - Duration::from_millis(1500);
@@ -430,9 +537,18 @@ mod tests {
         plan.valid_until = plan.end();
         bench.plans.publish();
         assert_eq!(bench.tick().mode, Mode::Stop(StopReason::CameraSilent));
-        // The same plan with a younger image than its own: the camera is not silent.
-        bench.executor.image(bench.now - Duration::from_millis(900));
-        assert!(matches!(bench.tick().mode, Mode::Follow { .. }));
+        // The same plan with a younger image than its own: the camera is not silent, and after a second it is not held
+        // against it any more.
+        for tick in 0..101 {
+            bench.executor.image(bench.now);
+            let plan = bench.plans.value_mut();
+            plan.start = bench.now;
+            plan.number = 4 + tick;
+            plan.valid_until = plan.end();
+            bench.plans.publish();
+            let is_followed = matches!(bench.tick().mode, Mode::Follow { .. });
+            assert_eq!(is_followed, tick >= 99, "{tick}");
+        }
     }
 
     #[test]
@@ -466,9 +582,20 @@ mod tests {
         for _ in 0..20 {
             assert_eq!(bench.tick().mode, Mode::Stop(StopReason::Surprised));
         }
-        assert!(bench.executor.velocities.iter().all(|&v| v == 0.0));
-        bench.executor.set_surprise(Surprise::Expected);
-        assert!(matches!(bench.tick().mode, Mode::Follow { .. }));
+        assert!(bench.executor.motion.velocities.iter().all(|&v| v == 0.0));
+        bench.executor.set_surprise(Surprise::Slow);
+        for _ in 0..100 {
+            bench.publish([0.4, 0.4]);
+            bench.tick();
+        }
+        let point = bench.tick();
+        assert!(matches!(point.mode, Mode::Follow { .. }), "after a second");
+        assert_eq!(point.decision.action, Action::Slow);
+        for _ in 0..20 {
+            bench.tick();
+        }
+        let slowly = bench.executor.motion.velocities.clone();
+        assert!((slowly[0] - 0.1).abs() < 1e-6 && (slowly[1] - 0.2).abs() < 1e-6);
     }
 
     #[test]
@@ -491,18 +618,113 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_are_not_finite_brake_the_robot() {
+    fn a_plan_that_is_refused_leaves_the_one_before_to_its_end() {
         let mut bench = Bench::new();
         bench.publish([0.4, 0.4]);
         for _ in 0..10 {
             bench.tick();
         }
         bench.publish([f32::NAN, 0.4]);
-        for _ in 0..10 {
-            bench.tick();
+        for _ in 0..40 {
+            let point = bench.tick();
+            assert!(matches!(point.mode, Mode::Follow { plan: 1, .. }));
+            assert_eq!(point.decision.action, Action::HoldPlan);
+            assert_eq!(point.decision.reason, Some(StopReason::PlanRefused));
         }
-        assert_eq!(bench.executor.counts().non_finite, 10);
-        assert!(bench.executor.velocities.iter().all(|&v| v == 0.0));
+        for _ in 0..20 {
+            assert_eq!(bench.tick().mode, Mode::Stop(StopReason::PlanEnded));
+        }
+        assert!(bench.executor.motion.is_rest());
+        bench.publish([1.7, 0.0]);
+        assert_eq!(bench.tick().mode, Mode::Stop(StopReason::PlanEnded));
+        assert_eq!(bench.executor.counts().refused_plans, 2);
+        assert_eq!(bench.executor.counts().non_finite, 0);
+        bench.publish([1.2, 0.0]);
+        let point = bench.tick();
+        assert!(matches!(point.mode, Mode::Follow { .. }));
+        // No image came meanwhile, which is told and nothing more.
+        assert!(
+            point.decision.action <= Action::Warn,
+            "{:?}",
+            point.decision
+        );
+        assert_eq!(bench.executor.counts().saturated_plans, 1);
+    }
+
+    #[test]
+    fn row_15_a_robot_that_does_not_follow_is_stopped_and_its_plans_are_void() {
+        let mut bench = Bench::new();
+        bench.publish([0.8, 0.0]);
+        let mut stopped = None;
+        for tick in 0..100 {
+            if tick % 10 == 0 {
+                bench.publish([0.8, 0.0]);
+            }
+            bench.positions = [0.0; 2];
+            if bench.tick().mode == Mode::Stop(StopReason::NotFollowing) {
+                stopped.get_or_insert(tick);
+            }
+        }
+        // 0.25 rad at 0.4 rad/s.
+        assert!(
+            stopped.is_some_and(|tick| (60..90).contains(&tick)),
+            "{stopped:?}"
+        );
+        assert!(bench.executor.motion.is_rest());
+        // What was planned before it was lost is not followed.
+        for _ in 0..110 {
+            let mode = bench.tick().mode;
+            assert!(matches!(mode, Mode::Stop(_)), "{mode:?}");
+        }
+        bench.publish([0.1, 0.0]);
+        assert!(matches!(bench.tick().mode, Mode::Follow { .. }));
+    }
+
+    #[test]
+    fn jerk_is_limited_in_motion_and_in_a_stop_and_so_are_way_points() {
+        let mut bench = Bench::with_jerk(50.0);
+        let mut chunk = bench.executor.empty_chunk();
+        let mut before: Option<(Time, [f64; 2], [f64; 2])> = None;
+        for tick in 0..300_u32 {
+            if tick % 10 == 0 && tick < 200 {
+                let sign = if tick % 60 < 30 { 1.0 } else { -1.0 };
+                bench.publish([sign, -0.8 * sign]);
+            }
+            if tick == 150 {
+                bench.executor.estop();
+            }
+            let point = bench.tick();
+            let dt = 0.01;
+            let v = [point.velocities[0], point.velocities[1]];
+            let (_, u, b) = before.unwrap_or((point.time, [0.0; 2], [0.0; 2]));
+            let a = [(v[0] - u[0]) / dt, (v[1] - u[1]) / dt];
+            for joint in 0..2 {
+                assert!(a[joint].abs() <= 5.0 + 1e-6, "{a:?}");
+                assert!(
+                    (a[joint] - b[joint]).abs() <= 50.0 * dt + 1e-6,
+                    "{a:?} {b:?}"
+                );
+            }
+            before = Some((point.time, v, a));
+            bench.executor.chunk(point.time, &mut chunk);
+            let mut last = (Duration::ZERO, point.velocities.clone());
+            let mut slope = [0.0; 2];
+            for (number, point) in chunk.points.iter().enumerate() {
+                let span = (point.time_from_start - last.0).as_secs_f64();
+                for (joint, slope) in slope.iter_mut().enumerate() {
+                    let now = (point.velocities[joint] - last.1[joint]) / span;
+                    assert!(now.abs() <= 5.0 + 1e-6);
+                    let change = (now - *slope).abs();
+                    assert!(
+                        number == 0 || change <= 50.0 * 0.011,
+                        "{change} at {number}"
+                    );
+                    *slope = now;
+                }
+                last = (point.time_from_start, point.velocities.clone());
+            }
+        }
+        assert!(bench.executor.motion.is_rest());
     }
 
     #[test]
@@ -522,7 +744,7 @@ mod tests {
     #[test]
     fn limits_are_kept_and_reported() {
         let mut bench = Bench::new();
-        bench.publish([1.0, 2.0]); // joint 1: 2 rad/s asked for, 0.8 allowed
+        bench.publish([1.0, 1.4]); // joint 1: 1.4 rad/s asked for, 0.8 allowed
         let point = bench.tick();
         assert_eq!(point.limits.velocity, 2);
         assert_eq!(point.limits.acceleration, 3);
@@ -578,7 +800,7 @@ mod tests {
         bench.sense();
         let now = bench.now;
         let point = bench.executor.tick(now);
-        let mut chunk = Chunk::with_steps(5);
+        let mut chunk = bench.executor.empty_chunk();
         let room = chunk.points.capacity();
         bench.executor.chunk(now, &mut chunk);
         assert_eq!(chunk.points.capacity(), room, "no allocation");
@@ -613,7 +835,7 @@ mod tests {
         }
         bench.executor.estop();
         let point = bench.tick();
-        let mut chunk = Chunk::with_steps(5);
+        let mut chunk = bench.executor.empty_chunk();
         bench.executor.chunk(point.time, &mut chunk);
         assert_eq!(chunk.mode, Mode::Stop(StopReason::EmergencyStop));
         let last = chunk.points.last().unwrap();
@@ -651,20 +873,14 @@ mod tests {
         bench.publish([0.1, 0.1]);
         assert!(matches!(bench.tick().mode, Mode::Follow { .. }));
         bench.executor.forget_measurements();
-        assert_eq!(
-            bench.blind_tick().mode,
-            Mode::Stop(StopReason::JointsSilent)
-        );
+        assert_eq!(bench.blind_tick().mode, Mode::Stop(StopReason::NoJoints));
         // Somewhere else, with the same stamp as the last.
         bench.positions = [0.9, -0.9];
         bench.sense();
         assert!(matches!(bench.blind_tick().mode, Mode::Follow { .. }));
         bench.executor.hold();
         bench.executor.release(bench.now);
-        assert_eq!(
-            bench.blind_tick().mode,
-            Mode::Stop(StopReason::JointsSilent)
-        );
+        assert_eq!(bench.blind_tick().mode, Mode::Stop(StopReason::NoJoints));
     }
 
     #[test]
@@ -674,7 +890,7 @@ mod tests {
         bench.positions = [0.93, -0.93];
         bench.tick();
         // Wrong by 100 rad now and then.
-        let mut chunk = Chunk::with_steps(5);
+        let mut chunk = bench.executor.empty_chunk();
         for tick in 0..200 {
             if tick % 40 == 0 {
                 bench.publish([1.0, -1.0]);
@@ -706,15 +922,19 @@ mod tests {
             bench.tick();
         }
         let now = bench.now;
-        assert!(bench.executor.velocities.iter().all(|&v| v > 0.3));
+        assert!(bench.executor.motion.velocities.iter().all(|&v| v > 0.3));
         bench.executor.set_clock_silent(true);
         for _ in 0..20 {
             let point = bench.executor.tick(now);
             assert_eq!(point.mode, Mode::Stop(StopReason::ClockSilent));
         }
-        assert!(bench.executor.velocities.iter().all(|&v| v == 0.0));
+        assert!(bench.executor.motion.velocities.iter().all(|&v| v == 0.0));
         bench.executor.set_clock_silent(false);
-        assert!(matches!(bench.tick().mode, Mode::Follow { .. }));
+        for tick in 0..101 {
+            bench.publish([0.8, 0.8]);
+            let is_followed = matches!(bench.tick().mode, Mode::Follow { .. });
+            assert_eq!(is_followed, tick >= 100, "{tick}");
+        }
     }
 
     #[test]
@@ -727,7 +947,7 @@ mod tests {
         plan.valid_until = plan.end();
         bench.plans.publish();
         let point = bench.tick();
-        let mut chunk = Chunk::with_steps(5);
+        let mut chunk = bench.executor.empty_chunk();
         bench.executor.chunk(point.time, &mut chunk);
         assert_eq!(bench.executor.chunk_renewal(), Duration::from_secs(1));
         let last = chunk.points.last().unwrap();

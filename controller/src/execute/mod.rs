@@ -4,7 +4,7 @@ mod chunk;
 mod executor;
 mod set_point;
 
-pub use crate::safety::StopReason;
+pub use crate::safety::{Action, Decision, StopReason};
 pub use chunk::{Chunk, ChunkPoint, OUTLIVES};
 pub use executor::{Executor, ExecutorCounts};
 pub use set_point::{Mode, SetPoint};

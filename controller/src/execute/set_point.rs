@@ -1,7 +1,7 @@
 //! What is sent to the robot, and why.
 
 use crate::inputs::JointVec;
-use crate::safety::{LimitHits, StopReason};
+use crate::safety::{Decision, LimitHits, StopReason};
 use crate::time::Time;
 
 /// The reason why the robot is moved as it is.
@@ -29,6 +29,8 @@ pub struct SetPoint {
     pub positions: JointVec,
     /// The reason why the robot is moved as it is.
     pub mode: Mode,
+    /// What is done about the faults that hold, and the most severe of them.
+    pub decision: Decision,
     /// Stamp of the image that the followed plan is based on.
     pub plan_stamp: Option<Time>,
     /// The limits that changed it.

@@ -1,4 +1,4 @@
-//! Steps as bytes: a version, then postcard.
+//! Steps as bytes: a version, then postcard, then the sums of the chain.
 
 use latco_models::Bundle;
 use serde::{Deserialize, Serialize};
@@ -7,8 +7,12 @@ use super::step::Step;
 use crate::config::Config;
 use crate::plan::DumpHeader;
 
-/// Version of the format that this program writes and reads.
-const FORMAT: u8 = 1;
+/// Version of the format that this program writes.
+const FORMAT: u8 = 2;
+/// Version that is read as well: records without sums.
+const FORMAT_WITHOUT_SUMS: u8 = 1;
+/// Bytes of the two sums at the end of a record.
+const SUMS: usize = 64;
 
 /// The model and the configuration of the steps that follow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,41 +76,48 @@ pub enum JournalError {
 }
 
 impl Record {
-    /// Reads one message.
+    /// Reads one message by itself; [`ChainReader`](super::ChainReader) also says whether it follows the one before.
     ///
     /// # Errors
     /// [`JournalError::Format`] and [`JournalError::Content`].
     pub fn decode(bytes: &[u8]) -> Result<Self, JournalError> {
+        Self::with_sums(bytes).map(|(record, _)| record)
+    }
+
+    /// Reads one message: the record and its sums, which are empty in format 1.
+    ///
+    /// # Errors
+    /// [`JournalError::Format`] and [`JournalError::Content`].
+    pub(super) fn with_sums(bytes: &[u8]) -> Result<(Self, &[u8]), JournalError> {
         let content = |reason: &str| JournalError::Content(reason.to_owned());
-        match bytes.split_first() {
-            None => Err(content("there are none")),
-            Some((&FORMAT, rest)) => {
-                let (record, rest) =
-                    postcard::take_from_bytes(rest).map_err(|e| content(&e.to_string()))?;
-                if rest.is_empty() {
-                    Ok(record)
-                } else {
-                    Err(content("there is more than one record"))
-                }
-            }
-            Some((&format, _)) => Err(JournalError::Format(format)),
+        let (rest, sums) = match bytes.split_first() {
+            None => return Err(content("there are none")),
+            Some((&FORMAT, rest)) => (rest, SUMS),
+            Some((&FORMAT_WITHOUT_SUMS, rest)) => (rest, 0),
+            Some((&format, _)) => return Err(JournalError::Format(format)),
+        };
+        let (record, rest) =
+            postcard::take_from_bytes(rest).map_err(|e| content(&e.to_string()))?;
+        match rest.len() == sums {
+            true => Ok((record, rest)),
+            false => Err(content("its length is not that of one record")),
         }
     }
 }
 
-/// Encodes a header as one message.
+/// Encodes a header as one message, without its sums.
 ///
 /// # Errors
 /// [`JournalError::Content`], which does not happen.
-pub fn encode_header(header: &Header) -> Result<Vec<u8>, JournalError> {
+pub(super) fn encode_header(header: &Header) -> Result<Vec<u8>, JournalError> {
     encode(&Borrowed::Header(header))
 }
 
-/// Encodes a step as one message.
+/// Encodes a step as one message, without its sums.
 ///
 /// # Errors
 /// [`JournalError::Content`], which does not happen.
-pub fn encode_step(step: &Step) -> Result<Vec<u8>, JournalError> {
+pub(super) fn encode_step(step: &Step) -> Result<Vec<u8>, JournalError> {
     encode(&Borrowed::Step(step))
 }
 
@@ -144,17 +155,22 @@ mod tests {
 
     #[test]
     fn a_record_survives_and_a_damaged_one_is_refused() {
-        let bytes = encode_step(&step()).unwrap();
-        let Record::Step(read) = Record::decode(&bytes).unwrap() else {
+        let mut bytes = encode_step(&step()).unwrap();
+        bytes.extend([7; SUMS]);
+        let (Record::Step(read), sums) = Record::with_sums(&bytes).unwrap() else {
             panic!("not a step");
         };
         assert_eq!(format!("{read:?}"), format!("{:?}", step()));
+        assert_eq!(sums, [7; SUMS]);
         for cut in 0..bytes.len() {
             assert!(Record::decode(&bytes[..cut]).is_err(), "{cut}");
         }
         let mut longer = bytes.clone();
         longer.push(0);
         assert!(Record::decode(&longer).is_err());
+        let mut without = bytes[..bytes.len() - SUMS].to_vec();
+        without[0] = FORMAT_WITHOUT_SUMS;
+        assert!(Record::with_sums(&without).unwrap().1.is_empty());
         let mut other = bytes;
         other[0] = FORMAT + 1;
         assert_eq!(

@@ -264,6 +264,8 @@ impl Replay {
                 self.controller.step(&inputs, *now, &FrozenClock(*now));
             }
             Event::Sent { time, velocities } => self.controller.record_sent(*time, velocities),
+            Event::Decided { .. } => {}
+            Event::Regions { middles } => self.controller.move_regions(middles),
         }
     }
 

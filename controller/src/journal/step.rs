@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::MAX_REGIONS;
+use crate::constraints::Place;
 use crate::inputs::JointVec;
 use crate::plan::{Decisions, PlanReport};
+use crate::safety::{Decision, StopReason};
 use crate::time::Time;
 
 /// An event between two images that the core was told of.
@@ -32,6 +35,36 @@ pub enum Event {
         /// Velocities in rad/s.
         velocities: JointVec,
     },
+    /// The executor decided something else about faults than before. The core does not hear of it: what it decides depends on
+    /// the commands that were sent.
+    Decided {
+        /// Time at which it was decided.
+        time: Time,
+        /// Name of what is done, see [`crate::safety::Action`].
+        action: Name,
+        /// Name of the most severe reason, see [`crate::safety::StopReason`]; empty without.
+        reason: Name,
+    },
+    /// The regions to keep out of are where this says, from now on.
+    Regions {
+        /// The middle of each in m, in the order of the configuration.
+        middles: heapless::Vec<Place, MAX_REGIONS>,
+    },
+}
+
+/// A name in fixed memory.
+type Name = heapless::String<24>;
+
+impl Event {
+    /// The event of a decision at `time`.
+    pub(crate) fn decided(time: Time, decision: Decision) -> Self {
+        let name = |text: &str| text.chars().take(24).collect();
+        Self::Decided {
+            time,
+            action: name(decision.action.name()),
+            reason: name(decision.reason.map_or("", StopReason::name)),
+        }
+    }
 }
 
 /// The mark by which the image of a step is recognised.

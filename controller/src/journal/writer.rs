@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crossbeam_queue::ArrayQueue;
+use crossbeam::queue::ArrayQueue;
 
 use super::step::{Event, ImageMark, Outcome, Step, sum_of};
 use crate::controller::{Controller, Tick};

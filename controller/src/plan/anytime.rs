@@ -109,6 +109,15 @@ struct Call<'a> {
     trace: &'a mut PlanTrace,
 }
 
+impl Call<'_> {
+    /// What the incumbent is worth less for what it violates.
+    fn lost(&mut self) -> f64 {
+        let actions = &self.incumbent.solution().actions;
+        let constraints = self.request.constraints;
+        constraints.map_or(0.0, |constraints| f64::from(constraints.penalty(actions)))
+    }
+}
+
 /// The end of the iterations.
 struct Ended {
     /// Number of whole iterations of each plan.
@@ -148,7 +157,7 @@ impl<O: Optimiser> Anytime<O> {
             plans: Vec::with_capacity(most_plans),
             starts: Vec::with_capacity(most_plans),
             decisions: Decisions::default(),
-            problem: keeps_problems.then(|| Problem::new(sizes, config.trace.iterations as usize)),
+            problem: keeps_problems.then(|| Problem::new(sizes, PlanTrace::lines(config))),
         };
         if config.planner.budget_ms.is_some() {
             planner.learn_times(config.planner.seed);
@@ -170,7 +179,7 @@ impl<O: Optimiser> Anytime<O> {
             self.plans.push(Progress::new(StartKind::Shifted));
             self.optimiser.start_warm(call.request, shift)?;
             self.value(call, 0);
-            let promised = call.incumbent.promised(&self.reward);
+            let promised = call.incumbent.promised(&self.reward) - call.lost();
             if (self.schedule.fresh_starts_below_return).is_none_or(|least| promised >= least) {
                 let [alone, together] = &mut self.timers;
                 alone.quantum.expect_as(&together.quantum);
@@ -296,7 +305,7 @@ impl<O: Optimiser> Anytime<O> {
             if plan.failed || is_noise {
                 continue;
             }
-            let candidate = self.optimiser.candidate(number);
+            let candidate = call.request.penalised(self.optimiser.candidate(number));
             plan.worth = candidate.worth;
             let place = (iteration, number as u32, plan.start);
             call.incumbent.challenge(&candidate, place);
@@ -325,6 +334,7 @@ impl<O: Optimiser> Anytime<O> {
     fn end(&mut self, call: &mut Call<'_>, newest: u32) -> Result<(), RunError> {
         self.end_timer.begin(call.clock);
         if let Some(candidate) = self.optimiser.last_candidate(call.request.state)? {
+            let candidate = call.request.penalised(candidate);
             call.incumbent.renew(&candidate, newest);
         }
         if let Some(prior) = &mut self.prior {
@@ -364,6 +374,9 @@ impl<O: Optimiser> Anytime<O> {
     fn record_problem(&mut self, request: &PlanRequest<'_>) {
         if let Some(problem) = &mut self.problem {
             problem.anchor.copy_from_slice(request.state);
+            problem
+                .constraints
+                .clone_from(&request.constraints.cloned());
             problem.elapsed_periods = request.elapsed_periods;
             problem.has_previous = self.has_previous;
             problem.noise = (self.optimiser.save(&mut problem.previous)).unwrap_or_default();
@@ -398,6 +411,7 @@ impl<O: Optimiser> Anytime<O> {
             let request = PlanRequest {
                 state: &state,
                 elapsed_periods: None,
+                constraints: None,
                 deadline: None,
                 replay: Some(decisions),
             };

@@ -1,9 +1,11 @@
 //! The contract between a controller and a planner.
 
 use super::decisions::Decisions;
+use super::incumbent::Candidate;
 use super::problem::Problem;
 use super::report::PlanReport;
 use super::solution::Solution;
+use crate::constraints::Constraints;
 use crate::time::{Clock, Time};
 use crate::trace::PlanTrace;
 
@@ -15,10 +17,26 @@ pub struct PlanRequest<'a> {
     /// Control periods from the start of the previous plan to the start of this one, with their fraction;
     /// `None` when there is no previous plan to start from.
     pub elapsed_periods: Option<f64>,
+    /// What the plan has to keep away from, and where the robot is when it begins; `None` where there is nothing.
+    pub constraints: Option<&'a Constraints>,
     /// Time by which the planner has to be done; with `None` its iteration budget alone decides.
     pub deadline: Option<Time>,
     /// The clock's decisions of an earlier plan, to make that plan again; the deadline then does not matter.
     pub replay: Option<Decisions>,
+}
+
+impl PlanRequest<'_> {
+    /// The candidate with what it is worth less for the constraints that its actions violate.
+    #[must_use]
+    pub(super) fn penalised<'a>(&self, candidate: Candidate<'a>) -> Candidate<'a> {
+        match self.constraints {
+            Some(constraints) => Candidate {
+                worth: candidate.worth - constraints.penalty(candidate.actions),
+                ..candidate
+            },
+            None => candidate,
+        }
+    }
 }
 
 /// A planner, which makes plans.

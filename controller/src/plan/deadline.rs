@@ -313,6 +313,7 @@ mod tests {
         let request = |replay| PlanRequest {
             state: &[],
             elapsed_periods: None,
+            constraints: None,
             deadline: Some(Time(50_000_000)),
             replay,
         };

@@ -18,7 +18,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use latco_models::Bundle;
+use latco_models::{Bundle, read_file};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -26,7 +26,7 @@ use super::contract::PlanRequest;
 use super::make::make;
 use super::problem::Problem;
 use super::solution::{PlanSizes, Solution};
-use crate::config::{Config, PlannerSection};
+use crate::config::{Config, KeepOutSection, KinematicsSection, PlannerSection};
 use crate::error::SetupError;
 use crate::time::{FrozenClock, Time};
 use crate::trace::PlanTrace;
@@ -34,7 +34,9 @@ use crate::trace::PlanTrace;
 /// First bytes of a dump.
 const MAGIC: [u8; 8] = *b"LATCODMP";
 /// Version of the format that this program writes and reads.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
+/// Bytes that a dump may have; those of the shipped bundles have about 100 kB.
+const MOST_BYTES: u64 = 256 << 20;
 /// Length of the head in bytes: magic number, version, length, sum.
 const HEAD: usize = 8 + 4 + 8 + 32;
 
@@ -51,8 +53,10 @@ pub struct DumpHeader {
     pub task: String,
     /// The planner's settings.
     pub planner: PlannerSection,
-    /// Number of iterations for whose figures there is room.
-    pub trace_iterations: u32,
+    /// What the plans keep away from.
+    pub keep_out: KeepOutSection,
+    /// The arm that they are of.
+    pub kinematics: KinematicsSection,
 }
 
 /// A planning problem with its header.
@@ -135,7 +139,8 @@ impl DumpHeader {
             bundle_sha256: bundle.manifest().sum(),
             task: bundle.manifest().task.clone(),
             planner: config.planner.clone(),
-            trace_iterations: config.trace.iterations,
+            keep_out: config.keep_out.clone(),
+            kinematics: config.kinematics.clone(),
         }
     }
 }
@@ -146,7 +151,7 @@ impl Dump {
     /// # Errors
     /// [`DumpError`] when the file cannot be read, is no dump, or is damaged.
     pub fn read(path: &Path) -> Result<Self, DumpError> {
-        let bytes = std::fs::read(path).map_err(|source| DumpError::Io {
+        let bytes = read_file(path, MOST_BYTES).map_err(|source| DumpError::Io {
             path: path.into(),
             source,
         })?;
@@ -188,7 +193,8 @@ impl Dump {
         let mut config = Config::default();
         config.bundle.path.clone_from(&header.bundle);
         config.planner.clone_from(&header.planner);
-        config.trace.iterations = header.trace_iterations;
+        config.keep_out.clone_from(&header.keep_out);
+        config.kinematics.clone_from(&header.kinematics);
         let refuse = |reason: String| Err(DumpError::Content(reason));
         if let Err(error) = config.validate() {
             return refuse(error.to_string());
@@ -210,10 +216,11 @@ impl Dump {
         let request = PlanRequest {
             state: &self.problem.anchor,
             elapsed_periods: self.problem.elapsed_periods,
+            constraints: self.problem.constraints.as_ref(),
             deadline: None,
             replay: Some(self.problem.decisions),
         };
-        let mut trace = PlanTrace::with_capacity(header.trace_iterations as usize);
+        let mut trace = PlanTrace::new(&config);
         let mut solution = Solution::new(&sizes);
         planner.plan(&request, &FrozenClock(Time(0)), &mut solution, &mut trace);
         let problem = planner.problem().expect("the planner keeps its problem");
@@ -231,23 +238,28 @@ impl Dump {
 pub fn write_dump(path: &Path, header: &DumpHeader, problem: &Problem) -> Result<(), DumpError> {
     let content =
         postcard::to_stdvec(&(header, problem)).map_err(|e| DumpError::Content(e.to_string()))?;
-    let failed = |path: &Path| {
-        let path = path.to_path_buf();
-        move |source| DumpError::Io { path, source }
-    };
     let part = path.with_extension("part");
-    let mut file = std::fs::File::create(&part).map_err(failed(&part))?;
-    for bytes in [
-        &MAGIC[..],
-        &FORMAT.to_le_bytes(),
-        &(content.len() as u64).to_le_bytes(),
-        &Sha256::digest(&content),
-        &content,
-    ] {
-        file.write_all(bytes).map_err(failed(&part))?;
-    }
-    drop(file);
-    std::fs::rename(&part, path).map_err(failed(path))
+    let write = || -> std::io::Result<()> {
+        let mut file = std::fs::File::create(&part)?;
+        for bytes in [
+            &MAGIC[..],
+            &FORMAT.to_le_bytes(),
+            &(content.len() as u64).to_le_bytes(),
+            &Sha256::digest(&content),
+            &content,
+        ] {
+            file.write_all(bytes)?;
+        }
+        std::fs::rename(&part, path)
+    };
+    write().map_err(|source| {
+        // Of a full disk nothing is left, or the next ones would find it fuller still.
+        let _ = std::fs::remove_file(&part);
+        DumpError::Io {
+            path: path.to_path_buf(),
+            source,
+        }
+    })
 }
 
 /// The bytes after the head of a file, if they are complete and unchanged.
@@ -294,7 +306,8 @@ mod tests {
             bundle_sha256: String::new(),
             task: "reach".into(),
             planner: PlannerSection::default(),
-            trace_iterations: 2,
+            keep_out: KeepOutSection::default(),
+            kinematics: KinematicsSection::default(),
         };
         let mut problem = Problem::new(&sizes, 2);
         problem.anchor[1] = f32::MIN_POSITIVE;
@@ -306,6 +319,18 @@ mod tests {
         let dump = Dump::from_bytes(&bytes).unwrap();
         assert_eq!((dump.header, dump.problem), (header, problem));
         bytes
+    }
+
+    #[test]
+    fn f19_a_full_disk_leaves_no_part_of_a_dump() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("problem.dump");
+        std::os::unix::fs::symlink("/dev/full", folder.path().join("problem.part")).unwrap();
+        let dump = Dump::from_bytes(&file()).unwrap();
+        let error = write_dump(&path, &dump.header, &dump.problem).unwrap_err();
+        assert!(matches!(error, DumpError::Io { .. }), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        println!("f19: {error}; 0 files left");
     }
 
     #[test]

@@ -1,12 +1,9 @@
-//! The bundle's `dynamics` and `reward` graphs side by side, and products with their derivatives.
+//! The bundle's `dynamics` and `reward` graphs side by side, and their derivatives.
 
 use latco_models::{Bundle, Dynamics, DynamicsKind, Reward, RunError};
-use latco_solver::{
-    Crew, Cut, DenseJacobian, Dims, GruFactors, GruJacobian, GruSizes, GruWeights, Shape, Slab,
-};
+use latco_solver::{Crew, Dims, GruSizes};
 
 use super::solution::PlanSizes;
-use crate::error::SetupError;
 
 /// The sizes of a bundle's model for plans of these sizes, as the solver names them.
 #[must_use]
@@ -64,122 +61,6 @@ impl<'a> Linearisation<'a> {
             }
         }
     }
-}
-
-/// Products with a [`Linearisation`] of one row for each step of each plan.
-pub(super) struct Products {
-    dims: Dims,
-    /// Packed weights, for gate factors.
-    kernels: Option<GruJacobian<f32, Vec<f32>>>,
-}
-
-impl Products {
-    /// Makes the products for the plans of `shape`; all memory is allocated here.
-    ///
-    /// # Errors
-    /// The solver's reason.
-    pub(super) fn new(bundle: &Bundle, shape: Shape) -> Result<Self, SetupError> {
-        let kernels = match (bundle.weights(), gru_sizes(bundle)) {
-            (Some(weights), Some(sizes)) => {
-                let (plans, horizon, parts) = (shape.plans, shape.dims.horizon, shape.parts);
-                let weights = GruWeights {
-                    input: &weights.input,
-                    gru_input: &weights.gru_input,
-                    gru_recurrent: &weights.gru_recurrent,
-                    prior: &weights.prior,
-                    prior_mean: &weights.prior_mean,
-                };
-                let len = GruJacobian::<f32, Vec<f32>>::len(&sizes, plans, horizon, parts);
-                let arena = vec![0.0; len];
-                let made = GruJacobian::new_in(sizes, &weights, plans, horizon, parts, arena)?;
-                Some(made)
-            }
-            _ => None,
-        };
-        Ok(Self {
-            dims: shape.dims,
-            kernels,
-        })
-    }
-
-    /// Does what [`latco_solver::Model::cut`] asks for.
-    pub(super) fn cut(&self, parts: usize) -> Cut {
-        match &self.kernels {
-            Some(kernels) => kernels.cut(),
-            None => Cut::even(self.dims.state(), parts),
-        }
-    }
-
-    /// Does what [`latco_solver::Model::transpose_product`] asks for.
-    pub(super) fn transpose_product<C: Crew>(
-        &mut self,
-        linearisation: Linearisation<'_>,
-        crew: &mut C,
-        t: usize,
-        slabs: &mut [Slab<'_, f32>],
-        actions: &mut [f32],
-    ) {
-        match self.with(linearisation) {
-            Jacobian::Gru(kernels, factors) => {
-                kernels.transpose_product(crew, factors, t, slabs, actions);
-            }
-            Jacobian::Dense(dense) => dense.transpose_product(crew, t, slabs, actions),
-        }
-    }
-
-    /// Does what [`latco_solver::Model::product`] asks for.
-    pub(super) fn product<C: Crew>(
-        &mut self,
-        linearisation: Linearisation<'_>,
-        crew: &mut C,
-        t: usize,
-        (states, actions): (&[f32], &[f32]),
-        out: &mut [f32],
-    ) {
-        match self.with(linearisation) {
-            Jacobian::Gru(kernels, factors) => {
-                kernels.product(crew, factors, t, states, actions, out);
-            }
-            Jacobian::Dense(dense) => dense.product(t, states, actions, out),
-        }
-    }
-
-    /// Does what [`latco_solver::Model::jacobian`] asks for.
-    pub(super) fn jacobian(
-        &mut self,
-        linearisation: Linearisation<'_>,
-        (b, t): (usize, usize),
-        state: &mut [f32],
-        action: &mut [f32],
-    ) {
-        match self.with(linearisation) {
-            Jacobian::Gru(kernels, factors) => kernels.jacobian(factors, b, t, state, action),
-            Jacobian::Dense(dense) => dense.jacobian(b, t, state, action),
-        }
-    }
-
-    fn with<'a>(&'a mut self, linearisation: Linearisation<'a>) -> Jacobian<'a> {
-        match linearisation {
-            Linearisation::Factors(rows) => Jacobian::Gru(
-                (self.kernels.as_mut()).expect("a bundle gives weights with its gate factors"),
-                GruFactors {
-                    rows,
-                    horizon: self.dims.horizon,
-                },
-            ),
-            Linearisation::Dense(state, action) => Jacobian::Dense(DenseJacobian {
-                dims: self.dims,
-                state,
-                action,
-            }),
-        }
-    }
-}
-
-/// The form of the Jacobian that is multiplied.
-enum Jacobian<'a> {
-    Gru(&'a mut GruJacobian<f32, Vec<f32>>, GruFactors<'a, f32>),
-    Dense(DenseJacobian<'a, f32>),
 }
 
 /// The sizes of the bundle's prior step, where its dynamics graph gives gate factors; `None` where it gives

@@ -10,22 +10,17 @@ use super::contract::Planner;
 use super::optimiser::Optimiser;
 use super::sampling::Sampling;
 use super::solution::PlanSizes;
-use crate::config::{self, Config, PlannerKind};
+use crate::config::{Config, PlannerKind};
 use crate::error::SetupError;
 
 /// Makes a planner by a configuration, for plans of these sizes.
 pub type MakePlanner = fn(&Config, &Bundle, &PlanSizes) -> Result<Box<dyn Planner>, SetupError>;
 
-/// The name under which LatCo by steps of first order is added: `kind = "latco"` with
-/// `latco.optimiser = "adam"`.
-pub const FIRST_ORDER: &str = "latco_first_order";
+/// Planners from outside of this crate.
+static ADDED: OnceLock<&[(PlannerKind, MakePlanner)]> = OnceLock::new();
 
-/// Planners from outside of this crate, by their names in configurations.
-static ADDED: OnceLock<&[(&str, MakePlanner)]> = OnceLock::new();
-
-/// Adds planners from outside of this crate, by their names in configurations; to be called when a program
-/// starts. The first call counts.
-pub fn add_planners(planners: &'static [(&'static str, MakePlanner)]) {
+/// Adds planners from outside of this crate; to be called when a program starts. The first call counts.
+pub fn add_planners(planners: &'static [(PlannerKind, MakePlanner)]) {
     let _ = ADDED.set(planners);
 }
 
@@ -48,22 +43,18 @@ pub fn make(
         Ok(Box::new(Anytime::new(config, bundle, sizes, optimiser?)?))
     }
     let (c, b, s) = (config, bundle, sizes);
-    let added = |name: &str| {
-        let mut added = ADDED.get().into_iter().copied().flatten();
-        match added.find(|(known, _)| *known == name) {
-            Some((_, make)) => make(c, b, s),
-            None => Err(SetupError::NoPlanner(config.planner.kind)),
-        }
-    };
     match config.planner.kind {
-        PlannerKind::Latco if config.planner.latco.optimiser == config::Optimiser::Adam => {
-            added(FIRST_ORDER)
-        }
         PlannerKind::Latco => anytime(c, b, s, Collocation::latco(c, b, s)),
         PlannerKind::SamplingOnly => anytime(c, b, s, Collocation::starts_only(c, b, s)),
         PlannerKind::GaussianLatco => anytime(c, b, s, Collocation::gaussian(c, b, s)),
         PlannerKind::Cem => anytime(c, b, s, Sampling::cem(c, b, s)),
         PlannerKind::Mppi => anytime(c, b, s, Sampling::mppi(c, b, s)),
-        other => added(other.name()),
+        other => {
+            let mut added = ADDED.get().into_iter().copied().flatten();
+            match added.find(|(kind, _)| *kind == other) {
+                Some((_, make)) => make(c, b, s),
+                None => Err(SetupError::NoPlanner(other)),
+            }
+        }
     }
 }

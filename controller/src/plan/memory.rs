@@ -4,14 +4,15 @@ use latco_models::{DynamicsKind, Manifest};
 use latco_solver::{BlockTridiagonal, Dims, GruJacobian, GruSizes, Reduced, Shape, Solver};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, Optimiser, PlannerKind, SolverKind};
+use crate::config::{Config, PlannerKind, SolverKind};
+use crate::constraints;
 
 /// Bytes of the memory that LatCo, or Gaussian LatCo, works in; all of it is taken before the first plan.
 ///
 /// The sessions of ONNX Runtime and the plan itself are not in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryBudget {
-    /// Arena of the configured linear solver; 0 with `optimiser = "adam"`.
+    /// Arena of the configured linear solver; 0 for the planners that have none.
     pub solver_arena_bytes: usize,
     /// Arena of the Jacobian's products in bytes: packed weights and scratch; 0 for a model that gives its
     /// Jacobians as matrices.
@@ -46,14 +47,11 @@ pub fn memory(manifest: &Manifest, config: &Config) -> MemoryBudget {
         action: model.action,
         hidden: model.hidden,
     };
-    let planner = &config.planner;
-    let starts = match planner.kind {
-        PlannerKind::GaussianLatco => planner.gaussian_latco.starts,
-        _ => planner.latco.starts,
-    } as usize;
-    let mut budget = memory_of(Shape::of(dims), &sizes, manifest, config);
+    let starts = config.planner.latco.starts as usize;
+    let shape = Shape::of(dims).with_inequalities(constraints::rows(config, model.action));
+    let mut budget = memory_of(shape, &sizes, manifest, config);
     if starts > 1 {
-        let together = memory_of(Shape::of(dims).with_plans(starts), &sizes, manifest, config);
+        let together = memory_of(shape.with_plans(starts), &sizes, manifest, config);
         budget.solver_arena_bytes += together.solver_arena_bytes;
         budget.jacobian_arena_bytes += together.jacobian_arena_bytes;
         budget.sample_bytes += together.sample_bytes;
@@ -65,8 +63,8 @@ fn memory_of(shape: Shape, sizes: &GruSizes, manifest: &Manifest, config: &Confi
     let planner = &config.planner;
     let is_gaussian = planner.kind == PlannerKind::GaussianLatco;
     MemoryBudget {
-        solver_arena_bytes: match (planner.latco.optimiser, planner.latco.solver) {
-            (Optimiser::Adam, _) if !is_gaussian => 0,
+        solver_arena_bytes: match (planner.kind, planner.latco.solver) {
+            (PlannerKind::LatcoFirstOrder, _) => 0,
             (_, SolverKind::BlockTridiagonal) if !is_gaussian => {
                 Solver::<f32, BlockTridiagonal, Vec<f32>>::bytes(&shape)
             }

@@ -30,14 +30,14 @@ mod warm_start;
 
 pub use anytime::Anytime;
 pub use batch::{Batch, Iterate, IterateMut};
-pub use collocation::{Collocation, Gaussians, Lm, Means, States, Stepper, lm};
+pub use collocation::{Anchor, Collocation, Gaussians, Lm, Means, States, Stepper, lm};
 pub use contract::{PlanRequest, Planner};
 pub use deadline::{Quantum, Rounds};
 pub use decisions::Decisions;
 pub use dump::{Dump, DumpError, DumpHeader, Solved, write_dump};
 pub use graphs::{dims, gru_sizes};
 pub use incumbent::Candidate;
-pub use make::{FIRST_ORDER, MakePlanner, add_planners, make};
+pub use make::{MakePlanner, add_planners, make};
 pub use memory::{MemoryBudget, memory};
 pub use model::OnnxModel;
 pub use noise::{Noise, NoiseState};

@@ -1,7 +1,7 @@
 //! Gaussian noise by seed, the same on every machine.
 
+use chacha20::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 /// The position in a stream of noise, from which the numbers that follow are the same again.
@@ -13,7 +13,7 @@ pub struct NoiseState {
 }
 
 /// A stream of unit Gaussian numbers.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Noise {
     random: ChaCha8Rng,
 }

@@ -9,6 +9,7 @@ use super::incumbent::Candidate;
 use super::noise::NoiseState;
 use super::report::{StartKind, StopCause};
 use super::warm_start::Shift;
+use crate::config::LatcoSection;
 use crate::trace::IterationTrace;
 
 /// The schedule of a planner's loop.
@@ -24,6 +25,21 @@ pub struct Schedule {
     pub value_every: u32,
     /// Return below which fresh starts are made beside the shifted plan; with `None` they never are.
     pub fresh_starts_below_return: Option<f64>,
+}
+
+impl Schedule {
+    /// The iterations and the warm start of `[planner.latco]`, with a valuation every `value_every` iterations and no fresh
+    /// starts beside the shifted plan.
+    #[must_use]
+    pub fn new(latco: &LatcoSection, value_every: u32) -> Self {
+        Self {
+            warm_start: latco.warm_start,
+            iterations_cold: latco.iterations_cold,
+            iterations_warm: latco.iterations_warm,
+            value_every,
+            fresh_starts_below_return: None,
+        }
+    }
 }
 
 /// The outcome of a quantum.

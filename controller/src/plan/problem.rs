@@ -7,6 +7,7 @@ use super::decisions::Decisions;
 use super::noise::NoiseState;
 use super::report::PlanReport;
 use super::solution::{PlanSizes, Solution};
+use crate::constraints::Constraints;
 use crate::trace::{IterationTrace, PlanTrace};
 
 /// A planning problem, and what the planner made of it.
@@ -16,6 +17,8 @@ pub struct Problem {
     pub sizes: PlanSizes,
     /// The state at the plan's start, `[n]`.
     pub anchor: Vec<f32>,
+    /// What the plan had to keep away from.
+    pub constraints: Option<Constraints>,
     /// Control periods since the start of the previous plan.
     pub elapsed_periods: Option<f64>,
     /// Whether there was a previous plan to start from.
@@ -43,6 +46,7 @@ impl Problem {
         Self {
             sizes: *sizes,
             anchor: vec![0.0; sizes.state],
+            constraints: None,
             elapsed_periods: None,
             has_previous: false,
             previous: Iterate::new(sizes),
@@ -62,6 +66,7 @@ impl Problem {
     pub fn copy_from(&mut self, other: &Self) {
         self.sizes = other.sizes;
         self.anchor.copy_from_slice(&other.anchor);
+        self.constraints.clone_from(&other.constraints);
         self.elapsed_periods = other.elapsed_periods;
         self.has_previous = other.has_previous;
         self.previous.copy_from(&other.previous);

@@ -13,7 +13,7 @@ use super::report::{StartKind, StopCause};
 use super::rollout::{ActionRollout, Valuation};
 use super::solution::PlanSizes;
 use super::warm_start::Shift;
-use crate::config::Config;
+use crate::config::{CemSection, Config};
 use crate::error::SetupError;
 use crate::trace::IterationTrace;
 
@@ -31,18 +31,9 @@ enum Weights {
     Softmax(f32),
 }
 
-/// Settings that both planners need.
-#[derive(Clone, Debug)]
-struct Settings {
-    iterations: u32,
-    samples: usize,
-    elites: usize,
-    weights: Weights,
-    initial_std: f32,
-    min_std: f32,
-    warm_start: bool,
-    sampled_states: bool,
-}
+/// Deviation of the Gaussian at the start, in units of the normalised action: the paper's, with which a third of the samples is at
+/// the limits.
+const INITIAL_STD: f32 = 1.0;
 
 /// A Gaussian over action sequences that is refitted to the best of its samples.
 ///
@@ -51,7 +42,8 @@ struct Settings {
 /// the last mean and the best sample by clipped return; where states are sampled, the last mean as in PlaNet,
 /// as the best sample is one that was lucky. A quantum is a part of the samples.
 pub struct Sampling {
-    settings: Settings,
+    settings: CemSection,
+    kind: Weights,
     sizes: PlanSizes,
     action_limit: f32,
     /// The rollout of one part of the samples.
@@ -67,7 +59,7 @@ pub struct Sampling {
     /// Deviation of the Gaussian, `[H, na]`.
     std: Vec<f32>,
     reward: RewardHead,
-    /// Return of each sample, `[samples]`.
+    /// Return of each sample, less the penalty for the constraints that it violates, `[samples]`.
     returns: Vec<f32>,
     /// Sample numbers, the best first.
     order: Vec<u32>,
@@ -86,18 +78,7 @@ impl Sampling {
     /// # Errors
     /// ONNX Runtime's reason.
     pub fn cem(config: &Config, bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
-        let cem = &config.planner.cem;
-        let settings = Settings {
-            iterations: cem.iterations,
-            samples: cem.samples as usize,
-            elites: cem.elites as usize,
-            weights: Weights::Equal,
-            initial_std: cem.initial_std as f32,
-            min_std: cem.min_std as f32,
-            warm_start: cem.warm_start,
-            sampled_states: cem.sampled_states,
-        };
-        Self::new(settings, config, bundle, sizes)
+        Self::new(Weights::Equal, config, bundle, sizes)
     }
 
     /// Makes MPPI, in which elites count by the softmax of their returns.
@@ -105,59 +86,52 @@ impl Sampling {
     /// # Errors
     /// ONNX Runtime's reason.
     pub fn mppi(config: &Config, bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
-        let mppi = &config.planner.mppi;
-        let settings = Settings {
-            iterations: mppi.iterations,
-            samples: mppi.samples as usize,
-            elites: mppi.elites as usize,
-            weights: Weights::Softmax(mppi.gamma as f32),
-            initial_std: mppi.initial_std as f32,
-            min_std: mppi.min_std as f32,
-            warm_start: mppi.warm_start,
-            sampled_states: mppi.sampled_states,
-        };
-        Self::new(settings, config, bundle, sizes)
+        let weights = Weights::Softmax(config.planner.cem.gamma as f32);
+        Self::new(weights, config, bundle, sizes)
     }
 
     /// Makes sessions for plans of these sizes; all memory is allocated here.
     fn new(
-        settings: Settings,
+        kind: Weights,
         config: &Config,
         bundle: &Bundle,
         sizes: &PlanSizes,
     ) -> Result<Self, SetupError> {
         let len = sizes.horizon * sizes.action;
+        let settings = config.planner.cem.clone();
+        let (samples, elites) = (settings.samples as usize, settings.elites as usize);
         Ok(Self {
             action_limit: bundle.manifest().action.limit,
-            part: Futures::new(
-                bundle,
-                sizes,
-                settings.samples.min(PART),
-                settings.sampled_states,
-            )?,
+            part: Futures::new(bundle, sizes, samples.min(PART), settings.sampled_states)?,
             rollout: ActionRollout::new(bundle, sizes, 1)?,
             noise: Noise::new(config.planner.seed),
-            actions: vec![0.0; settings.samples * len],
-            rewards: vec![0.0; settings.samples * sizes.horizon],
+            actions: vec![0.0; samples * len],
+            rewards: vec![0.0; samples * sizes.horizon],
             mean: vec![0.0; len],
             std: vec![0.0; len],
             reward: bundle.manifest().reward,
-            returns: vec![0.0; settings.samples],
-            order: vec![0; settings.samples],
-            weights: vec![0.0; settings.elites],
+            returns: vec![0.0; samples],
+            order: vec![0; samples],
+            weights: vec![0.0; elites],
             has_best: false,
             has_mean: false,
             outcome: Outcome::Failed(StopCause::ModelFailed),
             sizes: *sizes,
             settings,
+            kind,
         })
     }
 
+    /// Number of samples of an iteration.
+    fn samples(&self) -> usize {
+        self.settings.samples as usize
+    }
+
     /// Draws a part of the samples and rolls it out.
-    fn draw(&mut self, part: usize) -> Result<(), RunError> {
+    fn draw(&mut self, request: &PlanRequest<'_>, part: usize) -> Result<(), RunError> {
         let (len, horizon) = (self.mean.len(), self.sizes.horizon);
         let (limit, head) = (self.action_limit, self.reward);
-        let samples = part * PART..self.settings.samples.min((part + 1) * PART);
+        let samples = part * PART..self.samples().min((part + 1) * PART);
         let actions = &mut self.actions[samples.start * len..samples.end * len];
         self.noise.fill(actions);
         for sequence in actions.chunks_exact_mut(len) {
@@ -172,18 +146,23 @@ impl Sampling {
         for (reward, output) in rewards.iter_mut().zip(self.part.rewards()) {
             *reward = head.expected(*output);
         }
+        let first = samples.start;
         let returns = &mut self.returns[samples];
         for (value, rewards) in returns.iter_mut().zip(rewards.chunks_exact(horizon)) {
             *value = rewards.iter().sum();
+        }
+        if let Some(constraints) = request.constraints {
+            let sequences = self.actions[first * len..].chunks_exact(len);
+            for (value, sequence) in returns.iter_mut().zip(sequences) {
+                *value -= constraints.penalty(sequence);
+            }
         }
         Ok(())
     }
 
     /// Number of elites among the samples that were drawn: the same share as of a whole iteration.
     fn elites(&self, drawn: usize) -> usize {
-        let Settings {
-            samples, elites, ..
-        } = self.settings;
+        let (samples, elites) = (self.samples(), self.weights.len());
         (elites * drawn).div_ceil(samples).clamp(1, elites)
     }
 
@@ -216,7 +195,7 @@ impl Sampling {
     fn weigh(&mut self, elites: usize) {
         let elites = &self.order[..elites];
         let weights = &mut self.weights[..elites.len()];
-        match self.settings.weights {
+        match self.kind {
             Weights::Equal => weights.fill(1.0 / elites.len() as f32),
             Weights::Softmax(gamma) => {
                 let best = self.returns[elites[0] as usize];
@@ -265,7 +244,7 @@ impl Sampling {
             }
         }
         for std in &mut self.std {
-            *std = std.sqrt().max(self.settings.min_std);
+            *std = std.sqrt().max(self.settings.min_std as f32);
         }
         mean_return
     }
@@ -283,7 +262,7 @@ impl Optimiser for Sampling {
     }
 
     fn parts(&self) -> u32 {
-        self.settings.samples.div_ceil(PART) as u32
+        self.samples().div_ceil(PART) as u32
     }
 
     /// Shifts by the nearest whole number of periods: the mean is only where the search begins.
@@ -292,7 +271,7 @@ impl Optimiser for Sampling {
     }
 
     fn begin(&mut self) {
-        self.std.fill(self.settings.initial_std);
+        self.std.fill(INITIAL_STD);
         (self.has_best, self.has_mean) = (false, false);
     }
 
@@ -321,14 +300,14 @@ impl Optimiser for Sampling {
             self.has_best = false;
             self.part.start(request.state);
         }
-        if self.draw(quantum.part() as usize).is_err() {
+        if self.draw(request, quantum.part() as usize).is_err() {
             self.outcome = Outcome::Failed(StopCause::ModelFailed);
             return Step::Iteration;
         }
         if quantum.part() + 1 < self.parts() {
             return Step::Part;
         }
-        let samples = self.settings.samples;
+        let samples = self.samples();
         self.outcome = if self.rank(samples) {
             (self.has_best, self.has_mean) = (true, true);
             Outcome::Improved(IterationTrace {
@@ -367,11 +346,13 @@ impl Optimiser for Sampling {
     fn candidate(&mut self, _plan: usize) -> Candidate<'_> {
         let sample = self.order[0] as usize;
         let (h, len) = (self.sizes.horizon, self.mean.len());
+        let rewards = &self.rewards[sample * h..][..h];
+        let predicted_return = rewards.iter().sum();
         Candidate {
-            worth: self.returns[sample],
-            predicted_return: self.returns[sample],
+            worth: predicted_return,
+            predicted_return,
             actions: &self.actions[sample * len..][..len],
-            rewards: &self.rewards[sample * h..][..h],
+            rewards,
             states: None,
             start: Some(StartKind::Sampled),
             competes: self.has_best && !self.settings.sampled_states,

@@ -6,15 +6,19 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use crossbeam_channel as channel;
+use crossbeam::channel;
 
 use crate::config::Config;
 use crate::controller::{Controller, Tick};
 use crate::latest;
 use crate::plan::{DumpHeader, Problem, write_dump};
+use crate::trace::PlanTrace;
 
 /// File extension of dumps.
 const EXTENSION: &str = "dump";
+
+/// Number of the newest dumps that are kept: some tens of kilobytes each, and more than anybody looks at.
+const KEPT: usize = 20;
 
 /// The planner thread's side.
 pub(super) struct DumpPort {
@@ -48,7 +52,6 @@ pub(super) struct DumpThread {
     woken: channel::Receiver<()>,
     header: DumpHeader,
     folder: PathBuf,
-    keep: usize,
 }
 
 /// Makes both sides; `None` when no dumps are asked for or the planner keeps no problems.
@@ -56,8 +59,8 @@ pub(super) fn make(config: &Config, controller: &Controller) -> Option<(DumpPort
     let folder = PathBuf::from(config.planner.dump_dir.as_ref()?);
     let header = controller.dump_header()?.clone();
     let sizes = controller.problem()?.sizes;
-    let iterations = config.trace.iterations as usize;
-    let (writer, reader) = latest::channel(|| Problem::new(&sizes, iterations));
+    let lines = PlanTrace::lines(config);
+    let (writer, reader) = latest::channel(|| Problem::new(&sizes, lines));
     let (wake, woken) = channel::bounded(1);
     let port = DumpPort {
         problems: writer,
@@ -69,7 +72,6 @@ pub(super) fn make(config: &Config, controller: &Controller) -> Option<(DumpPort
         woken,
         header,
         folder,
-        keep: config.planner.dump_files as usize,
     };
     Some((port, thread))
 }
@@ -107,7 +109,7 @@ impl DumpThread {
         self.remove_oldest();
     }
 
-    /// Removes the oldest files of this kind until no more than `keep` are left.
+    /// Removes the oldest files of this kind until no more than [`KEPT`] are left.
     fn remove_oldest(&self) {
         let Ok(entries) = std::fs::read_dir(&self.folder) else {
             return;
@@ -122,7 +124,7 @@ impl DumpThread {
             .collect();
         // Names begin with the time.
         dumps.sort();
-        let surplus = dumps.len().saturating_sub(self.keep);
+        let surplus = dumps.len().saturating_sub(KEPT);
         for path in &dumps[..surplus] {
             if let Err(error) = std::fs::remove_file(path) {
                 tracing::warn!("{} cannot be removed: {error}", path.display());

@@ -1,11 +1,11 @@
 //! The executor thread: a set-point at every tick of the command rate, and at once for a new plan.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel as channel;
-use crossbeam_queue::ArrayQueue;
+use crossbeam::channel;
+use crossbeam::queue::ArrayQueue;
 
 use super::ports::JointSample;
 use super::shared::{CommandSink, Shared};
@@ -15,7 +15,7 @@ use crate::inputs::JointVec;
 use crate::latest;
 use crate::priority;
 use crate::safety::clock_watch::{ClockState, ClockWatch};
-use crate::safety::{LONGEST_STOP, Surprise};
+use crate::safety::{Decision, LONGEST_STOP, Surprise};
 use crate::time::{Clock, Time};
 
 /// Time at rest after which an inactive executor sleeps: whoever receives set-points has then received enough
@@ -40,17 +40,20 @@ pub(super) struct ExecutorThread {
     /// Channel that wakes the planner thread.
     pub(super) wake: channel::Sender<()>,
     pub(super) clock_watch: ClockWatch,
-    /// Where the machine's time is counted from.
-    pub(super) started: Instant,
     /// Number of the newest episode that the executor has heard of.
     pub(super) episode: u64,
+    /// Number of the newest reset that the executor has heard of.
+    pub(super) resets: u64,
+    /// What was decided last, and the queue of what is decided.
+    pub(super) decided: Decision,
+    pub(super) decisions: Arc<ArrayQueue<(Time, Decision)>>,
 }
 
 impl ExecutorThread {
     pub(super) fn run(mut self) -> ExecutorCounts {
         priority::raise();
         let period = crate::time::span(1.0 / self.rate_hz);
-        let mut chunk = Chunk::with_steps(self.executor.plan().steps());
+        let mut chunk = self.executor.empty_chunk();
         let mut last = None;
         let mut next = Instant::now();
         let mut stop_by: Option<Instant> = None;
@@ -71,6 +74,7 @@ impl ExecutorThread {
             } else if stop_by.is_none() {
                 let since = *rest_since.get_or_insert_with(Instant::now);
                 if since.elapsed() >= SLEEP_AFTER {
+                    self.shared.executor_ns.store(0, Ordering::SeqCst);
                     self.sleep();
                     self.clock_watch.restart();
                     next = Instant::now();
@@ -127,6 +131,11 @@ impl ExecutorThread {
         } else if self.executor.is_estopped() {
             self.executor.reset();
         }
+        let resets = self.shared.resets.load(Ordering::SeqCst);
+        if resets != self.resets && !self.shared.estop.is_latched() {
+            self.resets = resets;
+            self.executor.reset();
+        }
         let now = self.clock.now();
         self.look_at_clock(now);
         let episode = self.shared.episodes.load(Ordering::SeqCst);
@@ -143,9 +152,15 @@ impl ExecutorThread {
         if self.joints.update() {
             // Refusals are counted by the executor.
             let _ = self.executor.joints(&self.joints.value().input(), now);
-            let refused = self.executor.counts().refused_joints;
-            self.shared.refused_joints.store(refused, Ordering::Relaxed);
         }
+        let camera_ns = self.shared.camera_ns.load(Ordering::SeqCst);
+        if camera_ns != i64::MIN {
+            let same_since_ns = self.shared.same_since_ns.load(Ordering::SeqCst);
+            self.executor
+                .camera(Time(camera_ns), Time(same_since_ns), now);
+        }
+        let behind = self.shared.since(&self.shared.waiting_ns);
+        self.executor.planner_behind(behind.unwrap_or_default());
         let image_ns = self.shared.image_ns.load(Ordering::SeqCst);
         if image_ns != i64::MIN {
             self.executor.image(Time(image_ns));
@@ -153,6 +168,13 @@ impl ExecutorThread {
         let surprise = self.shared.surprise.load(Ordering::SeqCst);
         self.executor.set_surprise(Surprise::of_number(surprise));
         let point = self.executor.tick(now);
+        let machine_ns = self.shared.machine_ns();
+        self.shared.executor_ns.store(machine_ns, Ordering::SeqCst);
+        self.count();
+        if point.decision != self.decided {
+            self.decided = point.decision;
+            self.decisions.force_push((now, point.decision));
+        }
         self.sent.force_push((point.time, point.velocities.clone()));
         let at_rest = point.velocities.iter().all(|&v| v == 0.0);
         self.shared
@@ -162,15 +184,31 @@ impl ExecutorThread {
         point
     }
 
+    /// Tells of what the executor counted.
+    fn count(&self) {
+        let counts = self.executor.counts();
+        let store = |shared: &AtomicU64, count| shared.store(count, Ordering::Relaxed);
+        store(&self.shared.refused_joints, counts.refused_joints);
+        let plans = [
+            counts.refused_plans,
+            counts.saturated_plans,
+            counts.plan_jumps,
+        ];
+        for (shared, count) in self.shared.plans.iter().zip(plans) {
+            store(shared, count);
+        }
+    }
+
     /// Notices a clock that stands still, and one that jumps: that begins another time line for planner and executor.
     fn look_at_clock(&mut self, now: Time) {
-        let state = self.clock_watch.look(now, self.started.elapsed());
+        let state = self.clock_watch.look(now, self.shared.started.elapsed());
         self.executor.set_clock_silent(state == ClockState::Silent);
         if let ClockState::Jumped(by_s) = state {
             let by_ms = (by_s * 1e3) as i64;
             self.shared.jumped_ms.store(by_ms, Ordering::SeqCst);
             // Stamps of the time line before say nothing about this one.
             self.shared.image_ns.store(i64::MIN, Ordering::SeqCst);
+            self.shared.camera_ns.store(i64::MIN, Ordering::SeqCst);
             let timeline = self.shared.timeline.fetch_add(1, Ordering::SeqCst) + 1;
             self.executor.begin_timeline(timeline, now);
             // A full channel means that the planner thread is awake or about to be.

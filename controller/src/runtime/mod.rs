@@ -38,18 +38,18 @@ mod shared;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel as channel;
-use crossbeam_queue::ArrayQueue;
+use crossbeam::channel;
+use crossbeam::queue::ArrayQueue;
 
 use crate::config::{Config, LiveSettings};
 use crate::controller::Controller;
 use crate::execute::{Executor, ExecutorCounts};
 use crate::inputs::{InputCounts, JointVec};
 use crate::latest;
-use crate::safety::StopLatch;
 use crate::safety::clock_watch::ClockWatch;
+use crate::safety::{Decision, StopLatch};
 use crate::time::{Clock, Time};
 
 use shared::Shared;
@@ -109,10 +109,17 @@ impl Runtime {
         estop: StopLatch,
     ) -> std::io::Result<(Self, Ports)> {
         let shared = Arc::new(Shared {
+            started: Instant::now(),
             stopping: AtomicBool::new(false),
             active: AtomicBool::new(true),
             at_rest: AtomicBool::new(false),
             estop,
+            camera_ns: AtomicI64::new(i64::MIN),
+            same_since_ns: AtomicI64::new(i64::MIN),
+            waiting_ns: AtomicU64::new(0),
+            executor_ns: AtomicU64::new(0),
+            resets: AtomicU64::new(0),
+            plans: Default::default(),
             image_ns: AtomicI64::new(i64::MIN),
             surprise: AtomicU8::new(0),
             timeline: AtomicU64::new(0),
@@ -125,6 +132,7 @@ impl Runtime {
         });
         let (plan_writer, plan_reader) = latest::channel(|| controller.empty_plan());
         let sent = Arc::new(ArrayQueue::<(Time, JointVec)>::new(4096));
+        let decisions = Arc::new(ArrayQueue::<(Time, Decision)>::new(256));
         let (wake, woken) = channel::bounded(1);
         // Nothing is ever sent; a channel without room would allocate whenever the executor waits for several.
         let (halt, halted) = channel::bounded::<()>(1);
@@ -145,6 +153,7 @@ impl Runtime {
             images: made.images,
             joints: made.planner_joints,
             sent: Arc::clone(&sent),
+            decisions: Arc::clone(&decisions),
             plans: plan_writer,
             plan_ready,
             plan_records: made.plan_records,
@@ -171,8 +180,10 @@ impl Runtime {
             rate_hz: config.control.command_rate_hz,
             wake: wake.clone(),
             clock_watch: ClockWatch::default(),
-            started: Instant::now(),
             episode: 0,
+            resets: 0,
+            decided: Decision::default(),
+            decisions: Arc::clone(&decisions),
         };
         let mut runtime = Self {
             shared,
@@ -237,6 +248,25 @@ impl Runtime {
     /// Releases the emergency stop.
     pub fn reset_estop(&self) {
         self.shared.estop.release(self.shared.estop.count());
+    }
+
+    /// A person releases whatever is latched but the emergency stop, and begins a new episode.
+    pub fn reset(&self) {
+        self.shared.resets.fetch_add(1, Ordering::SeqCst);
+        self.new_episode();
+    }
+
+    /// Time since the executor's last set-point, where it should make some: longer than
+    /// [`EXECUTOR_LIMIT`](crate::safety::monitors::EXECUTOR_LIMIT) where its thread is held up.
+    #[must_use]
+    pub fn executor_silence(&self) -> Option<Duration> {
+        self.shared.since(&self.shared.executor_ns)
+    }
+
+    /// Numbers of plans that the executor refused, that it saturates, and that began with a jump.
+    #[must_use]
+    pub fn plan_findings(&self) -> [u64; 3] {
+        [0, 1, 2].map(|index| self.shared.plans[index].load(Ordering::Relaxed))
     }
 
     /// Whether the emergency stop is latched.

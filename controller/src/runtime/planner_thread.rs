@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{self as channel, RecvTimeoutError};
-use crossbeam_queue::ArrayQueue;
+use crossbeam::channel::{self as channel, RecvTimeoutError};
+use crossbeam::queue::ArrayQueue;
 
 use super::dump_thread::DumpPort;
 use super::ports::{ImageBuffer, JointSample, PlanRecord, TickRecord};
@@ -19,6 +19,7 @@ use crate::keep_alive::KeepAlive;
 use crate::latest;
 use crate::plan::Plan;
 use crate::priority;
+use crate::safety::Decision;
 use crate::time::{Clock, Time};
 
 pub(super) struct PlannerThread {
@@ -30,6 +31,8 @@ pub(super) struct PlannerThread {
     pub(super) images: latest::Reader<ImageBuffer>,
     pub(super) joints: Arc<ArrayQueue<JointSample>>,
     pub(super) sent: Arc<ArrayQueue<(Time, JointVec)>>,
+    /// Queue of what the executor decided about faults.
+    pub(super) decisions: Arc<ArrayQueue<(Time, Decision)>>,
     pub(super) plans: latest::Writer<Plan>,
     pub(super) plan_ready: channel::Sender<()>,
     pub(super) plan_records: latest::Writer<PlanRecord>,
@@ -69,9 +72,13 @@ impl PlannerThread {
                 self.controller.record_sent(time, &velocities);
                 self.note(|| Event::Sent { time, velocities });
             }
+            while let Some((time, decision)) = self.decisions.pop() {
+                self.note(|| Event::decided(time, decision));
+            }
             if self.images.update() && self.shared.active.load(Ordering::SeqCst) {
                 self.step();
             }
+            self.shared.waiting_ns.store(0, Ordering::SeqCst);
         }
         *self.controller.counts()
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crossbeam_channel as channel;
-use crossbeam_queue::ArrayQueue;
+use crossbeam::channel;
+use crossbeam::queue::ArrayQueue;
 
 use super::shared::Shared;
 use crate::config::Config;
@@ -13,7 +13,7 @@ use crate::controller::{Controller, Tick};
 use crate::inputs::{
     ImageInput, InputCounts, InputError, JointInput, JointVec, MAX_JOINTS, Source, check_stamp,
 };
-use crate::journal::{self, JournalReader, JournalWriter};
+use crate::journal::{self, ImageMark, JournalReader, JournalWriter};
 use crate::latest;
 use crate::plan::Plan;
 use crate::safety::measurement::MeasurementGate;
@@ -145,6 +145,9 @@ pub struct ImagePort {
     wake: channel::Sender<()>,
     width: usize,
     height: usize,
+    shared: Arc<Shared>,
+    /// CRC-32C of the newest image's pixels.
+    content: Option<u32>,
 }
 
 impl ImageIntake for ImagePort {
@@ -154,7 +157,7 @@ impl ImageIntake for ImagePort {
     /// [`InputError::ImageSize`] for an image that is not of the bundle's size.
     ///
     /// # Real-time
-    /// Copies the pixels; no allocation, no waiting.
+    /// Copies and sums the pixels; no allocation, no waiting.
     fn send(
         &mut self,
         stamp: Time,
@@ -179,6 +182,19 @@ impl ImageIntake for ImagePort {
         buffer.height = height;
         buffer.pixels.copy_from_slice(pixels);
         self.buffer.publish();
+        let content = Some(ImageMark::sum(pixels));
+        if std::mem::replace(&mut self.content, content) != content {
+            self.shared.same_since_ns.store(stamp.0, Ordering::SeqCst);
+        }
+        self.shared.camera_ns.store(stamp.0, Ordering::SeqCst);
+        let waits = &self.shared.waiting_ns;
+        // Where one waits already, that one counts.
+        let _ = waits.compare_exchange(
+            0,
+            self.shared.machine_ns(),
+            Ordering::SeqCst,
+            Ordering::SeqCst,
+        );
         // A full channel means that the planner thread is awake or about to be.
         let _ = self.wake.try_send(());
         Ok(())
@@ -280,7 +296,7 @@ pub(super) fn make(
     let (joint_writer, executor_joints) = latest::channel(JointSample::default);
     let (plan_records, plans) = latest::channel(|| PlanRecord {
         plan: controller.empty_plan(),
-        trace: PlanTrace::with_capacity(config.trace.iterations as usize),
+        trace: PlanTrace::new(config),
         belief: vec![0.0; controller.belief().len()],
     });
     let tick_records = Arc::new(ArrayQueue::new(1024));
@@ -294,6 +310,8 @@ pub(super) fn make(
                 wake,
                 width,
                 height,
+                shared: Arc::clone(shared),
+                content: None,
             },
             joints: JointPort {
                 planner: Arc::clone(&planner_joints),

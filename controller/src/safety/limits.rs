@@ -1,5 +1,6 @@
 //! The limits of a robot's joints, and the gate that every set-point passes.
 
+use super::profile::{JointBounds, JointMotion, LimitHits, StepTimes};
 use crate::inputs::JointVec;
 
 /// Limits of the joints; infinite where there are none.
@@ -13,38 +14,41 @@ pub struct Limits {
     pub(crate) max_velocity: JointVec,
     /// Highest accelerations, rad/s^2.
     pub(crate) max_acceleration: JointVec,
+    /// Highest jerks, rad/s^3.
+    pub(crate) max_jerk: JointVec,
     /// Speeds of the normalised action 1, rad/s: what a scaled speed is relative to where there is no limit.
     pub(crate) scale: JointVec,
+    /// Largest errors of tracking, rad.
+    pub(crate) max_tracking_error: JointVec,
     /// Factor on the highest speed of every joint, 0 to 1.
     pub(crate) velocity_scale: f64,
 }
 
-/// Which limits changed a set-point, one bit a joint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LimitHits {
-    /// Position.
-    pub position: u16,
-    /// Velocity.
-    pub velocity: u16,
-    /// Acceleration.
-    pub acceleration: u16,
+/// The commanded motion of all joints.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Motion {
+    /// Velocities, rad/s.
+    pub velocities: JointVec,
+    /// Accelerations by which they were reached, rad/s^2.
+    pub accelerations: JointVec,
 }
 
-impl LimitHits {
-    /// Whether any limit was hit.
+impl Motion {
+    /// The rest of so many joints.
     #[must_use]
-    pub fn any(self) -> bool {
-        self != Self::default()
+    pub fn rest(joints: usize) -> Self {
+        let zeros: JointVec = std::iter::repeat_n(0.0, joints).collect();
+        Self {
+            velocities: zeros.clone(),
+            accelerations: zeros,
+        }
     }
-}
 
-/// The times of a step from one set-point to the next, s.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct StepTimes {
-    /// Time since the set-point before was sent.
-    pub(crate) elapsed_s: f64,
-    /// Time until the next one.
-    pub(crate) ahead_s: f64,
+    /// Whether no joint moves.
+    #[must_use]
+    pub fn is_rest(&self) -> bool {
+        self.velocities.iter().all(|&v| v == 0.0)
+    }
 }
 
 impl Limits {
@@ -52,6 +56,24 @@ impl Limits {
     #[must_use]
     pub fn position(&self, joint: usize) -> (f64, f64) {
         (self.lower[joint], self.upper[joint])
+    }
+
+    /// Number of joints.
+    #[must_use]
+    pub fn joints(&self) -> usize {
+        self.scale.len()
+    }
+
+    /// Velocity of a joint in rad/s that the normalised action 1 stands for.
+    #[must_use]
+    pub fn scale(&self, joint: usize) -> f64 {
+        self.scale[joint]
+    }
+
+    /// How far a joint may be from where the commands should have brought it, rad.
+    #[must_use]
+    pub fn tracking_error(&self, joint: usize) -> f64 {
+        self.max_tracking_error[joint]
     }
 
     /// Highest speed of a joint in rad/s, not scaled.
@@ -66,30 +88,62 @@ impl Limits {
         self.max_acceleration[joint]
     }
 
-    /// Highest speed of a joint in rad/s. Without a limit, a scaled one is relative to the action 1.
-    fn max_speed(&self, joint: usize) -> f64 {
+    /// Highest jerk of a joint in rad/s^3.
+    #[must_use]
+    pub fn max_jerk(&self, joint: usize) -> f64 {
+        self.max_jerk[joint]
+    }
+
+    /// The limits of one joint as they are now: the highest speed is the scaled one, which is relative to the action 1 where there
+    /// is no limit.
+    #[must_use]
+    pub fn joint(&self, joint: usize) -> JointBounds {
         let speed = self.max_velocity[joint];
-        if self.velocity_scale < 1.0 {
-            speed.min(self.scale[joint].abs()) * self.velocity_scale
-        } else {
-            speed
+        JointBounds {
+            lower: self.lower[joint],
+            upper: self.upper[joint],
+            speed: if self.velocity_scale < 1.0 {
+                speed.min(self.scale[joint].abs()) * self.velocity_scale
+            } else {
+                speed
+            },
+            acceleration: self.max_acceleration[joint],
+            jerk: self.max_jerk[joint],
         }
+    }
+
+    /// The longest time in s that a joint takes to rest from the velocity of the action 1 and any acceleration, with set-points
+    /// every `tick_s`.
+    #[must_use]
+    pub fn longest_stop(&self, joint: usize, tick_s: f64) -> f64 {
+        let bounds = self.joint(joint);
+        let speed = bounds.speed.min(self.scale[joint].abs());
+        JointBounds { speed, ..bounds }.longest_stop(tick_s)
     }
 
     /// Brings the velocities in rad/s of all joints as near to `wanted` as the limits allow. A wanted velocity that is not
     /// finite means braking. `positions` are where the joints are, if known.
-    pub(crate) fn step(
+    ///
+    /// # Real-time
+    /// No allocation, no waiting; linear in the joints.
+    pub fn step(
         &self,
-        velocities: &mut [f64],
+        motion: &mut Motion,
         wanted: &[f64],
         positions: Option<&[f64]>,
         times: StepTimes,
     ) -> LimitHits {
         let mut hits = LimitHits::default();
-        for (joint, (velocity, &wanted)) in velocities.iter_mut().zip(wanted).enumerate() {
-            let wanted = if wanted.is_finite() { wanted } else { 0.0 };
+        for (joint, &wanted) in wanted.iter().enumerate() {
+            let now = JointMotion {
+                velocity: motion.velocities[joint],
+                acceleration: motion.accelerations[joint],
+            };
             let position = positions.map(|positions| positions[joint]);
-            *velocity = self.limit(joint, [wanted, *velocity], position, times, &mut hits);
+            let hit = (1u16 << joint, &mut hits);
+            let next = (self.joint(joint)).next(now, wanted, position, times, hit);
+            motion.velocities[joint] = next.velocity;
+            motion.accelerations[joint] = next.acceleration;
         }
         hits
     }
@@ -102,73 +156,13 @@ impl Limits {
             *position = (before + velocity * time_s).clamp(lower.min(before), upper.max(before));
         }
     }
-
-    /// The velocity in rad/s of one joint nearest to the `wanted` one that the limits allow after the `current` one.
-    ///
-    /// Close to a position limit the velocity is such that braking at the acceleration limit ends at it.
-    fn limit(
-        &self,
-        joint: usize,
-        [wanted, current]: [f64; 2],
-        position: Option<f64>,
-        times: StepTimes,
-        hits: &mut LimitHits,
-    ) -> f64 {
-        let bit = 1u16 << joint;
-        let speed = self.max_speed(joint);
-        let mut velocity = wanted.clamp(-speed, speed);
-        // The scaled action 1 may exceed the limit by rounding; that is no hit.
-        if (velocity - wanted).abs() > 1e-6 * speed {
-            hits.velocity |= bit;
-        }
-        let acceleration = self.max_acceleration[joint];
-        if let Some(position) = position {
-            let toward = |distance: f64| braking_speed(distance, acceleration, times.ahead_s);
-            let (down, up) = (
-                -toward(position - self.lower[joint]),
-                toward(self.upper[joint] - position),
-            );
-            let allowed = velocity.clamp(down, up);
-            if (allowed - velocity).abs() > 1e-9 {
-                hits.position |= bit;
-                velocity = allowed;
-            }
-        }
-        let change = acceleration * times.elapsed_s;
-        let reachable = velocity.clamp(current - change, current + change);
-        if reachable != velocity {
-            hits.acceleration |= bit;
-        }
-        reachable
-    }
-}
-
-/// The highest speed now from which the joint still comes to rest within `distance`, when this
-/// speed is kept for `ahead_s` and then braked: `v ahead + v^2 / (2 a) = distance`.
-fn braking_speed(distance: f64, acceleration: f64, ahead_s: f64) -> f64 {
-    if distance <= 0.0 {
-        return 0.0;
-    }
-    if distance == f64::INFINITY {
-        return f64::INFINITY;
-    }
-    if acceleration == f64::INFINITY {
-        return distance / ahead_s;
-    }
-    let kept = acceleration * ahead_s;
-    (kept * kept + 2.0 * acceleration * distance).sqrt() - kept
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
 
-    const TIMES: StepTimes = StepTimes {
-        elapsed_s: 0.01,
-        ahead_s: 0.01,
-    };
-
-    /// Limits of two joints, for tests.
+    /// Limits of two joints without one of jerk, for tests.
     pub(crate) fn limits() -> Limits {
         let vec = |values: [f64; 2]| values.into_iter().collect::<JointVec>();
         Limits {
@@ -176,6 +170,8 @@ pub(crate) mod tests {
             upper: vec([1.0, 1.0]),
             max_velocity: vec([0.5, 0.8]),
             max_acceleration: vec([5.0, 5.0]),
+            max_jerk: vec([f64::INFINITY; 2]),
+            max_tracking_error: vec([0.25, 0.4]),
             scale: vec([0.5, 1.0]),
             velocity_scale: 1.0,
         }
@@ -184,38 +180,27 @@ pub(crate) mod tests {
     #[test]
     fn each_limit_is_kept_and_reported() {
         let limits = limits();
-        let limit = |joint, wanted, current, position| {
-            let mut hits = LimitHits::default();
-            let v = limits.limit(joint, [wanted, current], position, TIMES, &mut hits);
-            (v, hits)
+        let step = |limits: &Limits, wanted: [f64; 2], current: [f64; 2], position: f64| {
+            let mut motion = Motion::rest(2);
+            motion.velocities.copy_from_slice(&current);
+            let times = StepTimes::held(0.01, 0.01);
+            let hits = limits.step(&mut motion, &wanted, Some(&[position; 2]), times);
+            (motion.velocities, hits)
         };
-        let (v, hits) = limit(1, 2.0, 0.8, Some(0.0));
-        assert_eq!((v, hits.velocity), (0.8, 2));
-        let (v, hits) = limit(0, 0.5, 0.0, Some(0.0));
-        assert!((v - 0.05).abs() < 1e-12);
-        assert_eq!(hits.acceleration, 1);
-        let (v, hits) = limit(0, 0.5, 0.0, Some(1.0));
-        assert_eq!((v, hits.position), (0.0, 1));
-        let (v, hits) = limit(0, 0.5, 0.5, Some(0.0));
-        assert_eq!((v, hits.any()), (0.5, false));
-    }
-
-    #[test]
-    fn a_joint_driven_at_its_limit_stops_before_it() {
-        let limits = limits();
-        let (mut position, mut velocity) = (0.0, 0.0);
-        for _ in 0..2000 {
-            velocity = limits.limit(
-                1,
-                [0.8, velocity],
-                Some(position),
-                TIMES,
-                &mut LimitHits::default(),
-            );
-            position += velocity * 0.01;
-            assert!(position <= 1.0 + 1e-9, "{position}");
-        }
-        assert!(position > 0.99, "{position}");
-        assert!(velocity.abs() < 1e-3, "{velocity}");
+        let (v, hits) = step(&limits, [0.5, 2.0], [0.5, 0.8], 0.0);
+        assert_eq!((v.as_slice(), hits.velocity), (&[0.5, 0.8][..], 2));
+        assert_eq!((hits.position, hits.acceleration, hits.jerk), (0, 0, 0));
+        let (v, hits) = step(&limits, [0.5, 0.0], [0.0; 2], 0.0);
+        assert!((v[0] - 0.05).abs() < 1e-12);
+        assert_eq!((hits.acceleration, hits.jerk), (1, 0));
+        let (v, hits) = step(&limits, [0.5, -0.05], [0.0; 2], 1.0);
+        assert_eq!((v[0], hits.position), (0.0, 1));
+        let jerky = Limits {
+            max_jerk: [100.0; 2].into_iter().collect(),
+            ..limits
+        };
+        let (v, hits) = step(&jerky, [0.5, 0.0], [0.0; 2], 0.0);
+        assert!((v[0] - 0.01).abs() < 1e-12);
+        assert_eq!((hits.acceleration, hits.jerk), (0, 1));
     }
 }

@@ -16,9 +16,9 @@
 //!
 //! impl Settings for Lamp {}
 //!
-//! let lamp = Lamp::read("flashes = 5", &Lamp::default(), &[]).expect("valid");
+//! let lamp = Lamp::read("flashes = 5", &Lamp::default(), &|_| None).expect("valid");
 //! assert_eq!((lamp.pause_ms, lamp.flashes), (500.0, 5));
-//! let refused = Lamp::read("flashes = 11\npause = 1", &Lamp::default(), &[]).unwrap_err().to_string();
+//! let refused = Lamp::read("flashes = 11\npause = 1", &Lamp::default(), &|_| None).unwrap_err().to_string();
 //! assert!(refused.contains("flashes: expected a whole number from 1 to 10, found 11"), "{refused}");
 //! assert!(refused.contains("pause: unknown key, expected one of pause_ms, flashes"), "{refused}");
 //! ```
@@ -28,6 +28,7 @@ mod declare;
 mod document;
 mod error;
 mod kinds;
+pub mod path;
 mod read;
 mod setting;
 mod unit;

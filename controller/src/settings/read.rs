@@ -8,17 +8,9 @@ use super::error::{ConfigError, FieldError};
 use super::kinds::SettingType;
 use super::setting::{Kind, Setting};
 
-/// A key that there was in earlier versions, and what to do about it.
-#[derive(Clone, Copy, Debug)]
-pub struct Gone {
-    /// Path of the key or section, or a word that is gone as `key = "word"`.
-    pub path: &'static str,
-    /// The value with which the key changed nothing, as TOML: so it is left out without a word, and what earlier versions
-    /// wrote down can be read. Empty for none.
-    pub neutral: &'static str,
-    /// What takes its place, as it follows "is gone: ".
-    pub instead: &'static str,
-}
+/// What takes the place of a key or table of an earlier version, or of a word as `key = "word"`, as it follows "is gone: ";
+/// `None` for those that there never were.
+pub type Gone<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// A whole configuration: a table of settings that is read from a text.
 pub trait Settings: SettingType + Serialize + DeserializeOwned {
@@ -38,7 +30,7 @@ pub trait Settings: SettingType + Serialize + DeserializeOwned {
     ///
     /// # Errors
     /// [`ConfigError::Syntax`], or [`ConfigError::Fields`] with every mistake at once.
-    fn read(text: &str, defaults: &Self, gone: &[Gone]) -> Result<Self, ConfigError> {
+    fn read(text: &str, defaults: &Self, gone: Gone<'_>) -> Result<Self, ConfigError> {
         Self::read_table(toml::from_str(text)?, defaults, gone)
     }
 
@@ -46,7 +38,7 @@ pub trait Settings: SettingType + Serialize + DeserializeOwned {
     ///
     /// # Errors
     /// [`ConfigError::Fields`] with every mistake at once.
-    fn read_table(given: Table, defaults: &Self, gone: &[Gone]) -> Result<Self, ConfigError> {
+    fn read_table(given: Table, defaults: &Self, gone: Gone<'_>) -> Result<Self, ConfigError> {
         let mut reader = Reader {
             gone,
             errors: Vec::new(),
@@ -72,7 +64,7 @@ pub trait Settings: SettingType + Serialize + DeserializeOwned {
     /// [`ConfigError::Fields`] with every mistake at once.
     fn check(&self) -> Result<(), ConfigError> {
         let mut reader = Reader {
-            gone: &[],
+            gone: &|_| None,
             errors: Vec::new(),
         };
         let given = reader.written(self);
@@ -88,7 +80,7 @@ pub trait Settings: SettingType + Serialize + DeserializeOwned {
 }
 
 struct Reader<'a> {
-    gone: &'a [Gone],
+    gone: Gone<'a>,
     errors: Vec<FieldError>,
 }
 
@@ -122,9 +114,8 @@ impl Reader<'_> {
         for (key, value) in given {
             let path = format!("{at}{key}");
             let Some(setting) = settings.iter().find(|setting| setting.name == key) else {
-                let message = match self.gone(&path) {
-                    Some(gone) if gone.neutral == value.to_string() => continue,
-                    Some(gone) => format!("is gone: {}", gone.instead),
+                let message = match (self.gone)(&path) {
+                    Some(instead) => format!("is gone: {instead}"),
                     None => {
                         let known: Vec<&str> = settings.iter().map(|one| one.name).collect();
                         format!("unknown key, expected one of {}", known.join(", "))
@@ -147,8 +138,8 @@ impl Reader<'_> {
                         into.insert(key, value);
                     }
                     Err(message) => {
-                        let message = match self.gone(&format!("{path} = {value}")) {
-                            Some(gone) => format!("{value} is gone: {}", gone.instead),
+                        let message = match (self.gone)(&format!("{path} = {value}")) {
+                            Some(instead) => format!("{value} is gone: {instead}"),
                             None => message,
                         };
                         self.errors.push(FieldError::new(path, message));
@@ -156,10 +147,5 @@ impl Reader<'_> {
                 },
             }
         }
-    }
-
-    /// What was where a key is not declared.
-    fn gone(&self, path: &str) -> Option<&Gone> {
-        self.gone.iter().find(|gone| gone.path == path)
     }
 }

@@ -2,10 +2,12 @@
 
 /// Ends of names and the units that they stand for; the longest come first.
 const UNITS: &[(&str, &str)] = &[
+    ("_rad_s3", "rad/s³"),
     ("_rad_s2", "rad/s²"),
     ("_rad_s", "rad/s"),
     ("_rad", "rad"),
     ("_ms", "ms"),
+    ("_m", "m"),
     ("_hz", "Hz"),
     ("_mb", "MB"),
     ("_periods", "control periods"),

@@ -5,6 +5,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use latco_controller::constraints::Constraints;
 use latco_controller::plan::{
     self, Decisions, PlanReport, PlanRequest, PlanSizes, Planner, Solution,
 };
@@ -25,6 +26,7 @@ pub struct Bench {
     pub solution: Solution,
     pub trace: PlanTrace,
     pub state: Vec<f32>,
+    pub constraints: Option<Constraints>,
     /// Keeps the bundle's folder.
     _folder: tempfile::TempDir,
 }
@@ -52,11 +54,8 @@ impl Bench {
         let bundle = Bundle::load(folder.path(), &Default::default()).unwrap();
         let mut config = Config::default();
         config.bundle.path = folder.path().to_string_lossy().into_owned();
-        config.trace.iterations = 4096;
         config.planner.cem.samples = 64;
         config.planner.cem.elites = 8;
-        config.planner.mppi.samples = 64;
-        config.planner.mppi.elites = 8;
         config.planner.latco.starts = 1;
         config.planner.latco.sampled_starts = 0;
         change(&mut config);
@@ -69,6 +68,7 @@ impl Bench {
             solution: Solution::new(&sizes),
             trace: PlanTrace::with_capacity(4096),
             state: vec![0.1; STATE],
+            constraints: None,
             _folder: folder,
         }
     }
@@ -116,6 +116,7 @@ impl Bench {
         let request = PlanRequest {
             state: &self.state,
             elapsed_periods,
+            constraints: self.constraints.as_ref(),
             deadline,
             replay,
         };

@@ -4,10 +4,12 @@
 use std::path::{Path, PathBuf};
 
 use latco_export::{Family, RandomSpec, write_random_bundle};
-use latco_models::manifest::{FileSum, MANIFEST_FILE};
+use latco_models::manifest::FileSum;
 use latco_models::onnx::ModelProto;
 use latco_models::sha256;
-use latco_models::{Bundle, BundleError, Graph, LoadOptions, Manifest, read_manifest};
+use latco_models::{
+    Bundle, BundleError, Graph, LoadOptions, Manifest, read_manifest, write_manifest,
+};
 use prost::Message;
 use tempfile::TempDir;
 
@@ -64,7 +66,7 @@ impl Fixture {
     pub fn edit_manifest(&self, edit: impl FnOnce(&mut Manifest)) {
         let mut manifest = read_manifest(self.dir()).unwrap();
         edit(&mut manifest);
-        std::fs::write(self.path(MANIFEST_FILE), manifest.to_toml().unwrap()).unwrap();
+        write_manifest(self.dir(), &manifest).unwrap();
     }
 
     /// Gives constants of a graph, and with them what reads them, the names that `rename` says.

@@ -33,16 +33,6 @@ pub enum BagError {
         /// Description of what is there instead.
         found: String,
     },
-    /// The file was made for something else than ROS 2.
-    #[error("{}: topic `{topic}`: expected messages in `cdr`, found `{found}`; record with rosbag2", path.display())]
-    NotCdr {
-        /// MCAP file.
-        path: PathBuf,
-        /// Topic concerned.
-        topic: String,
-        /// Encoding in the file.
-        found: String,
-    },
     /// A message has another type than the earlier ones of its topic; a topic has one type in a bag.
     #[error(
         "topic `{topic}`: expected type {recorded} as before, found {given}; use another topic name"
@@ -251,6 +241,18 @@ impl BagError {
     /// Whether only the end of the recording is missing, as after a recorder that was killed: what is there is whole.
     pub fn is_end_missing(&self) -> bool {
         matches!(self, Self::Truncated { .. } | Self::Unfinished { .. })
+    }
+
+    /// Whether messages before the end of the recording are missing or may be.
+    pub fn is_hole(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged { .. }
+                | Self::DamagedRows { .. }
+                | Self::DamagedMessage { .. }
+                | Self::DamagedArchive { .. }
+                | Self::MissingFile { .. }
+        )
     }
 
     pub(crate) fn io(

@@ -1,13 +1,15 @@
 //! Which files make up a bag.
 
 use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
 use crate::error::BagError;
-use crate::metadata::{Compressed, Metadata, NAME};
+use crate::metadata::{Metadata, NAME};
 use crate::storage::Storage;
+use crate::zstd_mark::begins_as_zstd;
 
 /// The files of a bag.
 #[derive(Debug, Default)]
@@ -16,8 +18,6 @@ pub(crate) struct Files {
     pub(crate) paths: Vec<PathBuf>,
     /// The folder's `metadata.yaml`; `None` for a single file, or where it cannot be read.
     pub(crate) metadata: Option<Metadata>,
-    /// Whether the bytes of every message are compressed by rosbag2.
-    pub(crate) compressed_messages: bool,
     pub(crate) damage: Vec<BagError>,
     /// Folder into which compressed files were unpacked; removed with this value.
     unpacked: Option<TempDir>,
@@ -61,7 +61,6 @@ impl Files {
 
     /// Takes the files that `metadata.yaml` lists.
     fn take_listed(&mut self, folder: &Path, metadata: &Metadata, names: &[PathBuf]) {
-        self.compressed_messages = metadata.compressed == Compressed::Messages;
         for listed in &metadata.files {
             // Up to version 3, paths began with the name of the folder.
             let last = Path::new(listed).file_name().unwrap_or_default();
@@ -96,7 +95,7 @@ impl Files {
     /// Unpacks files that are compressed as a whole.
     fn unpack(&mut self) -> Result<(), BagError> {
         for path in &mut self.paths {
-            if path.extension().is_none_or(|extension| extension != "zstd") {
+            if !is_zstd(path) {
                 continue;
             }
             let failed = |error| BagError::io(path.as_path(), "unpacking", error);
@@ -104,7 +103,8 @@ impl Files {
                 Some(folder) => folder,
                 None => self.unpacked.insert(tempfile::tempdir().map_err(failed)?),
             };
-            let unpacked = folder.path().join(path.file_stem().unwrap_or_default());
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let unpacked = folder.path().join(name.trim_end_matches(".zstd"));
             let packed = File::open(&*path).map_err(failed)?;
             let mut plain = File::create(&unpacked).map_err(failed)?;
             if let Err(error) = zstd::stream::copy_decode(packed, &mut plain) {
@@ -118,6 +118,14 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// Whether a file is compressed as a whole.
+fn is_zstd(path: &Path) -> bool {
+    let mut mark = [0; 4];
+    File::open(path)
+        .and_then(|mut file| file.read_exact(&mut mark))
+        .is_ok_and(|()| begins_as_zstd(&mark))
 }
 
 /// Files of the folder, `NAME_2` before `NAME_10`.

@@ -30,6 +30,7 @@
 //! * [`BagWriter`] and [`BagReader`] write and read bags. A damaged or cut bag gives what is left
 //!   of it, and an error for what is not.
 //! * [`image`] and [`joints`] check what arrives before a controller or a trainer uses it.
+//! * [`recording`] reads bags as what a robot saw, where its joints were and what it was told.
 
 pub mod cdr;
 mod error;
@@ -39,14 +40,16 @@ pub mod joints;
 pub mod messages;
 mod metadata;
 mod reader;
+pub mod recording;
 mod storage;
 pub mod topics;
 pub mod types;
 mod writer;
 mod yaml;
+mod zstd_mark;
 
 pub use error::BagError;
-pub use reader::{BagMessage, BagReader, Messages, TopicInfo};
+pub use reader::{BagMessage, BagReader, LeftOut, Messages, TopicInfo};
 pub use storage::{Compression, Storage, TopicSpec};
 pub use writer::{BagOptions, BagSummary, BagWriter};
 pub use yaml::Yaml;

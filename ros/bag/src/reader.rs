@@ -10,7 +10,9 @@ use crate::cdr;
 use crate::error::BagError;
 use crate::folder::Files;
 use crate::messages::RosMessage;
-use crate::storage::{Channel, Cursor, StoredFile};
+use crate::metadata::Metadata;
+use crate::storage::{Channel, Cursor, Storage, StoredFile};
+use crate::zstd_mark::begins_as_zstd;
 
 /// Largest message in bytes, decompressed, so that a damaged one cannot ask for all memory.
 const MESSAGE_LIMIT_BYTES: u64 = 512 << 20;
@@ -22,8 +24,10 @@ pub struct TopicInfo {
     pub name: String,
     /// Type of the messages, for example `sensor_msgs/msg/Image`.
     pub type_name: String,
-    /// Definition of the type in `ros2msg`; may be empty in bags of other programs.
+    /// Definition of the type; may be empty in bags of other programs.
     pub definition: String,
+    /// Language of the definition, `ros2msg` or `ros2idl`; empty where the bag has none.
+    pub language: String,
     /// Hash of the type, `RIHS01_…` (REP 2016); empty where the bag has none.
     pub type_hash: String,
     /// The publishers' quality of service as a YAML list; empty where the bag has none.
@@ -38,15 +42,28 @@ impl TopicInfo {
             name: channel.topic.to_string(),
             type_name: channel.type_name.to_string(),
             definition: channel.definition.to_string(),
-            type_hash: channel.type_hash.to_string(),
-            offered_qos: channel.offered_qos.to_string(),
+            language: channel.language.to_string(),
+            type_hash: channel.type_hash().to_owned(),
+            offered_qos: channel.offered_qos().to_owned(),
             messages: 0,
         }
     }
 }
 
+/// A topic of a bag whose messages cannot be used; the others can.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("topic `{topic}` ({messages} messages) is left out: {reason}")]
+pub struct LeftOut {
+    /// Name of the topic as recorded.
+    pub topic: String,
+    /// Number of messages.
+    pub messages: u64,
+    /// Description of what was expected and found.
+    pub reason: String,
+}
+
 /// One recorded message, still encoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct BagMessage {
     /// Topic of the message as recorded; compare it with [`crate::topics::matches`].
     pub topic: Arc<str>,
@@ -56,7 +73,20 @@ pub struct BagMessage {
     pub time_ns: i64,
     /// The message in CDR, with its encapsulation header.
     pub data: Vec<u8>,
+    /// What the file says about the topic, for copies.
+    pub(crate) channel: Arc<Channel>,
+    /// Time at which the message was published, where the file tells it apart from `time_ns`.
+    pub(crate) published_ns: i64,
 }
+
+impl PartialEq for BagMessage {
+    /// Compares topics, types, times of recording and bytes.
+    fn eq(&self, other: &Self) -> bool {
+        (&self.topic, &self.type_name, self.time_ns, &self.data)
+            == (&other.topic, &other.type_name, other.time_ns, &other.data)
+    }
+}
+impl Eq for BagMessage {}
 
 impl BagMessage {
     /// Decodes the message as `M`.
@@ -86,6 +116,9 @@ pub struct BagReader {
     path: PathBuf,
     files: Vec<StoredFile>,
     topics: Vec<TopicInfo>,
+    left_out: Vec<LeftOut>,
+    /// Channels in the order of the files, each once, for copies.
+    channels: Vec<Arc<Channel>>,
     /// Damage found in the folder rather than in one of its files.
     damage: Vec<BagError>,
     /// The files found, which also decompress messages and own what was unpacked.
@@ -99,7 +132,7 @@ impl BagReader {
     /// where that can be written.
     ///
     /// # Errors
-    /// [`BagError::NotABag`], [`BagError::NotCdr`], [`BagError::Compression`], [`BagError::Io`].
+    /// [`BagError::NotABag`], [`BagError::Compression`], [`BagError::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, BagError> {
         let path = path.as_ref();
         let mut found = Files::find(path)?;
@@ -110,25 +143,41 @@ impl BagReader {
             .map(|file| StoredFile::open(file))
             .collect::<Result<Vec<_>, _>>()?;
         let mut topics: BTreeMap<(Arc<str>, Arc<str>), TopicInfo> = BTreeMap::new();
-        for file in &files {
-            for (channel, count) in file.channels() {
-                if *channel.encoding != *"cdr" {
-                    return Err(BagError::NotCdr {
-                        path: file.path().clone(),
-                        topic: channel.topic.to_string(),
-                        found: channel.encoding.to_string(),
-                    });
+        let mut left_out: BTreeMap<(Arc<str>, String), u64> = BTreeMap::new();
+        let mut channels: Vec<Arc<Channel>> = Vec::new();
+        for (mut channel, count) in files.iter().flat_map(StoredFile::channels) {
+            let mut offered = found.metadata.iter().flat_map(|data| &data.offered_qos);
+            if let Some((_, qos)) = offered.find(|(topic, _)| **topic == *channel.topic) {
+                Arc::make_mut(&mut channel).offers(qos);
+            }
+            match channel.unusable() {
+                Some(reason) => {
+                    *left_out.entry((channel.topic.clone(), reason)).or_default() += count;
                 }
-                topics
-                    .entry((channel.topic.clone(), channel.type_name.clone()))
-                    .or_insert_with(|| TopicInfo::of(&channel))
-                    .messages += count;
+                None => {
+                    topics
+                        .entry((channel.topic.clone(), channel.type_name.clone()))
+                        .or_insert_with(|| TopicInfo::of(&channel))
+                        .messages += count;
+                }
+            }
+            if !channels.iter().any(|known| known.is_same(&channel)) {
+                channels.push(channel);
             }
         }
+        let left_out = (left_out.into_iter())
+            .map(|((topic, reason), messages)| LeftOut {
+                topic: topic.to_string(),
+                messages,
+                reason,
+            })
+            .collect();
         let mut reader = Self {
             path: path.to_path_buf(),
             files,
             topics: topics.into_values().collect(),
+            left_out,
+            channels,
             damage: Vec::new(),
             found,
         };
@@ -144,7 +193,9 @@ impl BagReader {
         if damaged || !self.path.is_dir() {
             return None;
         }
-        let messages = self.message_count();
+        let left_out =
+            || (self.left_out.iter()).map(|topic| (topic.topic.as_str(), topic.messages));
+        let messages = self.message_count() + left_out().map(|(_, count)| count).sum::<u64>();
         let Some(metadata) = &self.found.metadata else {
             // MCAP files say by themselves whether they are complete.
             let sqlite = self
@@ -161,8 +212,10 @@ impl BagReader {
         let mut wrong: Vec<String> = (metadata.topics.iter())
             .filter_map(|(name, says)| {
                 let holds: u64 = (self.topics.iter())
-                    .filter(|topic| topic.name == *name)
-                    .map(|topic| topic.messages)
+                    .map(|topic| (topic.name.as_str(), topic.messages))
+                    .chain(left_out())
+                    .filter(|(topic, _)| topic == name)
+                    .map(|(_, count)| count)
                     .sum();
                 (holds != *says).then(|| format!("{says} of `{name}`, found {holds}"))
             })
@@ -181,9 +234,30 @@ impl BagReader {
         &self.path
     }
 
-    /// The topics, ordered by name.
+    /// The topics that can be used, ordered by name. A topic with messages of two types is there twice.
     pub fn topics(&self) -> &[TopicInfo] {
         &self.topics
+    }
+
+    /// The topics that cannot be used: of other encodings than CDR, or without a type of ROS 2.
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+
+    /// The file format of the bag.
+    pub fn storage(&self) -> Storage {
+        match self.files.first() {
+            Some(StoredFile::Sqlite(_)) => Storage::Sqlite3,
+            Some(StoredFile::Mcap(_)) | None => Storage::Mcap,
+        }
+    }
+
+    pub(crate) fn channels(&self) -> &[Arc<Channel>] {
+        &self.channels
+    }
+
+    pub(crate) fn metadata(&self) -> Option<&Metadata> {
+        self.found.metadata.as_ref()
     }
 
     /// The topic named `name`, up to a leading slash.
@@ -222,11 +296,20 @@ impl BagReader {
         self.messages_from(i64::MIN)
     }
 
+    /// The messages like [`Self::messages`], with those of the topics that are [left out](Self::left_out), whose bytes
+    /// are not CDR: for copies.
+    pub fn all_messages(&self) -> Messages<'_> {
+        Messages {
+            all: true,
+            ..self.messages()
+        }
+    }
+
     /// The messages like [`Self::messages`], from a time on; what lies before it is not read.
     pub fn messages_from(&self, from_ns: i64) -> Messages<'_> {
         Messages {
             cursors: self.files.iter().map(|file| file.cursor(from_ns)).collect(),
-            compressed: self.found.compressed_messages,
+            all: false,
             pending: BinaryHeap::new(),
             errors: VecDeque::new(),
             at_end: self.damage().cloned().collect(),
@@ -239,7 +322,8 @@ impl BagReader {
 pub struct Messages<'a> {
     /// One cursor for every file.
     cursors: Vec<Box<dyn Cursor + 'a>>,
-    compressed: bool,
+    /// Whether messages that cannot be used are given as well.
+    all: bool,
     pending: BinaryHeap<Reverse<Pending>>,
     errors: VecDeque<BagError>,
     at_end: VecDeque<BagError>,
@@ -248,6 +332,7 @@ pub struct Messages<'a> {
 struct Pending {
     /// Position in the sequence: time, file, place in the file.
     order: (i64, usize, (u64, usize)),
+    published_ns: i64,
     channel: Arc<Channel>,
     data: Vec<u8>,
 }
@@ -284,19 +369,22 @@ impl Iterator for Messages<'_> {
             let pending = self.pending.peek().map(|Reverse(first)| first.order.0);
             match next {
                 Some((due, file)) if pending.is_none_or(|pending| due <= pending) => {
-                    let pending = &mut self.pending;
+                    let (pending, all) = (&mut self.pending, self.all);
                     let errors = self.cursors[file].load(&mut |taken| {
-                        pending.push(Reverse(Pending {
-                            order: (taken.time_ns, file, taken.position),
-                            channel: taken.channel,
-                            data: taken.data,
-                        }));
+                        if all || taken.channel.unusable().is_none() {
+                            pending.push(Reverse(Pending {
+                                order: (taken.time_ns, file, taken.position),
+                                published_ns: taken.published_ns,
+                                channel: taken.channel,
+                                data: taken.data,
+                            }));
+                        }
                     });
                     self.errors.extend(errors);
                 }
                 _ => {
                     return match self.pending.pop() {
-                        Some(Reverse(message)) => Some(self.finish(message)),
+                        Some(Reverse(message)) => Some(Self::finish(message)),
                         None => self.at_end.pop_front().map(Err),
                     };
                 }
@@ -306,9 +394,10 @@ impl Iterator for Messages<'_> {
 }
 
 impl Messages<'_> {
-    fn finish(&self, message: Pending) -> Result<BagMessage, BagError> {
+    fn finish(message: Pending) -> Result<BagMessage, BagError> {
         let time_ns = message.order.0;
-        let data = match self.compressed {
+        // What rosbag2 compressed itself says so; no message in CDR begins like this.
+        let data = match begins_as_zstd(&message.data) {
             true => decompress(&message.data).map_err(|detail| BagError::DamagedMessage {
                 topic: message.channel.topic.to_string(),
                 time_ns,
@@ -321,6 +410,8 @@ impl Messages<'_> {
             type_name: message.channel.type_name.clone(),
             time_ns,
             data,
+            channel: message.channel,
+            published_ns: message.published_ns,
         })
     }
 }

@@ -1,14 +1,16 @@
 //! Writing a bag: a folder `NAME` with `NAME_0.mcap` or `NAME_0.db3`, and `metadata.yaml`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::cdr;
 use crate::error::BagError;
 use crate::messages::{RosMessage, definition_of};
-use crate::metadata::{self, TopicSummary};
+use crate::metadata::{self, About, TopicSummary};
+use crate::reader::{BagMessage, BagReader};
 use crate::storage::mcap_write::McapWriter;
 use crate::storage::sqlite_write::SqliteWriter;
-use crate::storage::{Compression, FileWriter, Storage, TopicSpec};
+use crate::storage::{Channel, Compression, FileWriter, ROS2MSG, Storage, TopicSpec};
 use crate::types::type_hash;
 
 /// The format in which a bag is written.
@@ -21,10 +23,7 @@ pub struct BagOptions {
 }
 
 struct Topic {
-    name: String,
-    type_name: String,
-    type_hash: String,
-    offered_qos: String,
+    channel: Arc<Channel>,
     number: u16,
     messages: u64,
 }
@@ -41,6 +40,7 @@ pub struct BagWriter {
     topics: Vec<Topic>,
     bounds: Option<(i64, i64)>,
     buffer: Vec<u8>,
+    about: About,
     closed: bool,
 }
 
@@ -105,8 +105,47 @@ impl BagWriter {
             topics: Vec::new(),
             bounds: None,
             buffer: Vec::new(),
+            about: About::default(),
             closed: false,
         })
+    }
+
+    /// Makes a bag for a copy of `bag`: of the same file format, with all its topics but those that `leave_out` names, and
+    /// with all that it says about them and about itself. [`Self::copy`] puts its messages in.
+    ///
+    /// # Errors
+    /// As those of [`Self::create_with`].
+    pub fn create_copy(
+        folder: impl AsRef<Path>,
+        bag: &BagReader,
+        leave_out: impl Fn(&str) -> bool,
+    ) -> Result<Self, BagError> {
+        let options = BagOptions {
+            storage: bag.storage(),
+            ..BagOptions::default()
+        };
+        let mut copy = Self::create_with(folder, options)?;
+        copy.about = (bag.metadata()).map_or_else(About::default, |data| data.about.clone());
+        for channel in bag.channels() {
+            if !leave_out(&channel.topic) {
+                copy.add(channel.clone())?;
+            }
+        }
+        Ok(copy)
+    }
+
+    /// Appends a message of another bag as it is, also one that is not in CDR.
+    ///
+    /// # Errors
+    /// [`BagError::NegativeTime`], [`BagError::Write`].
+    pub fn copy(&mut self, message: &BagMessage) -> Result<(), BagError> {
+        let known = (self.topics.iter()).position(|topic| topic.channel.is_same(&message.channel));
+        let index = match known {
+            Some(index) => index,
+            None => self.add(message.channel.clone())?,
+        };
+        let published_ns = message.published_ns;
+        self.append(index, (message.time_ns, published_ns), &message.data)
     }
 
     /// The folder of the bag.
@@ -175,18 +214,30 @@ impl BagWriter {
         time_ns: i64,
         cdr: &[u8],
     ) -> Result<(), BagError> {
-        let time = u64::try_from(time_ns).map_err(|_| BagError::NegativeTime {
-            topic: topic.to_owned(),
-            time_ns,
-        })?;
         let index = self.topic(&TopicSpec {
             name: topic,
             type_name,
             definition,
             offered_qos: "",
         })?;
+        self.append(index, (time_ns, time_ns), cdr)
+    }
+
+    /// Appends a message with the times of its recording and of its publication.
+    fn append(
+        &mut self,
+        index: usize,
+        (time_ns, published_ns): (i64, i64),
+        cdr: &[u8],
+    ) -> Result<(), BagError> {
         let entry = &mut self.topics[index];
-        (self.writer).write(entry.number, entry.messages as u32, time, cdr)?;
+        let negative = |_| BagError::NegativeTime {
+            topic: entry.channel.topic.to_string(),
+            time_ns,
+        };
+        let time = u64::try_from(time_ns).map_err(negative)?;
+        let times = (time, u64::try_from(published_ns).unwrap_or(time));
+        (self.writer).write(entry.number, entry.messages as u32, times, cdr)?;
         entry.messages += 1;
         self.bounds = Some(match self.bounds {
             None => (time_ns, time_ns),
@@ -234,7 +285,10 @@ impl BagWriter {
             topics: self
                 .topics
                 .iter()
-                .map(|topic| (topic.name.clone(), topic.type_name.clone(), topic.messages))
+                .map(|topic| {
+                    let (name, ty) = (&topic.channel.topic, &topic.channel.type_name);
+                    (name.to_string(), ty.to_string(), topic.messages)
+                })
                 .collect(),
         })
     }
@@ -248,10 +302,11 @@ impl BagWriter {
             .topics
             .iter()
             .map(|topic| TopicSummary {
-                name: &topic.name,
-                type_name: &topic.type_name,
-                type_hash: &topic.type_hash,
-                offered_qos: &topic.offered_qos,
+                name: &topic.channel.topic,
+                type_name: &topic.channel.type_name,
+                encoding: &topic.channel.encoding,
+                type_hash: topic.channel.type_hash(),
+                offered_qos: topic.channel.offered_qos(),
                 messages: topic.messages,
             })
             .collect();
@@ -261,6 +316,7 @@ impl BagWriter {
             file_name.expect("the file name was made from a valid string"),
             &topics,
             self.bounds,
+            &self.about,
         );
         self.writer.finish(metadata::VERSION, &inner)?;
         let path = self.folder.join(metadata::NAME);
@@ -270,24 +326,38 @@ impl BagWriter {
 
     /// Index of the topic in `self.topics`; announces it first if it is new.
     fn topic(&mut self, spec: &TopicSpec<'_>) -> Result<usize, BagError> {
-        if let Some(index) = self.topics.iter().position(|topic| topic.name == spec.name) {
-            let topic = &self.topics[index];
-            if topic.type_name != spec.type_name {
+        let of_name = |topic: &Topic| *topic.channel.topic == *spec.name;
+        if let Some(index) = self.topics.iter().position(of_name) {
+            let recorded = &self.topics[index].channel.type_name;
+            if **recorded != *spec.type_name {
                 return Err(BagError::TypeChanged {
                     topic: spec.name.to_owned(),
-                    recorded: topic.type_name.clone(),
+                    recorded: recorded.to_string(),
                     given: spec.type_name.to_owned(),
                 });
             }
             return Ok(index);
         }
         let type_hash = type_hash(spec.type_name, spec.definition).unwrap_or_default();
-        let number = self.writer.add_topic(spec, &type_hash)?;
+        self.add(Arc::new(Channel {
+            topic: spec.name.into(),
+            type_name: spec.type_name.into(),
+            definition: spec.definition.into(),
+            language: if spec.definition.is_empty() {
+                ""
+            } else {
+                ROS2MSG
+            }
+            .into(),
+            encoding: "cdr".into(),
+            about: Channel::about(spec.offered_qos, &type_hash),
+        }))
+    }
+
+    fn add(&mut self, channel: Arc<Channel>) -> Result<usize, BagError> {
+        let number = self.writer.add_topic(&channel)?;
         self.topics.push(Topic {
-            name: spec.name.to_owned(),
-            type_name: spec.type_name.to_owned(),
-            type_hash,
-            offered_qos: spec.offered_qos.to_owned(),
+            channel,
             number,
             messages: 0,
         });

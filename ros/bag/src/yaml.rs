@@ -74,6 +74,16 @@ impl Yaml {
         }
     }
 
+    /// The scalars of a map with their keys, as text.
+    pub fn texts(&self) -> Vec<(String, String)> {
+        match self {
+            Self::Map(entries) => (entries.iter())
+                .filter_map(|(key, _, node)| Some((key.clone(), node.text()?.to_owned())))
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// A scalar as a number.
     pub fn number<T: std::str::FromStr>(&self) -> Option<T> {
         self.text()?.trim().parse().ok()

@@ -193,9 +193,20 @@ fn a_file_of_another_kind_is_named_by_its_first_bytes() {
         data: vec![0, 0, 0, 1, 9, 9],
         ..Default::default()
     };
+    // Nothing that the camera could be set to makes colours of distances.
     let text = convert(depth).unwrap_err().to_string();
     assert!(
-        text.contains("compressedDepth") && text.contains("jpeg or png"),
+        text.contains("compressedDepth") && text.contains("depth is not supported"),
+        "{text}"
+    );
+    let tiff = CompressedImage {
+        format: "tiff".into(),
+        data: b"II*\0\x09\x09".to_vec(),
+        ..Default::default()
+    };
+    let text = convert(tiff).unwrap_err().to_string();
+    assert!(
+        text.contains("tiff") && text.contains("jpeg or png") && text.contains("49, 49, 2a, 00"),
         "{text}"
     );
     assert!(convert(CompressedImage::default()).is_err());
@@ -243,14 +254,19 @@ proptest! {
     /// Whatever the fields of a raw image say, it is converted or refused.
     #[test]
     fn raw_images_of_any_fields_are_converted_or_refused(
-        encoding in prop::sample::select(vec!["rgb8", "bgr8", "rgba8", "bgra8", "mono8", "yuv422", ""]),
+        encoding in prop::sample::select(vec!["rgb8", "bgr8", "rgba8", "bgra8", "mono8", "bayer_grbg8", "yuv422", "yuv422_yuy2", ""]),
         width in prop_oneof![0u32..40, any::<u32>()],
         height in prop_oneof![0u32..40, any::<u32>()],
         more_step in 0u32..9,
         more_bytes in -3isize..3,
         (to_width, to_height) in (1u32..50, 1u32..50),
     ) {
-        let pixel = if encoding == "mono8" { 1 } else { encoding.len() as u32 - u32::from(!encoding.is_empty()) };
+        let is_yuv = encoding.starts_with("yuv");
+        let pixel = match encoding {
+            "mono8" | "bayer_grbg8" => 1,
+            _ if is_yuv => 2,
+            other => other.len() as u32 - u32::from(!other.is_empty()),
+        };
         let step = width.wrapping_mul(pixel).wrapping_add(more_step);
         let bytes = (u64::from(step) * u64::from(height)).min(1 << 16) as isize + more_bytes;
         let image = Image {
@@ -263,9 +279,10 @@ proptest! {
         let found = Converter::new().to_rgb(&image, to_width, to_height);
         prop_assert_eq!(found.is_ok(), image.size().is_ok());
         if let (Ok(pixels), CameraImage::Raw(image)) = (found, image) {
-            // A mean lies between the extremes.
+            prop_assert_eq!(pixels.len(), to_width as usize * to_height as usize * 3);
+            // A mean lies between the extremes; the bytes of YUV are no colours.
             let (least, most) = (image.data.iter().min().unwrap(), image.data.iter().max().unwrap());
-            prop_assert!(pixels.iter().all(|value| (least..=most).contains(&value)));
+            prop_assert!(is_yuv || pixels.iter().all(|value| (least..=most).contains(&value)));
         }
     }
 }

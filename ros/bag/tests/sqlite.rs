@@ -302,3 +302,45 @@ fn a_damaged_page_costs_its_rows_and_says_so() {
         assert!(whole.contains(message));
     }
 }
+
+/// Pages overwritten, cut and swapped anywhere, of a bag with thousands of small messages.
+#[test]
+fn f17_a_damaged_bag_is_read_or_given_up_within_two_seconds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("damaged");
+    let mut bag = BagWriter::create_with(&path, SQLITE).unwrap();
+    fill(&mut bag, 0..FRAMES);
+    for number in 0..20_000_i64 {
+        let time = FRAMES * PERIOD_NS + number;
+        bag.write(topics::REWARD, time, &Float64 { data: 0.0 })
+            .unwrap();
+    }
+    bag.finish().unwrap();
+    let file = path.join("damaged_0.db3");
+    let bytes = std::fs::read(&file).unwrap();
+    let pages = bytes.len() / 4096;
+    let (mut slowest, mut tried, mut some) = (std::time::Duration::ZERO, 0, 0);
+    for number in (0..pages).step_by(pages / 24) {
+        for kind in 0..3 {
+            let mut damaged = bytes.clone();
+            let page = number * 4096..(number + 1) * 4096;
+            match kind {
+                0 => damaged[page].fill(0xa5),
+                1 => damaged[page.start..page.start + 16].fill(0xff),
+                _ => damaged[page.start + 8..page.start + 12].copy_from_slice(&[0, 0, 0, 1]),
+            }
+            std::fs::write(&file, &damaged).unwrap();
+            let began = std::time::Instant::now();
+            let (messages, errors) = read(&path);
+            slowest = slowest.max(began.elapsed());
+            tried += 1;
+            some += usize::from(!messages.is_empty());
+            assert!(!messages.is_empty() || !errors.is_empty());
+        }
+    }
+    println!(
+        "f17: {tried} damaged bags of {} kB, the slowest {slowest:.2?}; {some} still give messages",
+        bytes.len() / 1024
+    );
+    assert!(slowest < std::time::Duration::from_secs(2), "{slowest:?}");
+}

@@ -27,18 +27,15 @@ mod run;
 #[cfg(feature = "sim")]
 mod sim;
 mod solve;
+mod top;
 #[cfg(not(feature = "sim"))]
 mod without_sim;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::Layer as _;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::log;
 use crate::managed::arguments::RosArguments;
 use crate::middleware::Stop;
 
@@ -74,6 +71,8 @@ enum Command {
     Record(record::Record),
     /// Play a bag onto its topics, with the recorded timing
     Play(play::Play),
+    /// Watch running nodes on a terminal
+    Top(top::Top),
     /// Put a recording through the controller again, without middleware, and compare the decisions
     Replay(replay::Replay),
     /// Write one HTML file that explains a recorded run
@@ -86,7 +85,7 @@ enum Command {
     Plan(plan::Plan),
     /// Solve a dumped planning problem again and compare bit for bit
     Solve(solve::Solve),
-    /// Look at model bundles: contents, verification, latency
+    /// Look at model bundles: contents, verification, signatures, latency
     Model(model::Model),
     /// Measure the solver, a planner's tick and the control loop on this machine
     Bench(bench::Bench),
@@ -97,7 +96,7 @@ enum Command {
 impl Cli {
     /// Does what the command line says.
     pub fn run(self, ros: &RosArguments, stop: &Stop) -> ExitCode {
-        start_log(ros.log_level);
+        log::start(ros.log_level);
         let done = match self.command {
             Command::Run(command) => command.run(ros, stop),
             #[cfg(feature = "sim")]
@@ -113,6 +112,7 @@ impl Cli {
             Command::Demo(command) => command.run("latco demo"),
             Command::Record(command) => command.run(stop),
             Command::Play(command) => command.run(stop),
+            Command::Top(command) => command.run(stop),
             Command::Replay(command) => command.run(),
             #[cfg(feature = "sim")]
             Command::Report(command) => command.run(),
@@ -120,38 +120,18 @@ impl Cli {
             Command::Report(command) => command.run("latco report"),
             Command::Plan(command) => command.run(),
             Command::Solve(command) => command.run(),
-            Command::Model(command) => command.run(),
+            Command::Model(command) => command.run(stop),
             Command::Bench(command) => command.run(stop),
             Command::Config(command) => command.run(),
         };
-        match done {
+        let code = match done {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
-                eprintln!("error: {failure}");
+                log::say(&format!("error: {failure}"));
                 ExitCode::from(failure.status())
             }
-        }
+        };
+        log::flush();
+        code
     }
-}
-
-/// Starts logging on standard error, our own messages from `--log-level` on; `RUST_LOG` changes what is
-/// shown. The middleware's warnings are left out: most are about interfaces and peers that do not concern us,
-/// over a hundred at each start.
-fn start_log(level: Option<&str>) {
-    let level = level.unwrap_or("info");
-    let default = format!(
-        "warn,latco_ros={level},latco_controller={level},latco_faults={level},latco_models={level},ros2_client=error,ort=error,\
-         rustdds=error,rustdds::network=off"
-    );
-    let asked: Option<Targets> = std::env::var("RUST_LOG")
-        .ok()
-        .and_then(|text| text.parse().ok());
-    let filter = asked.or_else(|| default.parse().ok()).unwrap_or_default();
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false);
-    let _ = tracing_subscriber::registry()
-        .with(lines.with_filter(filter))
-        .try_init();
 }

@@ -1,17 +1,21 @@
-//! `latco model`: contents, verification and latency of a model bundle.
+//! `latco model`: contents, verification, signatures and latency of a model bundle.
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use latco_controller::Config;
 use latco_controller::plan::{MemoryBudget, memory};
-use latco_models::{BenchOptions, Bundle, BundleError, Declined, Provider, bench, gates, report};
+use latco_models::{
+    BenchOptions, Bundle, BundleError, Declined, Provider, PublicKey, SecretKey, TrustedKeys,
+    bench, gates, report,
+};
 use serde::Serialize;
 
 use super::failure::Failure;
 use super::output::{print_json, print_line};
 use super::provider::ProviderArgs;
 use crate::allocations;
+use crate::middleware::Stop;
 
 /// Look at model bundles
 #[derive(Debug, Args)]
@@ -33,6 +37,33 @@ enum Action {
         /// Folder of the new bundle; may be the same
         #[arg(long)]
         out: PathBuf,
+    },
+    /// Seal the manifest of a bundle after it was changed deliberately; a signature of the earlier one is removed
+    Seal {
+        /// Folder of the bundle
+        bundle: PathBuf,
+    },
+    /// Make a key for signatures (ed25519): the secret one into a file, the public one on standard output
+    Keygen {
+        /// File of the secret key, which only its owner may read
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Sign a bundle: its manifest, and with it the sums of all its files
+    Sign {
+        /// Folder of the bundle
+        bundle: PathBuf,
+        /// File of the secret key, as `latco model keygen` writes it
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+    },
+    /// Check seal, signature, sums and graphs of a bundle without running it; ONNX Runtime is not needed
+    Verify {
+        /// Folder of the bundle
+        bundle: PathBuf,
+        /// Public key of whom the bundle has to be signed by (repeatable) [default: it need not be signed]
+        #[arg(long = "key", value_name = "PUBLIC-KEY")]
+        keys: Vec<PublicKey>,
     },
     /// Measure the latency of every graph at the batch sizes in use, on one thread, in a hot loop
     Bench {
@@ -81,10 +112,14 @@ struct Info {
 }
 
 impl Model {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    pub(super) fn run(self, stop: &Stop) -> Result<(), Failure> {
         match self.action {
             Action::Info(common) => info(&common),
-            Action::Check(common) => check(&common),
+            Action::Check(common) => check(&common, stop),
+            Action::Seal { bundle } => seal(&bundle),
+            Action::Keygen { out } => keygen(&out),
+            Action::Sign { bundle, key } => sign(&bundle, &key),
+            Action::Verify { bundle, keys } => verify(&bundle, keys),
             Action::Convert { bundle, out } => convert(&bundle, &out),
             Action::Bench {
                 common,
@@ -130,9 +165,10 @@ fn info(common: &Common) -> Result<(), Failure> {
     ))
 }
 
-fn check(common: &Common) -> Result<(), Failure> {
-    let check =
-        report::check(&common.bundle, &common.provider.load_options()).map_err(Failure::usage)?;
+fn check(common: &Common, stop: &Stop) -> Result<(), Failure> {
+    let mut options = common.provider.load_options();
+    options.limit.given_up = stop.flag();
+    let check = report::check(&common.bundle, &options).map_err(Failure::usage)?;
     if common.json {
         print_json(&check)?;
     } else if let Some(provider) = check.provider {
@@ -158,6 +194,32 @@ fn convert(bundle: &Path, out: &Path) -> Result<(), Failure> {
         out.display(),
         manifest.format_version
     ))
+}
+
+fn seal(bundle: &Path) -> Result<(), Failure> {
+    latco_models::seal(bundle).map_err(Failure::usage)?;
+    print_line(&format!("{}: sealed", bundle.display()))
+}
+
+fn keygen(out: &Path) -> Result<(), Failure> {
+    let key = SecretKey::generate(out).map_err(|e| of_file(out, e))?;
+    print_line(&key.public().to_string())
+}
+
+fn sign(bundle: &Path, key: &Path) -> Result<(), Failure> {
+    let key = SecretKey::read(key).map_err(|e| of_file(key, e))?;
+    latco_models::sign(bundle, &key).map_err(Failure::usage)?;
+    print_line(&format!("{}: signed by {}", bundle.display(), key.public()))
+}
+
+fn verify(bundle: &Path, keys: Vec<PublicKey>) -> Result<(), Failure> {
+    let signer = report::verify(bundle, TrustedKeys(keys)).map_err(Failure::usage)?;
+    let by = signer.map_or("not signed".to_owned(), |key| format!("signed by {key}"));
+    print_line(&format!("{}: unchanged, {by}", bundle.display()))
+}
+
+fn of_file(file: &Path, error: std::io::Error) -> Failure {
+    Failure::usage(anyhow::anyhow!("{}: {error}", file.display()))
 }
 
 fn load(common: &Common) -> Result<Bundle, Failure> {

@@ -83,6 +83,7 @@ impl Play {
         }
         let played = play(&options, stop).map_err(|error| match error {
             PlayError::Node(error) => Failure::failed(error),
+            error @ PlayError::Nothing { .. } => Failure::failed(error),
             error => Failure::usage(error),
         })?;
         if self.json {

@@ -33,7 +33,7 @@ impl ProviderArgs {
         LoadOptions {
             providers: self.providers.clone().unwrap_or_default(),
             engine_cache: self.engine_cache.clone(),
-            expect_joints: None,
+            ..LoadOptions::default()
         }
     }
 }

@@ -18,6 +18,10 @@ use latco_bag::{BagOptions, Compression, Storage};
 
 /// Time for which publishers are looked for with `--all`.
 const ALL_WAIT: Duration = Duration::from_secs(2);
+/// How often it is looked whether the bag can still be written.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often the number of messages is told.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum StorageKind {
@@ -99,10 +103,10 @@ impl Record {
             }
             error => Failure::failed(error),
         };
-        let topics = if self.all {
-            discover_all(&node, ALL_WAIT, stop)
+        let (topics, unknown) = if self.all {
+            (discover_all(&node, ALL_WAIT, stop), Vec::new())
         } else if self.topics.is_empty() {
-            standard_topics()
+            (standard_topics(), Vec::new())
         } else {
             let named: Vec<_> = self.topics.iter().map(|t| parse_topic(t)).collect();
             let wait = seconds("--wait-s", self.wait_s)?;
@@ -116,28 +120,47 @@ impl Record {
         }
         let recorder =
             Recorder::start(node, &self.out, &topics, &options, |_, _| {}).map_err(failure)?;
+        for topic in &unknown {
+            tracing::warn!(
+                "topic {topic}: nobody publishes it, and its type is not known: not recorded; look at its name, or give its type"
+            );
+        }
         tracing::info!(bag = %self.out.display(), topics = topics.len(), "recording; Ctrl-C ends it");
         let began = Instant::now();
+        let mut told = began;
         loop {
-            let next = Instant::now() + Duration::from_secs(10);
+            let next = Instant::now() + LOOK_EVERY;
             let until = limit.map_or(next, |limit| next.min(began + limit));
-            if stop.wait_until(until) || limit.is_some_and(|limit| began.elapsed() >= limit) {
+            if stop.wait_until(until)
+                || limit.is_some_and(|limit| began.elapsed() >= limit)
+                || recorder.is_broken()
+            {
                 break;
             }
-            tracing::info!(
-                messages = recorder.written(),
-                dropped = recorder.dropped(),
-                "recording"
-            );
+            if told.elapsed() >= TELL_EVERY {
+                told = Instant::now();
+                tracing::info!(
+                    messages = recorder.written(),
+                    dropped = recorder.dropped(),
+                    "recording"
+                );
+            }
         }
         let failed = recorder.failed();
         let without_definition = recorder.without_definition().to_vec();
-        let recorded = recorder.finish().map_err(Failure::failed)?;
+        let recorded = recorder.finish().map_err(|error| match failed {
+            0 => Failure::failed(error),
+            failed => Failure::failed(anyhow::anyhow!(
+                "{failed} messages could not be written, and the bag not be completed; what it holds up to there is read: {error}"
+            )),
+        })?;
         let summary = Summary {
             bag: recorded.summary.folder,
             messages: recorded.summary.messages,
             dropped: recorded.dropped,
-            topics: recorded.summary.topics,
+            topics: (recorded.summary.topics.into_iter())
+                .chain(unknown.into_iter().map(|topic| (topic, String::new(), 0)))
+                .collect(),
             storage: options.bag.storage.identifier(),
             without_definition,
         };
@@ -153,6 +176,19 @@ impl Record {
                 summary.bag.display(),
                 summary.dropped
             ))?;
+        }
+        if !self.topics.is_empty() {
+            for (topic, _, _) in summary.topics.iter().filter(|(.., count)| *count == 0) {
+                tracing::warn!(
+                    "topic {topic}: 0 messages came; look at its name, its publisher and its network"
+                );
+            }
+        }
+        if summary.messages == 0 && failed == 0 {
+            return Err(Failure::failed(anyhow::anyhow!(
+                "expected messages to record, none came on any of {} topics; look at their names and at the network",
+                summary.topics.len()
+            )));
         }
         if failed > 0 {
             return Err(Failure::failed(anyhow::anyhow!(

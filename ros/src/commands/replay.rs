@@ -60,6 +60,12 @@ struct Summary {
     skipped: u64,
     equal: bool,
     first_difference: Option<Difference>,
+    /// Damaged parts of the bag.
+    missing_parts: u64,
+    /// Where the journal is not as it was written.
+    journal_break: Option<String>,
+    /// The last sum of the journal's chain.
+    journal_sha256: Option<String>,
     largest_difference: f32,
     tolerance: Option<f32>,
     decisions_sha256: String,
@@ -87,7 +93,7 @@ impl Replay {
             .map_err(Failure::usage)?;
         let cores = self.cores(&config, &bundle).map_err(Failure::usage)?;
         let began = Instant::now();
-        let report = journal
+        let (report, wholeness) = journal
             .replay(cores, reference.as_ref())
             .map_err(Failure::failed)?;
         let took = began.elapsed();
@@ -110,7 +116,10 @@ impl Replay {
             provider: bundle.provider().to_string(),
             ticks: report.ticks,
             skipped: report.skipped,
-            equal: report.first_difference.is_none(),
+            equal: report.first_difference.is_none() && wholeness.missing().is_none(),
+            missing_parts: wholeness.holes,
+            journal_break: wholeness.chain.first_break().map(ToString::to_string),
+            journal_sha256: wholeness.chain.last_sum(),
             decisions_sha256: report.decisions_sha256(),
             first_difference: report.first_difference,
             largest_difference: report.largest_difference,
@@ -132,8 +141,11 @@ impl Replay {
                 summary.decisions_sha256
             ))?;
         }
-        match summary.first_difference {
-            None => {
+        match (summary.first_difference, wholeness.missing()) {
+            (None, Some(missing)) => Err(Failure::failed(anyhow::anyhow!(
+                "what is left of the recording decides the same, but it is not whole: {missing}"
+            ))),
+            (None, None) => {
                 if !self.json {
                     print_line(&match self.tolerance {
                         None => "all decisions are equal, bit for bit".to_owned(),
@@ -145,12 +157,13 @@ impl Replay {
                 }
                 Ok(())
             }
-            Some(difference) => Err(Failure::failed(anyhow::anyhow!(
-                "decisions differ, first at tick {} (image of {:.9} s) in the {}: {}",
+            (Some(difference), missing) => Err(Failure::failed(anyhow::anyhow!(
+                "decisions differ, first at tick {} (image of {:.9} s) in the {}: {}{}",
                 difference.tick,
                 difference.stamp_ns as f64 * 1e-9,
                 difference.stage.name(),
-                difference.detail
+                difference.detail,
+                missing.map_or(String::new(), |missing| format!("; {missing}"))
             ))),
         }
     }

@@ -3,7 +3,7 @@
 use latco_controller::Config;
 
 use super::failure::Failure;
-use crate::controller::parameters::{Parameters, USE_SIM_TIME, declared, with_values};
+use crate::controller::parameters::{Parameters, USE_SIM_TIME, declared, unknown, with_values};
 use crate::managed::arguments::{ArgumentErrors, RosArguments};
 use crate::managed::parameters::Value;
 use crate::middleware::NodeIdentity;
@@ -40,7 +40,7 @@ pub(super) fn configured(
         } else if given.is_for_several {
             tracing::warn!("{}: {name} is no parameter of this node", given.origin);
         } else {
-            errors.push(wrong("there is no such parameter"));
+            errors.push(wrong(&unknown(name)));
         }
     }
     match with_values(config, &changes) {

@@ -17,6 +17,7 @@ use crate::controller::parameters::Parameters;
 use crate::controller::{self, ControllerFault, ControllerOptions};
 use crate::managed::arguments::RosArguments;
 use crate::middleware::{Network, NodeError, Stop};
+use crate::system::{self, Processors};
 
 /// Run the controller node
 #[derive(Debug, Args)]
@@ -40,6 +41,12 @@ pub(super) struct Run {
     /// usual one [default: 50]
     #[arg(long, value_name = "1..99", value_parser = clap::value_parser!(u8).range(0..=i64::from(priority::HIGHEST)))]
     realtime_priority: Option<u8>,
+    /// Keep all memory of the process in place (mlockall), where the system permits it
+    #[arg(long)]
+    lock_memory: bool,
+    /// Numbers of the processors on which the process runs, such as 2,4-5
+    #[arg(long, value_name = "LIST")]
+    processors: Option<Processors>,
     /// Folder in which the emergency stop is kept over a restart: a node that was stopped, or that ended while it was active,
     /// does not move until ~/reset [default: $STATE_DIRECTORY, $XDG_STATE_HOME/latco or ~/.local/state/latco]
     #[arg(long, value_name = "DIR")]
@@ -62,15 +69,16 @@ pub(super) struct Run {
 
 /// Takes a real-time priority if it can be had; a refusal is worth a warning only where the priority was
 /// asked for.
-fn take_priority(asked: Option<u8>) {
+fn take_priority(asked: Option<u8>) -> Result<(), String> {
     let Some(wanted) = NonZeroU8::new(asked.unwrap_or(priority::USUAL)) else {
-        return;
+        return Ok(());
     };
     match (priority::permit(wanted), asked) {
         (Ok(()), _) => tracing::info!(priority = wanted, "real-time threads"),
         (Err(reason), None) => tracing::info!(%reason, "threads of the usual priority"),
-        (Err(reason), Some(_)) => tracing::warn!(%reason, "threads of the usual priority"),
+        (Err(reason), Some(_)) => return Err(format!("threads of the usual priority: {reason}")),
     }
+    Ok(())
 }
 
 /// The folder for what is kept over a restart, as systemd or the user's session says.
@@ -111,7 +119,17 @@ impl Run {
             stop.when_stdin_closes().map_err(Failure::failed)?;
         }
         let config = super::config::load(&self.config)?;
-        take_priority(self.realtime_priority);
+        let locked = if self.lock_memory {
+            system::lock_memory()
+        } else {
+            Ok(())
+        };
+        let kept = self.processors.as_ref().map_or(Ok(()), system::keep_on);
+        let asked = [take_priority(self.realtime_priority), locked, kept];
+        let refused: Vec<String> = asked.into_iter().filter_map(Result::err).collect();
+        for reason in &refused {
+            tracing::warn!("{reason}");
+        }
         let identity = arguments.identity(&config.node.namespace, &config.node.name);
         let parameters = ros::configured(&config, arguments, &identity)?;
         let (mut config, use_sim_time) = (parameters.config().clone(), parameters.use_sim_time());
@@ -132,6 +150,7 @@ impl Run {
             auto: self.auto,
             trace: self.trace,
             imagined: self.imagined,
+            refused,
             decorator: self.inject.as_deref().map(inject).transpose()?,
         };
         let summary = controller::run(&options, stop).map_err(|error| {

@@ -9,16 +9,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, bounded};
-use crossbeam_queue::ArrayQueue;
+use crossbeam::channel::{Sender, bounded};
+use crossbeam::queue::ArrayQueue;
 use latco_bag::image::{CameraImage, Converter};
 use latco_bag::messages::{CompressedImage, Image};
-use latco_controller::Time;
 use latco_controller::config::{ImageTransport, TopicsSection};
 use latco_controller::priority;
 use latco_controller::runtime::ImageIntake;
+use latco_controller::{Clock as _, Time};
 
 use super::intake::{Complaints, Counters};
+use super::ros_clock::RosClock;
 use crate::middleware::{NodeBuilder, NodeError, qos};
 
 /// Number of images that wait for the thread; an older one gives way.
@@ -36,6 +37,7 @@ pub(super) struct CameraInbox {
     /// Columns and rows of images that are only copied.
     size: (u32, u32),
     open: Arc<AtomicBool>,
+    clock: Arc<RosClock>,
     counters: Arc<Counters>,
 }
 
@@ -50,6 +52,7 @@ impl CameraInbox {
     pub(super) fn start(
         port: Box<dyn ImageIntake>,
         open: Arc<AtomicBool>,
+        clock: Arc<RosClock>,
         counters: Arc<Counters>,
     ) -> std::io::Result<Self> {
         let waiting = Arc::new(ArrayQueue::new(WAITING));
@@ -63,6 +66,7 @@ impl CameraInbox {
             camera: camera.clone(),
             size,
             open,
+            clock,
             counters,
         };
         std::thread::Builder::new()
@@ -111,7 +115,8 @@ impl CameraInbox {
     /// No allocation, no waiting.
     fn put(&self, received: Received) {
         let stamp = received.as_ref().ok().map(|i| i.header().stamp.to_nanos());
-        self.counters.image_arrivals.note(stamp);
+        let now_ns = self.clock.now().0;
+        self.counters.image_arrivals.note(stamp, now_ns);
         if !self.open.load(Ordering::SeqCst) {
             return;
         }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::Context as _;
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam::channel::{Receiver, bounded};
 use latco_bag::messages::{Float64MultiArray, Image, JointState};
 use latco_controller::inputs::InputError;
 use latco_controller::runtime::{
@@ -23,7 +24,7 @@ use super::journal::JournalTopic;
 use super::load::Loaded;
 use super::ros_clock::RosClock;
 use super::sink::{CommandOutbox, MotionStatus, Sink};
-use super::status::RunSummary;
+use super::status::{RunSummary, SurpriseFigures};
 use super::topics;
 use super::trace::{PlanTraced, RunTrace, TickTrace};
 use crate::middleware::peers::Peers;
@@ -39,7 +40,7 @@ pub(super) struct Configured {
     /// Whether images and joint states are handed on.
     open: Arc<AtomicBool>,
     plan_records: latco_controller::latest::Reader<PlanRecord>,
-    ticks: Arc<crossbeam_queue::ArrayQueue<TickRecord>>,
+    ticks: Arc<crossbeam::queue::ArrayQueue<TickRecord>>,
     published: Receiver<Published>,
     commands: CommandOutbox,
     plans: Outbox<Float64MultiArray>,
@@ -150,9 +151,17 @@ impl Configured {
             joint_port = decorator.joints(joint_port);
         }
         let open = Arc::new(AtomicBool::new(false));
-        CameraInbox::start(images, open.clone(), counters.clone())?.listen(node, &config.topics)?;
+        CameraInbox::start(images, open.clone(), clock.clone(), counters.clone())?
+            .listen(node, &config.topics)?;
         if !joints.is_empty() {
-            let mut intake = Joints::new(joint_port, &joints, open.clone(), counters.clone());
+            let mut intake = Joints::new(
+                joint_port,
+                &joints,
+                config.timeouts.joints_ms,
+                open.clone(),
+                clock.clone(),
+                counters.clone(),
+            );
             node.subscribe::<JointState>(
                 &config.topics.joint_states,
                 qos::sensors(10),
@@ -196,6 +205,10 @@ impl Configured {
         &self.motion
     }
 
+    pub(super) fn clock(&self) -> &RosClock {
+        &self.clock
+    }
+
     pub(super) fn recent(&self) -> &Recent {
         &self.recent
     }
@@ -208,7 +221,7 @@ impl Configured {
     }
 
     /// The publishers of images and of joint states, and the subscriptions of the commands.
-    pub(super) fn peers(&self, node: &RunningNode, identity: &NodeIdentity) -> [Peers; 4] {
+    pub(super) fn peers(&self, node: &RunningNode, identity: &NodeIdentity) -> [Peers; 5] {
         topics::peers(node, identity, &self.config)
     }
 
@@ -237,17 +250,24 @@ impl Configured {
         self.runtime.as_ref().is_none_or(Runtime::is_alive)
     }
 
-    /// Makes the controller forget belief and plan.
+    /// A person makes the controller forget belief and plan, and releases what is latched but the emergency stop.
     pub(super) fn reset(&self) {
         if let Some(runtime) = &self.runtime {
-            runtime.new_episode();
+            runtime.reset();
         }
+    }
+
+    /// Time since the executor's last set-point, where it should make some.
+    pub(super) fn executor_silence(&self) -> Option<Duration> {
+        self.runtime.as_ref().and_then(Runtime::executor_silence)
     }
 
     /// Begins the episode that was announced.
     pub(super) fn begin_episode(&mut self, episode: i64, summary: &mut RunSummary) {
         self.poll(summary);
-        self.reset();
+        if let Some(runtime) = &self.runtime {
+            runtime.new_episode();
+        }
         self.previous_episode = self.episode.replace(episode);
         // A mark may come a little after the image that it belongs to.
         self.episode_began_ns = self.clock.now().0 - self.trace.period_ns / 2;
@@ -269,10 +289,12 @@ impl Configured {
         if let Some(journal) = &mut self.journal {
             journal.publish();
         }
+        let ahead_ns = self.clock.ahead_ns();
         for published in self.published.try_iter() {
             if let Ok(number) = u64::try_from(published.id) {
-                self.trace.command_sent(number, published.at_ns);
-                self.recent.commanded(number, published.at_ns);
+                let at_ns = published.at_ns.saturating_add(ahead_ns);
+                self.trace.command_sent(number, at_ns);
+                self.recent.commanded(number, at_ns);
             }
         }
     }
@@ -285,9 +307,15 @@ impl Configured {
                 self.counters.belief_refused(&error.to_string());
             }
         }
-        if !matches!(record.tick.image, Some(Ok(_))) {
+        let Some(Ok(observed)) = &record.tick.image else {
             return;
-        }
+        };
+        summary.surprise = SurpriseFigures::after(
+            summary.surprise.as_ref(),
+            (&self.config, self.bundle.manifest()),
+            observed.surprise,
+            record.tick.surprise,
+        );
         let plan = record.tick.plan.map(|report| {
             summary.plans += 1;
             *summary.stop_causes.entry(report.stop.name()).or_default() += 1;
@@ -344,6 +372,10 @@ impl Configured {
             summary.late_ticks = before.late_ticks + runtime.late_ticks();
             summary.clock_jumps = before.clock_jumps + runtime.clock_jumps();
             summary.executor_refused = before.executor_refused + runtime.refused_joints();
+            let [refused, saturated, jumps] = runtime.plan_findings();
+            summary.plans_refused = before.plans_refused + refused;
+            summary.plans_saturated = before.plans_saturated + saturated;
+            summary.plan_jumps = before.plan_jumps + jumps;
             summary.keep_alive_runs = before.keep_alive_runs + runtime.keep_alive_runs();
         }
     }

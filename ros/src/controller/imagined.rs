@@ -2,7 +2,7 @@
 //! once a second, for people who watch.
 
 use anyhow::Context as _;
-use crossbeam_channel::{Sender, bounded};
+use crossbeam::channel::{Sender, bounded};
 use latco_bag::messages::{Header, Image};
 use latco_models::{Bundle, Decode};
 

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use latco_bag::joints::JointOrder;
+use latco_bag::joints::{Joined, JointStates};
 use latco_bag::messages::JointState;
-use latco_controller::Time;
 use latco_controller::runtime::JointIntake;
+use latco_controller::{Clock as _, Time};
 
+use super::ros_clock::RosClock;
 use crate::managed::diagnostics::Arrivals;
 
 /// Least time between two log lines of one reason; the first is logged at once.
@@ -81,29 +82,35 @@ impl Complaints {
 /// The handler of joint states.
 pub(super) struct Joints {
     port: Box<dyn JointIntake>,
-    order: JointOrder,
-    read: (Vec<f32>, Vec<f32>),
+    joints: JointStates,
+    /// When the node began to listen; parts of the joints are put together by the time at which they came.
+    began: Instant,
     values: (Vec<f64>, Vec<f64>),
     open: Arc<AtomicBool>,
+    clock: Arc<RosClock>,
     counters: Arc<Counters>,
     complaints: Complaints,
 }
 
 impl Joints {
-    /// Makes a handler that hands on joint states with these names while it is `open`.
+    /// Makes a handler that hands on joint states with these names while it is `open`. A joint that is older than `limit_ms`
+    /// beside the others makes no joint state.
     pub(super) fn new(
         port: Box<dyn JointIntake>,
         names: &[String],
+        limit_ms: f64,
         open: Arc<AtomicBool>,
+        clock: Arc<RosClock>,
         counters: Arc<Counters>,
     ) -> Self {
         let n = names.len();
         Self {
             port,
-            order: JointOrder::new(names),
-            read: (vec![0.0; n], vec![0.0; n]),
+            joints: JointStates::new(names, (limit_ms * 1e6) as i64),
+            began: Instant::now(),
             values: (vec![0.0; n], vec![0.0; n]),
             open,
+            clock,
             counters,
             complaints: Complaints::new("joint state"),
         }
@@ -111,12 +118,14 @@ impl Joints {
 
     pub(super) fn take(&mut self, message: Option<JointState>) {
         let stamp = message.as_ref().map(|m| m.header.stamp.to_nanos());
-        self.counters.joint_arrivals.note(stamp);
+        let now_ns = self.clock.now().0;
+        self.counters.joint_arrivals.note(stamp, now_ns);
         if !self.open.load(Ordering::SeqCst) {
             return;
         }
         match self.try_take(message) {
-            Ok(()) => {
+            Ok(false) => {}
+            Ok(true) => {
                 self.counters.joint_states.fetch_add(1, Ordering::Relaxed);
             }
             Err(reason) => {
@@ -127,25 +136,38 @@ impl Joints {
         }
     }
 
-    fn try_take(&mut self, message: Option<JointState>) -> Result<(), String> {
-        let Some(joints) = message else {
+    /// Takes a message; gives whether it made a sample of all joints.
+    fn try_take(&mut self, message: Option<JointState>) -> Result<bool, String> {
+        let Some(message) = message else {
             return Err(
                 "expected a sensor_msgs/msg/JointState, found bytes that do not decode".into(),
             );
         };
-        let (positions, velocities) = &mut self.read;
-        self.order
-            .read_into(&joints, positions, velocities)
+        let at_ns = i64::try_from(self.began.elapsed().as_nanos()).unwrap_or(i64::MAX);
+        let was_unknown = self.joints.velocities_unknown();
+        let joined = self
+            .joints
+            .take(&message, at_ns)
             .map_err(|e| e.to_string())?;
-        for (value, read) in self.values.0.iter_mut().zip(positions.iter()) {
+        if self.joints.velocities_unknown() && !was_unknown {
+            tracing::warn!(
+                "joint states come without velocities, or with NaN for them: they are taken as 0, as in training"
+            );
+        }
+        if joined != Joined::Sample {
+            return Ok(false);
+        }
+        let read = (self.joints.positions(), self.joints.velocities());
+        for (value, read) in self.values.0.iter_mut().zip(read.0) {
             *value = f64::from(*read);
         }
-        for (value, read) in self.values.1.iter_mut().zip(velocities.iter()) {
+        for (value, read) in self.values.1.iter_mut().zip(read.1) {
             *value = f64::from(*read);
         }
-        let stamp = Time(joints.header.stamp.to_nanos());
+        let stamp = Time(message.header.stamp.to_nanos());
         self.port
             .send(stamp, &self.values.0, &self.values.1)
-            .map_err(|e| e.to_string())
+            .map_err(|e| e.to_string())?;
+        Ok(true)
     }
 }

@@ -2,7 +2,7 @@
 
 use latco_bag::messages::UInt8MultiArray;
 use latco_controller::Config;
-use latco_controller::journal::{self, JournalReader};
+use latco_controller::journal::{ChainWriter, Header, JournalReader};
 use latco_models::Bundle;
 
 use crate::middleware::{NodeBuilder, Outbox, qos};
@@ -16,8 +16,9 @@ const QUEUE: usize = 64;
 pub(super) struct JournalTopic {
     reader: JournalReader,
     outbox: Outbox<UInt8MultiArray>,
-    /// Header record, published before every step in which the core forgot everything.
-    header: Vec<u8>,
+    /// Published before every step in which the core forgot everything.
+    header: Header,
+    chain: ChainWriter,
 }
 
 impl JournalTopic {
@@ -31,11 +32,12 @@ impl JournalTopic {
         bundle: &Bundle,
     ) -> anyhow::Result<impl FnOnce(JournalReader) -> Self + use<>> {
         let outbox = node.publisher::<UInt8MultiArray>(TOPIC, qos::commands(), QUEUE)?;
-        let header = journal::encode_header(&journal::Header::new(config, bundle)?)?;
+        let header = Header::new(config, bundle)?;
         Ok(move |reader| Self {
             reader,
             outbox,
             header,
+            chain: ChainWriter::default(),
         })
     }
 
@@ -45,20 +47,20 @@ impl JournalTopic {
             reader,
             outbox,
             header,
+            chain,
         } = self;
-        let send = |data: Vec<u8>| {
-            outbox.send(UInt8MultiArray {
-                data,
-                ..UInt8MultiArray::default()
-            });
-        };
         reader.drain(|step| {
-            if step.has_reset() {
-                send(header.clone());
-            }
-            match journal::encode_step(step) {
-                Ok(bytes) => send(bytes),
-                Err(error) => tracing::error!(%error, "a step is missing from the journal"),
+            let header = step.has_reset().then(|| chain.header(header));
+            for record in header.into_iter().chain([chain.step(step)]) {
+                match record {
+                    Ok(data) => {
+                        outbox.send(UInt8MultiArray {
+                            data,
+                            ..UInt8MultiArray::default()
+                        });
+                    }
+                    Err(error) => tracing::error!(%error, "a record is missing from the journal"),
+                }
             }
         });
     }

@@ -1,5 +1,7 @@
 //! The emergency stop over a restart: a node that was stopped, or that ended while it was active, does not move until `~/reset`.
 
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use latco_controller::safety::StopLatch;
@@ -68,7 +70,8 @@ impl KeptStop {
         if active {
             self.write(ACTIVE);
         } else if let Some(file) = &self.file {
-            let _ = std::fs::remove_file(file);
+            let removed = std::fs::remove_file(file);
+            let _ = removed.and_then(|()| sync_folder(file));
         }
         // Latched meanwhile by another thread, or still.
         if self.latch.is_latched() {
@@ -78,11 +81,32 @@ impl KeptStop {
 
     fn write(&self, text: &str) {
         let Some(file) = &self.file else { return };
-        let folder = file.parent().unwrap_or(Path::new("."));
-        let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(file, text));
-        if let Err(error) = written {
+        if let Err(error) = write_durably(file, text) {
             tracing::warn!(file = %file.display(), %error, "the emergency stop is not kept over a restart; set --state-dir");
         }
+    }
+}
+
+/// Writes a file so that it is there, whole, also after a loss of power.
+fn write_durably(file: &Path, text: &str) -> io::Result<()> {
+    std::fs::create_dir_all(folder_of(file))?;
+    let part = file.with_extension("part");
+    let mut written = File::create(&part)?;
+    written.write_all(text.as_bytes())?;
+    written.sync_all()?;
+    std::fs::rename(&part, file)?;
+    sync_folder(file)
+}
+
+/// Makes durable which files there are beside this one.
+fn sync_folder(file: &Path) -> io::Result<()> {
+    File::open(folder_of(file))?.sync_all()
+}
+
+fn folder_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
     }
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam::channel::{Receiver, bounded};
+use latco_controller::config::SurpriseAction;
 use latco_controller::{Config, Controller, Decorator, Rehearsal};
 use latco_models::{Bundle, Decode};
 
@@ -57,17 +58,29 @@ fn load(
     config: Config,
     imagined: bool,
     decorator: Option<Arc<dyn Decorator>>,
-    given_up: &AtomicBool,
+    given_up: &Arc<AtomicBool>,
 ) -> anyhow::Result<Loaded> {
     let began = Instant::now();
     let go_on = || {
-        let given_up = given_up.load(Ordering::SeqCst);
-        anyhow::ensure!(!given_up, "stopped while it was loading");
+        anyhow::ensure!(
+            !given_up.load(Ordering::SeqCst),
+            "stopped while it was loading"
+        );
         Ok(())
     };
-    let bundle = Bundle::load(&config.bundle.path, &config.bundle.load_options())?;
+    let mut options = config.bundle.load_options();
+    options.limit.given_up = given_up.clone();
+    let bundle = Bundle::load(&config.bundle.path, &options)?;
     for shortcoming in latco_models::gates::shortcomings(bundle.manifest()) {
         tracing::warn!("{}: {shortcoming}", config.bundle.path);
+    }
+    let surprise = bundle.manifest().surprise.as_ref();
+    if let Some(shortcoming) = latco_models::surprise::shortcoming(surprise) {
+        tracing::warn!("{}: {shortcoming}", config.bundle.path);
+    } else if config.control.surprise == SurpriseAction::Warn {
+        tracing::warn!(
+            "control.surprise = \"warn\": a scene that the model does not know does not stop the robot"
+        );
     }
     go_on()?;
     if let Some(rehearsal) = Rehearsal::of_stand_in(&config, &bundle)? {

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, never, tick};
+use crossbeam::channel::{Receiver, never, tick};
 use latco_bag::messages::{DiagnosticArray, DiagnosticStatus};
 use latco_controller::safety::{LONGEST_STOP, STOP_MARGIN};
 
@@ -21,6 +21,7 @@ use super::requests::Asked;
 use super::status::RunSummary;
 use crate::managed::lifecycle::{Change, Lifecycle, Outcome, State};
 use crate::middleware::{Outbox, RunningNode, Stop, middleware_alive};
+use crate::system::notify;
 
 /// Time between two looks at the planner's records.
 const POLL_EVERY: Duration = Duration::from_millis(20);
@@ -112,7 +113,10 @@ impl<'a> Manager<'a> {
             failure: String::new(),
             ending: None,
             counters: Arc::new(Counters::default()),
-            summary: RunSummary::default(),
+            summary: RunSummary {
+                system_refused: options.refused.clone(),
+                ..RunSummary::default()
+            },
             before: RunSummary::default(),
         }
     }
@@ -155,7 +159,7 @@ impl<'a> Manager<'a> {
                 Some(loading) => loading.done.clone(),
                 None => Receiver::clone(&not_loaded),
             };
-            crossbeam_channel::select! {
+            crossbeam::channel::select! {
                 recv(requests) -> _ => self.handle(),
                 recv(changes) -> change => if let Ok(change) = change {
                     // A reset that was answered before comes before.
@@ -171,7 +175,10 @@ impl<'a> Manager<'a> {
                 recv(poll) -> _ => self.poll(),
                 recv(diagnostics_due) -> _ => self.publish_diagnostics(None),
                 recv(status_due) -> _ => self.publish_status(None),
-                recv(check_alive) -> _ => self.check_alive(),
+                recv(check_alive) -> _ => {
+                    self.check_alive();
+                    notify("WATCHDOG=1");
+                }
                 recv(stopped) -> _ => {}
             }
         }
@@ -226,6 +233,7 @@ impl<'a> Manager<'a> {
     }
 
     fn end(mut self) -> anyhow::Result<RunSummary> {
+        notify("STOPPING=1");
         let last = if self.ending.is_some() {
             "ended by a fault"
         } else {

@@ -25,6 +25,8 @@ pub struct ControllerOptions {
     pub trace: Option<PathBuf>,
     /// Whether `~/imagined/image` is published.
     pub imagined: bool,
+    /// What was asked of the system and refused, in words.
+    pub refused: Vec<String>,
     /// What stands round the parts of the controller, such as fault injection.
     pub decorator: Option<Arc<dyn Decorator>>,
 }

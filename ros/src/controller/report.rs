@@ -31,6 +31,7 @@ impl Manager<'_> {
             estopped: self.ends.estop.latch().is_latched(),
             final_word,
             motion: self.configured.as_ref().map(Configured::motion),
+            executor_silence: (self.configured.as_ref()).and_then(Configured::executor_silence),
             summary: &self.summary,
         }
     }
@@ -54,6 +55,8 @@ impl Manager<'_> {
             network: self.options.network,
             middleware_alive: middleware_alive(),
             peers: peers.as_ref(),
+            clock: (self.configured.as_ref())
+                .map(|configured| (configured.clock().name(), configured.clock().is_missing())),
             recent: self.configured.as_ref().map(Configured::recent),
             pending: &pending,
         });

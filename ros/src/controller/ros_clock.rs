@@ -7,7 +7,7 @@ use latco_bag::messages::{RosMessage, Time as TimeMessage};
 use latco_controller::time::{Clock, MonotonicClock, Time};
 use serde::{Deserialize, Serialize};
 
-use crate::middleware::{NodeBuilder, NodeError, qos};
+use crate::middleware::{NodeBuilder, NodeError, qos, stamp};
 
 /// `rosgraph_msgs/msg/Clock`.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -51,6 +51,29 @@ impl RosClock {
             }
         })?;
         Ok(clock)
+    }
+}
+
+impl RosClock {
+    /// Name of the clock for people.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::System(_) => "the clock of this machine",
+            Self::Simulated(_) => "/clock",
+        }
+    }
+
+    /// Whether `/clock` is awaited and has not come.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, Self::Simulated(now) if now.load(Ordering::SeqCst) == 0)
+    }
+
+    /// How far `/clock` is ahead of the system's time, ns; 0 where it is not used. It takes times of the one to the other.
+    pub(super) fn ahead_ns(&self) -> i64 {
+        match self {
+            Self::System(_) => 0,
+            Self::Simulated(now) => now.load(Ordering::SeqCst).saturating_sub(stamp::now_ns()),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::status::RunSummary;
 use super::{panics, requests};
 use crate::managed::lifecycle::Lifecycle;
 use crate::middleware::{NodeBuilder, RunningNode, Services, Stop, qos};
+use crate::system::notify;
 
 /// Runs the node until it is finalized: by a transition or because a stop is asked for. A robot that moves is braked to rest
 /// before, and the last status published.
@@ -43,6 +44,7 @@ pub fn run(options: &ControllerOptions, stop: &Stop) -> anyhow::Result<RunSummar
             "unconfigured: waits for ~/change_state (ros2 lifecycle set); --auto configures and activates at once"
         }
     );
+    notify("READY=1");
     let ends = Endpoints {
         lifecycle,
         changes,

@@ -1,13 +1,13 @@
 //! The way from the executor thread to the command topic, without allocating or waiting on that thread.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
-use crossbeam_queue::ArrayQueue;
+use crossbeam::channel::Sender;
+use crossbeam::queue::ArrayQueue;
 use latco_bag::messages::{self, Float64MultiArray, Header, JointTrajectory, JointTrajectoryPoint};
-use latco_controller::execute::{Chunk, Mode, SetPoint, StopReason};
+use latco_controller::execute::{Action, Chunk, Decision, Mode, SetPoint, StopReason};
 use latco_controller::runtime::CommandSink;
 use latco_controller::{Time, inputs::JointVec};
 
@@ -19,20 +19,18 @@ const REST_NOTICE: Duration = Duration::from_millis(500);
 /// State of the executor, for the status.
 #[derive(Debug, Default)]
 pub(super) struct MotionStatus {
-    /// 0 while there was nothing yet, 1 while following, 2 and more while stopped, for the reason of that
-    /// number.
-    mode: AtomicU8,
+    /// 0 while there was nothing yet; else the number of the action from 1, and 256 times that of the reason from 1.
+    decision: AtomicU16,
     limited: AtomicU64,
     moving: AtomicBool,
 }
 
 impl MotionStatus {
     fn note(&self, point: &SetPoint) {
-        let mode = match point.mode {
-            Mode::Follow { .. } => 1,
-            Mode::Stop(reason) => 2 + reason as u8,
-        };
-        self.mode.store(mode, Ordering::Relaxed);
+        let Decision { action, reason } = point.decision;
+        let reason = reason.map_or(0, |reason| 1 + reason as u16);
+        let decision = 1 + action as u16 + 256 * reason;
+        self.decision.store(decision, Ordering::Relaxed);
         self.moving.store(
             point.velocities.iter().any(|&v| v != 0.0),
             Ordering::Relaxed,
@@ -42,12 +40,19 @@ impl MotionStatus {
         }
     }
 
-    /// The reason why the robot is stopped; `None` while it follows a plan.
-    pub(super) fn stop_reason(&self) -> Option<StopReason> {
-        match self.mode.load(Ordering::Relaxed) {
-            0 => Some(StopReason::NoPlan),
-            1 => None,
-            n => StopReason::ALL.get(usize::from(n) - 2).copied(),
+    /// What is done about the faults that hold.
+    pub(super) fn decision(&self) -> Decision {
+        let number = usize::from(self.decision.load(Ordering::Relaxed));
+        let (action, reason) = (number % 256, number / 256);
+        match Action::ALL.get(action.wrapping_sub(1)) {
+            Some(action) => Decision {
+                action: *action,
+                reason: StopReason::ALL.get(reason.wrapping_sub(1)).copied(),
+            },
+            None => Decision {
+                action: Action::Stop,
+                reason: Some(StopReason::NoPlan),
+            },
         }
     }
 
@@ -110,14 +115,14 @@ pub(super) enum CommandOutbox {
 }
 
 impl CommandOutbox {
-    /// Makes the outbox of trajectories of at most `steps` control periods.
+    /// Makes the outbox of trajectories, which `empty` makes room for.
     pub(super) fn trajectories(
         outbox: Outbox<PooledChunk>,
         joints: &[String],
-        steps: usize,
+        empty: impl Fn() -> Chunk,
     ) -> Self {
         let pool = Arc::new(ArrayQueue::new(8));
-        while pool.push(Box::new(Chunk::with_steps(steps))).is_ok() {}
+        while pool.push(Box::new(empty())).is_ok() {}
         Self::Trajectories {
             outbox,
             joints: joints.into(),
@@ -253,13 +258,15 @@ mod tests {
     #[test]
     fn a_chunk_becomes_a_trajectory_and_goes_back_to_the_pool() {
         let pool = Arc::new(ArrayQueue::new(1));
-        let mut chunk = Chunk::with_steps(2);
-        chunk.start = Time(7_000_000_001);
-        chunk.points.push(ChunkPoint {
-            time_from_start: Duration::from_millis(100),
-            positions: JointVec::from_slice(&[0.1, 0.2]).unwrap(),
-            velocities: JointVec::from_slice(&[0.0, 0.0]).unwrap(),
-        });
+        let chunk = Chunk {
+            start: Time(7_000_000_001),
+            mode: Mode::Stop(StopReason::NoPlan),
+            points: vec![ChunkPoint {
+                time_from_start: Duration::from_millis(100),
+                positions: JointVec::from_slice(&[0.1, 0.2]).unwrap(),
+                velocities: JointVec::from_slice(&[0.0, 0.0]).unwrap(),
+            }],
+        };
         let joints: Arc<[String]> = vec!["a".to_owned(), "b".to_owned()].into();
         let message = trajectory_message(PooledChunk {
             chunk: Some(Box::new(chunk)),

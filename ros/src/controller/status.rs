@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use latco_bag::messages::{DiagnosticStatus, KeyValue};
-use latco_controller::execute::StopReason;
-use latco_models::Declined;
+use latco_controller::Config;
+use latco_controller::config::SurpriseAction;
+use latco_controller::execute::{Action, Decision, StopReason};
+use latco_controller::safety::Surprise;
+use latco_controller::safety::monitors::EXECUTOR_LIMIT;
+use latco_models::{Declined, Manifest};
 use serde::Serialize;
 
 use super::intake::Counters;
@@ -63,11 +68,92 @@ pub struct RunSummary {
     pub clock_jumps: u64,
     /// Number of joint samples that the executor refused.
     pub executor_refused: u64,
+    /// Number of plans that were refused as a whole before they were followed.
+    pub plans_refused: u64,
+    /// Number of plans with velocities beyond the limits, which were saturated.
+    pub plans_saturated: u64,
+    /// Number of plans that began more than the highest speed away from the velocity at that moment.
+    pub plan_jumps: u64,
     /// Number of inferences made only to keep a GPU awake.
     pub keep_alive_runs: u64,
+    /// How far images were from what the model predicted; `None` for a bundle without calibration.
+    pub surprise: Option<SurpriseFigures>,
+    /// What was asked of the system and refused: priority, memory in place, processors.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub system_refused: Vec<String>,
     /// How often each fault was injected that the node was told to inject.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub injected: BTreeMap<&'static str, u64>,
+}
+
+/// How far images were from what the model predicted.
+#[derive(Clone, Debug, Serialize)]
+pub struct SurpriseFigures {
+    /// Score above which the robot is slowed.
+    pub slow_above: f32,
+    /// Score above which it is stopped.
+    pub stop_above: f32,
+    /// Whether it is slowed and stopped; it is only reported otherwise.
+    pub acts: bool,
+    /// Score of the newest image; `None` where the belief began anew or images were missing.
+    pub score: Option<f32>,
+    /// What the newest images ask for.
+    pub level: Surprise,
+    /// Number of images with a score above the lower threshold.
+    pub surprising_images: u64,
+}
+
+impl SurpriseFigures {
+    /// The figures after an image with this score, which asks for `level`; `None` for a bundle without calibration. `before` are
+    /// those until then. Says so where more is asked for than before.
+    pub(super) fn after(
+        before: Option<&Self>,
+        (config, manifest): (&Config, &Manifest),
+        score: Option<f32>,
+        level: Surprise,
+    ) -> Option<Self> {
+        let expected = manifest.surprise.as_ref()?;
+        // A score that is no number is surprising.
+        let surprising = score.is_some_and(|score| score.is_nan() || score > expected.slow);
+        let figures = Self {
+            slow_above: expected.slow,
+            stop_above: expected.stop,
+            acts: config.control.surprise == SurpriseAction::Stop && expected.may_stop(),
+            score,
+            level,
+            surprising_images: before.map_or(0, |b| b.surprising_images) + u64::from(surprising),
+        };
+        if level > before.map_or(Surprise::Expected, |before| before.level) {
+            tracing::warn!("{}", figures.text());
+        }
+        Some(figures)
+    }
+
+    /// What the camera shows, in a line.
+    pub(super) fn text(&self) -> String {
+        let (score, acts) = (self.score.unwrap_or(f32::NAN), self.acts);
+        match self.level {
+            Surprise::Slow => format!(
+                "what the camera shows is hardly what the model predicted: score {score:.2}, {} above {:.2}",
+                if acts {
+                    "the robot is slow"
+                } else {
+                    "only reported"
+                },
+                self.slow_above
+            ),
+            Surprise::Stop => format!(
+                "what the camera shows is not what the model predicted: {} above {:.2}, newest score {score:.2}; ~/reset goes on",
+                if acts {
+                    "the robot is stopped"
+                } else {
+                    "only reported"
+                },
+                self.stop_above
+            ),
+            Surprise::Expected => "what the camera shows is what the model predicted".to_owned(),
+        }
+    }
 }
 
 /// State of the node, from which the heartbeat is made.
@@ -81,23 +167,34 @@ pub(super) struct Now<'a> {
     pub(super) estopped: bool,
     pub(super) final_word: Option<&'a str>,
     pub(super) motion: Option<&'a MotionStatus>,
+    /// Time since the executor's last set-point, where it should make some.
+    pub(super) executor_silence: Option<Duration>,
     pub(super) summary: &'a RunSummary,
 }
 
 impl Now<'_> {
+    /// What is done about the faults that hold.
+    pub(super) fn decision(&self) -> Decision {
+        (self.motion).map_or_else(
+            || MotionStatus::default().decision(),
+            MotionStatus::decision,
+        )
+    }
+
     /// The level of the status, and a line that says how the node is.
     pub(super) fn verdict(&self) -> (u8, String) {
         if let Some(word) = self.final_word {
             return (DiagnosticStatus::STALE, word.to_owned());
         }
         if self.state == State::Active {
-            let stop = self
-                .motion
-                .map_or(Some(StopReason::NoPlan), MotionStatus::stop_reason);
-            return match stop {
-                None => (DiagnosticStatus::OK, "following the plan".to_owned()),
-                Some(reason) => (level(reason), format!("stopped: {}", reason.name())),
-            };
+            if let Some(silence) = self.executor_silence.filter(|time| *time > EXECUTOR_LIMIT) {
+                let message = format!(
+                    "executor_stalled: no set-point for {:.1} s; the robot's own controllers have to stop it",
+                    silence.as_secs_f64()
+                );
+                return (DiagnosticStatus::ERROR, message);
+            }
+            return words(self.decision());
         }
         let mut message = self.state.to_string();
         if self.estopped {
@@ -141,11 +238,17 @@ impl RunSummary {
 pub(super) fn status(now: &Now<'_>) -> DiagnosticStatus {
     let summary = now.summary;
     let (level, message) = now.verdict();
+    let decision = now.decision();
     let moving = now.motion.is_some_and(MotionStatus::is_moving);
     let mut values = vec![
         ("provider", summary.provider.clone()),
         ("state", now.state.to_string()),
         ("moving", moving.to_string()),
+        ("action", decision.action.name().to_owned()),
+        (
+            "reason",
+            decision.reason.map_or("-", StopReason::name).to_owned(),
+        ),
         ("images", summary.images.to_string()),
         ("images_refused", summary.images_refused.to_string()),
         ("images_overtaken", summary.images_overtaken.to_string()),
@@ -164,15 +267,31 @@ pub(super) fn status(now: &Now<'_>) -> DiagnosticStatus {
         ("late_ticks", summary.late_ticks.to_string()),
         ("clock_jumps", summary.clock_jumps.to_string()),
         ("executor_refused", summary.executor_refused.to_string()),
+        ("plans_refused", summary.plans_refused.to_string()),
+        ("plans_saturated", summary.plans_saturated.to_string()),
+        ("plan_jumps", summary.plan_jumps.to_string()),
         ("resets", summary.resets.to_string()),
         ("keep_alive_runs", summary.keep_alive_runs.to_string()),
     ];
+    if let Some(surprise) = &summary.surprise {
+        let score = surprise
+            .score
+            .map_or("-".to_owned(), |score| format!("{score:.2}"));
+        values.extend([
+            ("surprise", surprise.level.name().to_owned()),
+            ("surprise_score", score),
+            ("surprising_images", surprise.surprising_images.to_string()),
+        ]);
+    }
     if !summary.providers_declined.is_empty() {
         let names = summary
             .providers_declined
             .iter()
             .map(|d| d.provider.to_string());
         values.push(("providers_declined", names.collect::<Vec<_>>().join(",")));
+    }
+    if !summary.system_refused.is_empty() {
+        values.push(("system_refused", summary.system_refused.join("; ")));
     }
     if !summary.injected.is_empty() {
         values.push(("injected_faults", summary.injected_faults()));
@@ -200,15 +319,32 @@ pub(super) fn status(now: &Now<'_>) -> DiagnosticStatus {
     }
 }
 
-fn level(reason: StopReason) -> u8 {
-    match reason {
-        StopReason::NoPlan
-        | StopReason::PlanEnded
-        | StopReason::Surprised
-        | StopReason::Deactivated => DiagnosticStatus::WARN,
-        StopReason::CameraSilent | StopReason::JointsSilent | StopReason::ClockSilent => {
-            DiagnosticStatus::STALE
+/// The level of a decision, and a line that says it.
+fn words(decision: Decision) -> (u8, String) {
+    let Some(reason) = decision.reason else {
+        return (DiagnosticStatus::OK, "following the plan".to_owned());
+    };
+    let name = reason.name();
+    let message = match decision.action {
+        Action::Nothing | Action::Warn => format!("following the plan: {name}"),
+        Action::Slow => format!("following the plan slowly: {name}"),
+        Action::HoldPlan => format!("following an older plan to its end, slowly: {name}"),
+        Action::LatchedStop if reason != StopReason::EmergencyStop => {
+            format!("stopped: {name}, again and again: latched until ~/reset")
         }
-        StopReason::PlannerFailed | StopReason::EmergencyStop => DiagnosticStatus::ERROR,
-    }
+        Action::Stop | Action::LatchedStop => format!("stopped: {name}"),
+    };
+    let level = match reason {
+        _ if decision.action == Action::LatchedStop => DiagnosticStatus::ERROR,
+        StopReason::ImagesUnused
+        | StopReason::CameraSilent
+        | StopReason::JointsSilent
+        | StopReason::ClockSilent
+        | StopReason::ImageFrozen => DiagnosticStatus::STALE,
+        StopReason::NotFollowing | StopReason::PlannerStalled | StopReason::PlannerFailed => {
+            DiagnosticStatus::ERROR
+        }
+        _ => DiagnosticStatus::WARN,
+    };
+    (level, message)
 }

@@ -5,6 +5,7 @@ use latco_bag::messages::{
     MultiArrayLayout, RosMessage,
 };
 use latco_controller::config::{ImageTransport, OutputKind};
+use latco_controller::execute::Chunk;
 use latco_controller::plan::Plan;
 use latco_controller::{Config, Controller};
 
@@ -39,22 +40,24 @@ pub(super) fn command_outbox(
             }
             let topic = &config.topics.joint_trajectory;
             let outbox = node.publisher_of(topic, qos::commands(), 8, trajectory_message)?;
-            let steps = controller.empty_plan().steps();
-            Ok(CommandOutbox::trajectories(
-                outbox,
-                controller.robot().names(),
-                steps,
-            ))
+            let (robot, plan) = (controller.robot(), controller.empty_plan());
+            let rate_hz = config.control.command_rate_hz;
+            Ok(CommandOutbox::trajectories(outbox, robot.names(), || {
+                Chunk::with_room(robot, &plan, rate_hz)
+            }))
         }
     }
 }
 
-/// The publishers of images and of joint states, and the subscriptions of the commands.
-pub(super) fn peers(node: &RunningNode, identity: &NodeIdentity, config: &Config) -> [Peers; 4] {
+/// The publishers of images and of joint states, the subscriptions of the commands, other publishers of commands, and other
+/// nodes of our name.
+pub(super) fn peers(node: &RunningNode, identity: &NodeIdentity, config: &Config) -> [Peers; 5] {
     let Some(context) = node.context() else {
         return Default::default();
     };
-    let wire = |name: &str, ty| wire_name(&identity.resolve(name, NameKind::Topic), ty);
+    let wire = |name: &str, ty| {
+        wire_name(&identity.resolve(name, NameKind::Topic), ty).unwrap_or_default()
+    };
     let publishers = |name: &str, ty, qos| {
         let (topic, ty) = wire(name, ty);
         Peers::publishers(context, &topic, &ty, &qos)
@@ -80,7 +83,10 @@ pub(super) fn peers(node: &RunningNode, identity: &NodeIdentity, config: &Config
     let (topic, ty) = wire(name, ty);
     let commands = Peers::subscriptions(context, &topic, &ty, &qos::commands());
     let rivals = Peers::publishers(context, &topic, &ty, &qos::commands());
-    [images, joints, commands, rivals]
+    // Every node answers this once.
+    let answers = format!("rr{}/get_parametersReply", identity.full_name());
+    let namesakes = Peers::publishers(context, &answers, "", &qos::commands());
+    [images, joints, commands, rivals, namesakes]
 }
 
 /// Makes the message of the planned joint velocities in rad/s, one row a control period; `scale` is the

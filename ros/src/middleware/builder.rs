@@ -6,10 +6,11 @@ use futures::{FutureExt, StreamExt, pin_mut};
 use latco_bag::messages::RosMessage;
 use latco_controller::priority;
 use ros2_client::{Context, Message, Node, NodeName, NodeOptions, Publisher, QosProfile};
+use rustdds::{QosPolicies, TopicKind};
 
 use super::error::NodeError;
 use super::identity::{NameKind, NodeIdentity};
-use super::names::{self, message_type};
+use super::names;
 use super::network::Network;
 use super::outbox::{self, Outbox};
 use super::services::{self, Task, TriggerReply, TriggerRequest};
@@ -70,9 +71,12 @@ impl NodeBuilder {
         ty: &str,
         qos: &QosProfile,
     ) -> Result<rustdds::Topic, NodeError> {
-        let full = names::resolve(&self.identity, name, NameKind::Topic)?;
-        self.node
-            .create_topic(&full, message_type(ty)?, qos)
+        names::resolve(&self.identity, name, NameKind::Topic)?;
+        let full = self.identity.resolve(name, NameKind::Topic);
+        let (topic, ty) = names::wire_name(&full, ty)?;
+        let participant = self.context.domain_participant();
+        participant
+            .create_topic(topic, ty, &QosPolicies::from(qos), TopicKind::NoKey)
             .map_err(|e| NodeError::Middleware {
                 what: "topic",
                 name: name.into(),

@@ -1,7 +1,7 @@
 //! The part of a node that every node of ours shares: context, publishers, subscriptions, services, threads.
 //!
 //! ```text
-//!  middleware threads ──▶ reactor thread (spinner, subscriptions, services) ──▶ handlers: never block
+//!  middleware threads ──▶ reactor thread (subscriptions, services) ──▶ handlers: never block
 //!  any thread ──Outbox (bounded)──▶ publisher thread ──▶ middleware
 //!  signals thread ──▶ Stop
 //! ```
@@ -26,7 +26,7 @@ pub use builder::NodeBuilder;
 pub use camera_image::{ImageSize, Transport};
 pub use error::NodeError;
 pub use identity::NodeIdentity;
-pub use names::{expand, message_type, ros_name};
+pub use names::{expand, ros_name, wire_type};
 pub use network::{MAX_DOMAIN, Network, NetworkError, Services, middleware_alive};
 pub use outbox::{Outbox, OutboxCounters, Published, Receipt};
 pub use running::{Group, RunningNode};

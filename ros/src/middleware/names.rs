@@ -1,6 +1,6 @@
 //! Names of topics, services and message types.
 
-use ros2_client::{MessageTypeName, Name};
+use ros2_client::Name;
 
 use super::error::NodeError;
 use super::identity::{NameKind, NodeIdentity};
@@ -33,37 +33,40 @@ pub(super) fn resolve(
     })
 }
 
-/// Converts `sensor_msgs/msg/Image` (or `sensor_msgs/Image`) for the middleware.
+/// A type as it stands on the wire, from `package/msg/Type`; also of the messages of services and actions, as
+/// `package/srv/Type_Event` and `package/action/Type_FeedbackMessage`.
 ///
 /// # Errors
 /// [`NodeError::Type`] for a name of another form.
-pub fn message_type(name: &str) -> Result<MessageTypeName, NodeError> {
+pub fn wire_type(name: &str) -> Result<String, NodeError> {
     let parts: Vec<&str> = name.split('/').collect();
     match parts[..] {
-        [package, "msg", ty] | [package, ty] if !package.is_empty() && !ty.is_empty() => {
-            Ok(MessageTypeName::new(package, ty))
+        [package, kind @ ("msg" | "srv" | "action"), ty]
+            if !package.is_empty() && !ty.is_empty() =>
+        {
+            Ok(format!("{package}::{kind}::dds_::{ty}_"))
         }
         _ => Err(NodeError::Type(name.to_owned())),
     }
 }
 
-/// A topic and its type as they stand on the wire, from the absolute name and `package/msg/Type`: the inverse of
+/// A topic and its type as they stand on the wire, from the absolute name and the type of [`wire_type`]: the inverse of
 /// [`ros_name`].
-pub(crate) fn wire_name(topic: &str, ty: &str) -> (String, String) {
-    let ty = match ty.split('/').collect::<Vec<_>>()[..] {
-        [package, .., ty] => format!("{package}::msg::dds_::{ty}_"),
-        _ => ty.to_owned(),
-    };
-    (format!("rt{topic}"), ty)
+///
+/// # Errors
+/// As those of [`wire_type`].
+pub(crate) fn wire_name(topic: &str, ty: &str) -> Result<(String, String), NodeError> {
+    Ok((format!("rt{topic}"), wire_type(ty)?))
 }
 
 /// The ROS names of a topic and its type as they stand on the wire, `rt/camera/image_raw` and
 /// `sensor_msgs::msg::dds_::Image_`; `None` for what is not a ROS topic (services, foreign DDS).
 pub fn ros_name(dds_topic: &str, dds_type: &str) -> Option<(String, String)> {
     let topic = dds_topic.strip_prefix("rt/")?;
-    let (package, ty) = dds_type.split_once("::msg::dds_::")?;
+    let (package, ty) = dds_type.split_once("::dds_::")?;
+    let (package, kind) = package.split_once("::")?;
     let ty = ty.strip_suffix('_')?;
-    Some((format!("/{topic}"), format!("{package}/msg/{ty}")))
+    Some((format!("/{topic}"), format!("{package}/{kind}/{ty}")))
 }
 
 #[cfg(test)]
@@ -97,11 +100,18 @@ mod tests {
             ros_name("rt/camera/image_raw", "sensor_msgs::msg::dds_::Image_"),
             Some(("/camera/image_raw".into(), "sensor_msgs/msg/Image".into()))
         );
-        let (topic, ty) = wire_name("/camera/image_raw", "sensor_msgs/msg/Image");
-        assert_eq!(
-            (topic.as_str(), ty.as_str()),
-            ("rt/camera/image_raw", "sensor_msgs::msg::dds_::Image_")
-        );
+        for ty in [
+            "sensor_msgs/msg/Image",
+            "a/srv/B_Event",
+            "a/action/B_FeedbackMessage",
+        ] {
+            let (topic, wire) = wire_name("/camera/image_raw", ty).unwrap();
+            assert_eq!(topic, "rt/camera/image_raw");
+            assert_eq!(
+                ros_name(&topic, &wire),
+                Some(("/camera/image_raw".into(), ty.into()))
+            );
+        }
         assert_eq!(
             ros_name(
                 "rq/latco/resetRequest",
@@ -113,17 +123,9 @@ mod tests {
     }
 
     #[test]
-    fn a_type_name_has_two_or_three_parts() {
-        assert_eq!(
-            message_type("sensor_msgs/msg/Image").unwrap().type_name(),
-            "Image"
-        );
-        assert_eq!(
-            message_type("sensor_msgs/Image").unwrap().package_name(),
-            "sensor_msgs"
-        );
-        for bad in ["Image", "a/srv/B", "/msg/x", "a/msg/"] {
-            assert!(message_type(bad).is_err(), "{bad}");
+    fn a_type_name_has_three_parts() {
+        for bad in ["Image", "a/b/B", "/msg/x", "a/msg/", "sensor_msgs/Image"] {
+            assert!(wire_type(bad).is_err(), "{bad}");
         }
     }
 }

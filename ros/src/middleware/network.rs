@@ -9,6 +9,17 @@ use thiserror::Error;
 /// The largest domain whose ports exist: 7400 + 250 * 232 + 250 > 65535 - 250.
 pub const MAX_DOMAIN: u16 = 232;
 
+/// What other implementations of DDS are told by their own variables and this one cannot do: it finds peers by multicast on
+/// all interfaces, or on the loopback interface.
+const NOT_OBEYED: [&str; 6] = [
+    "ROS_STATIC_PEERS",
+    "ROS_DISCOVERY_SERVER",
+    "ROS_SUPER_CLIENT",
+    "CYCLONEDDS_URI",
+    "FASTRTPS_DEFAULT_PROFILES_FILE",
+    "FASTDDS_DEFAULT_PROFILES_FILE",
+];
+
 /// Domain and reach of a DDS context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
@@ -97,6 +108,14 @@ impl Network {
                  open; expected Permissive or ROS_SECURITY_ENABLE=false, and then a network that only trusted hosts reach"
                     .to_owned(),
             );
+        }
+        for name in NOT_OBEYED {
+            if let Some(found) = variable(name) {
+                errors.push(format!(
+                    "{name}: expected no value, found {found:?}: this program finds its peers by multicast alone and cannot obey \
+                     it; start it with `env -u {name}`, in a network where multicast reaches the robot, or with --localhost"
+                ));
+            }
         }
         if let Err(reason) = Services::of(variable("RMW_IMPLEMENTATION").as_deref()) {
             errors.push(reason);
@@ -274,6 +293,18 @@ mod tests {
         for (name, _) in wrong {
             assert!(message.contains(name), "{message}");
         }
+        let others = NOT_OBEYED.map(|name| (name, "10.0.0.7"));
+        let message = resolve(None, &others).unwrap_err().to_string();
+        for (name, _) in others {
+            assert!(
+                message.contains(&format!("{name}: expected no value")),
+                "{message}"
+            );
+        }
+        assert!(
+            resolve(None, &[("CYCLONEDDS_URI", " ")]).is_ok(),
+            "an empty one says nothing"
+        );
     }
 
     #[test]

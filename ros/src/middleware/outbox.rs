@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam::channel::{Receiver, Sender, bounded};
 use ros2_client::Publisher;
 use serde::Serialize;
 
@@ -226,7 +226,7 @@ impl Outlets {
             .spawn(move || {
                 priority::raise();
                 loop {
-                    crossbeam_channel::select! {
+                    crossbeam::channel::select! {
                         recv(wake) -> index => if let Ok(index) = index {
                             // It may be of a publisher that was added just before.
                             changes.try_iter().for_each(|change| thread.apply(change));

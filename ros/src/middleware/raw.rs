@@ -3,6 +3,7 @@
 //! A payload here is what a bag holds: the 4-byte CDR header (which byte order) and the CDR bytes.
 
 use std::convert::Infallible;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -12,13 +13,13 @@ use rustdds::dds::adapters::no_key::{
     Decode, DefaultDecoder, DeserializerAdapter, SerializerAdapter,
 };
 use rustdds::no_key::{DataWriter, SimpleDataReader};
-use rustdds::{QosPolicies, RepresentationIdentifier};
+use rustdds::{Publisher, QosPolicies, RepresentationIdentifier, Topic};
 
 use super::builder::NodeBuilder;
 use super::error::NodeError;
 
-/// Bytes on their way out: little-endian CDR without its header.
-struct LittleEndianPayload(Bytes);
+/// Bytes on their way out: CDR without its header, big-endian or not.
+struct Payload<const BIG: bool>(Bytes);
 
 struct Adapter;
 
@@ -62,28 +63,36 @@ impl DefaultDecoder<Bytes> for Adapter {
     const DECODER: Header = Header;
 }
 
-impl SerializerAdapter<LittleEndianPayload> for Adapter {
+impl<const BIG: bool> SerializerAdapter<Payload<BIG>> for Adapter {
     type Error = Infallible;
 
     fn output_encoding() -> RepresentationIdentifier {
-        RepresentationIdentifier::CDR_LE
+        match BIG {
+            true => RepresentationIdentifier::CDR_BE,
+            false => RepresentationIdentifier::CDR_LE,
+        }
     }
 
-    fn to_bytes(value: &LittleEndianPayload) -> Result<Bytes, Infallible> {
+    fn to_bytes(value: &Payload<BIG>) -> Result<Bytes, Infallible> {
         Ok(value.0.clone())
     }
 }
 
-/// A topic on which ready-made payloads are published.
+/// A topic on which ready-made payloads are published. Most recordings have one byte order; the other's writer is made
+/// when a payload needs it.
 pub struct RawPublisher {
-    writer: DataWriter<LittleEndianPayload, Adapter>,
+    publisher: Publisher,
+    topic: Topic,
+    qos: QosPolicies,
+    little: OnceLock<DataWriter<Payload<false>, Adapter>>,
+    big: OnceLock<DataWriter<Payload<true>, Adapter>>,
 }
 
 /// The reason why a payload was not published.
 #[derive(Debug, thiserror::Error)]
 pub enum RawError {
-    /// The first four bytes are not those of plain little-endian CDR.
-    #[error("payload starts with {found:02x?}: expected the header 00 01 of little-endian CDR")]
+    /// The first four bytes are not those of plain CDR.
+    #[error("payload starts with {found:02x?}: expected the header 00 00 or 00 01 of plain CDR")]
     Encoding {
         /// The first bytes of the payload, at most four.
         found: Vec<u8>,
@@ -97,31 +106,49 @@ impl RawPublisher {
     /// Publishes a payload as it stands in a bag, header included.
     ///
     /// # Errors
-    /// [`RawError`] when the payload is not plain little-endian CDR, or the middleware refuses it.
+    /// [`RawError`] when the payload is not plain CDR, or the middleware refuses it.
     pub fn publish(&self, payload: &[u8]) -> Result<(), RawError> {
         match payload {
-            [0, 1, _, _, body @ ..] => self
-                .writer
-                .write(
-                    LittleEndianPayload(Bytes::copy_from_slice(body)),
-                    Some(rustdds::Timestamp::now()),
-                )
-                .map_err(|e| RawError::Middleware(e.to_string())),
+            [0, 0, _, _, body @ ..] => self.write(&self.big, body),
+            [0, 1, _, _, body @ ..] => self.write(&self.little, body),
             other => Err(RawError::Encoding {
                 found: other.iter().take(4).copied().collect(),
             }),
         }
     }
 
+    fn write<const BIG: bool>(
+        &self,
+        writer: &OnceLock<DataWriter<Payload<BIG>, Adapter>>,
+        body: &[u8],
+    ) -> Result<(), RawError> {
+        let refused = |error: &dyn std::fmt::Display| RawError::Middleware(error.to_string());
+        let writer = match writer.get() {
+            Some(writer) => writer,
+            None => {
+                let made = (self.publisher)
+                    .create_datawriter_no_key(&self.topic, Some(self.qos.clone()))
+                    .map_err(|e| refused(&e))?;
+                writer.get_or_init(|| made)
+            }
+        };
+        let payload = Payload(Bytes::copy_from_slice(body));
+        (writer.write(payload, Some(rustdds::Timestamp::now()))).map_err(|e| refused(&e))
+    }
+
     /// Waits until every reliable subscription has all that was published, for `limit` at most; returns
     /// whether they have. It returns at once for a best-effort topic.
     pub fn wait_for_acknowledgments(&self, limit: Duration) -> bool {
-        matches!(self.writer.wait_for_acknowledgments(limit), Ok(true))
+        let has = |waited| matches!(waited, Some(Ok(true)) | None);
+        let little = self.little.get().map(|w| w.wait_for_acknowledgments(limit));
+        let big = self.big.get().map(|w| w.wait_for_acknowledgments(limit));
+        has(little) && has(big)
     }
 }
 
 impl NodeBuilder {
-    /// Adds a topic on which ready-made payloads are published, from the caller's own thread.
+    /// Adds a topic on which ready-made payloads are published, from the caller's own thread; `is_big_endian` says of
+    /// which byte order the first ones are.
     ///
     /// # Errors
     /// [`NodeError`] for a wrong name or type.
@@ -130,6 +157,7 @@ impl NodeBuilder {
         name: &str,
         ty: &str,
         qos: QosProfile,
+        is_big_endian: bool,
     ) -> Result<RawPublisher, NodeError> {
         let topic = self.topic(name, ty, &qos)?;
         let failed = |e: &dyn std::fmt::Display| NodeError::Middleware {
@@ -140,10 +168,22 @@ impl NodeBuilder {
         let qos = QosPolicies::from(&qos);
         let participant = self.context.domain_participant();
         let publisher = participant.create_publisher(&qos).map_err(|e| failed(&e))?;
-        let writer = publisher
-            .create_datawriter_no_key(&topic, Some(qos))
-            .map_err(|e| failed(&e))?;
-        Ok(RawPublisher { writer })
+        let (little, big) = (OnceLock::new(), OnceLock::new());
+        let some = Some(qos.clone());
+        if is_big_endian {
+            let writer = publisher.create_datawriter_no_key(&topic, some);
+            let _ = big.set(writer.map_err(|e| failed(&e))?);
+        } else {
+            let writer = publisher.create_datawriter_no_key(&topic, some);
+            let _ = little.set(writer.map_err(|e| failed(&e))?);
+        }
+        Ok(RawPublisher {
+            publisher,
+            topic,
+            qos,
+            little,
+            big,
+        })
     }
 
     /// Adds a topic to listen to without decoding. `handler` runs on the reactor thread with the payload,

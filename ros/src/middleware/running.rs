@@ -5,7 +5,7 @@ use latco_controller::priority;
 use std::collections::HashMap;
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use futures::StreamExt;
 use futures::channel::mpsc;
 use futures::executor::LocalPool;
@@ -39,16 +39,12 @@ pub struct RunningNode {
 }
 
 impl RunningNode {
-    /// Starts the reactor and the publisher thread of a node.
+    /// Starts the reactor and the publisher thread of a node. The middleware's own spinner is left out: nothing here needs it,
+    /// and it would announce `/clock` under a type that is not that of ROS.
     ///
     /// # Errors
-    /// [`NodeError::Thread`] or [`NodeError::Middleware`].
-    pub fn start(mut builder: NodeBuilder) -> Result<Self, NodeError> {
-        let spinner = builder.node.spinner().map_err(|e| NodeError::Middleware {
-            what: "spinner",
-            name: String::new(),
-            reason: e.to_string(),
-        })?;
+    /// [`NodeError::Thread`].
+    pub fn start(builder: NodeBuilder) -> Result<Self, NodeError> {
         let (outlet_changes, changed) = unbounded();
         let publisher = builder.outlets.start(changed)?;
         let (changes, mut changed) = mpsc::unbounded::<Change>();
@@ -59,12 +55,6 @@ impl RunningNode {
                 priority::raise();
                 let mut pool = LocalPool::new();
                 let spawner = pool.spawner();
-                let spin = async move {
-                    if let Err(error) = spinner.spin().await {
-                        tracing::error!(%error, "the node's spinner ended");
-                    }
-                };
-                let spinning = spawner.spawn_local_with_handle(spin);
                 pool.run_until(async move {
                     let mut groups = HashMap::new();
                     while let Some(change) = changed.next().await {
@@ -84,9 +74,6 @@ impl RunningNode {
                 // One more round lets the pool let go of the cancelled tasks.
                 pool.run_until_stalled();
                 drop(ends_dropped);
-                if let Ok(spinning) = spinning {
-                    pool.run_until(spinning);
-                }
             })?;
         let mut running = Self {
             builder: Some(builder),
@@ -178,7 +165,7 @@ impl Drop for RunningNode {
             drop(changes);
             let _ = thread.join();
         }
-        // Readers first, then the node, which tells its spinner to end, then the context.
+        // Readers first, then the node, then the context.
         let reactor = self.reactor.take().map(|(changes, dropped, thread)| {
             drop(changes);
             let _ = dropped.recv();

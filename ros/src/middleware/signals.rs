@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam::channel::{Receiver, Sender, bounded};
 use nix::sys::signal::{SigSet, Signal};
 
 /// The request to stop a process: set by SIGINT, SIGTERM or SIGHUP, or by the program itself. Clones share
@@ -104,6 +104,11 @@ impl Stop {
     /// Whether a stop was asked for.
     pub fn is_requested(&self) -> bool {
         self.requested.load(Ordering::SeqCst)
+    }
+
+    /// The flag behind [`Stop::is_requested`], for what cannot wait on a channel.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        self.requested.clone()
     }
 
     /// A channel that never carries anything and is disconnected once a stop is asked for; for `select!`.

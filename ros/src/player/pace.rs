@@ -3,8 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::select;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam::channel::select;
+use crossbeam::channel::{Receiver, Sender, bounded};
 
 use crate::middleware::{Stop, stamp};
 
@@ -166,7 +166,7 @@ impl Control {
                 Some(due) => select! {
                     recv(self.change.1) -> _ => {}
                     recv(stop.channel()) -> _ => {}
-                    recv(crossbeam_channel::at(due)) -> _ => {}
+                    recv(crossbeam::channel::at(due)) -> _ => {}
                 },
                 None => select! {
                     recv(self.change.1) -> _ => {}

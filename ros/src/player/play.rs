@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use latco_bag::messages::Time;
-use latco_bag::types::TypeFinder;
-use latco_bag::{BagError, BagReader, TopicInfo};
+use latco_bag::recording::Stamps;
+use latco_bag::types::{TypeFinder, has_header};
+use latco_bag::{BagError, BagReader, LeftOut, TopicInfo};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -60,6 +61,19 @@ pub enum PlayError {
         /// Time from the bag's first message to its last, in s.
         length_s: f64,
     },
+    /// Nothing was sent.
+    #[error(
+        "expected messages to play, found none that could be sent: topics {topics:?}, {refused} messages refused{}",
+        if left_out.is_empty() { String::new() } else { format!("; {left_out}") }
+    )]
+    Nothing {
+        /// Number of messages that the middleware refused.
+        refused: u64,
+        /// Topics that were to be played.
+        topics: Vec<String>,
+        /// What is wrong with the topics that cannot be played.
+        left_out: String,
+    },
     /// Topics that were asked for and are not in the bag.
     #[error("topics {missing:?} are not in the bag; it has {present:?}")]
     NoTopic {
@@ -87,8 +101,10 @@ pub struct Played {
     pub rounds: u64,
     /// The largest lag behind the recorded timing, in ms.
     pub latest_ms: f64,
-    /// Parts of the bag that are missing.
+    /// Parts of the bag that are missing, and topics that cannot be played.
     pub lost: Vec<String>,
+    /// What was done with stamps that are not of the clock of the recording.
+    pub stamps: Vec<String>,
     /// Topics of which a reliable subscription had not acknowledged the last messages when the player left.
     pub unacknowledged: Vec<String>,
 }
@@ -120,7 +136,10 @@ pub fn play(options: &PlayOptions, stop: &Stop) -> Result<Played, PlayError> {
     let missing: Vec<String> = options
         .topics
         .iter()
-        .filter(|t| bag.topic(t).is_none())
+        .filter(|t| {
+            let left_out = |other: &LeftOut| latco_bag::topics::matches(&other.topic, t);
+            bag.topic(t).is_none() && !bag.left_out().iter().any(left_out)
+        })
         .cloned()
         .collect();
     if !missing.is_empty() {
@@ -128,23 +147,45 @@ pub fn play(options: &PlayOptions, stop: &Stop) -> Result<Played, PlayError> {
         return Err(PlayError::NoTopic { missing, present });
     }
     let played_topics: Vec<_> = bag.topics().iter().filter(|t| wanted(&t.name)).collect();
+    for topic in bag.left_out().iter().filter(|t| wanted(&t.topic)) {
+        tracing::warn!("{topic}");
+        played.lost.push(topic.to_string());
+    }
 
     let mut node = NodeBuilder::open(options.network, &options.namespace, "player")?;
     services::serve(&mut node, &options.control)?;
     let types = TypeFinder::from_environment([]);
-    let mut publishers: HashMap<Arc<str>, (RawPublisher, bool)> = HashMap::new();
+    // All topics of a recorder have its machine's byte order.
+    let first = bag.messages().find_map(Result::ok);
+    let is_big_endian = first.is_some_and(|message| message.data.starts_with(&[0, 0]));
+    let mut outlets = Outlets::new();
     for topic in played_topics {
-        let qos = Offered::to_publish(Offered::from_text(&topic.offered_qos), &topic.type_name);
-        let publisher =
-            node.raw_publisher(topic.name.trim_start_matches('/'), &topic.type_name, qos)?;
-        publishers.insert(
-            topic.name.as_str().into(),
-            (publisher, has_header(&definition(topic, &types))),
-        );
+        let TopicInfo {
+            name,
+            type_name,
+            language,
+            definition,
+            ..
+        } = topic;
+        let qos = Offered::to_publish(Offered::from_text(&topic.offered_qos), type_name);
+        let name_here = name.trim_start_matches('/');
+        let publisher = node.raw_publisher(name_here, type_name, qos, is_big_endian)?;
+        let outlet = Outlet {
+            publisher,
+            has_header: has_header(&types, type_name, language, definition),
+            // What is measured has a time; zero in what is commanded means at once.
+            is_measured: type_name.starts_with("sensor_msgs/"),
+            stamps: Stamps::default(),
+        };
+        outlets.insert((name.as_str().into(), type_name.as_str().into()), outlet);
     }
     let _node = RunningNode::start(node)?;
     let Some((first_ns, last_ns)) = bag.bounds_ns() else {
-        return Ok(played);
+        return Err(PlayError::Nothing {
+            refused: 0,
+            topics: bag.topics().iter().map(|t| t.name.clone()).collect(),
+            left_out: played.lost.join("; "),
+        });
     };
     let offset = i64::try_from(options.start.as_nanos()).unwrap_or(i64::MAX);
     let from_ns = first_ns.saturating_add(offset);
@@ -162,29 +203,63 @@ pub fn play(options: &PlayOptions, stop: &Stop) -> Result<Played, PlayError> {
         let messages = played.messages;
         round(
             &bag,
-            &publishers,
+            &mut outlets,
             from_ns,
             options,
             stop,
             &mut known,
             &mut played,
         )?;
+        if played.rounds == 1 {
+            for ((topic, _), outlet) in &outlets {
+                played.stamps.extend(outlet.stamps.remark(topic));
+            }
+            played
+                .stamps
+                .iter()
+                .for_each(|remark| tracing::warn!("{remark}"));
+        }
         // A bag of which nothing can be played would be read for ever.
         if !options.repeat || stop.is_requested() || played.messages == messages {
             break;
         }
     }
-    hand_over(&publishers, &mut played);
+    hand_over(&outlets, &mut played);
+    if played.messages == 0 && !stop.is_requested() {
+        return Err(PlayError::Nothing {
+            refused: played.refused,
+            topics: bag
+                .topics()
+                .iter()
+                .filter(|t| wanted(&t.name))
+                .map(|t| t.name.clone())
+                .collect(),
+            left_out: played.lost.join("; "),
+        });
+    }
     Ok(played)
+}
+
+/// The publishers by topic and type: a topic may have messages of two types.
+type Outlets = HashMap<(Arc<str>, Arc<str>), Outlet>;
+
+/// A topic that is played.
+struct Outlet {
+    publisher: RawPublisher,
+    /// Whether its messages begin with a header.
+    has_header: bool,
+    /// Whether a stamp of zero is a time that is missing.
+    is_measured: bool,
+    stamps: Stamps,
 }
 
 /// Stays until reliable subscriptions have the last messages: only from here is sent again what gets lost on
 /// the way.
-fn hand_over(publishers: &HashMap<Arc<str>, (RawPublisher, bool)>, played: &mut Played) {
+fn hand_over(outlets: &Outlets, played: &mut Played) {
     let deadline = Instant::now() + LAST_MESSAGES;
-    for (topic, (publisher, _)) in publishers {
+    for ((topic, _), outlet) in outlets {
         let left = deadline.saturating_duration_since(Instant::now());
-        if !publisher.wait_for_acknowledgments(left) {
+        if !outlet.publisher.wait_for_acknowledgments(left) {
             tracing::warn!(%topic, "a reliable subscription has not acknowledged the last messages");
             played.unacknowledged.push(topic.to_string());
         }
@@ -204,7 +279,7 @@ fn note(damage: &BagError, known: &mut HashSet<String>, played: &mut Played) {
 /// Plays the bag once, from a moment on.
 fn round(
     bag: &BagReader,
-    publishers: &HashMap<Arc<str>, (RawPublisher, bool)>,
+    outlets: &mut Outlets,
     from_ns: i64,
     options: &PlayOptions,
     stop: &Stop,
@@ -221,19 +296,22 @@ fn round(
             }
             Err(error) => return Err(error.into()),
         };
-        let Some((publisher, header)) = publishers.get(&message.topic) else {
+        let route = (message.topic.clone(), message.type_name.clone());
+        let Some(outlet) = outlets.get_mut(&route) else {
             continue;
         };
         let Some(late) = options.control.wait_for(message.time_ns, stop) else {
             return Ok(());
         };
         played.latest_ms = played.latest_ms.max(late.as_secs_f64() * 1e3);
-        if *header && !options.keep_stamps {
-            restamp(&mut message.data, |stamp_ns| {
-                options.control.stamp_ns(stamp_ns)
+        if outlet.has_header && !options.keep_stamps {
+            let recorded_ns = message.time_ns;
+            restamp(&mut message.data, |stamp_ns| match stamp_ns {
+                0 if !outlet.is_measured => 0,
+                _ => (options.control).stamp_ns(outlet.stamps.time_ns(stamp_ns, recorded_ns)),
             });
         }
-        match publisher.publish(&message.data) {
+        match outlet.publisher.publish(&message.data) {
             Ok(()) => played.messages += 1,
             Err(error) => {
                 if played.refused == 0 {
@@ -246,43 +324,33 @@ fn round(
     Ok(())
 }
 
-/// The definition of the topic's type in the bag, or the one that is known here; empty where there is none.
-fn definition(topic: &TopicInfo, types: &TypeFinder) -> String {
-    match topic.definition.is_empty() {
-        false => topic.definition.clone(),
-        true => types.definition(&topic.type_name).unwrap_or_default(),
-    }
-}
-
-/// Whether the first field of a message is its header.
-fn has_header(definition: &str) -> bool {
-    definition
-        .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty() && !line.starts_with('#'))
-        .is_some_and(|line| line.starts_with("std_msgs/Header "))
-}
-
-/// Changes the stamp of a little-endian message that begins with a header. A stamp of zero ("now") stays.
-fn restamp(payload: &mut [u8], change: impl Fn(i64) -> i64) {
-    let [0, 1, _, _, s0, s1, s2, s3, n0, n1, n2, n3, ..] = *payload else {
+/// Changes the stamp of a message that begins with a header.
+fn restamp(payload: &mut [u8], change: impl FnOnce(i64) -> i64) {
+    let [0, order @ (0 | 1), _, _, s0, s1, s2, s3, n0, n1, n2, n3, ..] = *payload else {
         return;
     };
-    let recorded = Time {
-        sec: i32::from_le_bytes([s0, s1, s2, s3]),
-        nanosec: u32::from_le_bytes([n0, n1, n2, n3]),
+    let is_big = order == 0;
+    let read = |bytes: [u8; 4]| match is_big {
+        true => u32::from_be_bytes(bytes),
+        false => u32::from_le_bytes(bytes),
     };
-    if recorded.to_nanos() != 0 {
-        let changed = Time::from_nanos(change(recorded.to_nanos()));
-        payload[4..8].copy_from_slice(&changed.sec.to_le_bytes());
-        payload[8..12].copy_from_slice(&changed.nanosec.to_le_bytes());
-    }
+    let write = |value: u32| match is_big {
+        true => value.to_be_bytes(),
+        false => value.to_le_bytes(),
+    };
+    let recorded = Time {
+        sec: read([s0, s1, s2, s3]).cast_signed(),
+        nanosec: read([n0, n1, n2, n3]),
+    };
+    let changed = Time::from_nanos(change(recorded.to_nanos()));
+    payload[4..8].copy_from_slice(&write(changed.sec.cast_unsigned()));
+    payload[8..12].copy_from_slice(&write(changed.nanosec));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use latco_bag::messages::{Float64, Header, Image, JointState, RosMessage, SUPPORTED};
+    use latco_bag::messages::{Header, Image};
 
     #[test]
     fn stamps_move_and_the_rest_stays() {
@@ -298,18 +366,13 @@ mod tests {
     }
 
     #[test]
-    fn a_stamp_of_zero_means_now_and_stays() {
-        let mut payload = latco_bag::cdr::encode(&JointState::default()).unwrap();
-        let before = payload.clone();
-        restamp(&mut payload, |t| t + 1);
-        assert_eq!(payload, before);
+    fn stamps_of_either_byte_order_move_and_short_payloads_stay() {
+        let mut payload = [0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 7];
+        restamp(&mut payload, |t| {
+            assert_eq!(t, 5_000_000_007);
+            t + 1_000_000_001
+        });
+        assert_eq!(payload, [0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 8]);
         restamp(&mut [0, 1], |t| t + 1);
-    }
-
-    #[test]
-    fn messages_with_a_header_are_known_by_their_definition() {
-        assert!(has_header(Image::DEFINITION) && has_header(JointState::DEFINITION));
-        assert!(!has_header(Float64::DEFINITION));
-        assert_eq!(SUPPORTED.iter().filter(|(_, d)| has_header(d)).count(), 5);
     }
 }

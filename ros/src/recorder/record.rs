@@ -5,12 +5,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use latco_bag::types::{NoDefinition, TypeFinder};
 use latco_bag::{BagError, BagOptions, BagSummary, BagWriter, TopicSpec};
 use thiserror::Error;
@@ -122,6 +122,7 @@ pub struct Recorder {
     written: Arc<AtomicU64>,
     dropped: Arc<AtomicU64>,
     failed: Arc<AtomicU64>,
+    broken: Arc<AtomicBool>,
     without_definition: Vec<String>,
 }
 
@@ -184,22 +185,22 @@ pub fn discover_all(node: &NodeBuilder, time: Duration, stop: &Stop) -> Vec<Topi
         .collect()
 }
 
-/// The types of topics by what their publishers announce; waits for them at most `limit`.
+/// The types of topics by what their publishers announce, and the topics that stay unknown; waits for them at most `limit`.
 ///
 /// # Errors
-/// [`RecordError::NoPublisher`] for the first topic that stays unknown, [`RecordError::SeveralTypes`].
+/// [`RecordError::NoPublisher`] where all stay unknown, [`RecordError::SeveralTypes`].
 pub fn discover(
     node: &NodeBuilder,
     topics: &[(String, Option<String>)],
     limit: Duration,
     stop: &Stop,
-) -> Result<Vec<Topic>, RecordError> {
+) -> Result<(Vec<Topic>, Vec<String>), RecordError> {
     let deadline = Instant::now() + limit;
     let mut settled = false;
     loop {
         let seen = publishers(node);
         let (namespace, own) = (node.node().namespace(), node.node().fully_qualified_name());
-        let mut missing = None;
+        let mut missing = Vec::new();
         let mut found = Vec::with_capacity(topics.len());
         for (name, ty) in topics {
             let wanted = expand(namespace, &own, name);
@@ -217,7 +218,7 @@ pub fn discover(
                     name: name.clone(),
                     ty: ty.clone(),
                 }),
-                [] => missing = missing.or(Some(name.clone())),
+                [] => missing.push(name.clone()),
                 _ => {
                     return Err(RecordError::SeveralTypes {
                         topic: name.clone(),
@@ -226,20 +227,21 @@ pub fn discover(
                 }
             }
         }
-        match missing {
-            None if settled || topics.iter().all(|(_, ty)| ty.is_some()) => return Ok(found),
+        if missing.is_empty() {
+            if settled || topics.iter().all(|(_, ty)| ty.is_some()) {
+                return Ok((found, missing));
+            }
             // Another publisher of the same topic may be about to be seen.
-            None => {
-                settled = true;
-                stop.wait(SETTLE);
-            }
-            Some(topic) if Instant::now() >= deadline || stop.wait(Duration::from_millis(100)) => {
-                return Err(RecordError::NoPublisher {
-                    topic,
+            settled = true;
+            stop.wait(SETTLE);
+        } else if Instant::now() >= deadline || stop.wait(Duration::from_millis(100)) {
+            return match found.is_empty() {
+                true => Err(RecordError::NoPublisher {
+                    topic: missing.join(", "),
                     seconds: limit.as_secs_f64(),
-                });
-            }
-            Some(_) => {}
+                }),
+                false => Ok((found, missing)),
+            };
         }
     }
 }
@@ -307,6 +309,7 @@ impl Recorder {
         let written = Arc::new(AtomicU64::new(0));
         let dropped = Arc::new(AtomicU64::new(0));
         let failed = Arc::new(AtomicU64::new(0));
+        let broken = Arc::new(AtomicBool::new(false));
         for (index, (topic, record)) in topics.iter().zip(&records).enumerate() {
             let name = record.name.clone();
             let sender: Sender<Incoming> = sender.clone();
@@ -337,6 +340,7 @@ impl Recorder {
             waiting,
             written: written.clone(),
             failed: failed.clone(),
+            broken: broken.clone(),
         };
         let writer = std::thread::Builder::new()
             .name("recorder".into())
@@ -348,6 +352,7 @@ impl Recorder {
             written,
             dropped,
             failed,
+            broken,
             without_definition,
         })
     }
@@ -370,6 +375,11 @@ impl Recorder {
     /// Number of messages that could not be written so far.
     pub fn failed(&self) -> u64 {
         self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Whether the bag cannot be written any more, as on a full disk: [`Self::finish`] says why.
+    pub fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Relaxed)
     }
 
     /// Ends the recording and completes the file.
@@ -425,52 +435,77 @@ struct Writing {
     waiting: Arc<AtomicU64>,
     written: Arc<AtomicU64>,
     failed: Arc<AtomicU64>,
+    broken: Arc<AtomicBool>,
 }
 
 impl Writing {
     /// Writes messages until the last sender is gone.
     fn run(mut self, queue: &Receiver<Incoming>) -> Result<BagSummary, BagError> {
         let mut flushed = Instant::now();
-        let mut announced = vec![false; self.records.len()];
+        // Also what stays without messages is listed.
+        let mut broken = self.announce().err();
+        if let Some(error) = &broken {
+            self.fail(error);
+            self.broken.store(true, Ordering::Relaxed);
+        }
         loop {
             match queue.recv_deadline(flushed + FLUSH_EVERY) {
                 Ok(message) => {
                     self.waiting
                         .fetch_sub(message.payload.len() as u64, Ordering::Relaxed);
-                    match self.write(&message, &mut announced) {
+                    if broken.is_some() {
+                        self.failed.fetch_add(1, Ordering::Relaxed);
+                        continue;
+                    }
+                    match self.write(&message) {
                         Ok(()) => {
                             self.written.fetch_add(1, Ordering::Relaxed);
                         }
                         Err(error) => {
-                            if self.failed.fetch_add(1, Ordering::Relaxed) == 0 {
-                                tracing::error!(%error, "recording failed; later failures are only counted");
-                            }
+                            self.fail(&error);
+                            // What is written behind a gap cannot be read.
+                            broken = matches!(error, BagError::Write { .. }).then_some(error);
+                            self.broken.store(broken.is_some(), Ordering::Relaxed);
                         }
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.bag.finish(),
+                Err(RecvTimeoutError::Disconnected) => {
+                    let finished = self.bag.finish();
+                    return broken.map_or(finished, Err);
+                }
             }
-            if flushed.elapsed() >= FLUSH_EVERY {
+            if flushed.elapsed() >= FLUSH_EVERY && broken.is_none() {
                 if let Err(error) = self.bag.flush() {
-                    tracing::error!(%error, "the bag could not be written");
+                    self.fail(&error);
+                    broken = Some(error);
+                    self.broken.store(true, Ordering::Relaxed);
                 }
                 flushed = Instant::now();
             }
         }
     }
 
-    fn write(&mut self, message: &Incoming, announced: &mut [bool]) -> Result<(), BagError> {
-        let record = &self.records[message.topic];
-        if !announced[message.topic] {
+    fn fail(&self, error: &BagError) {
+        if self.failed.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::error!(%error, "recording failed; later failures are only counted");
+        }
+    }
+
+    fn announce(&mut self) -> Result<(), BagError> {
+        for record in &self.records {
             self.bag.announce_topic(&TopicSpec {
                 name: &record.name,
                 type_name: &record.ty,
                 definition: &record.definition,
                 offered_qos: &Offered::to_text(&record.offered),
             })?;
-            announced[message.topic] = true;
         }
+        Ok(())
+    }
+
+    fn write(&mut self, message: &Incoming) -> Result<(), BagError> {
+        let record = &self.records[message.topic];
         let (ty, definition) = (&record.ty, &record.definition);
         (self.bag).write_raw(
             &record.name,

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 
 use anyhow::Context as _;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam::channel::{Receiver, Sender, bounded};
 use latco_bag::messages::{CompressedImage, Image, RosMessage as _, UInt8MultiArray};
-use latco_bag::{BagMessage, BagReader, topics};
+use latco_bag::{BagReader, topics};
 use latco_controller::Config;
 use latco_controller::journal::{Header, Outcome, Record, Replay as Core, ReplayReport, Step};
-use latco_models::Bundle;
+use latco_models::{Bundle, TrustedKeys};
 
 use super::images::{Images, Missing};
+use super::wholeness::Wholeness;
 
 /// Longest time by which an image may be recorded later than its step, in ns: topics overtake each other in a
 /// recorder that gets to run late.
@@ -33,12 +34,15 @@ impl Journal {
     /// An error when the bag cannot be read, or has no journal or several.
     pub fn open(bag: &Path, wanted: Option<&str>) -> anyhow::Result<Self> {
         let reader = BagReader::open(bag)?;
+        for topic in reader.left_out() {
+            tracing::warn!("{topic}");
+        }
         let is_one = |name: &str| match wanted {
             Some(wanted) => topics::matches(name, wanted),
             None => name.ends_with("/journal"),
         };
         let found: Vec<String> = (reader.topics().iter())
-            .filter(|t| is_one(&t.name) && t.type_name == UInt8MultiArray::TYPE)
+            .filter(|t| is_one(&t.name) && t.type_name == UInt8MultiArray::TYPE && t.messages > 0)
             .map(|t| t.name.clone())
             .collect();
         let topic = match &found[..] {
@@ -57,12 +61,13 @@ impl Journal {
             ),
         };
         let mut header = None;
+        let mut wholeness = Wholeness::default();
         for message in reader.messages() {
-            let Some(message) = whole(message)? else {
+            let Some(message) = wholeness.whole(message)? else {
                 continue;
             };
             if *message.topic == *topic
-                && let Record::Header(found) = decode(&message)?
+                && let Record::Header(found) = wholeness.decode(&message)?
             {
                 header = Some(found);
                 break;
@@ -99,6 +104,8 @@ impl Journal {
             None => header.bundle.clone(),
         };
         change(&mut config);
+        // Nothing moves: the bundle is known by its sums, whoever signed it.
+        config.bundle.trusted_keys = TrustedKeys::default();
         // Nothing of a replay is dumped.
         config.planner.dump_dir = None;
         let bundle = Bundle::load(&config.bundle.path, &config.bundle.load_options())?;
@@ -113,7 +120,7 @@ impl Journal {
         Ok((config, bundle))
     }
 
-    /// Repeats all parts; each of `cores` takes the next part when it is done with its last.
+    /// Repeats all parts; each of `cores` takes the next part when it is done with its last. Also says what the recording lacks.
     ///
     /// # Errors
     /// An error when the bag cannot be read to its end.
@@ -121,9 +128,9 @@ impl Journal {
         &self,
         cores: Vec<Core>,
         reference: Option<&BTreeMap<i64, Outcome>>,
-    ) -> anyhow::Result<ReplayReport> {
+    ) -> anyhow::Result<(ReplayReport, Wholeness)> {
         let Some(size) = cores.first().map(Core::image_size) else {
-            return Ok(ReplayReport::default());
+            return Ok(Default::default());
         };
         std::thread::scope(|scope| {
             let (queue, parts) = bounded(cores.len());
@@ -140,12 +147,12 @@ impl Journal {
                 let done = worker.join();
                 reports.extend(done.map_err(|_| anyhow::anyhow!("a replaying thread panicked"))?);
             }
-            fed?;
+            let wholeness = fed?;
             let mut whole = ReplayReport::default();
             for report in reports.into_values() {
                 whole.append(report);
             }
-            Ok(whole)
+            Ok((whole, wholeness))
         })
     }
 
@@ -155,8 +162,9 @@ impl Journal {
         queue: Sender<Part>,
         reference: Option<&BTreeMap<i64, Outcome>>,
         size: (usize, usize),
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Wholeness> {
         let mut images = Images::new(size);
+        let mut wholeness = Wholeness::default();
         // In the order in which they were taken; the first one's image may be recorded after it.
         let mut waiting: VecDeque<(i64, Step)> = VecDeque::new();
         let mut feeder = Feeder {
@@ -166,13 +174,13 @@ impl Journal {
             open: None,
         };
         for message in self.reader.messages() {
-            let Some(message) = whole(message)? else {
+            let Some(message) = wholeness.whole(message)? else {
                 continue;
             };
             if *message.type_name == *Image::TYPE || *message.type_name == *CompressedImage::TYPE {
                 images.keep(&message);
             } else if *message.topic == *self.topic {
-                match decode(&message)? {
+                match wholeness.decode(&message)? {
                     Record::Header(header) => anyhow::ensure!(
                         header == self.header,
                         "the controller was started again with another configuration or bundle within the recording; \
@@ -197,7 +205,7 @@ impl Journal {
             let pixels = images.of(&step);
             feeder.feed(step, pixels);
         }
-        Ok(())
+        Ok(wholeness)
     }
 }
 
@@ -270,37 +278,19 @@ fn repeat(mut core: Core, parts: &Receiver<Part>) -> BTreeMap<usize, ReplayRepor
 pub fn outcomes(bag: &Path) -> anyhow::Result<BTreeMap<i64, Outcome>> {
     let journal = Journal::open(bag, None)?;
     let mut outcomes = BTreeMap::new();
+    let mut wholeness = Wholeness::default();
     for message in journal.reader.messages() {
-        let Some(message) = whole(message)? else {
+        let Some(message) = wholeness.whole(message)? else {
             continue;
         };
         if *message.topic == *journal.topic
-            && let Record::Step(step) = decode(&message)?
+            && let Record::Step(step) = wholeness.decode(&message)?
             && let Some(image) = step.image
         {
             outcomes.insert(image.stamp.0, step.outcome);
         }
     }
     Ok(outcomes)
-}
-
-/// Reads a message; `None` where a part of the bag is damaged and the rest can be read.
-fn whole(
-    message: Result<BagMessage, latco_bag::BagError>,
-) -> Result<Option<BagMessage>, latco_bag::BagError> {
-    match message {
-        Ok(message) => Ok(Some(message)),
-        Err(error) if error.is_partial() => {
-            tracing::warn!(%error, "a part of the bag is missing");
-            Ok(None)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-fn decode(message: &BagMessage) -> anyhow::Result<Record> {
-    let bytes = message.decode::<UInt8MultiArray>()?.data;
-    Record::decode(&bytes).with_context(|| message.topic.to_string())
 }
 
 fn names(reader: &BagReader) -> String {

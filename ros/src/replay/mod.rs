@@ -2,5 +2,7 @@
 
 mod images;
 mod journal;
+mod wholeness;
 
 pub use journal::{Journal, outcomes};
+pub use wholeness::Wholeness;

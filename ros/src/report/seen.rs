@@ -66,7 +66,7 @@ pub(super) fn look(
             .unwrap_or_else(PoisonError::into_inner)
             .push(seen);
     }));
-    let report = journal.replay(vec![core], None)?;
+    let (report, _) = journal.replay(vec![core], None)?;
     let mut kept = std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner));
     kept.sort_by_key(|seen| seen.stamp_ns);
     Ok((kept, report.skipped))

@@ -198,6 +198,7 @@ impl Pen {
             let request = PlanRequest {
                 state: &problem.anchor,
                 elapsed_periods: problem.elapsed_periods,
+                constraints: problem.constraints.as_ref(),
                 deadline: None,
                 replay: Some(decisions),
             };

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam::channel::{Receiver, bounded};
 use latco_bag::messages::{Float64, Float64MultiArray, Header, Int64, JointState, JointTrajectory};
 use latco_bag::topics;
 use latco_controller::Time;

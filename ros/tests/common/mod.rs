@@ -28,6 +28,7 @@ use latco_ros::middleware::{
     EmptyRequest, Network, NodeBuilder, Outbox, RunningNode, TriggerReply, TriggerRequest, qos,
     stamp,
 };
+use latco_ros::obedient::ObedientJoints;
 use latco_testkit::latco::command;
 pub use latco_testkit::program::Ended;
 use latco_testkit::program::Program;
@@ -121,6 +122,8 @@ pub struct FakeRobot {
     /// Whether the camera publishes jpegs of 640x480 instead of raw images of the model's size.
     pub compresses: bool,
     pub joints: Outbox<JointState>,
+    /// Joints that do as they are told by `commands`.
+    body: Arc<Mutex<ObedientJoints>>,
     pub commands: Arc<Mutex<Vec<Vec<f64>>>>,
     pub statuses: Arc<Mutex<Vec<DiagnosticStatus>>>,
     pub node: RunningNode,
@@ -140,9 +143,13 @@ impl FakeRobot {
             .expect("a publisher");
         let commands = Arc::new(Mutex::new(Vec::new()));
         let statuses = Arc::new(Mutex::new(Vec::new()));
-        let heard = commands.clone();
+        let body = Arc::new(Mutex::new(ObedientJoints::new(vec![0.1, 0.2, -0.1])));
+        let (heard, moved) = (commands.clone(), body.clone());
         node.subscribe::<Float64MultiArray>("commands", qos::commands(), move |m| {
-            heard.lock().unwrap().extend(m.map(|m| m.data));
+            if let Some(command) = m.map(|m| m.data) {
+                moved.lock().unwrap().obey(&command);
+                heard.lock().unwrap().push(command);
+            }
         })
         .expect("a subscription");
         let heard = statuses.clone();
@@ -155,6 +162,7 @@ impl FakeRobot {
             compressed,
             compresses: false,
             joints,
+            body,
             commands,
             statuses,
             node: RunningNode::start(node).expect("threads"),
@@ -163,13 +171,22 @@ impl FakeRobot {
 
     pub fn good_image(&self) -> Image {
         let size = u32::try_from(IMAGE).expect("small");
-        let data = (0..IMAGE * IMAGE * 3).map(|i| (i % 251) as u8).collect();
-        Image::rgb8(Header::new(stamp::now_ns(), "camera"), size, size, data)
+        let now_ns = stamp::now_ns();
+        // No two pictures of a robot that moves are the same.
+        let shift = (now_ns / 10_000_000) as usize;
+        let data = (0..IMAGE * IMAGE * 3)
+            .map(|i| ((i + shift) % 251) as u8)
+            .collect();
+        Image::rgb8(Header::new(now_ns, "camera"), size, size, data)
     }
 
     pub fn good_jpeg(&self) -> CompressedImage {
-        let data = (0..640 * 480 * 3).map(|i| (i / 7919) as u8).collect();
-        let image = Image::rgb8(Header::new(stamp::now_ns(), "camera"), 640, 480, data);
+        let now_ns = stamp::now_ns();
+        let shift = (now_ns / 10_000_000) as usize * 7919;
+        let data = (0..640 * 480 * 3)
+            .map(|i| ((i + shift) / 7919) as u8)
+            .collect();
+        let image = Image::rgb8(Header::new(now_ns, "camera"), 640, 480, data);
         compress(image, Compression::Jpeg { quality: 90 }).expect("a good image")
     }
 
@@ -177,7 +194,7 @@ impl FakeRobot {
         JointState {
             header: Header::new(stamp::now_ns(), ""),
             name: JOINTS.map(String::from).to_vec(),
-            position: vec![0.1, 0.2, -0.1],
+            position: self.body.lock().unwrap().positions().to_vec(),
             velocity: vec![0.0; 3],
             effort: Vec::new(),
         }

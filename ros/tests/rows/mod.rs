@@ -1,3 +1,29 @@
-//! The faults that a controller survives, by their numbers, where they need the node: real DDS, real time.
+//! The faults that a controller survives, by their numbers, where they need the node: real DDS, real time. Those that simulated
+//! time is enough for are in `trainer/evaluate/tests/faults`.
 
 mod injection;
+mod middleware;
+mod processes;
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::common::Latco;
+
+const LONG: Duration = Duration::from_secs(90);
+
+/// A controller that activates itself.
+fn run(config: &Path, domain: u16, more: &[&str]) -> Latco {
+    let config = config.to_str().unwrap();
+    let domain = domain.to_string();
+    let base = ["run", "--auto", "--config", config, "--domain", &domain];
+    Latco::start(&[&base[..], &["--localhost", "--json"], more].concat())
+}
+
+/// Resident memory of a process, kB.
+fn memory_kb(process: &Latco) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.unwrap().split_whitespace().next().unwrap();
+    number.parse().unwrap()
+}

@@ -83,6 +83,11 @@ fn bench_soak_prints_its_figures() {
             "{figures}"
         );
         assert!(number(&figures, "jitter_ms_p999") > 0.0, "{figures}");
+        assert!(number(&figures, "commands") > 300.0, "{figures}");
+        assert!(
+            number(&figures, "command_jitter_ms_p999") < 200.0,
+            "{figures}"
+        );
         let growth = number(&figures, "rss_growth_bytes");
         assert!(growth.abs() < 64e6, "{figures}");
     }

@@ -33,17 +33,14 @@ fn config(kind: PlannerKind, budget_ms: u64) -> Config {
     planner.threads = 1;
     let latco = &mut planner.latco;
     (latco.iterations_cold, latco.iterations_warm) = (MANY, MANY);
-    (latco.reward_tolerance, latco.stall_iterations) = (0.0, MANY);
+    latco.reward_tolerance = 0.0;
     // The paper's on Meta-World.
-    (planner.cem.samples, planner.cem.elites) = (10_000, 100);
-    (planner.mppi.samples, planner.mppi.elites) = (1000, 100);
-    (planner.cem.iterations, planner.mppi.iterations) = (MANY, MANY);
-    let gd = &mut planner.shooting_gd;
-    (gd.iterations_cold, gd.iterations_warm) = (MANY, MANY);
-    let gn = &mut planner.shooting_gn;
-    (gn.iterations_cold, gn.iterations_warm) = (MANY, MANY);
-    let ilqr = &mut planner.ilqr;
-    (ilqr.iterations_cold, ilqr.iterations_warm) = (MANY, MANY);
+    let cem = &mut planner.cem;
+    (cem.iterations, cem.elites) = (MANY, 100);
+    cem.samples = match kind {
+        PlannerKind::Mppi => 1000,
+        _ => 10_000,
+    };
     config
 }
 
@@ -62,6 +59,7 @@ impl Case {
         let request = PlanRequest {
             state: &self.state,
             elapsed_periods,
+            constraints: None,
             deadline: Some(began + self.budget),
             replay: None,
         };

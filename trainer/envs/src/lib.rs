@@ -35,7 +35,8 @@
 //!
 //! Layers, from the bottom: [`arm`] and [`gantry`] (kinematics and motion of the two robots), [`contact`] (what the arm
 //! pushes), [`render`] and [`scene`] (its camera and what that sees), [`tabletop`] (all that tasks
-//! of the arm have in common), [`tasks`] (starts, rewards, and what an expert does), [`policy`] (who moves it). Everything is
+//! of the arm have in common), [`tasks`] (starts, rewards, and what an expert does), [`policy`] (who moves it), [`obstacle`] (what it must not
+//! touch). Everything is
 //! deterministic: the same seed and actions give the same states and the same frames, bit for bit
 //! on one machine.
 
@@ -43,8 +44,10 @@ pub mod arm;
 pub mod contact;
 mod error;
 pub mod gantry;
+mod link;
 mod motion;
 mod noise;
+pub mod obstacle;
 pub mod plane;
 pub mod policy;
 pub mod render;
@@ -58,7 +61,9 @@ pub mod tabletop;
 pub mod tasks;
 
 pub use error::EnvError;
+pub use link::Link;
 pub use motion::JointLimits;
+pub use obstacle::Obstacle;
 pub use policy::{Policy, PolicyKind};
 pub use render::{DEFAULT_IMAGE_SIZE, MAX_IMAGE_SIZE, MIN_IMAGE_SIZE};
 pub use reward::RewardKind;

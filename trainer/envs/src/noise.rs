@@ -1,7 +1,7 @@
 //! Seeded random numbers.
 
+use chacha20::ChaCha8Rng;
 use rand::{Rng, RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 /// What a stream of random numbers is for; each purpose is independent of the others under the
 /// same seed.
@@ -11,6 +11,8 @@ pub(crate) enum Stream {
     Episode = 0,
     /// Draws way-points, dwell times and action noise.
     Policy = 1,
+    /// Draws obstacles.
+    Obstacle = 2,
 }
 
 /// The generator for one seed and purpose.

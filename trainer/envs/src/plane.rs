@@ -24,6 +24,15 @@ pub(crate) fn dot(a: Place, b: Place) -> f64 {
     a[0] * b[0] + a[1] * b[1]
 }
 
+/// The point of the line from `a` to `b` that is nearest to a place.
+pub(crate) fn nearest_on(a: Place, b: Place, place: Place) -> Place {
+    let line = between(a, b);
+    let share = dot(line, between(a, place)) / dot(line, line);
+    // a line without length has none
+    let share = if share.is_finite() { share } else { 0.0 };
+    along(a, line, share.clamp(0.0, 1.0))
+}
+
 /// The unit vector from `a` to `b`; it points up where they are one place.
 pub(crate) fn direction(a: Place, b: Place) -> Place {
     let length = distance(a, b);

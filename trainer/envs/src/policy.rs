@@ -7,8 +7,8 @@
 use std::fmt::Debug;
 use std::str::FromStr;
 
+use chacha20::ChaCha8Rng;
 use rand::Rng;
-use rand_chacha::ChaCha8Rng;
 
 use crate::error::EnvError;
 use crate::noise::{Stream, generator, normal, uniform};

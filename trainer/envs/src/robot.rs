@@ -2,6 +2,7 @@
 
 use rand::Rng;
 
+use crate::link::Link;
 use crate::motion::JointLimits;
 use crate::reward::RewardKind;
 use crate::script::Way;
@@ -86,6 +87,12 @@ pub trait Robot: Send {
     /// The things whose places decide the reward, always the same ones in the same order. This is the true
     /// state, which no planner may use: it is for judging what a model has learned.
     fn objects(&self) -> Vec<Object>;
+
+    /// The parts of the robot that can touch something, in the order of the joints, and its tip; none where they are not
+    /// known.
+    fn links(&self) -> Vec<Link> {
+        Vec::new()
+    }
 
     /// Puts an object ([`objects`](Robot::objects)) at a place in m, or the arm with its `tip` there (a
     /// gantry with its `head`), at rest, to look at states that no episode begins with. Returns false where

@@ -6,7 +6,8 @@
 //! is an episode as good as the original, so data can be mirrored.
 
 use crate::arm::{Arm, JOINTS};
-use crate::plane::{Place, along, between, distance, dot};
+use crate::link::Link;
+use crate::plane::{Place, distance, nearest_on};
 use crate::render::{Canvas, Colour};
 
 /// Colour of the table.
@@ -32,11 +33,22 @@ const LEAST_DISTANCE: f64 = 0.12;
 /// Whether no link lies across the middle of a thing that is at least 0.3 m wide, which the first picture of
 /// an episode has to show.
 pub(crate) fn shows(arm: &Arm, place: Place) -> bool {
-    arm.points().windows(2).all(|link| {
-        let (along_link, to_place) = (between(link[0], link[1]), between(link[0], place));
-        let share = dot(along_link, to_place) / dot(along_link, along_link);
-        distance(along(link[0], along_link, share.clamp(0.0, 1.0)), place) >= LEAST_DISTANCE
-    })
+    arm.points()
+        .windows(2)
+        .all(|link| distance(nearest_on(link[0], link[1], place), place) >= LEAST_DISTANCE)
+}
+
+/// The links of the arm and its tip, as they are drawn.
+pub(crate) fn links(arm: &Arm) -> Vec<Link> {
+    let points = arm.points();
+    let link = |(line, radius): (&[Place], f64)| Link {
+        from: line[0],
+        to: line[1],
+        radius,
+    };
+    let tip = [points[JOINTS]; 2];
+    let links = points.windows(2).zip(LINK_RADII).map(link);
+    links.chain([link((&tip, TIP_RADIUS))]).collect()
 }
 
 /// Draws the arm over what has been drawn.

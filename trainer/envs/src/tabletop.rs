@@ -6,6 +6,7 @@ use rand::Rng;
 
 use crate::arm::{Arm, JOINT_NAMES, JOINTS, LIMITS, MAX_VELOCITY_RAD_S, Shape};
 use crate::contact::Puck;
+use crate::link::Link;
 use crate::motion::{self, JointLimits};
 use crate::noise::{Stream, generator};
 use crate::plane::Place;
@@ -254,6 +255,10 @@ impl<T: Task> Robot for Tabletop<T> {
 
     fn objects(&self) -> Vec<Object> {
         self.task.objects()
+    }
+
+    fn links(&self) -> Vec<Link> {
+        scene::links(&self.arm)
     }
 
     fn put(&mut self, thing: &str, place: [f64; 2]) -> bool {

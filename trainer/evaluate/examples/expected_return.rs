@@ -8,10 +8,10 @@
 //! sampled futures. The table groups episodes by the first reward: on the lottery task 1 is Top,
 //! 20 and -40 are Bottom, which pays -1 on the mean.
 
+use chacha20::ChaCha8Rng;
 use latco_envs::PolicyKind;
 use latco_models::{Bundle, Dynamics, Reward};
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 /// Samples of the state at every step.
 const SAMPLES: usize = 200;

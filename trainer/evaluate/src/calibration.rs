@@ -179,16 +179,9 @@ pub fn with_iterations(config: &Config, iterations: u32) -> Config {
     let mut config = config.clone();
     let planner = &mut config.planner;
     planner.budget_ms = None;
-    let (latco, gaussian) = (&mut planner.latco, &mut planner.gaussian_latco);
+    let (latco, cem) = (&mut planner.latco, &mut planner.cem);
     (latco.iterations_cold, latco.warm_start) = (iterations, false);
-    (gaussian.iterations_cold, gaussian.warm_start) = (iterations, false);
-    let (cem, mppi) = (&mut planner.cem, &mut planner.mppi);
     (cem.iterations, cem.warm_start) = (iterations, false);
-    (mppi.iterations, mppi.warm_start) = (iterations, false);
-    let (gd, gn) = (&mut planner.shooting_gd, &mut planner.shooting_gn);
-    (gd.iterations_cold, gd.warm_start) = (iterations, false);
-    (gn.iterations_cold, gn.warm_start) = (iterations, false);
-    (planner.ilqr.iterations_cold, planner.ilqr.warm_start) = (iterations, false);
     config
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use latco_controller::constraints::Place;
 use latco_controller::execute::ExecutorCounts;
 use latco_controller::inputs::{ImageInput, Inputs, JointInput};
 use latco_controller::plan::Plan;
@@ -107,8 +108,24 @@ impl ClosedLoop {
         self.now = Time(0);
     }
 
+    /// Moves the regions that the robot keeps out of, in the order of the configuration.
+    pub fn move_regions(&mut self, middles: &[Place]) {
+        self.controller.move_regions(middles);
+        self.executor.move_regions(middles);
+    }
+
     /// Runs one control period: looks at the robot, plans, and moves it at the command rate.
     pub fn period(&mut self, robot: &mut dyn Robot, clock: &dyn Clock) -> PeriodReport {
+        self.period_seen(robot, clock, &mut |_, _| {})
+    }
+
+    /// Runs one control period like [`ClosedLoop::period`] and shows the robot after every set-point, with the time.
+    pub fn period_seen(
+        &mut self,
+        robot: &mut dyn Robot,
+        clock: &dyn Clock,
+        see: &mut dyn FnMut(&dyn Robot, Time),
+    ) -> PeriodReport {
         let start = self.now;
         robot.render(&mut self.pixels);
         let joints = JointInput {
@@ -131,7 +148,7 @@ impl ClosedLoop {
             self.plans.publish();
         }
         self.executor.set_surprise(self.controller.surprise());
-        self.drive(robot);
+        self.drive(robot, see);
         PeriodReport { start, tick }
     }
 
@@ -139,11 +156,11 @@ impl ClosedLoop {
     /// is followed on.
     pub fn follow(&mut self, robot: &mut dyn Robot) {
         self.executor.image(self.now);
-        self.drive(robot);
+        self.drive(robot, &mut |_, _| {});
     }
 
     /// Moves the robot at the command rate for one control period.
-    fn drive(&mut self, robot: &mut dyn Robot) {
+    fn drive(&mut self, robot: &mut dyn Robot, see: &mut dyn FnMut(&dyn Robot, Time)) {
         let start = self.now;
         for number in 0..self.ticks {
             let time = start + self.tick_period * number;
@@ -158,6 +175,7 @@ impl ClosedLoop {
             let point = self.executor.tick(time);
             self.controller.record_sent(time, &point.velocities);
             robot.advance(&point.velocities, self.tick_period.as_secs_f64());
+            see(robot, time + self.tick_period);
         }
         self.now = start + self.controller.period();
     }

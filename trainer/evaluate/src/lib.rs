@@ -12,7 +12,7 @@
 //! use latco_evaluate::{Options, evaluate};
 //!
 //! let bundle = latco_models::Bundle::load("models/bundles/reach", &Default::default())?;
-//! let options = Options { task: "reach".into(), episodes: 100, seed: 0, expert: true };
+//! let options = Options { task: "reach".into(), episodes: 100, seed: 0, expert: true, keep_out: None };
 //! let result = evaluate(&bundle, &Config::default(), &options, |_| ControlFlow::Continue(()))?;
 //! println!("{:.2} of {} episodes", result.success, result.episodes);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -20,7 +20,12 @@
 
 mod calibration;
 mod closed_loop;
+mod faults;
+mod faulty_loop;
+mod image_fault;
+mod keep_out;
 mod policy;
+mod surprise;
 mod thread_clock;
 
 use std::collections::BTreeMap;
@@ -29,7 +34,8 @@ use std::ops::ControlFlow;
 use latco_controller::time::MonotonicClock;
 use latco_controller::{Clock, Config, SetupError, Time};
 use latco_envs::{EnvError, PolicyKind, Robot};
-use latco_models::Bundle;
+use latco_faults::FaultsError;
+use latco_models::{Bundle, RunError};
 use serde::Serialize;
 
 pub use calibration::{
@@ -37,8 +43,13 @@ pub use calibration::{
     exploitation, with_iterations,
 };
 pub use closed_loop::{ClosedLoop, PeriodReport};
+pub use faults::{FaultClass, FaultEvaluation, FaultyEpisode, evaluate_faults};
+pub use faulty_loop::{FaultyLoop, FaultyTick};
+pub use image_fault::ImageFault;
+pub use keep_out::{KeepOut, KeepOutSummary, Obstacles, Touches};
 pub use latco_envs::statistics::{percentile, wilson_interval};
 pub use policy::PlannerPolicy;
+pub use surprise::{CAUGHT_WITHIN_S, Largest, SurpriseOptions, SurpriseTrial, try_surprise};
 pub use thread_clock::ThreadClock;
 
 /// Options of an evaluation.
@@ -52,6 +63,8 @@ pub struct Options {
     pub seed: u64,
     /// Whether the scripted expert is run on the same episodes.
     pub expert: bool,
+    /// What obstacles there are, if any.
+    pub keep_out: Option<KeepOut>,
 }
 
 /// The reason why nothing could be evaluated.
@@ -63,6 +76,25 @@ pub enum EvaluateError {
     /// The controller cannot be made.
     #[error(transparent)]
     Setup(#[from] SetupError),
+    /// A graph failed.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The bundle says nothing about surprise.
+    #[error(
+        "the bundle's surprise is not calibrated: run latco-train surprise --calibrate on it first"
+    )]
+    NotCalibrated,
+    /// The faults cannot be injected here.
+    #[error(transparent)]
+    Faults(#[from] FaultsError),
+    /// There are none.
+    #[error("expected at least one [[fault]] to inject, found none")]
+    NoFaults,
+    /// It is not known where the robot of the task is.
+    #[error(
+        "expected a task of an arm to put obstacles in its way (reach, push, key, stick), found {0}"
+    )]
+    NoLinks(String),
     /// A plan was not followed to its end, so that what the robot did says nothing about it.
     #[error(
         "expected every one of the {ticks} set-points of the plan in the episode of seed {seed} to follow it, found \
@@ -123,6 +155,9 @@ pub struct Episode {
     pub rewards: Vec<f64>,
     /// How often plans ended for each cause.
     pub stop_causes: BTreeMap<&'static str, u64>,
+    /// What became of the obstacle; `None` without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub touches: Option<Touches>,
 }
 
 /// The results of all episodes. The field names are those of `latco-train eval --json`.
@@ -162,6 +197,9 @@ pub struct Evaluation {
     pub seed: u64,
     /// Seeds of the episodes that were not solved.
     pub failed_seeds: Vec<u64>,
+    /// Touches of obstacles; `None` where there were none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_out: Option<KeepOutSummary>,
 }
 
 /// Runs the episodes; `progress` sees each and may end the evaluation early. The result then holds
@@ -194,11 +232,24 @@ pub fn evaluate_by(
     let image = &bundle.manifest().image;
     let mut robot = latco_envs::make(&options.task, image.width)?;
     check_fit(bundle, robot.as_ref())?;
-    let mut closed_loop = ClosedLoop::new(config, bundle)?;
+    let config = match options.keep_out {
+        Some(_) if robot.links().is_empty() => {
+            return Err(EvaluateError::NoLinks(options.task.clone()));
+        }
+        Some(keep_out) => keep_out.configure(config, robot.as_ref()),
+        None => config.clone(),
+    };
+    let mut closed_loop = ClosedLoop::new(&config, bundle)?;
     let mut episodes = Vec::new();
     for number in 0..u64::from(options.episodes) {
         let seed = latco_envs::EVALUATION_SEED + options.seed + number;
-        let mut episode = run_episode(&mut closed_loop, robot.as_mut(), seed, clock);
+        let mut episode = run_episode(
+            &mut closed_loop,
+            robot.as_mut(),
+            seed,
+            clock,
+            options.keep_out,
+        );
         if options.expert {
             episode.expert_success = Some(expert_solves(robot.as_mut(), seed));
         }
@@ -259,16 +310,34 @@ fn run_episode(
     robot: &mut dyn Robot,
     seed: u64,
     clock: &dyn Clock,
+    keep_out: Option<KeepOut>,
 ) -> Episode {
+    let obstacle = keep_out.and_then(|keep_out| keep_out.obstacle(robot, seed));
     robot.reset(seed);
     closed_loop.begin(seed);
     let mut episode = Episode {
         seed,
         difficulty: robot.difficulty(),
+        touches: obstacle.map(|(_, is_moving)| Touches {
+            is_moving,
+            deepest_m: f64::NEG_INFINITY,
+            ..Touches::default()
+        }),
         ..Episode::default()
     };
     for step in 0..robot.episode_steps() {
-        let report = closed_loop.period(robot, clock);
+        if let Some((obstacle, _)) = &obstacle {
+            let time_s = robot.control_period_s() * step as f64;
+            closed_loop.move_regions(&keep_out::middles(obstacle, time_s));
+        }
+        let report = closed_loop.period_seen(robot, clock, &mut |robot, time| {
+            if let (Some((obstacle, _)), Some(touches)) = (&obstacle, &mut episode.touches) {
+                let depth = obstacle.depth(&robot.links(), time.seconds_since(Time(0)));
+                touches.set_points += 1;
+                touches.touched += u64::from(depth > 0.0);
+                touches.deepest_m = touches.deepest_m.max(depth);
+            }
+        });
         if let Some(plan) = report.tick.plan {
             episode
                 .plan_ms
@@ -286,6 +355,9 @@ fn run_episode(
         episode.episode_return += robot.reward();
         episode.success |= robot.success();
         episode.success_at_end = robot.success();
+    }
+    if let Some(touches) = &mut episode.touches {
+        touches.held_back = closed_loop.executor_counts().held_back;
     }
     episode
 }
@@ -341,6 +413,8 @@ fn summarise(options: &Options, planner: &str, seed: u64, episodes: &[Episode]) 
         iterations_median: percentile(&mut iterations, 0.5),
         stop_causes,
         seed,
+        keep_out: (options.keep_out)
+            .map(|keep_out| keep_out.summarise(episodes.iter().filter_map(|e| e.touches.as_ref()))),
         failed_seeds: (episodes.iter().filter(|e| !e.success))
             .map(|e| e.seed)
             .collect(),

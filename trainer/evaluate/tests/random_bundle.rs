@@ -8,7 +8,9 @@ use latco_controller::execute::{Mode, StopReason};
 use latco_controller::inputs::JointInput;
 use latco_controller::plan::{Plan, PlanSizes};
 use latco_controller::{Config, Executor, Time, latest};
-use latco_evaluate::{CalibrationOptions, EvaluateError, Evaluation, Options, calibrate, evaluate};
+use latco_evaluate::{
+    CalibrationOptions, EvaluateError, Evaluation, KeepOut, Obstacles, Options, calibrate, evaluate,
+};
 use latco_export::{RandomSpec, write_random_bundle};
 use latco_models::Bundle;
 
@@ -29,6 +31,7 @@ fn run(bundle: &Bundle, config: &Config) -> Evaluation {
         episodes: 2,
         seed: 3,
         expert: true,
+        keep_out: None,
     };
     let result = evaluate(bundle, config, &options, |_| ControlFlow::Continue(()));
     let mut evaluation = result.expect("the random bundle has the arm's joints and period");
@@ -65,6 +68,33 @@ fn both_planners_run_and_repeat_by_seed() {
 }
 
 #[test]
+fn a_robot_that_moves_at_random_touches_no_obstacle_that_it_is_told_of() {
+    let dir = tempfile::tempdir().unwrap();
+    write_random_bundle(dir.path(), &small(), 5).unwrap();
+    let bundle = Bundle::load(dir.path(), &Default::default()).unwrap();
+    let run = |task: &str, is_told| {
+        let options = Options {
+            task: task.into(),
+            episodes: 8,
+            seed: 0,
+            expert: false,
+            keep_out: Some(KeepOut {
+                obstacles: Obstacles::Mixed,
+                is_told,
+            }),
+        };
+        let config = Config::default();
+        evaluate(&bundle, &config, &options, |_| ControlFlow::Continue(()))
+    };
+    let told = run("reach", true).unwrap().keep_out.unwrap();
+    assert_eq!((told.episodes, told.moving), (8, 4));
+    assert_eq!(told.touched_episodes, 0, "{told:?}");
+    let untold = run("reach", false).unwrap().keep_out.unwrap();
+    assert_eq!(untold.held_back_share, 0.0);
+    assert!(untold.deepest_m > told.deepest_m, "{untold:?} {told:?}");
+}
+
+#[test]
 fn the_block_tridiagonal_solver_runs_too() {
     let dir = tempfile::tempdir().unwrap();
     write_random_bundle(dir.path(), &small(), 5).unwrap();
@@ -94,6 +124,7 @@ fn a_bundle_for_another_robot_is_refused_with_every_mismatch() {
         episodes: 1,
         seed: 0,
         expert: false,
+        keep_out: None,
     };
     let error = evaluate(&bundle, &Config::default(), &options, |_| {
         ControlFlow::Continue(())

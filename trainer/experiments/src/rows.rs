@@ -2,10 +2,13 @@
 //! place to add another.
 
 use latco_controller::Config;
-use latco_controller::config::{Optimiser, PlannerKind, PlannerSection};
+use latco_controller::config::{PlannerKind, PlannerSection};
 
-/// The planners that are compared, in the order of the tables.
-pub const PLANNERS: &[PlannerKind] = &PlannerKind::ALL;
+/// The planners that are compared, in the order of the tables: all but the ablation of LatCo among them.
+pub fn planners() -> impl Iterator<Item = PlannerKind> {
+    let all = PlannerKind::ALL.into_iter();
+    all.filter(|kind| *kind != PlannerKind::LatcoFirstOrder)
+}
 
 /// Iterations that no time lets happen.
 const MANY: u32 = 1_000_000;
@@ -21,6 +24,7 @@ pub fn objective(kind: PlannerKind) -> &'static str {
         PlannerKind::GaussianLatco => {
             "the same in expectation over samples of the states, whose means and deviations are planned (Algorithm 2)"
         }
+        PlannerKind::LatcoFirstOrder => "the same as LatCo by Adam on the Lagrangian",
         PlannerKind::Cem => "return of sampled action sequences, mean of the elites",
         PlannerKind::Mppi => "as CEM, elites weighted by the softmax of their returns",
         PlannerKind::ShootingGd => {
@@ -45,7 +49,7 @@ fn alone(config: &Config, kind: PlannerKind) -> Config {
 
 /// The paper's settings on Meta-World (appendices B and D): its iterations and samples, every plan made
 /// from nothing, and followed to its end (`T_cache` = H). It gives none for Gauss-Newton shooting and
-/// iLQR: they have as many iterations as LatCo.
+/// iLQR, which have as many iterations as LatCo, and none for GRASP, which has those of gradient descent.
 #[must_use]
 pub fn at_the_papers(config: &Config, kind: PlannerKind) -> Config {
     let mut config = alone(config, kind);
@@ -54,52 +58,54 @@ pub fn at_the_papers(config: &Config, kind: PlannerKind) -> Config {
     config.control.replan_every_periods = MANY;
     let planner = &mut config.planner;
     let latco = &mut planner.latco;
-    (latco.iterations_cold, latco.warm_start) = (200, false);
+    latco.warm_start = false;
+    latco.iterations_cold = match kind {
+        PlannerKind::GaussianLatco => 50,
+        PlannerKind::ShootingGd | PlannerKind::Grasp => 500,
+        _ => 200,
+    };
     if kind != PlannerKind::SamplingOnly {
         (latco.starts, latco.sampled_starts) = (1, 0);
     }
     (latco.damping, latco.tolerance) = (1e-3, 1e-4);
-    let gaussian = &mut planner.gaussian_latco;
-    (gaussian.iterations_cold, gaussian.samples) = (50, 50);
-    (gaussian.starts, gaussian.sampled_starts) = (1, 0);
-    gaussian.warm_start = false;
+    planner.gaussian_latco.samples = 50;
     let cem = &mut planner.cem;
-    (cem.iterations, cem.samples, cem.elites) = (100, 10_000, 100);
-    cem.warm_start = false;
-    let mppi = &mut planner.mppi;
-    (mppi.iterations, mppi.samples, mppi.elites) = (100, 1000, 100);
-    (mppi.gamma, mppi.warm_start) = (10.0, false);
-    let gd = &mut planner.shooting_gd;
-    (gd.iterations_cold, gd.warm_start) = (500, false);
-    (gd.learning_rate, gd.multiplier_every) = (0.05, 5);
-    (
-        planner.shooting_gn.iterations_cold,
-        planner.shooting_gn.warm_start,
-    ) = (200, false);
-    (planner.ilqr.iterations_cold, planner.ilqr.warm_start) = (200, false);
+    cem.samples = match kind {
+        PlannerKind::Mppi => 1000,
+        _ => 10_000,
+    };
+    (cem.iterations, cem.elites) = (100, 100);
+    (cem.gamma, cem.warm_start) = (10.0, false);
     config
 }
 
 /// CEM and MPPI value sequences by sampled futures, as the paper's do: what the Lottery tells apart. Elsewhere mean states
 /// are as good and cheaper.
 fn sample_futures(config: &mut Config) {
-    let planner = &mut config.planner;
-    (planner.cem.sampled_states, planner.mppi.sampled_states) = (true, true);
+    config.planner.cem.sampled_states = true;
 }
 
 /// What the Lottery's rows have in place of that: sampled futures, the paper's ten iterations of CEM and MPPI on small tasks (DM
 /// Control), and for CEM its share of elites of 1 % (Meta-World). With 12 of 128 the many samples that certainly pay a little
 /// outvote the few lucky ones. At the paper's settings collocation begins several times and the best is taken, as in the
-/// paper's evaluation (section 5.3): a plan is followed to its end there, and half of those from one start reach no goal.
+/// paper's evaluation (section 5.3): a plan is followed to its end there, and half of those from one start reach no goal. At equal time
+/// Gaussian LatCo, whose plans are short and whose model is small here, looks at many sequences and looks again while the plan
+/// promises little.
 pub fn for_the_lottery(config: &mut Config) {
     sample_futures(config);
     let planner = &mut config.planner;
-    let (cem, mppi) = (&mut planner.cem, &mut planner.mppi);
-    if planner.budget_ms.is_some() {
-        (cem.samples, cem.elites) = (512, 5);
-    } else {
-        (cem.iterations, mppi.iterations) = (10, 10);
-        (planner.latco.starts, planner.gaussian_latco.starts) = (8, 8);
+    let (latco, cem) = (&mut planner.latco, &mut planner.cem);
+    let is_timed = planner.budget_ms.is_some();
+    match planner.kind {
+        PlannerKind::Latco if !is_timed => latco.starts = 8,
+        PlannerKind::GaussianLatco if !is_timed => latco.starts = 8,
+        PlannerKind::GaussianLatco => {
+            (latco.sampled_starts, latco.sampling_rounds) = (2, 6);
+            latco.starts_below_return = 5.0;
+        }
+        PlannerKind::Cem if is_timed => (cem.samples, cem.elites) = (512, 5),
+        PlannerKind::Cem | PlannerKind::Mppi if !is_timed => cem.iterations = 10,
+        _ => {}
     }
 }
 
@@ -111,17 +117,21 @@ pub fn at_equal_time(config: &Config, kind: PlannerKind, ms: f64) -> Config {
     let mut config = alone(config, kind);
     let planner = &mut config.planner;
     planner.budget_ms = Some(ms);
-    (planner.cem.iterations, planner.mppi.iterations) = (MANY, MANY);
-    (planner.cem.samples, planner.mppi.samples) = (128, 128);
-    (planner.cem.elites, planner.mppi.elites) = (12, 12);
-    (planner.cem.warm_start, planner.mppi.warm_start) = (true, true);
-    let gd = &mut planner.shooting_gd;
-    (gd.iterations_cold, gd.iterations_warm) = (MANY, MANY);
-    let gn = &mut planner.shooting_gn;
-    (gn.iterations_cold, gn.iterations_warm) = (MANY, MANY);
-    let ilqr = &mut planner.ilqr;
-    (ilqr.iterations_cold, ilqr.iterations_warm) = (MANY, MANY);
+    let cem = &mut planner.cem;
+    (cem.samples, cem.elites) = (128, 12);
+    cem.warm_start = true;
+    set_iterations(planner, MANY, MANY);
     config
+}
+
+/// Sets the iterations of planners that are not latent collocation: this has those of the configuration.
+fn set_iterations(planner: &mut PlannerSection, of_samples: u32, of_plans: u32) {
+    use PlannerKind::{GaussianLatco, Latco, SamplingOnly};
+    planner.cem.iterations = of_samples;
+    if !matches!(planner.kind, Latco | SamplingOnly | GaussianLatco) {
+        let latco = &mut planner.latco;
+        (latco.iterations_cold, latco.iterations_warm) = (of_plans, of_plans);
+    }
 }
 
 /// What a planner is told that collects for an online run, where no clock runs: a number of iterations
@@ -132,17 +142,11 @@ pub fn collecting(config: &Config, kind: PlannerKind) -> Config {
     let mut config = at_equal_time(config, kind, 1.0);
     let planner = &mut config.planner;
     planner.budget_ms = None;
-    (planner.cem.iterations, planner.mppi.iterations) = (4, 4);
-    (
-        planner.gaussian_latco.iterations_cold,
-        planner.gaussian_latco.iterations_warm,
-    ) = (ITERATIONS, ITERATIONS);
-    let gd = &mut planner.shooting_gd;
-    (gd.iterations_cold, gd.iterations_warm) = (ITERATIONS, ITERATIONS);
-    let gn = &mut planner.shooting_gn;
-    (gn.iterations_cold, gn.iterations_warm) = (ITERATIONS, ITERATIONS);
-    let ilqr = &mut planner.ilqr;
-    (ilqr.iterations_cold, ilqr.iterations_warm) = (ITERATIONS, ITERATIONS);
+    set_iterations(planner, 4, ITERATIONS);
+    if kind == PlannerKind::GaussianLatco {
+        let latco = &mut planner.latco;
+        (latco.iterations_cold, latco.iterations_warm) = (ITERATIONS, ITERATIONS);
+    }
     config
 }
 
@@ -196,6 +200,9 @@ pub fn ablations(config: &Config) -> Vec<Row> {
         }),
         with("shooting_gn", |config| {
             config.planner.kind = PlannerKind::ShootingGn;
+            if config.planner.budget_ms.is_some() {
+                set_iterations(&mut config.planner, MANY, MANY);
+            }
         }),
     ]
 }
@@ -206,18 +213,14 @@ pub const NO_DETERMINISTIC: &str = "-no-deterministic";
 /// Adam on the Lagrangian (appendix B): multipliers every 5 steps.
 fn no_second_order(config: &mut Config) {
     let timed = config.planner.budget_ms.is_some();
+    config.planner.kind = PlannerKind::LatcoFirstOrder;
     let latco = &mut config.planner.latco;
-    latco.optimiser = Optimiser::Adam;
     (latco.iterations_cold, latco.iterations_warm) = match timed {
         true => (MANY, MANY),
         // As LatCo itself: two fifths where there is a plan to go on from.
         false => (5000, 2000),
     };
-    (latco.learning_rate, latco.multiplier_rate) = (0.05, 1.5);
-    latco.multiplier_every_iterations = 5;
-    latco.rollout_every_iterations = 250;
-    // The merit that a stall is judged by falls only when the multipliers are high.
-    latco.stall_iterations = 5000;
+    (latco.multiplier_rate, latco.rollout_every_iterations) = (1.5, 250);
 }
 
 /// The dynamics are enforced from the first iteration on.
@@ -248,66 +251,36 @@ pub fn budget(config: &Config) -> String {
             format!("{cold} iterations")
         }
     };
-    let samples = |iterations: u32, samples: u32, elites: u32, sampled: bool| {
-        let futures = if sampled { " with sampled states" } else { "" };
-        format!("{iterations} iterations of {samples} samples{futures}, {elites} elites")
-    };
-    let latco = &planner.latco;
-    let (gd, gn, ilqr) = (&planner.shooting_gd, &planner.shooting_gn, &planner.ilqr);
+    let (latco, cem) = (&planner.latco, &planner.cem);
+    let iterations = cold_and_warm(
+        latco.iterations_cold,
+        latco.iterations_warm,
+        latco.warm_start,
+    );
     let text = most(match planner.kind {
-        PlannerKind::Cem => {
-            let cem = &planner.cem;
-            samples(cem.iterations, cem.samples, cem.elites, cem.sampled_states)
-        }
-        PlannerKind::Mppi => {
-            let mppi = &planner.mppi;
-            samples(
-                mppi.iterations,
-                mppi.samples,
-                mppi.elites,
-                mppi.sampled_states,
+        PlannerKind::Cem | PlannerKind::Mppi => {
+            let futures = if cem.sampled_states {
+                " with sampled states"
+            } else {
+                ""
+            };
+            format!(
+                "{} iterations of {} samples{futures}, {} elites",
+                cem.iterations, cem.samples, cem.elites
             )
         }
         PlannerKind::SamplingOnly => format!(
             "{} rounds of {} samples, no iterations",
             latco.sampling_rounds, latco.samples
         ),
-        PlannerKind::Grasp => match planner.budget_ms {
-            Some(_) => format!("{MANY} iterations"),
-            None => "500 iterations".to_owned(),
-        },
-        PlannerKind::ShootingGd => {
-            cold_and_warm(gd.iterations_cold, gd.iterations_warm, gd.warm_start)
+        PlannerKind::GaussianLatco => format!(
+            "{iterations} of {} samples, {} starts",
+            planner.gaussian_latco.samples, latco.starts
+        ),
+        PlannerKind::Latco | PlannerKind::LatcoFirstOrder if latco.starts > 1 => {
+            format!("{iterations}, {} starts", latco.starts)
         }
-        PlannerKind::ShootingGn => {
-            cold_and_warm(gn.iterations_cold, gn.iterations_warm, gn.warm_start)
-        }
-        PlannerKind::Ilqr => {
-            cold_and_warm(ilqr.iterations_cold, ilqr.iterations_warm, ilqr.warm_start)
-        }
-        PlannerKind::Latco => {
-            let iterations = cold_and_warm(
-                latco.iterations_cold,
-                latco.iterations_warm,
-                latco.warm_start,
-            );
-            match latco.starts {
-                1 => iterations,
-                starts => format!("{iterations}, {starts} starts"),
-            }
-        }
-        PlannerKind::GaussianLatco => {
-            let gaussian = &planner.gaussian_latco;
-            let iterations = cold_and_warm(
-                gaussian.iterations_cold,
-                gaussian.iterations_warm,
-                gaussian.warm_start,
-            );
-            format!(
-                "{iterations} of {} samples, {} starts",
-                gaussian.samples, gaussian.starts
-            )
-        }
+        _ => iterations,
     });
     match planner.budget_ms {
         Some(ms) => format!("{ms} ms; {text}"),
@@ -351,8 +324,8 @@ mod tests {
 
     #[test]
     fn collectors_need_no_clock() {
-        for kind in PLANNERS {
-            let told = budget(&collecting(&Config::default(), *kind));
+        for kind in PlannerKind::ALL {
+            let told = budget(&collecting(&Config::default(), kind));
             assert!(!told.contains("any number"), "{kind}: {told}");
         }
     }
@@ -365,6 +338,6 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), count);
-        assert!(PLANNERS.iter().all(|kind| !objective(*kind).is_empty()));
+        assert!(planners().all(|kind| !objective(kind).is_empty()));
     }
 }

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use latco_controller::Config;
-use latco_controller::config::{Optimiser, PlannerKind};
+use latco_controller::config::PlannerKind;
 use latco_experiments::rows::ablations;
 use latco_experiments::tables::grid::Wanted;
 use latco_experiments::tables::{ABLATIONS, Args, Setting};
@@ -36,9 +36,10 @@ fn every_file_is_that_of_the_key_task_but_for_its_ablation() {
         let path = entry.unwrap().path();
         let mut config = Config::load(&path).unwrap();
         assert_ne!(config.planner.latco, key.planner.latco, "{path:?}");
-        if config.planner.latco.optimiser == Optimiser::Adam {
+        if config.planner.kind == PlannerKind::LatcoFirstOrder {
             assert_eq!(config.planner.budget_ms, None, "{path:?}");
             config.planner.budget_ms = key.planner.budget_ms;
+            config.planner.kind = PlannerKind::Latco;
         }
         // What the table takes of it.
         let row = path
@@ -62,10 +63,11 @@ fn every_file_is_that_of_the_key_task_but_for_its_ablation() {
 #[test]
 fn the_table_has_a_row_for_each_of_them() {
     let cells = cells(repository().join("models/bundles"));
-    let row = |name: &str| {
+    let planner = |name: &str| {
         let found = cells.iter().find(|cell| cell.row == name);
-        &found.unwrap().config.planner.latco
+        &found.unwrap().config.planner
     };
+    let row = |name: &str| &planner(name).latco;
     assert_eq!(row("no_relaxation").dynamics_multiplier, 1e8);
     let fixed = row("no_constrained");
     assert_eq!(
@@ -74,15 +76,15 @@ fn the_table_has_a_row_for_each_of_them() {
     );
     assert_eq!(fixed.multiplier_rate, 0.0);
     let first_order = row("no_second_order");
-    assert_eq!(first_order.optimiser, Optimiser::Adam);
+    let kind = planner("no_second_order").kind;
+    assert_eq!(kind, PlannerKind::LatcoFirstOrder);
     assert_eq!(
         (first_order.iterations_cold, first_order.multiplier_rate),
         (5000, 1.5)
     );
     assert_eq!(row("no_sampled_start").sampled_starts, 0);
-    assert_eq!(row("latco").optimiser, Optimiser::LevenbergMarquardt);
     let kinds = cells.iter().map(|cell| cell.config.planner.kind);
-    assert_eq!(kinds.filter(|kind| *kind == PlannerKind::Latco).count(), 6);
+    assert_eq!(kinds.filter(|kind| *kind == PlannerKind::Latco).count(), 5);
 }
 
 /// The model without a deterministic part is another bundle: its row is there if the bundle is.

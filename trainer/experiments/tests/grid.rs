@@ -28,10 +28,8 @@ fn wanted(bundle: &Path, kind: PlannerKind, iterations: u32) -> Wanted {
     config.planner.kind = kind;
     let latco = &mut config.planner.latco;
     (latco.iterations_cold, latco.iterations_warm) = (iterations, 1);
-    (config.planner.mppi.samples, config.planner.mppi.elites) = (16, 4);
-    config.planner.mppi.iterations = 1;
-    let gd = &mut config.planner.shooting_gd;
-    (gd.iterations_cold, gd.iterations_warm) = (2, 1);
+    let cem = &mut config.planner.cem;
+    (cem.iterations, cem.samples, cem.elites) = (1, 16, 4);
     config.planner.threads = 1;
     let place = (kind.name(), "paper");
     Wanted::new("reach", bundle.to_path_buf(), place, config).unwrap()

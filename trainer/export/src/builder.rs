@@ -71,6 +71,7 @@ impl Builder {
                 domain: String::new(),
                 version: OPSET,
             }],
+            ..ModelProto::default()
         }
         .encode_to_vec()
     }
@@ -108,6 +109,7 @@ impl Builder {
                 data_type: data_type::FLOAT,
                 name: name.to_owned(),
                 raw_data: data.iter().flat_map(|x| x.to_le_bytes()).collect(),
+                ..TensorProto::default()
             });
         }
         name.to_owned()
@@ -135,6 +137,7 @@ impl Builder {
                 data_type: data_type::INT64,
                 name: name.clone(),
                 raw_data: values.iter().flat_map(|x| x.to_le_bytes()).collect(),
+                ..TensorProto::default()
             });
         }
         name
@@ -165,6 +168,7 @@ impl Builder {
             name: format!("{op}_{}", self.count),
             op_type: op.to_owned(),
             attribute,
+            ..NodeProto::default()
         });
     }
 

@@ -1,11 +1,11 @@
 //! Golden vectors: completing a trainer's, and making them from the reference for weights that no trainer has.
 
+use chacha20::ChaCha8Rng;
 use latco_models::manifest::Manifest;
 use latco_models::{DynamicsKind, Golden, GoldenCase, GoldenData, Graph};
 use latco_reference::{RssmWeights, graphs, image, step};
 use ndarray::{Array, ArrayD, Axis, Dimension, Ix2, Ix3, Ix4};
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use crate::error::ExportError;
 use crate::metadata::Metadata;

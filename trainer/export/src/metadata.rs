@@ -98,6 +98,7 @@ impl Metadata {
                 kind,
                 min_std: weights.step.min_std,
             },
+            surprise: None,
             gates: self.gates.clone(),
             files: BTreeMap::new(),
         }

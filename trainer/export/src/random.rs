@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use chacha20::ChaCha8Rng;
 use latco_models::{Manifest, RewardKind, RewardRange};
 use latco_reference::{
     Activation, Conv, Decoder, Dense, Encoder, Gru, Mlp, Normalisation, PixelScaling, PriorStep,
@@ -11,7 +12,6 @@ use latco_reference::{
 };
 use ndarray::{Array1, Array2, Array4};
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use crate::error::ExportError;
 use crate::golden;

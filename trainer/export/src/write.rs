@@ -6,7 +6,7 @@ use std::path::Path;
 use latco_models::golden::GOLDEN_FILE;
 use latco_models::manifest::{FileSum, MANIFEST_FILE};
 use latco_models::sha256;
-use latco_models::{DynamicsKind, Golden, Graph, Manifest};
+use latco_models::{DynamicsKind, Golden, Graph, Manifest, write_manifest};
 
 use latco_reference::RssmWeights;
 
@@ -84,10 +84,6 @@ pub fn write_bundle_of_kind(
         };
         manifest.files.insert((*name).to_owned(), sum);
     }
-    let text = manifest.to_toml().map_err(|e| ExportError::Serialise {
-        what: MANIFEST_FILE,
-        reason: e.to_string(),
-    })?;
     // The manifest last: an interrupted export leaves sums that do not fit, which the loader refuses.
     std::fs::create_dir_all(dir).map_err(|source| ExportError::Write {
         path: dir.to_path_buf(),
@@ -96,7 +92,10 @@ pub fn write_bundle_of_kind(
     for (name, bytes) in &files {
         write(&dir.join(name), bytes)?;
     }
-    write(&dir.join(MANIFEST_FILE), text.as_bytes())?;
+    write_manifest(dir, &manifest).map_err(|source| ExportError::Write {
+        path: dir.join(MANIFEST_FILE),
+        source,
+    })?;
     Ok(manifest)
 }
 

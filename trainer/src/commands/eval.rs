@@ -1,15 +1,20 @@
 //! `latco-train eval`: closed-loop success of a bundle on the simulated robot, in process.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use latco_controller::Config;
 use latco_controller::config::PlannerKind;
-use latco_evaluate::{EvaluateError, Evaluation, Options, evaluate};
+use latco_controller::time::MonotonicClock;
+use latco_controller::{Config, Time};
+use latco_evaluate::{
+    EvaluateError, Evaluation, FaultEvaluation, KeepOut, Obstacles, Options, evaluate,
+    evaluate_faults,
+};
+use latco_faults::Faults;
 use latco_models::{Bundle, Provider, Providers};
 
 use super::shell::{BadInput, print_json};
@@ -39,6 +44,17 @@ pub(crate) struct Args {
     /// Number of the first evaluation episode, and seed of the planner.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Inject one fault of this file (docs/faults.md) into each episode, drawn by its seed as is when it begins, and run each
+    /// episode again without; prints success and the highest commands for each fault.
+    #[arg(long, value_name = "FILE")]
+    inject: Option<PathBuf>,
+    /// Put an obstacle into each episode that the robot has to keep out of: still, moving, or mixed for one that moves in every
+    /// other episode. Touches are counted.
+    #[arg(long, value_name = "KIND")]
+    keep_out: Option<Obstacles>,
+    /// Do not tell the controller of the obstacles, to see how often they would be touched.
+    #[arg(long, requires = "keep_out")]
+    untold: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -67,11 +83,18 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         episodes: args.episodes,
         seed: args.seed,
         expert: true,
+        keep_out: args.keep_out.map(|obstacles| KeepOut {
+            obstacles,
+            is_told: !args.untold,
+        }),
     };
 
     let interrupted = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted))
         .context("cannot take Ctrl-C")?;
+    if let Some(file) = &args.inject {
+        return with_faults(file, &bundle, &config, &options, &interrupted, args.json);
+    }
     let mut progress = Progress::new("episodes", u64::from(args.episodes));
     let (mut done, mut solved) = (0, 0);
     let evaluation = evaluate(&bundle, &config, &options, |episode| {
@@ -84,10 +107,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             ControlFlow::Continue(())
         }
     })
-    .map_err(|error| match error {
-        EvaluateError::Env(error) => anyhow::Error::new(error),
-        other => BadInput::new(other.to_string()),
-    })?;
+    .map_err(bad_input)?;
     progress.finish();
     if evaluation.episodes < args.episodes as usize {
         tracing::warn!(
@@ -104,6 +124,81 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         print_table(&evaluation, bundle.provider());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn bad_input(error: EvaluateError) -> anyhow::Error {
+    match error {
+        EvaluateError::Env(error) => anyhow::Error::new(error),
+        other => BadInput::new(other.to_string()),
+    }
+}
+
+/// Evaluation with faults.
+fn with_faults(
+    file: &Path,
+    bundle: &Bundle,
+    config: &Config,
+    options: &Options,
+    interrupted: &AtomicBool,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
+    let faults = Faults::load(file).map_err(|e| BadInput::new(e.to_string()))?;
+    let mut progress = Progress::new("episodes", u64::from(options.episodes));
+    let clock = MonotonicClock::starting_at(Time(0));
+    let evaluation = evaluate_faults(bundle, config, options, &faults, &clock, |episode| {
+        progress.advance(1, episode.fault);
+        if interrupted.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    })
+    .map_err(bad_input)?;
+    progress.finish();
+    if json {
+        print_json(&serde_json::to_value(&evaluation)?);
+    } else {
+        print_faults(&evaluation);
+    }
+    let sound = evaluation.outside_limits == 0 && evaluation.non_finite == 0;
+    Ok(ExitCode::from(u8::from(!sound)))
+}
+
+#[allow(clippy::print_stdout)]
+fn print_faults(evaluation: &FaultEvaluation) {
+    println!(
+        "{} of {} episodes with a command outside the limits; success {:.2}, without faults {:.2}",
+        evaluation.outside_limits,
+        evaluation.episodes,
+        evaluation.success,
+        evaluation.success_without
+    );
+    println!(
+        "{:<20} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}",
+        "fault",
+        "episodes",
+        "success",
+        "without",
+        "v/limit",
+        "a/limit",
+        "j/limit",
+        "stopped",
+        "rest s"
+    );
+    for c in &evaluation.classes {
+        let rest = c.rest_s_max.map_or("-".to_owned(), |s| format!("{s:.2}"));
+        println!(
+            "{:<20} {:>8} {:>8.2} {:>8.2} {:>8.2} {:>8.2} {:>8.2} {:>8} {rest:>8}",
+            c.fault,
+            c.episodes,
+            c.success,
+            c.success_without,
+            c.max_velocity_share,
+            c.max_acceleration_share,
+            c.max_jerk_share,
+            c.stopped
+        );
+    }
 }
 
 #[allow(clippy::print_stdout)]
@@ -126,6 +221,16 @@ fn print_table(evaluation: &Evaluation, provider: Provider) {
         "planning             {:.1} ms median, {:.1} ms p99, {} iterations median",
         e.plan_ms_p50, e.plan_ms_p99, e.iterations_median
     );
+    if let Some(k) = &e.keep_out {
+        println!(
+            "obstacle touched     in {} of {} episodes ({} of {} with one that moves), {:.3} m deep at most",
+            k.touched_episodes, k.episodes, k.touched_moving, k.moving, k.deepest_m
+        );
+        println!(
+            "held back            {:.1} % of the set-points",
+            100.0 * k.held_back_share
+        );
+    }
     for (cause, times) in &e.stop_causes {
         println!("stopped by           {cause}: {times}");
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use latco_controller::settings::Settings;
+use latco_models::ExpectedSurprise;
 use latco_trainer::export::export;
 use latco_trainer::fit::checkpoint::{Checkpoint, Stage};
 use latco_trainer::fit::trained::Model;
@@ -46,7 +47,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         );
     }
     let mut model = Model::of(&checkpoint);
-    let mut gates = gates_of(&args.run)?;
+    let (mut gates, surprise) = measured_of(&args.run)?;
     if let Some(penalty) = args.penalty {
         if penalty != model.config.model.penalty {
             // They are of another bundle.
@@ -57,6 +58,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             .map_err(|e| BadInput::new(format!("{}: {e}", args.run.display())))?;
     }
     let worst = export(&model, &gates, &args.out)?;
+    if surprise.is_some() && checkpoint.stage == Stage::Done {
+        latco_models::gates::rewrite(&args.out, |manifest| manifest.surprise = surprise)?;
+    }
     tracing::info!(
         "bundle {}, worst difference to ONNX Runtime {worst:.1e}",
         args.out.display()
@@ -71,16 +75,22 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The gates of the run's report; none before there is one.
-fn gates_of(run: &std::path::Path) -> anyhow::Result<Vec<Gate>> {
+/// Gates and surprise in the run's report; none before there is one.
+fn measured_of(run: &std::path::Path) -> anyhow::Result<(Vec<Gate>, Option<ExpectedSurprise>)> {
+    /// What a report has of them; older ones have no surprise.
+    #[derive(serde::Deserialize)]
+    struct Measured {
+        gates: Vec<Gate>,
+        #[serde(default)]
+        surprise: Option<ExpectedSurprise>,
+    }
     let file = run.join("report.json");
     if !file.exists() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     }
     let text =
         std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
-    let report: serde_json::Value =
-        serde_json::from_str(&text).with_context(|| format!("reading {}", file.display()))?;
-    serde_json::from_value(report["gates"].clone())
-        .with_context(|| format!("the gates in {}", file.display()))
+    let measured: Measured =
+        serde_json::from_str(&text).with_context(|| format!("the gates in {}", file.display()))?;
+    Ok((measured.gates, measured.surprise))
 }

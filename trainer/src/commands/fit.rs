@@ -14,7 +14,7 @@ use latco_trainer::fit::dataset::Frames;
 use latco_trainer::fit::error::{RunError, RunOptions};
 use latco_trainer::fit::run::run as train;
 use latco_trainer::fit::trained::Model;
-use latco_trainer::gates;
+use latco_trainer::gates::{self, GateError};
 use latco_trainer::report::Report;
 use latco_trainer::rssm::device::Backend;
 use latco_trainer::source::{self, Source};
@@ -74,6 +74,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Place::Cuda => Backend::Cuda,
     };
     let device = backend.device().map_err(|e| BadInput::new(e.to_string()))?;
+    // What is needed at the end is looked for before hours of learning.
+    latco_models::runtime::load().map_err(|e| BadInput::new(e.to_string()))?;
+    super::shell::check_writable(&args.out)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, stop.clone()).context("catching signals")?;
@@ -144,8 +147,23 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let bundle = Bundle::load(&folder, &LoadOptions::default())?;
     let held_out = held_out_in_memory(&source, &config).context("reading held-out images")?;
     let measured = gates::measure(&bundle, &held_out).context("measuring the gates")?;
-    latco_models::gates::write(&folder, gates::for_manifest(&measured))?;
+    let surprise = match gates::calibrate_surprise(&bundle, &held_out, "held-out episodes") {
+        Ok(surprise) => Some(surprise),
+        Err(error @ GateError::Surprise(_)) => {
+            tracing::warn!("{error}");
+            None
+        }
+        Err(error) => return Err(error).context("calibrating surprise"),
+    };
+    latco_models::gates::rewrite(&folder, |manifest| {
+        manifest.gates = gates::for_manifest(&measured);
+        manifest.surprise.clone_from(&surprise);
+    })?;
+    if let Some(shortcoming) = latco_models::surprise::shortcoming(surprise.as_ref()) {
+        tracing::warn!("{shortcoming}");
+    }
     let mut report = Report::new(&checkpoint, &source, measured);
+    report.surprise = surprise;
     report.export_worst_difference = Some(worst);
     report.write(&args.out).context("writing the report")?;
     for gate in &report.gates {

@@ -7,13 +7,11 @@ use anyhow::Context;
 use latco_controller::config::PlannerKind;
 use latco_evaluate::Exploited;
 use latco_models::gates::{markdown, needed, shortcomings, write};
-use latco_models::{Bundle, LoadOptions, Manifest, read_manifest};
+use latco_models::{Manifest, read_manifest};
 use latco_pictures::{Curves, Panel};
-use latco_trainer::fit::config::FitConfig;
-use latco_trainer::fit::dataset::Frames;
 use latco_trainer::gates::{self, Gate};
-use latco_trainer::source;
 
+use super::bundles::{MeasuredOn, load, name_of};
 use super::shell::{BadInput, print_json};
 
 /// Arguments of `latco-train gates`.
@@ -26,13 +24,8 @@ pub(crate) struct Args {
     /// shown.
     #[arg(long)]
     measure: bool,
-    /// Bags, or folders of bags, to measure on; by default new episodes of the simulated robot.
-    /// Bags that a bundle was trained on are recognised, and only the held-out episodes used.
-    #[arg(long, num_args = 1.., requires = "measure")]
-    data: Vec<PathBuf>,
-    /// Share of the episodes that was held out in training.
-    #[arg(long, default_value_t = 0.05)]
-    held_out: f64,
+    #[command(flatten)]
+    measured_on: MeasuredOn,
     /// Also measure what plans of this planner promise and get after 0, 1, 10, 50 and 200 iterations: the exploitation curve.
     #[arg(long)]
     planner: Option<PlannerKind>,
@@ -49,12 +42,7 @@ pub(crate) struct Args {
 
 /// Shows or measures gates.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    if !(0.0..=0.9).contains(&args.held_out) {
-        return Err(BadInput::new(format!(
-            "--held-out: expected 0 to 0.9, found {}",
-            args.held_out
-        )));
-    }
+    args.measured_on.needs("--measure", args.measure)?;
     let (mut bundles, mut curves) = (Vec::new(), Vec::new());
     for folder in &args.bundle {
         let manifest = if args.measure {
@@ -140,31 +128,14 @@ fn draw(out: &Path, name: &str, kind: PlannerKind, curve: &[Exploited]) -> anyho
     Ok(())
 }
 
-/// The folder's name; the task's where the folder is called `bundle`, as in a run.
-fn name_of(folder: &Path, manifest: &Manifest) -> String {
-    match folder.file_name().and_then(|name| name.to_str()) {
-        Some(name) if name != "bundle" => name.to_owned(),
-        _ => manifest.task.clone(),
-    }
-}
-
-fn load(folder: &Path) -> anyhow::Result<Bundle> {
-    Bundle::load(folder, &LoadOptions::default()).map_err(|e| BadInput::new(e.to_string()))
-}
-
 /// The manifest with the gates measured.
 fn measure(folder: &Path, args: &Args) -> anyhow::Result<Manifest> {
     let bundle = load(folder)?;
-    let held_out = if args.data.is_empty() {
-        gates::simulated_episodes(&bundle).ok_or_else(|| {
-            BadInput::new(format!(
-                "{}: the task {:?} is none of the simulated ones; expected --data with bags of it",
-                folder.display(),
-                bundle.manifest().task
-            ))
-        })?
+    let held_out = if args.measured_on.is_bags() {
+        args.measured_on.episodes(bundle.manifest())?
     } else {
-        from_bags(bundle.manifest(), args)?
+        gates::simulated_episodes(&bundle)
+            .ok_or_else(|| MeasuredOn::missing(folder, &bundle.manifest().task))?
     };
     tracing::info!(
         "{}: measuring on {} episodes",
@@ -174,32 +145,6 @@ fn measure(folder: &Path, args: &Args) -> anyhow::Result<Manifest> {
     let measured = gates::measure(&bundle, &held_out)?;
     measured.iter().for_each(log);
     Ok(write(folder, gates::for_manifest(&measured))?)
-}
-
-/// The held-out episodes if these are the bags that the bundle was trained on, else all.
-fn from_bags(manifest: &Manifest, args: &Args) -> anyhow::Result<Frames> {
-    let mut config = FitConfig::parse("").map_err(|e| BadInput::new(e.to_string()))?;
-    config.held_out = args.held_out;
-    config.data.task.clone_from(&manifest.task);
-    config.data.control_period_s = manifest.control_period_s;
-    config.data.image_size = manifest.image.width;
-    config.data.action_scale = manifest
-        .action
-        .scale
-        .iter()
-        .map(|s| f64::from(*s))
-        .collect();
-    let source = source::read(&args.data, &[], &config)?;
-    for problem in &source.problems {
-        tracing::warn!("{problem}");
-    }
-    if source.facts.data_hash == manifest.data_hash {
-        tracing::info!("the bundle was trained on these bags: only the episodes held out are used");
-        return Ok(source.held_out);
-    }
-    let mut all = source.train;
-    all.append(&source.held_out);
-    Ok(all)
 }
 
 /// One line of the log for a gate.

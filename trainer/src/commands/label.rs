@@ -27,6 +27,14 @@ pub(crate) struct Args {
     /// The last so many seconds of each episode have the reward 1.
     #[arg(long, group = "rule", value_name = "N")]
     last_seconds: Option<f64>,
+    /// Topic of the camera images [default: camera/image_raw, else the only one].
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true
+    )]
+    image: String,
     /// One JSON object on standard output.
     #[arg(long)]
     json: bool,
@@ -41,7 +49,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         (_, _, Some(seconds)) => Rule::LastSeconds(seconds),
         (None, None, None) => unreachable!("clap requires one of the group"),
     };
-    let labelled = label(&args.bag, &args.out, &rule).map_err(bad)?;
+    let labelled = label(&args.bag, &args.out, &rule, &args.image).map_err(bad)?;
     for problem in &labelled.problems {
         tracing::warn!("{problem}");
     }

@@ -2,6 +2,7 @@
 //!
 //! Exit status: 0 done; 1 the run failed; 2 bad usage, configuration, bundle or bag.
 
+mod bundles;
 mod collect;
 mod collector;
 mod config;
@@ -14,6 +15,7 @@ mod import;
 mod label;
 mod online;
 mod shell;
+mod surprise;
 
 use std::process::ExitCode;
 
@@ -40,6 +42,8 @@ pub(crate) enum Command {
     Export(export::Args),
     /// The gates of bundles as a table; measures them and writes them into the bundle.
     Gates(gates::Args),
+    /// Calibrates by how much a bundle may be surprised, or tries which faults of the image that sees.
+    Surprise(surprise::Args),
     /// Measures closed-loop success in simulation, in process.
     Eval(eval::Args),
     /// One table with its figure.
@@ -60,6 +64,7 @@ impl Command {
             Self::Collector(args) => collector::run(args),
             Self::Export(args) => export::run(args),
             Self::Gates(args) => gates::run(args),
+            Self::Surprise(args) => surprise::run(args),
             Self::Eval(args) => eval::run(args),
             Self::Experiment(args) => experiment::run(args),
             Self::Config(args) => config::run(args),

@@ -1,5 +1,6 @@
 //! What every command shares: bad input, the request to stop, and JSON on standard output.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -39,4 +40,17 @@ impl std::error::Error for BadInput {}
 #[allow(clippy::print_stdout)]
 pub(crate) fn print_json(value: &serde_json::Value) {
     println!("{value}");
+}
+
+/// Makes the folder of the results and checks that something can be written there.
+pub(crate) fn check_writable(folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder)
+        .and_then(|()| tempfile::tempfile_in(folder))
+        .map(drop)
+        .map_err(|error| {
+            BadInput::new(format!(
+                "--out {}: expected a folder that can be written, found: {error}",
+                folder.display()
+            ))
+        })
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use latco_bag::recording::Wanted;
+
 /// One episode on the control period; all arrays row-major.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Episode {
@@ -38,9 +40,8 @@ pub struct LoadOptions {
     pub control_period_s: f64,
     /// Width and height of the images, pixels; `None` keeps the size of the first bag.
     pub image_size: Option<(u32, u32)>,
-    /// Joints in the order of the model; `None` takes the order of the first joint state, `[]`
-    /// reads no joints.
-    pub joint_names: Option<Vec<String>>,
+    /// Topics and joints, in the order of the model.
+    pub topics: Wanted,
     /// Command that an action of 1 stands for, per joint (rad/s); empty means 1.
     pub action_scale: Vec<f32>,
     /// Shorter episodes are left out, frames.
@@ -52,7 +53,7 @@ impl Default for LoadOptions {
         Self {
             control_period_s: 0.1,
             image_size: None,
-            joint_names: None,
+            topics: Wanted::default(),
             action_scale: Vec::new(),
             min_frames: 2,
         }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use latco_bag::BagError;
+use latco_bag::recording::{ChoiceError, RecordingError};
 
 /// The reason why bags or npz files cannot be used as training data.
 #[derive(Debug, thiserror::Error)]
@@ -22,21 +23,9 @@ pub enum DataError {
     /// The bag cannot be read.
     #[error(transparent)]
     Bag(#[from] BagError),
-    /// A topic is missing.
-    #[error(
-        "{}: expected a topic `{topic}` of type {expected}, found {}; record it or remap the topic",
-        bag.display(), found.join(", ")
-    )]
-    MissingTopic {
-        /// Path of the bag.
-        bag: PathBuf,
-        /// Name of the topic.
-        topic: &'static str,
-        /// Type of the topic.
-        expected: &'static str,
-        /// Topics of the bag.
-        found: Vec<String>,
-    },
+    /// A topic that is needed is missing, or not clear.
+    #[error(transparent)]
+    Choice(#[from] ChoiceError),
     /// No image can be used.
     #[error("{}: expected images, found none that can be used{}", bag.display(), because(.problems))]
     NoFrames {
@@ -47,7 +36,7 @@ pub enum DataError {
     },
     /// Widths of actions or joints, or image sizes, differ from the other bags or the
     /// configuration.
-    #[error("{}: expected {quantity} {expected}, found {found}; use only bags of one robot and one configuration", bag.display())]
+    #[error("{}: expected {quantity} {expected}, found {found}; use only bags of one robot, and set data.task, data.action_scale and data.joints to its own", bag.display())]
     Mismatch {
         /// Path of the bag.
         bag: PathBuf,
@@ -91,6 +80,15 @@ pub enum DataError {
         /// Everything in the file, as `key dtype [shape]`.
         found: Vec<String>,
     },
+}
+
+impl From<RecordingError> for DataError {
+    fn from(error: RecordingError) -> Self {
+        match error {
+            RecordingError::Bag(error) => Self::Bag(error),
+            RecordingError::Choice(error) => Self::Choice(error),
+        }
+    }
 }
 
 fn list(paths: &[PathBuf]) -> String {

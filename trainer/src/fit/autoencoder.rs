@@ -3,8 +3,8 @@
 use std::io;
 
 use burn::tensor::{Device, Tensor};
+use chacha20::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use super::config::AutoencoderConfig;
 use super::dataset::{Frames, centred, normals};

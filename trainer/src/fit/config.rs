@@ -6,7 +6,8 @@ use latco_controller::settings::{ConfigError, FieldError, Settings};
 use toml::Table;
 
 pub use super::sections::{
-    AutoencoderConfig, DataConfig, ModelConfig, Recipe, RewardHeads, RewardKind, TrainingConfig,
+    ActionSource, AutoencoderConfig, DataConfig, ModelConfig, Recipe, RewardHeads, RewardKind,
+    TrainingConfig,
 };
 
 latco_controller::settings! {
@@ -112,7 +113,7 @@ impl FitConfig {
     /// [`ConfigError::Fields`]; wrong keys and values are reported all at once.
     pub fn from_table(given: Table) -> Result<Self, ConfigError> {
         let defaults = Self::defaults_of(&given);
-        Self::read_table(given, &defaults, &[])
+        Self::read_table(given, &defaults, &|_| None)
     }
 
     /// The text that [`Self::parse`] makes this configuration of.

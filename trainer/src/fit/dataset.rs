@@ -3,8 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use chacha20::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use super::image_file::ImageFile;
 

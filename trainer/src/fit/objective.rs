@@ -1,7 +1,7 @@
 //! What a stage of training makes small, and one step towards it.
 
 use burn::tensor::{Device, Tensor};
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 
 use super::dataset::step_rng;
 use super::moments::Moments;

@@ -2,8 +2,8 @@
 //! bound, image likelihood of unit variance.
 
 use burn::tensor::Tensor;
+use chacha20::ChaCha8Rng;
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 
 use super::config::{ModelConfig, TrainingConfig};
 use super::dataset::Frames;

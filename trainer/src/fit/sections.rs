@@ -33,6 +33,16 @@ latco_controller::choices! {
     }
 }
 
+latco_controller::choices! {
+    /// Where actions come from.
+    pub enum ActionSource {
+        /// From what was commanded: joint velocities, trajectories, or the state of a controller that follows them.
+        Commands = "commands",
+        /// From the differences of joint positions, for recordings without commands.
+        JointStates = "joint_states",
+    }
+}
+
 latco_controller::settings! {
     /// How the bags are read. For a task of the simulated robots all but `task` may be left out.
     pub struct DataConfig {
@@ -44,6 +54,18 @@ latco_controller::settings! {
         image_size: usize, at_most(2048.0), unit_of("pixels");
         /// Command per unit of action, one a joint; empty takes the simulated robot's, or 1.
         action_scale: Vec<f64>, within(1e-6, 1e6);
+        /// Topic of the camera images (or the one with `/compressed` behind it); empty takes `camera/image_raw`, else the only
+        /// one.
+        image: String;
+        /// Topic of the joint states, of one or several publishers; empty takes `joint_states`, else the only one.
+        joint_states: String;
+        /// Topic of the commands: `std_msgs/Float64MultiArray` of joint velocities, `trajectory_msgs/JointTrajectory`, or
+        /// `control_msgs/JointTrajectoryControllerState`; empty takes `commands`, `joint_trajectory`, else the only one.
+        commands: String;
+        /// Joints in the order of the commands; empty takes those that the commands name, else those of the joint states.
+        joints: Vec<String>;
+        /// Where the actions come from.
+        action: ActionSource;
         /// Memory for the data (MB of 10^6 bytes): images that do not fit are set aside in a file in the folder of the run,
         /// which needs room for them, and read from it batch by batch; the losses are the same. 0 is no limit. What the
         /// network needs comes on top, and, while bags are read, the images between two episode marks.

@@ -1,7 +1,7 @@
 //! Sequences drawn from episodes, and the losses of the RSSM on them that both recipes have.
 
 use burn::tensor::Tensor;
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 
 use super::config::{ModelConfig, RewardHeads, TrainingConfig};
 use super::dataset::{Frames, normals, sequence_starts};

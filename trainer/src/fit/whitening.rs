@@ -32,7 +32,11 @@ pub fn fold(
         [kernel * &forward, (bias - &mean) * &forward]
     });
     change(params, decoder, |kernel, bias| {
-        [&back * kernel, bias + &mean * kernel]
+        // What else a decoder is given, such as joints, stands behind the code.
+        let of_code = kernel.rows(0, width);
+        let mut changed = kernel.clone();
+        changed.rows_mut(0, width).copy_from(&(&back * of_code));
+        [changed, bias + &mean * of_code]
     });
 }
 
@@ -64,15 +68,16 @@ fn matrix(values: &[f32], width: usize) -> DMatrix<f64> {
 mod tests {
     use super::*;
     use crate::rssm::params::{Init, Params};
+    use chacha20::ChaCha8Rng;
     use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
 
     #[test]
     fn whitened_codes_are_uncorrelated_and_the_autoencoder_stays_the_same() {
         let mut rng = ChaCha8Rng::seed_from_u64(5);
         let mut params = Params::default();
         params.add_dense("encoder", 4, 3, &mut rng);
-        params.add_dense("decoder", 3, 2, &mut rng);
+        // The code, and two inputs more.
+        params.add_dense("decoder", 5, 2, &mut rng);
         params.add("unused", &[1], Init::Zeros, &mut rng);
         let inputs = crate::fit::dataset::normals(4 * 500, &mut rng);
         let layer = |params: &Params, name: &str, x: &[f32], width: usize| -> Vec<f32> {
@@ -92,11 +97,16 @@ mod tests {
                 })
                 .collect()
         };
+        let with_more = |codes: &[f32]| -> Vec<f32> {
+            let rows = codes.chunks_exact(3);
+            rows.flat_map(|code| [code, &[0.5, -2.0]].concat())
+                .collect()
+        };
         let codes = layer(&params, "encoder", &inputs, 4);
-        let before = layer(&params, "decoder", &codes, 3);
+        let before = layer(&params, "decoder", &with_more(&codes), 5);
         fold(&mut params, "encoder", "decoder", &codes, 3, 0.0);
         let white = layer(&params, "encoder", &inputs, 4);
-        let after = layer(&params, "decoder", &white, 3);
+        let after = layer(&params, "decoder", &with_more(&white), 5);
         for (a, b) in before.iter().zip(&after) {
             assert!((a - b).abs() < 1e-3, "{a} {b}");
         }

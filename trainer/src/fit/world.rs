@@ -1,8 +1,8 @@
 //! Stage two of the two-stage recipe: the RSSM on image codes and joints.
 
 use burn::tensor::{Device, Tensor};
+use chacha20::ChaCha8Rng;
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 
 use super::config::{ModelConfig, TrainingConfig};
 use super::ensemble::{self, shares};

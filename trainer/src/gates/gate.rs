@@ -64,6 +64,9 @@ pub enum GateError {
     /// The controller cannot be run.
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),
+    /// Surprise cannot be calibrated.
+    #[error("surprise cannot be calibrated: {0}")]
+    Surprise(String),
     /// Episodes of another robot.
     #[error("the episodes do not fit the bundle:\n  {}", .0.join("\n  "))]
     Data(Vec<String>),

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use latco_models::{Bundle, Dynamics, Observe, Reward, RewardHead, RunError};
+use latco_models::surprise::{self, Moments};
+use latco_models::{Bundle, Decode, Dynamics, Observe, Reward, RewardHead, RunError};
 
 use super::gate::GateError;
 use crate::fit::dataset::Frames;
@@ -15,7 +16,10 @@ pub(super) struct Latent {
     observe: Observe,
     dynamics: Dynamics,
     reward: Reward,
+    decode: Decode,
     head: RewardHead,
+    /// Size of the stochastic part of a state, ns.
+    pub(super) stoch: usize,
     /// Size of a state, n.
     pub(super) state: usize,
     /// Values of an action, na.
@@ -30,6 +34,8 @@ pub(super) struct Filtered {
     pub(super) episodes: Vec<usize>,
     /// Posterior mean at every frame, `[frames][ROWS, n]`; rows beyond the episodes mean nothing.
     pub(super) states: Vec<Vec<f32>>,
+    /// Innovations and picture errors at every frame but the first, `[frames - 1][ROWS, ns + 1]`; none unless they were asked for.
+    pub(super) innovations: Vec<Vec<f32>>,
 }
 
 impl Latent {
@@ -39,7 +45,9 @@ impl Latent {
             observe: bundle.observe(ROWS)?,
             dynamics: bundle.dynamics(ROWS)?,
             reward: bundle.reward(ROWS)?,
+            decode: bundle.decode(ROWS)?,
             head: manifest.reward,
+            stoch: manifest.dims.stoch,
             state: manifest.dims.state(),
             action: manifest.dims.action,
             horizon: manifest.dims.horizon,
@@ -48,6 +56,29 @@ impl Latent {
 
     /// Filters all episodes of more than one frame with the posterior mean, as the controller does.
     pub(super) fn filter(&mut self, frames: &Frames) -> Result<Vec<Filtered>, GateError> {
+        self.filter_all(frames, false)
+    }
+
+    /// Innovations and picture errors of all episodes of more than one frame, each without its first frame, `[frames - 1][ns + 1]`.
+    pub(super) fn innovations(&mut self, frames: &Frames) -> Result<Vec<Vec<f32>>, GateError> {
+        let mut episodes = vec![Vec::new(); frames.episodes()];
+        for group in self.filter_all(frames, true)? {
+            for step in &group.innovations {
+                for (row, episode) in group.episodes.iter().enumerate() {
+                    let width = self.stoch + 1;
+                    episodes[*episode].extend(&step[row * width..][..width]);
+                }
+            }
+        }
+        episodes.retain(|episode| !episode.is_empty());
+        Ok(episodes)
+    }
+
+    fn filter_all(
+        &mut self,
+        frames: &Frames,
+        with_innovations: bool,
+    ) -> Result<Vec<Filtered>, GateError> {
         let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for episode in 0..frames.episodes() {
             let length = frames.range(episode).len();
@@ -57,7 +88,7 @@ impl Latent {
         for (length, episodes) in by_length {
             if length > 1 {
                 for episodes in episodes.chunks(ROWS) {
-                    filtered.push(self.filter_group(frames, episodes, length)?);
+                    filtered.push(self.filter_group(frames, episodes, length, with_innovations)?);
                 }
             }
         }
@@ -69,7 +100,9 @@ impl Latent {
         frames: &Frames,
         episodes: &[usize],
         length: usize,
+        with_innovations: bool,
     ) -> Result<Filtered, GateError> {
+        let mut innovations = Vec::new();
         let (pixels, na, nj) = (frames.pixels(), self.action, frames.joints_width);
         self.observe.state_mut().fill(0.0);
         self.observe.action_mut().fill(0.0);
@@ -88,6 +121,9 @@ impl Latent {
                 }
             }
             self.observe.run()?;
+            if with_innovations && t > 0 {
+                innovations.push(self.innovation()?);
+            }
             let mean = self.observe.mean().to_vec();
             self.observe.state_mut().copy_from_slice(&mean);
             states.push(mean);
@@ -95,7 +131,37 @@ impl Latent {
         Ok(Filtered {
             episodes: episodes.to_vec(),
             states,
+            innovations,
         })
+    }
+
+    /// Innovations and picture errors of the last filter step, `[ROWS, ns + 1]`.
+    fn innovation(&mut self) -> Result<Vec<f32>, RunError> {
+        (self.dynamics.state_mut()).copy_from_slice(self.observe.state_mut());
+        (self.dynamics.action_mut()).copy_from_slice(self.observe.action_mut());
+        self.dynamics.run()?;
+        self.decode
+            .state_mut()
+            .copy_from_slice(self.dynamics.mean());
+        self.decode.run()?;
+        let pixels = self.decode.image().len() / ROWS;
+        let mut innovations = vec![0.0; ROWS * (self.stoch + 1)];
+        for (row, innovation) in innovations.chunks_exact_mut(self.stoch + 1).enumerate() {
+            let (stoch, of_state) = (row * self.stoch, row * self.state);
+            let image = &self.observe.image_mut()[row * pixels..][..pixels];
+            let picture = &self.decode.image()[row * pixels..][..pixels];
+            innovation[self.stoch] = surprise::picture_error(image, picture);
+            let posterior = Moments {
+                mean: &self.observe.mean()[of_state..],
+                std: &self.observe.std()[stoch..],
+            };
+            let prior = Moments {
+                mean: &self.dynamics.mean()[of_state..],
+                std: &self.dynamics.std()[stoch..],
+            };
+            surprise::innovation(posterior, prior, &mut innovation[..self.stoch]);
+        }
+        Ok(innovations)
     }
 
     /// Prior means under actions `[steps][ROWS, na]` from states `[ROWS, n]`; after every step.

@@ -11,10 +11,11 @@ mod gate;
 mod latent;
 mod probe;
 mod simulated;
+mod surprise;
 
 use std::collections::BTreeMap;
 
-use latco_models::{Bundle, gates, manifest};
+use latco_models::{Bundle, ExpectedSurprise, gates, manifest};
 
 use crate::fit::dataset::Frames;
 use latent::Latent;
@@ -59,6 +60,50 @@ pub fn measure(bundle: &Bundle, held_out: &Frames) -> Result<Vec<Gate>, GateErro
 /// Episodes that no model was trained on, for a bundle of a simulated task; none for another.
 pub fn simulated_episodes(bundle: &Bundle) -> Option<Frames> {
     simulated::mixed_episodes(bundle)
+}
+
+/// Calibrates how far posteriors may be from their priors on episodes that the model was not trained on; `source` says where they
+/// are from.
+///
+/// # Errors
+/// [`GateError`]; [`GateError::Surprise`] for too few episodes.
+pub fn calibrate_surprise(
+    bundle: &Bundle,
+    held_out: &Frames,
+    source: &str,
+) -> Result<ExpectedSurprise, GateError> {
+    fits(bundle, held_out)?;
+    let innovations = Latent::new(bundle)?.innovations(held_out)?;
+    surprise::calibrate(&innovations, bundle.manifest(), source)
+}
+
+/// Calibrates surprise on so many hours of episodes of the scripted mixture, made anew; `None` for a task that is not simulated.
+/// `progress` sees the hours that were done.
+///
+/// # Errors
+/// [`GateError`].
+pub fn calibrate_surprise_simulated(
+    bundle: &Bundle,
+    hours: f64,
+    mut progress: impl FnMut(f64),
+) -> Result<Option<ExpectedSurprise>, GateError> {
+    let manifest = bundle.manifest();
+    let mut latent = Latent::new(bundle)?;
+    let (mut innovations, mut steps) = (Vec::new(), 0);
+    for chunk in 0.. {
+        let Some(frames) = simulated::surprise_episodes(bundle, chunk) else {
+            return Ok(None);
+        };
+        innovations.extend(latent.innovations(&frames)?);
+        steps += frames.len();
+        let done = steps as f64 * manifest.control_period_s / 3600.0;
+        progress(done);
+        if done >= hours {
+            break;
+        }
+    }
+    let source = format!("scripted mixture on the simulated {}", manifest.task);
+    surprise::calibrate(&innovations, manifest, &source).map(Some)
 }
 
 fn fits(bundle: &Bundle, frames: &Frames) -> Result<(), GateError> {

@@ -1,7 +1,7 @@
 //! A small network that reads true values off what a model knows.
 
+use chacha20::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use crate::fit::adam::{Adam, Update, annealed};
 use crate::rssm::activation::Activation;

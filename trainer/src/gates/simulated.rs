@@ -23,6 +23,9 @@ const MIXED_EPISODES: u64 = 100;
 /// Episodes for the probe, and frames taken from each.
 const PROBE_EPISODES: u64 = 400;
 const PROBE_FRAMES: usize = 5;
+/// Seeds from here on are for the calibration of surprise, and how many episodes of it are made at once.
+const FIRST_SURPRISE_SEED: u64 = EVALUATION_SEED + 1_000_000;
+const CHUNK_EPISODES: u64 = 512;
 /// Images that are encoded at once.
 const ENCODED: usize = 100;
 /// Plans that are executed open loop.
@@ -59,6 +62,16 @@ pub(super) fn mixed_episodes(bundle: &Bundle) -> Option<Frames> {
         PolicyKind::Mixture,
         FIRST_SEED + EXPERT_EPISODES + PROBE_EPISODES,
         MIXED_EPISODES,
+    ))
+}
+
+/// The `chunk`-th part of endlessly many episodes of the scripted mixture, for what needs hours of them.
+pub(super) fn surprise_episodes(bundle: &Bundle, chunk: u64) -> Option<Frames> {
+    Some(episodes(
+        robot_of(bundle)?.as_mut(),
+        PolicyKind::Mixture,
+        FIRST_SURPRISE_SEED + chunk * CHUNK_EPISODES,
+        CHUNK_EPISODES,
     ))
 }
 

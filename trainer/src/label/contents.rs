@@ -1,6 +1,5 @@
 //! What decides the rewards: the rule, and what is known of the bag.
 
-use latco_bag::BagReader;
 use serde::Serialize;
 
 use super::ranges::Ranges;
@@ -56,16 +55,5 @@ impl Contents {
             self.episodes.push((-1, time_ns));
         }
         self.episodes.len() - 1
-    }
-}
-
-/// The topics of a bag with their types, for errors.
-pub(super) fn topic_list(reader: &BagReader) -> String {
-    let names: Vec<String> = (reader.topics().iter())
-        .map(|topic| format!("{} ({})", topic.name, topic.type_name))
-        .collect();
-    match names.as_slice() {
-        [] => "no topics at all".to_owned(),
-        names => names.join(", "),
     }
 }

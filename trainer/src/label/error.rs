@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use latco_bag::BagError;
+use latco_bag::recording::RecordingError;
 use latco_pictures::PictureError;
 
 /// Why a bag cannot be labelled.
@@ -11,6 +12,9 @@ pub enum LabelError {
     /// The bag cannot be read, or the copy not written.
     #[error(transparent)]
     Bag(#[from] BagError),
+    /// The bag cannot be read as a recording.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
     /// Labels and bag do not fit: everything that is wrong.
     #[error("{} cannot be labelled so:\n  {}", bag.display(), .problems.join("\n  "))]
     Refused {

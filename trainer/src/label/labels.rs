@@ -1,9 +1,10 @@
 //! Which reward each image gets.
 
 use latco_bag::messages::{Bool, Float32, Float64, RosMessage};
+use latco_bag::recording::described;
 use latco_bag::{BagError, BagMessage, BagReader};
 
-use super::contents::{Contents, LabelledEpisode, Rule, topic_list};
+use super::contents::{Contents, LabelledEpisode, Rule};
 use super::ranges::Ranges;
 
 /// Types of messages that can be rewards.
@@ -15,7 +16,7 @@ pub(super) fn check_topics(reader: &BagReader, rule: &Rule) -> Vec<String> {
         Rule::Topic(name) => match reader.topic(name) {
             None => vec![format!(
                 "expected a topic {name}, found {}",
-                topic_list(reader)
+                described(reader).join(", ")
             )],
             Some(topic) if !VALUE_TYPES.contains(&topic.type_name.as_str()) => vec![format!(
                 "topic {name}: expected type {}, found {}",

@@ -10,14 +10,16 @@ mod labels;
 mod ranges;
 mod strip;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use latco_bag::image::{CameraImage, camera_topic};
-use latco_bag::messages::{Float64, Int64};
-use latco_bag::{BagError, BagMessage, BagReader, BagWriter, topics};
+use latco_bag::image::CameraImage;
+use latco_bag::messages::Float64;
+use latco_bag::recording::{Event, Keys, Need, Needs, Recording, Wanted};
+use latco_bag::{BagWriter, topics};
 use serde::Serialize;
 
-use contents::{Contents, FrameTime, topic_list};
+use contents::{Contents, FrameTime};
 
 pub use contents::{LabelledEpisode, Rule};
 pub use error::LabelError;
@@ -25,8 +27,6 @@ pub use ranges::{Range, Ranges};
 
 /// File name of the strip in the folder of the labelled bag.
 pub const STRIP_FILE: &str = "labels.png";
-/// Stamps and recording times further apart than this are of different clocks, ns.
-const SAME_CLOCK_NS: u64 = 10_000_000_000;
 
 /// What was labelled.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -47,38 +47,43 @@ pub struct Labelled {
     pub problems: Vec<String>,
 }
 
-/// Copies `bag` to `out` with a reward for every image; `bag` itself is not changed. Rewards that
-/// it has already are left out.
+/// Copies `bag` to `out` with a reward for every image of the topic `image` (empty takes `camera/image_raw`, else the only
+/// one); `bag` itself is not changed. Rewards that it has already are left out.
 ///
 /// # Errors
 /// [`LabelError`]; what is wrong with labels and bag is reported all at once, and nothing is
 /// written then.
-pub fn label(bag: &Path, out: &Path, rule: &Rule) -> Result<Labelled, LabelError> {
-    let reader = BagReader::open(bag)?;
+pub fn label(bag: &Path, out: &Path, rule: &Rule, image: &str) -> Result<Labelled, LabelError> {
+    let wanted = Wanted {
+        image: image.to_owned(),
+        joints: Some(Vec::new()),
+        keys: Keys {
+            image: "--image",
+            ..Keys::default()
+        },
+        ..Wanted::default()
+    };
+    let needs = Needs {
+        images: Need::May,
+        ..Needs::default()
+    };
+    let recording = Recording::open(bag, &wanted, needs)?;
     let refuse = |problems| LabelError::Refused {
         bag: bag.to_path_buf(),
         problems,
     };
-    let mut wrong = labels::check_topics(&reader, rule);
-    let camera = camera_topic(&reader)
-        .filter(|topic| topic.messages > 0)
-        .map(|topic| topic.name.clone());
-    if camera.is_none() {
-        wrong.push(format!(
-            "expected a topic {} or {}, found {}",
-            topics::CAMERA_IMAGE,
-            topics::CAMERA_IMAGE_COMPRESSED,
-            topic_list(&reader)
-        ));
+    let mut wrong = labels::check_topics(recording.bag(), rule);
+    if let Err(error) = wanted.camera(recording.bag()) {
+        wrong.push(error.to_string());
     }
-    let Some(camera) = camera.filter(|_| wrong.is_empty()) else {
+    if !wrong.is_empty() {
         return Err(refuse(wrong));
-    };
-    let contents = look(&reader, &camera, rule)?;
-    let rewards = labels::rewards(&contents, &reader, rule).map_err(refuse)?;
+    }
+    let contents = look(&recording, rule)?;
+    let rewards = labels::rewards(&contents, recording.bag(), rule).map_err(refuse)?;
 
     let existed = out.exists();
-    let written = write(&reader, out, &camera, &contents, &rewards);
+    let written = write(&recording, out, &contents, &rewards);
     if written.is_err() && !existed {
         // Half a copy is of no use; why it was not finished is reported.
         let _ = std::fs::remove_dir_all(out);
@@ -99,92 +104,67 @@ pub fn label(bag: &Path, out: &Path, rule: &Rule) -> Result<Labelled, LabelError
 }
 
 /// Reads times, episodes and the topic of the labels.
-fn look(reader: &BagReader, camera: &str, rule: &Rule) -> Result<Contents, LabelError> {
+fn look(recording: &Recording, rule: &Rule) -> Result<Contents, LabelError> {
     let mut contents = Contents {
         frames: Vec::new(),
         episodes: Vec::new(),
         values: Vec::new(),
         problems: Vec::new(),
     };
-    for message in reader.messages() {
-        let message = match message {
-            Ok(message) => message,
-            Err(error) if error.is_partial() => {
-                contents.problems.push(error.to_string());
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
-        if topics::matches(&message.topic, topics::EPISODE) {
-            let mark = message.decode::<Int64>()?;
-            contents.episodes.push((mark.data, message.time_ns));
-        } else if *message.topic == *camera {
-            let episode = contents.episode(message.time_ns);
-            if let Some(time_ns) = seen_at(&message)? {
+    let is_label = |topic: &str| matches!(rule, Rule::Topic(name) if topics::matches(topic, name));
+    let problems = recording.events(|event| {
+        match event {
+            Event::Episode { time_ns, number } => contents.episodes.push((number, time_ns)),
+            Event::Image { time_ns, .. } => {
+                let episode = contents.episode(time_ns);
                 contents.frames.push(FrameTime { time_ns, episode });
             }
-        } else if let Rule::Topic(name) = rule
-            && topics::matches(&message.topic, name)
-        {
-            let episode = contents.episode(message.time_ns);
-            let value = labels::value_of(&message)?;
-            contents.values.push((message.time_ns, episode, value));
+            Event::Reward { time_ns, value } if is_label(topics::REWARD) => {
+                let episode = contents.episode(time_ns);
+                contents.values.push((time_ns, episode, value));
+            }
+            Event::Other(message) if is_label(&message.topic) => {
+                let episode = contents.episode(message.time_ns);
+                let value = labels::value_of(message)?;
+                contents.values.push((message.time_ns, episode, value));
+            }
+            _ => {}
         }
-    }
+        Ok::<_, LabelError>(ControlFlow::Continue(()))
+    })?;
+    contents.problems.extend(problems);
     Ok(contents)
-}
-
-/// When the image of a message was taken, ns; none if the message cannot be decoded, which the
-/// trainer leaves out as well.
-fn seen_at(message: &BagMessage) -> Result<Option<i64>, BagError> {
-    match CameraImage::decode(message) {
-        Ok(image) => {
-            let stamp = image.header().stamp.to_nanos();
-            let same_clock = stamp.abs_diff(message.time_ns) < SAME_CLOCK_NS && stamp >= 0;
-            Ok(Some(if same_clock { stamp } else { message.time_ns }))
-        }
-        Err(error @ BagError::WrongType { .. }) => Err(error),
-        Err(_) => Ok(None),
-    }
 }
 
 /// Writes copy and strip; returns the strip's path and how many rewards were left out.
 fn write(
-    reader: &BagReader,
+    recording: &Recording,
     out: &Path,
-    camera: &str,
     contents: &Contents,
     rewards: &[f64],
 ) -> Result<(PathBuf, u64), LabelError> {
-    let mut bag = BagWriter::create(out)?;
+    let reader = recording.bag();
+    let is_reward = |topic: &str| topics::matches(topic, topics::REWARD);
+    let mut bag = BagWriter::create_copy(out, reader, is_reward)?;
     bag.announce::<Float64>(topics::REWARD)?;
     let mut strip = strip::Strip::new(contents, rewards);
     let (mut frame, mut replaced) = (0, 0);
-    for message in reader.messages() {
+    for message in reader.all_messages() {
         // What is damaged was reported when the bag was looked at.
         let Ok(message) = message else { continue };
-        if topics::matches(&message.topic, topics::REWARD) {
+        if is_reward(&message.topic) {
             replaced += 1;
             continue;
         }
-        let definition = (reader.topics().iter())
-            .find(|t| *t.name == *message.topic && *t.type_name == *message.type_name)
-            .map_or("", |topic| topic.definition.as_str());
-        bag.write_raw(
-            &message.topic,
-            &message.type_name,
-            definition,
-            message.time_ns,
-            &message.data,
-        )?;
-        if *message.topic == *camera && seen_at(&message)?.is_some() {
+        bag.copy(&message)?;
+        if recording.is_image(&message)
+            && let Ok(picture) = CameraImage::decode(&message)
+        {
             let reward = Float64 {
                 data: rewards[frame],
             };
             bag.write(topics::REWARD, contents.frames[frame].time_ns, &reward)?;
-            if strip.wants(frame)
-                && let Ok(picture) = CameraImage::decode(&message)
-            {
+            if strip.wants(frame) {
                 strip.add(frame, &picture);
             }
             frame += 1;

@@ -97,7 +97,7 @@ impl OnlineConfig {
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let mut root: Table = text.parse()?;
         let own: Table = root.remove_entry("online").into_iter().collect();
-        let own = OnlineTables::read_table(own, &OnlineTables::default(), &[]);
+        let own = OnlineTables::read_table(own, &OnlineTables::default(), &|_| None);
         match (own, FitConfig::from_table(root)) {
             (Ok(OnlineTables { online }), Ok(fit)) => Ok(Self { online, fit }),
             (Err(ConfigError::Fields(mut errors)), Err(ConfigError::Fields(more))) => {

@@ -6,7 +6,7 @@
 //! reaches the model. As h' is part of z = [s, h], their disagreement is a function of z alone.
 
 use burn::tensor::Tensor;
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 
 use super::activation::Activation;
 use super::layers::Mlp;

@@ -2,7 +2,7 @@
 //! coordinates, which a plain encoder of this size leaves out of its code.
 
 use burn::tensor::{Device, Tensor};
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::activation::Activation;

@@ -1,7 +1,7 @@
 //! Dense layers and multi-layer perceptrons over named parameters.
 
 use burn::tensor::Tensor;
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 
 use super::activation::Activation;
 use super::fused::dense;

@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use chacha20::ChaCha8Rng;
 use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::device::cpu;

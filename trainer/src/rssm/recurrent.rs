@@ -5,7 +5,7 @@
 //! is not carried on.
 
 use burn::tensor::Tensor;
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::activation::Activation;

@@ -1,7 +1,7 @@
 //! The world model of the two-stage recipe: recurrent core and heads on an image code.
 
 use burn::tensor::Tensor;
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::activation::Activation;

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use latco_envs::PolicyKind;
+use latco_export::{RandomSpec, write_random_bundle};
+use latco_models::{read_manifest, write_manifest};
 pub(crate) use latco_testkit::paths::text;
 use latco_trainer::fit::checkpoint::DataFacts;
 use latco_trainer::fit::dataset::Frames;
@@ -34,6 +36,22 @@ pub(crate) fn collect(out: &Path, episodes: usize) {
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
+}
+
+/// Random weights for the arm of Reach.
+pub(crate) fn random_bundle(folder: &Path, task: &str) {
+    let spec = RandomSpec {
+        image: 32,
+        stoch: 4,
+        deter: 12,
+        hidden: 16,
+        horizon: 4,
+        ..RandomSpec::keypoint()
+    };
+    write_random_bundle(folder, &spec, 5).unwrap();
+    let mut manifest = read_manifest(folder).unwrap();
+    manifest.task = task.to_owned();
+    write_manifest(folder, &manifest).unwrap();
 }
 
 /// Reach by the scripted mixture, and what its bags would say about the robot.

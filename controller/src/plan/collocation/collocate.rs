@@ -1,7 +1,7 @@
 //! Collocation of several plans together.
 
 use latco_models::{Bundle, RewardHead, RunError};
-use latco_solver::{Shape, StepReport};
+use latco_solver::{Inequalities, Shape, StepReport};
 
 use super::super::batch::{Batch, Iterate};
 use super::super::contract::PlanRequest;
@@ -17,13 +17,13 @@ use super::super::solution::PlanSizes;
 use super::super::starts::{Sampler, start_fresh};
 use super::super::threads::{Threads, threads};
 use super::super::warm_start::{Shift, start_warm};
-use super::convergence::Convergence;
 use super::gaussian::Gaussians;
 use super::mean::Means;
 use super::settings::Settings;
 use super::states::States;
-use super::stepper::{Lm, Stepper};
+use super::stepper::{Anchor, Lm, Stepper};
 use crate::config::{Config, SolverKind};
+use crate::constraints;
 use crate::error::SetupError;
 use crate::trace::IterationTrace;
 
@@ -43,7 +43,8 @@ pub struct Collocation<S: States> {
     batch: Batch,
     /// The starts of the plans that are iterated.
     starts: Vec<StartKind>,
-    convergence: Vec<Convergence>,
+    /// Sum of the rewards of each plan after its last iteration.
+    reward_sums: Vec<f64>,
     outcomes: Vec<Outcome>,
 }
 
@@ -118,13 +119,14 @@ impl Collocation<Means> {
         sizes: &PlanSizes,
         stepper: impl Fn(&OnnxModel, Shape) -> Result<Box<dyn Stepper<OnnxModel>>, SetupError>,
     ) -> Result<Self, SetupError> {
-        let settings = Settings::from(&config.planner.latco);
+        let latco = &config.planner.latco;
+        let settings = Settings::new(latco, latco.samples, latco.tolerance);
         Self::new(config, bundle, sizes, settings, Means, &stepper)
     }
 }
 
 impl Collocation<Gaussians> {
-    /// Makes Gaussian LatCo by the settings of `[planner.gaussian_latco]`.
+    /// Makes Gaussian LatCo by the settings of `[planner.latco]` and `[planner.gaussian_latco]`.
     ///
     /// # Errors
     /// ONNX Runtime's or the solver's reason.
@@ -133,22 +135,17 @@ impl Collocation<Gaussians> {
         bundle: &Bundle,
         sizes: &PlanSizes,
     ) -> Result<Self, SetupError> {
-        let section = &config.planner.gaussian_latco;
+        let own = &config.planner.gaussian_latco;
         let lm = Lm {
             solver: SolverKind::Reduced,
             settings: latco_solver::Settings {
-                initial_dynamics_multiplier: section.dynamics_multiplier,
-                initial_action_multiplier: section.action_multiplier,
-                dynamics_tolerance: section.tolerance,
-                action_tolerance: section.tolerance,
-                learning_rate: section.multiplier_rate,
-                damping: section.damping,
-                action_limit: f64::from(bundle.manifest().action.limit),
-                ..latco_solver::Settings::default()
+                dynamics_tolerance: own.tolerance,
+                action_tolerance: own.tolerance,
+                ..lm(config, bundle).settings
             },
         };
-        let states = Gaussians::new(section, bundle, sizes);
-        let settings = Settings::from(section);
+        let states = Gaussians::new(own, sizes);
+        let settings = Settings::new(&config.planner.latco, own.sequences, own.tolerance);
         Self::new(config, bundle, sizes, settings, states, &|_, shape| {
             lm.stepper(shape)
         })
@@ -189,7 +186,9 @@ impl<S: States> Collocation<S> {
     ) -> Result<Self, SetupError> {
         let manifest = bundle.manifest();
         let lane = |plans| -> Result<Lane<S>, SetupError> {
-            let shape = Shape::of(dims(bundle, sizes)).with_plans(plans);
+            let shape = Shape::of(dims(bundle, sizes))
+                .with_plans(plans)
+                .with_inequalities(constraints::rows(config, sizes.action));
             let model = states.model(bundle, shape)?;
             Ok(Lane {
                 plans,
@@ -221,7 +220,7 @@ impl<S: States> Collocation<S> {
             noise: Noise::new(config.planner.seed),
             batch: Batch::new(sizes, starts),
             starts: Vec::with_capacity(starts),
-            convergence: vec![Convergence::NONE; starts],
+            reward_sums: vec![0.0; starts],
             outcomes: vec![Outcome::Failed(StopCause::ModelFailed); starts],
             sizes: *sizes,
             action_limit: manifest.action.limit,
@@ -243,12 +242,12 @@ impl<S: States> Collocation<S> {
         };
         S::draw_for_sequences(sampler.valuation_mut(), &mut self.noise);
         let shifted = (!self.starts.is_empty()).then_some(&*self.batch.plan_mut(0).actions);
-        sampler.sample(request.state, shifted, &mut self.noise, rounds)?;
+        sampler.sample(request, shifted, &mut self.noise, rounds)?;
         Ok(rounds.done() > 0)
     }
 
     /// The outcome of an iteration for a plan.
-    fn examine(&mut self, plan: usize, iteration: u32) -> Outcome {
+    fn examine(&mut self, plan: usize) -> Outcome {
         let lane = self.lanes.active();
         let report = match lane.stepper.outcome(plan) {
             Ok(report) => report,
@@ -256,10 +255,13 @@ impl<S: States> Collocation<S> {
         };
         let violation = S::violation(&lane.model, plan);
         let figures = self.figures(plan, &report);
-        let convergence = &mut self.convergence[plan];
-        match convergence.take(iteration, &report, violation, &self.settings) {
-            Some(cause) => Outcome::Finished(figures, cause),
-            None => Outcome::Improved(figures),
+        let is_feasible = report.feasible && f64::from(violation) <= self.settings.tolerance;
+        let before = std::mem::replace(&mut self.reward_sums[plan], report.reward_sum);
+        let change = (report.reward_sum - before).abs();
+        if is_feasible && change < self.settings.reward_tolerance {
+            Outcome::Finished(figures, StopCause::Converged)
+        } else {
+            Outcome::Improved(figures)
         }
     }
 
@@ -344,7 +346,7 @@ impl<S: States> Optimiser for Collocation<S> {
     }
 
     fn prepare(&mut self) {
-        self.convergence.fill(Convergence::NONE);
+        self.reward_sums.fill(0.0);
         let lane = self.lanes.active_mut();
         lane.stepper.reset();
         for (plan, kind) in self.starts.iter().enumerate() {
@@ -354,14 +356,19 @@ impl<S: States> Optimiser for Collocation<S> {
         }
     }
 
-    fn improve(&mut self, request: &PlanRequest<'_>, quantum: &mut Quantum<'_>) -> Step {
+    fn improve(&mut self, request: &PlanRequest<'_>, _quantum: &mut Quantum<'_>) -> Step {
         let lane = self.lanes.active_mut();
         let (model, threads) = (&mut lane.model, &mut lane.threads);
-        let stepped = (lane.stepper).step(model, threads, request.state, &mut self.batch);
+        let inequalities = request.constraints.map(|all| all as &dyn Inequalities<f32>);
+        let from = Anchor {
+            state: request.state,
+            inequalities,
+        };
+        let stepped = (lane.stepper).step(model, threads, from, &mut self.batch);
         for plan in 0..self.starts.len() {
             self.outcomes[plan] = match stepped {
                 Err(cause) => Outcome::Failed(cause),
-                Ok(()) => self.examine(plan, quantum.iteration()),
+                Ok(()) => self.examine(plan),
             };
         }
         Step::Iteration

@@ -5,7 +5,6 @@
 //! iteration of the plans is a [`Stepper`].
 
 mod collocate;
-mod convergence;
 mod gaussian;
 mod mean;
 mod settings;
@@ -16,4 +15,4 @@ pub use collocate::{Collocation, lm};
 pub use gaussian::Gaussians;
 pub use mean::Means;
 pub use states::States;
-pub use stepper::{Lm, Stepper};
+pub use stepper::{Anchor, Lm, Stepper};

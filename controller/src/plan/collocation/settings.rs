@@ -1,6 +1,6 @@
 //! The settings of collocation that do not depend on what its states are.
 
-use crate::config::{GaussianLatcoSection, LatcoSection};
+use crate::config::LatcoSection;
 
 use super::super::optimiser::Schedule;
 use super::super::starts::Sampling;
@@ -19,24 +19,21 @@ pub(super) struct Settings {
     pub(super) relaxation: Relaxation,
     pub(super) tolerance: f64,
     pub(super) reward_tolerance: f64,
-    pub(super) stall_iterations: u32,
 }
 
-impl From<&LatcoSection> for Settings {
-    fn from(latco: &LatcoSection) -> Self {
+impl Settings {
+    /// The settings of `[planner.latco]`, with what `samples` sampled sequences a round and a `tolerance` of its own make of
+    /// them.
+    pub(super) fn new(latco: &LatcoSection, samples: u32, tolerance: f64) -> Self {
         Self {
             schedule: Schedule {
-                warm_start: latco.warm_start,
-                iterations_cold: latco.iterations_cold,
-                iterations_warm: latco.iterations_warm,
-                value_every: latco.rollout_every_iterations,
                 fresh_starts_below_return: Some(latco.starts_below_return),
+                ..Schedule::new(latco, latco.rollout_every_iterations)
             },
             starts: latco.starts as usize,
             sampled_starts: latco.sampled_starts as usize,
             sampling: Sampling {
-                samples: latco.samples,
-                elites: latco.sampling_elites,
+                samples,
                 rounds: latco.sampling_rounds,
             },
             relaxation: Relaxation {
@@ -44,38 +41,8 @@ impl From<&LatcoSection> for Settings {
                 dynamics: latco.dynamics_multiplier as f32,
                 action_limits: latco.action_multiplier as f32,
             },
-            tolerance: latco.tolerance,
+            tolerance,
             reward_tolerance: latco.reward_tolerance,
-            stall_iterations: latco.stall_iterations,
-        }
-    }
-}
-
-impl From<&GaussianLatcoSection> for Settings {
-    fn from(gaussian: &GaussianLatcoSection) -> Self {
-        Self {
-            schedule: Schedule {
-                warm_start: gaussian.warm_start,
-                iterations_cold: gaussian.iterations_cold,
-                iterations_warm: gaussian.iterations_warm,
-                value_every: gaussian.rollout_every_iterations,
-                fresh_starts_below_return: Some(gaussian.starts_below_return),
-            },
-            starts: gaussian.starts as usize,
-            sampled_starts: gaussian.sampled_starts as usize,
-            sampling: Sampling {
-                samples: gaussian.sequences,
-                elites: gaussian.sampling_elites,
-                rounds: gaussian.sampling_rounds,
-            },
-            relaxation: Relaxation {
-                factor: gaussian.multiplier_relaxation as f32,
-                dynamics: gaussian.dynamics_multiplier as f32,
-                action_limits: gaussian.action_multiplier as f32,
-            },
-            tolerance: gaussian.tolerance,
-            reward_tolerance: gaussian.reward_tolerance,
-            stall_iterations: gaussian.stall_iterations,
         }
     }
 }

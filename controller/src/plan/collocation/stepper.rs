@@ -1,8 +1,8 @@
 //! The iteration of several plans.
 
 use latco_solver::{
-    BlockTridiagonal, LinearSolver, Model, PlanFault, Reduced, Settings, Shape, Solver, StepError,
-    StepReport,
+    BlockTridiagonal, Inequalities, LinearSolver, Model, PlanFault, Reduced, Settings, Shape,
+    Solver, StepError, StepReport,
 };
 
 use super::super::batch::Batch;
@@ -10,6 +10,15 @@ use super::super::report::StopCause;
 use super::super::threads::Threads;
 use crate::config::SolverKind;
 use crate::error::SetupError;
+
+/// What all plans of a batch start from.
+#[derive(Clone, Copy, Debug)]
+pub struct Anchor<'a> {
+    /// The known state at their start, `[n]`.
+    pub state: &'a [f32],
+    /// What they have to satisfy; `None` where there is nothing.
+    pub inequalities: Option<&'a dyn Inequalities<f32>>,
+}
 
 /// An iteration, which changes states, actions and multipliers of a fixed number of plans, the first of a
 /// [`Batch`].
@@ -20,8 +29,7 @@ pub trait Stepper<M>: Send {
     /// Forgets the last plans: the next step is on other ones.
     fn reset(&mut self);
 
-    /// Does one iteration of all plans from the known state `anchor` `[n]`. A plan that fails is left as it
-    /// was.
+    /// Does one iteration of all plans from a known state. A plan that fails is left as it was.
     ///
     /// # Errors
     /// The reason why it failed for all of them.
@@ -29,7 +37,7 @@ pub trait Stepper<M>: Send {
         &mut self,
         model: &mut M,
         threads: &mut Threads,
-        anchor: &[f32],
+        anchor: Anchor<'_>,
         batch: &mut Batch,
     ) -> Result<(), StopCause>;
 
@@ -52,10 +60,11 @@ impl<L: LinearSolver, M: Model<f32>> Stepper<M> for Solver<f32, L, Vec<f32>> {
         &mut self,
         model: &mut M,
         threads: &mut Threads,
-        anchor: &[f32],
+        anchor: Anchor<'_>,
         batch: &mut Batch,
     ) -> Result<(), StopCause> {
-        let (mut plan, mut multipliers) = batch.first(self.shape().plans, anchor);
+        let (mut plan, mut multipliers) = batch.first(self.shape().plans, anchor.state);
+        plan.inequalities = anchor.inequalities;
         (self.step_all(model, threads, &mut plan, &mut multipliers)).map_err(|error| match error {
             StepError::Plan(fault) => stop_cause(fault),
             StepError::Model(_) | StepError::Layout(_) => StopCause::ModelFailed,

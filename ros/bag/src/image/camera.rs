@@ -4,8 +4,7 @@ use super::error::ImageError;
 use super::{decode, raw};
 use crate::error::BagError;
 use crate::messages::{CompressedImage, Header, Image, RosMessage};
-use crate::reader::{BagMessage, BagReader, TopicInfo};
-use crate::topics;
+use crate::reader::BagMessage;
 
 /// A camera image as it was published, not yet checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,17 +59,4 @@ impl CameraImage {
             Self::Compressed(image) => decode::size(image),
         }
     }
-}
-
-/// The camera's topic in a bag, whatever its transport: the topic that has images, or the raw one where both
-/// have some.
-pub fn camera_topic(bag: &BagReader) -> Option<&TopicInfo> {
-    let topics = || {
-        [topics::CAMERA_IMAGE, topics::CAMERA_IMAGE_COMPRESSED]
-            .into_iter()
-            .filter_map(|name| bag.topic(name))
-    };
-    topics()
-        .find(|topic| topic.messages > 0)
-        .or_else(|| topics().next())
 }

@@ -8,7 +8,7 @@ use super::{decode, raw};
 /// Converts camera images; keeps its memory from one image to the next.
 #[derive(Debug, Default)]
 pub struct Converter {
-    /// Pixels of the last compressed image, kept for their memory.
+    /// Pixels of the last image that had to be unpacked, kept for their memory.
     decoded: Vec<u8>,
     /// Sums of one row of the resizing, kept for their memory.
     sums: Vec<u32>,
@@ -46,10 +46,7 @@ impl Converter {
         }
         check_size(width, height)?;
         let pixels = match image {
-            CameraImage::Raw(image) => Pixels {
-                layout: raw::layout(image)?,
-                data: &image.data,
-            },
+            CameraImage::Raw(image) => raw::pixels(image, &mut self.decoded)?,
             CameraImage::Compressed(image) => Pixels {
                 layout: decode::decode_into(image, &mut self.decoded)?,
                 data: &self.decoded,
@@ -95,7 +92,7 @@ mod tests {
         for y in 0..height {
             for x in 0..width {
                 let at = y as usize * step + x as usize * kind.bytes_per_pixel();
-                for (channel, value) in kind.channels().into_iter().zip(rgb(x, y)) {
+                for (channel, value) in kind.channels().unwrap().into_iter().zip(rgb(x, y)) {
                     data[at + channel] = value;
                 }
             }
@@ -126,6 +123,47 @@ mod tests {
         }
         let grey = image("mono8", 2, 1, |x, _| [x as u8 + 7; 3]);
         assert_eq!(to_rgb(&grey, 2, 1), [7, 7, 7, 8, 8, 8]);
+    }
+
+    #[test]
+    fn pixels_without_colours_of_their_own_get_those_of_their_neighbours() {
+        let image = |encoding: &str, width: u32, height: u32, data: &[u8]| {
+            CameraImage::from(Image {
+                height,
+                width,
+                encoding: encoding.to_owned(),
+                step: data.len() as u32 / height,
+                data: data.to_vec(),
+                ..Image::default()
+            })
+        };
+        // Black, white and a pure red of BT.601, the last pair with one pixel beyond the width.
+        let yuyv = [16, 128, 235, 128, 81, 90, 81, 240];
+        let uyvy = [128, 16, 128, 235, 90, 81, 240, 81];
+        for (names, data) in [(["yuv422_yuy2", "yuyv"], yuyv), (["yuv422", "uyvy"], uyvy)] {
+            for name in names {
+                let found = to_rgb(&image(name, 3, 1, &data), 3, 1);
+                assert_eq!(found, [0, 0, 0, 255, 255, 255, 254, 0, 0], "{name}");
+            }
+        }
+        // A flat colour behind each filter.
+        let rgb = [200, 100, 50];
+        for (name, colours) in [
+            ("bayer_rggb8", [0, 1, 1, 2]),
+            ("bayer_bggr8", [2, 1, 1, 0]),
+            ("bayer_gbrg8", [1, 2, 0, 1]),
+            ("bayer_grbg8", [1, 0, 2, 1]),
+        ] {
+            let data: Vec<u8> = (0..24)
+                .map(|at| rgb[colours[at / 6 % 2 * 2 + at % 2]])
+                .collect();
+            let found = to_rgb(&image(name, 6, 4, &data), 6, 4);
+            assert!(
+                found.chunks(3).all(|pixel| pixel == rgb),
+                "{name}: {found:?}"
+            );
+            to_rgb(&image(name, 1, 1, &[7]), 1, 1);
+        }
     }
 
     #[test]

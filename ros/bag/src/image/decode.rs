@@ -7,8 +7,10 @@ use image::codecs::jpeg::JpegDecoder;
 use image::codecs::png::PngDecoder;
 use image::{ColorType, ImageDecoder, ImageResult, Limits};
 
+use super::encoding::is_depth;
 use super::error::ImageError;
 use super::files::{Flaw, Kind};
+use super::huffman;
 use super::limits::{MAX_COMPRESSED_BYTES, MAX_PIXELS};
 use super::pixels::{Layout, check_size};
 use crate::messages::CompressedImage;
@@ -50,6 +52,11 @@ fn with_decoder<T>(
     if data.len() > MAX_COMPRESSED_BYTES {
         return Err(ImageError::TooManyBytes { bytes: data.len() });
     }
+    let coded = message.format.split(';').next().unwrap_or_default().trim();
+    if message.format.contains("compressedDepth") || is_depth(coded) {
+        let found = message.format.clone();
+        return Err(ImageError::Depth { found });
+    }
     let kind = Kind::of(data).ok_or_else(|| ImageError::Format {
         format: message.format.clone(),
         bytes: data.len(),
@@ -65,7 +72,12 @@ fn with_decoder<T>(
     // What a camera sends must not stop a robot's controller: a decoder that panics costs the image. Nothing of it is
     // used afterwards but the pixels, which are written anew for the next one.
     catch_unwind(AssertUnwindSafe(|| {
-        let decoder = open(kind, data).map_err(|error| damaged(message, error.to_string()))?;
+        let completed = match kind {
+            Kind::Jpeg => huffman::completed(data),
+            Kind::Png => data.into(),
+        };
+        let decoder =
+            open(kind, &completed).map_err(|error| damaged(message, error.to_string()))?;
         read(decoder)
     }))
     .unwrap_or_else(|_| Err(damaged(message, "the decoder gave up on it".to_owned())))

@@ -1,14 +1,26 @@
 //! What can be wrong with an image.
 
-use super::encoding::ENCODINGS;
+use super::encoding::encodings;
 use super::limits::{MAX_COMPRESSED_BYTES, MAX_PIXELS, MAX_SIDE};
 
 /// Why an image cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
     /// The encoding is not understood.
-    #[error("image encoding: expected one of {}, found `{found}`; set the camera driver's encoding", ENCODINGS.join(", "))]
+    #[error(
+        "image encoding: expected one of {}, found `{found}`; set the camera driver's encoding",
+        encodings().join(", ")
+    )]
     Encoding {
+        /// Encoding of the message.
+        found: String,
+    },
+    /// The image is of distances.
+    #[error(
+        "image encoding: expected a colour or grey image, found `{found}`, which is one of depth: depth is not supported; take \
+         the topic of the colour images"
+    )]
+    Depth {
         /// Encoding of the message.
         found: String,
     },

@@ -1,8 +1,9 @@
 //! `sensor_msgs/Image`.
 
-use super::encoding::Encoding;
+use super::encoding::{Encoding, is_depth};
 use super::error::ImageError;
-use super::pixels::{Layout, check_size};
+use super::mixed;
+use super::pixels::{Layout, Pixels, check_size};
 use crate::messages::Image;
 
 /// Checks encoding, size, step and data length of an image.
@@ -10,11 +11,14 @@ use crate::messages::Image;
 /// # Errors
 /// The first thing that does not fit, as [`ImageError`].
 pub fn validate(image: &Image) -> Result<Encoding, ImageError> {
-    let encoding = Encoding::from_name(&image.encoding).ok_or_else(|| ImageError::Encoding {
-        found: image.encoding.clone(),
-    })?;
+    let found = || image.encoding.clone();
+    let encoding =
+        Encoding::from_name(&image.encoding).ok_or_else(|| match is_depth(&image.encoding) {
+            true => ImageError::Depth { found: found() },
+            false => ImageError::Encoding { found: found() },
+        })?;
     check_size(image.width, image.height)?;
-    let row = u64::from(image.width) * encoding.bytes_per_pixel() as u64;
+    let row = encoding.row_bytes(image.width);
     if u64::from(image.step) < row {
         return Err(ImageError::Step {
             expected: row,
@@ -35,15 +39,27 @@ pub fn validate(image: &Image) -> Result<Encoding, ImageError> {
     Ok(encoding)
 }
 
-/// Checks the image like [`validate`] and says where its pixels are.
-pub(super) fn layout(image: &Image) -> Result<Layout, ImageError> {
+/// Checks the image like [`validate`] and finds its pixels: in the message, or in `unpacked`, whose memory is reused.
+pub(super) fn pixels<'a>(
+    image: &'a Image,
+    unpacked: &'a mut Vec<u8>,
+) -> Result<Pixels<'a>, ImageError> {
     let encoding = validate(image)?;
-    Ok(Layout {
-        width: image.width,
-        height: image.height,
-        step: image.step as usize,
-        pixel: encoding.bytes_per_pixel(),
-        channels: encoding.channels(),
+    Ok(match encoding.channels() {
+        Some(channels) => Pixels {
+            layout: Layout {
+                width: image.width,
+                height: image.height,
+                step: image.step as usize,
+                pixel: encoding.bytes_per_pixel(),
+                channels,
+            },
+            data: &image.data,
+        },
+        None => Pixels {
+            layout: mixed::unpack(image, encoding, unpacked),
+            data: unpacked,
+        },
     })
 }
 
@@ -60,7 +76,13 @@ mod tests {
         let mut bad = good.clone();
         bad.encoding = "32FC1".into();
         let text = validate(&bad).unwrap_err().to_string();
-        assert!(text.contains("32FC1") && text.contains("rgb8"), "{text}");
+        assert!(text.contains("32FC1") && text.contains("depth"), "{text}");
+        bad.encoding = "rgb32".into();
+        let text = validate(&bad).unwrap_err().to_string();
+        assert!(
+            text.contains("rgb32") && text.contains("yuv422_yuy2"),
+            "{text}"
+        );
         let mut bad = good.clone();
         bad.step = 11;
         let text = validate(&bad).unwrap_err().to_string();

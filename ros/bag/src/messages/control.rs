@@ -46,6 +46,25 @@ impl RosMessage for JointTrajectory {
     );
 }
 
+/// The beginning of `control_msgs/msg/JointTrajectoryControllerState`, which all distributions have in common: what a
+/// controller that follows a trajectory aims at, and where the robot is. It is only read.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct FollowerState {
+    /// Time of the state.
+    pub header: Header,
+    /// Joint names.
+    pub joint_names: Vec<String>,
+    /// What the controller aims at (`desired`, later `reference`).
+    pub reference: JointTrajectoryPoint,
+    /// Where the robot is (`actual`, later `feedback`).
+    pub feedback: JointTrajectoryPoint,
+}
+
+impl RosMessage for FollowerState {
+    const TYPE: &'static str = "control_msgs/msg/JointTrajectoryControllerState";
+    const DEFINITION: &'static str = "";
+}
+
 /// `diagnostic_msgs/msg/KeyValue`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyValue {

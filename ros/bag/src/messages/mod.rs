@@ -17,7 +17,8 @@ mod standard;
 mod supported;
 
 pub use control::{
-    DiagnosticArray, DiagnosticStatus, JointTrajectory, JointTrajectoryPoint, KeyValue,
+    DiagnosticArray, DiagnosticStatus, FollowerState, JointTrajectory, JointTrajectoryPoint,
+    KeyValue,
 };
 pub use message::RosMessage;
 pub use sensor::{CompressedImage, Image, JointState};

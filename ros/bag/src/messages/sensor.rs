@@ -71,7 +71,7 @@ impl RosMessage for CompressedImage {
     );
 }
 
-/// `sensor_msgs/msg/JointState`. Check it with [`crate::joints::JointOrder`] before use.
+/// `sensor_msgs/msg/JointState`. Check it with [`crate::joints::JointStates`] before use.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct JointState {
     /// Time of the measurement.

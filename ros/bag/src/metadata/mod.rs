@@ -3,5 +3,5 @@
 mod read;
 mod render;
 
-pub(crate) use read::{Compressed, Metadata, NAME};
-pub(crate) use render::{TopicSummary, VERSION, inner, whole};
+pub(crate) use read::{Metadata, NAME};
+pub(crate) use render::{About, TopicSummary, VERSION, inner, whole};

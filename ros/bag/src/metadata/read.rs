@@ -2,33 +2,24 @@
 
 use std::path::Path;
 
+use super::render::About;
 use crate::error::BagError;
 use crate::yaml::Yaml;
 
 /// Name of the file in a bag's folder.
 pub(crate) const NAME: &str = "metadata.yaml";
 
-/// How rosbag2 compressed a bag, beside what a storage does by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Compressed {
-    /// rosbag2 did not compress the bag; its storage may have.
-    #[default]
-    No,
-    /// Every file is compressed as a whole.
-    Files,
-    /// The bytes of every message are compressed.
-    Messages,
-}
-
 /// The parts of `metadata.yaml` that are used.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Metadata {
     /// Paths of the files as written, in the order of recording.
     pub(crate) files: Vec<String>,
-    pub(crate) compressed: Compressed,
     pub(crate) messages: u64,
+    pub(crate) about: About,
     /// Topics with their number of messages, `(topic, messages)`.
     pub(crate) topics: Vec<(String, u64)>,
+    /// What the publishers of topics offer, `(topic, YAML)`.
+    pub(crate) offered_qos: Vec<(String, String)>,
 }
 
 impl Metadata {
@@ -71,35 +62,52 @@ impl Metadata {
                 .unwrap_or("")
                 .to_lowercase()
         };
-        let compressed = match (&*word("compression_mode"), &*word("compression_format")) {
-            ("" | "none", _) => Compressed::No,
-            ("file", "zstd") => Compressed::Files,
-            ("message", "zstd") => Compressed::Messages,
+        // What is compressed says so itself; only that it can be unpacked is asked for here.
+        match (&*word("compression_mode"), &*word("compression_format")) {
+            ("" | "none", _) | ("file" | "message", "zstd") => {}
             (mode, format) => {
                 return Err(BagError::Compression {
                     path: path.clone(),
                     found: format!("mode `{mode}`, format `{format}`"),
                 });
             }
-        };
+        }
         let count = |node: &Yaml| {
             let key = "message_count";
             let node = node.get(key).ok_or_else(|| missing(key))?;
             node.number::<u64>()
                 .ok_or_else(|| wrong(format!("`{key}`: expected a number, found {node:?}")))
         };
-        let mut topics = Vec::new();
+        let (mut topics, mut offered_qos) = (Vec::new(), Vec::new());
         for topic in get("topics_with_message_count")?.list() {
             let name = topic
                 .get("topic_metadata")
                 .and_then(|data| data.get("name")?.text());
             let name = name.ok_or_else(|| missing("topic_metadata: name"))?;
-            topics.push((name.to_owned(), count(topic)?));
+            // A topic with messages of two types is listed twice.
+            let messages = count(topic)?;
+            match topics
+                .iter_mut()
+                .find(|(known, _): &&mut (String, u64)| known == name)
+            {
+                Some((_, sum)) => *sum += messages,
+                None => topics.push((name.to_owned(), messages)),
+            }
+            let offered = (topic.get("topic_metadata"))
+                .and_then(|data| data.get("offered_qos_profiles")?.text())
+                .unwrap_or_default();
+            offered_qos.push((name.to_owned(), offered.to_owned()));
         }
         Ok(Some(Self {
             files,
-            compressed,
             messages: count(info)?,
+            offered_qos,
+            about: About {
+                custom_data: info.get("custom_data").map_or(Vec::new(), Yaml::texts),
+                ros_distro: (info.get("ros_distro").and_then(Yaml::text))
+                    .unwrap_or_default()
+                    .to_owned(),
+            },
             topics,
         }))
     }

@@ -12,9 +12,19 @@ pub(crate) const VERSION: u32 = 8;
 pub(crate) struct TopicSummary<'a> {
     pub(crate) name: &'a str,
     pub(crate) type_name: &'a str,
+    pub(crate) encoding: &'a str,
     pub(crate) type_hash: &'a str,
     pub(crate) offered_qos: &'a str,
     pub(crate) messages: u64,
+}
+
+/// What people and recorders say about a bag as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct About {
+    /// Words of the recorder's user, `(key, value)`.
+    pub(crate) custom_data: Vec<(String, String)>,
+    /// Distribution of ROS that recorded the bag; empty where it is not said.
+    pub(crate) ros_distro: String,
 }
 
 /// What stands under the outermost key, for a bag of one file; `bounds` are the times of the first
@@ -24,6 +34,7 @@ pub(crate) fn inner(
     file_name: &str,
     topics: &[TopicSummary<'_>],
     bounds: Option<(i64, i64)>,
+    about: &About,
 ) -> String {
     let (start, end) = bounds.unwrap_or((0, 0));
     let duration = end - start;
@@ -47,12 +58,13 @@ pub(crate) fn inner(
             "  - topic_metadata:\n\
              \x20     name: {}\n\
              \x20     type: {}\n\
-             \x20     serialization_format: cdr\n\
+             \x20     serialization_format: {}\n\
              \x20     offered_qos_profiles: {}\n\
              \x20     type_description_hash: {}\n\
              \x20   message_count: {}\n",
             quote(topic.name),
             quote(topic.type_name),
+            topic.encoding,
             quote(topic.offered_qos),
             quote(topic.type_hash),
             topic.messages
@@ -70,10 +82,18 @@ pub(crate) fn inner(
          \x20     nanoseconds_since_epoch: {start}\n\
          \x20   duration:\n\
          \x20     nanoseconds: {duration}\n\
-         \x20   message_count: {messages}\n\
-         custom_data: ~\n\
-         ros_distro: \"\"\n"
+         \x20   message_count: {messages}\n"
     );
+    let empty = if about.custom_data.is_empty() {
+        " ~"
+    } else {
+        ""
+    };
+    let _ = writeln!(text, "custom_data:{empty}");
+    for (key, value) in &about.custom_data {
+        let _ = writeln!(text, "  {}: {}", quote(key), quote(value));
+    }
+    let _ = writeln!(text, "ros_distro: {}", quote(&about.ros_distro));
     text
 }
 

@@ -1,6 +1,6 @@
 //! One file of a bag, whatever its format.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::contract::{Channel, Cursor};
@@ -26,13 +26,6 @@ impl StoredFile {
             Storage::Mcap => Self::Mcap(mcap_read::McapFile::open(path)?),
             Storage::Sqlite3 => Self::Sqlite(sqlite_read::SqliteFile::open(path)?),
         })
-    }
-
-    pub(crate) fn path(&self) -> &PathBuf {
-        match self {
-            Self::Mcap(file) => &file.path,
-            Self::Sqlite(file) => &file.path,
-        }
     }
 
     /// The topics, and how many messages each has.

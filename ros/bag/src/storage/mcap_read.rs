@@ -21,45 +21,69 @@ const FOOTER_BYTES: u64 = RECORD_HEADER_BYTES + 20 + 8;
 /// Largest chunk in bytes, decompressed, so that a damaged length cannot ask for all memory.
 const CHUNK_LIMIT_BYTES: usize = 512 << 20;
 
-/// Schemas and channels seen so far.
+/// Name, language and text of a schema.
+type Schema = (Arc<str>, Arc<str>, Arc<str>);
+
+/// Schemas and channels seen so far; of each, the first record counts.
 #[derive(Debug, Clone, Default)]
 struct Channels {
-    schemas: BTreeMap<u16, (Arc<str>, Arc<str>)>,
-    by_id: BTreeMap<u16, Arc<Channel>>,
+    schemas: BTreeMap<u16, Schema>,
+    /// Channels with the numbers of their schemas.
+    by_id: BTreeMap<u16, (u16, Arc<Channel>)>,
 }
 
 impl Channels {
     /// Takes over a schema or channel record; other records change nothing.
     fn add(&mut self, record: &Record<'_>) {
         match record {
-            Record::Schema { header, data } => {
-                let definition = String::from_utf8_lossy(data);
-                self.schemas.entry(header.id).or_insert_with(|| {
-                    (header.name.as_str().into(), definition.into_owned().into())
-                });
+            Record::Schema { header, data } if !self.schemas.contains_key(&header.id) => {
+                let definition = String::from_utf8_lossy(data).into_owned();
+                let schema: Schema = (
+                    header.name.as_str().into(),
+                    header.encoding.as_str().into(),
+                    definition.into(),
+                );
+                // An index may name channels before their schemas.
+                for (_, channel) in self.by_id.values_mut().filter(|(id, _)| *id == header.id) {
+                    let channel = Arc::make_mut(channel);
+                    (channel.type_name, channel.language, channel.definition) = schema.clone();
+                }
+                self.schemas.insert(header.id, schema);
             }
-            Record::Channel(channel) => {
-                let empty = || (Arc::from(""), Arc::from(""));
-                let (type_name, definition) = self
+            Record::Channel(channel) if !self.by_id.contains_key(&channel.id) => {
+                let empty = || (Arc::from(""), Arc::from(""), Arc::from(""));
+                let (type_name, language, definition) = self
                     .schemas
                     .get(&channel.schema_id)
                     .cloned()
                     .unwrap_or_else(empty);
-                let about = |key: &str| -> Arc<str> {
-                    channel.metadata.get(key).map_or("", String::as_str).into()
+                let made = Channel {
+                    topic: channel.topic.as_str().into(),
+                    type_name,
+                    definition,
+                    language,
+                    encoding: channel.message_encoding.as_str().into(),
+                    about: channel.metadata.clone(),
                 };
-                self.by_id.entry(channel.id).or_insert_with(|| {
-                    Arc::new(Channel {
-                        topic: channel.topic.as_str().into(),
-                        type_name,
-                        definition,
-                        encoding: channel.message_encoding.as_str().into(),
-                        type_hash: about("topic_type_hash"),
-                        offered_qos: about("offered_qos_profiles"),
-                    })
-                });
+                (self.by_id).insert(channel.id, (channel.schema_id, Arc::new(made)));
             }
             _ => {}
+        }
+    }
+
+    /// Whether the channel of this number is known, and its schema where it has one.
+    fn has(&self, id: u16) -> bool {
+        (self.by_id.get(&id))
+            .is_some_and(|(schema, _)| *schema == 0 || self.schemas.contains_key(schema))
+    }
+
+    /// Takes over what only `others` has.
+    fn extend(&mut self, others: Self) {
+        for (id, schema) in others.schemas {
+            self.schemas.entry(id).or_insert(schema);
+        }
+        for (id, channel) in others.by_id {
+            self.by_id.entry(id).or_insert(channel);
         }
     }
 }
@@ -75,7 +99,7 @@ struct Entry {
     end_ns: u64,
 }
 
-/// The index of one MCAP file.
+/// What one MCAP file holds.
 #[derive(Debug)]
 pub(crate) struct McapFile {
     pub(crate) path: PathBuf,
@@ -84,6 +108,10 @@ pub(crate) struct McapFile {
     channels: Channels,
     /// Number of messages per channel.
     counts: BTreeMap<u16, u64>,
+    /// Numbers of messages by what stands beside chunks: messages outside them, and the chunks' own indexes.
+    walked: BTreeMap<u16, u64>,
+    /// Where the first record of a type begins that MCAP does not have: perhaps one of messages, damaged.
+    strange: Option<u64>,
     /// Faults of the file, apart from damage inside chunks.
     pub(crate) damage: Vec<BagError>,
 }
@@ -94,6 +122,26 @@ struct Summary {
     channels: Channels,
     counts: Option<BTreeMap<u16, u64>>,
     chunks: Vec<Entry>,
+}
+
+impl Summary {
+    /// Whether the file's statistics can stand for a look at all its data: they name only channels that are known with their schemas,
+    /// and count what was seen beside the chunks. An index that a tool left out, shortened or copied does not.
+    fn agrees(&self, channels: &Channels, walked: &BTreeMap<u16, u64>, entries: usize) -> bool {
+        if walked.is_empty() && entries > 0 {
+            // Chunks without indexes: only their contents tell what is in them.
+            return false;
+        }
+        self.counts.as_ref().is_some_and(|counts| {
+            counted(counts) == counted(walked) && counts.keys().all(|id| channels.has(*id))
+        })
+    }
+}
+
+/// The numbers of messages of the channels that have any.
+fn counted(all: &BTreeMap<u16, u64>) -> Vec<(u16, u64)> {
+    let some = all.iter().filter(|(_, count)| **count > 0);
+    some.map(|(id, count)| (*id, *count)).collect()
 }
 
 impl McapFile {
@@ -118,6 +166,8 @@ impl McapFile {
             entries: Vec::new(),
             channels: Channels::default(),
             counts: BTreeMap::new(),
+            walked: BTreeMap::new(),
+            strange: None,
             damage: Vec::new(),
         };
         let stop = index.walk(&mut file, file_bytes)?;
@@ -157,7 +207,7 @@ impl McapFile {
 
     pub(crate) fn channels(&self) -> Vec<(Arc<Channel>, u64)> {
         (self.channels.by_id.iter())
-            .map(|(id, channel)| (channel.clone(), self.counts.get(id).copied().unwrap_or(0)))
+            .map(|(id, (_, channel))| (channel.clone(), self.counts.get(id).copied().unwrap_or(0)))
             .collect()
     }
 
@@ -204,6 +254,7 @@ impl McapFile {
             };
             let total = end - offset;
             let time = |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().expect("eight"));
+            let short = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
             match head[0] {
                 op::CHUNK if length >= 16 => self.entries.push(Entry {
                     offset,
@@ -211,35 +262,48 @@ impl McapFile {
                     start_ns: time(9),
                     end_ns: time(17),
                 }),
-                op::MESSAGE if length >= 14 => self.entries.push(Entry {
-                    offset,
-                    length: total,
-                    start_ns: time(15),
-                    end_ns: time(15),
-                }),
+                op::MESSAGE if length >= 22 => {
+                    self.entries.push(Entry {
+                        offset,
+                        length: total,
+                        start_ns: time(15),
+                        end_ns: time(15),
+                    });
+                    *self.walked.entry(short(9)).or_insert(0) += 1;
+                }
+                // The channel, the number of bytes of the list, and 16 bytes a message.
+                op::MESSAGE_INDEX if length >= 6 => {
+                    let bytes = u32::from_le_bytes(head[11..15].try_into().expect("four bytes"));
+                    *self.walked.entry(short(9)).or_insert(0) += u64::from(bytes / 16);
+                }
                 op::SCHEMA | op::CHANNEL => {
                     let body = read_at(file, offset + RECORD_HEADER_BYTES, length)
                         .map_err(|error| BagError::io(&self.path, "reading", error))?;
-                    match mcap::parse_record(head[0], &body) {
+                    match parse(head[0], &body) {
                         Ok(record) => self.channels.add(&record),
                         Err(_) => return Ok(Stop::Broken(offset)),
                     }
                 }
                 op::DATA_END => return Ok(Stop::DataEnd(offset)),
                 0 | op::CHUNK | op::MESSAGE | op::FOOTER => return Ok(Stop::Broken(offset)),
-                _ => {}
+                // Types of other programs begin at 0x80.
+                op::HEADER..=op::DATA_END | 0x80.. => {}
+                _ => self.strange = self.strange.or(Some(offset)),
             }
             offset = end;
         }
     }
 
-    /// Adopts the index of the file; it also knows the chunks behind a damaged place.
+    /// Takes over what the index of the file adds to what was seen: the chunks behind a damaged place, and counts that do
+    /// not contradict the data.
     fn adopt(&mut self, summary: Summary, stop: Stop) {
         let mut entries: BTreeMap<u64, Entry> = summary
             .chunks
             .iter()
             .map(|entry| (entry.offset, *entry))
             .collect();
+        // Whether index and chunks agree on the chunks' times; no sum protects what a chunk itself says of them.
+        let mut is_sound = true;
         match stop {
             Stop::Broken(offset) => {
                 let time = |entry: Option<(&u64, &Entry)>| entry.map(|(_, entry)| entry.start_ns);
@@ -252,20 +316,41 @@ impl McapFile {
                 }
             }
             Stop::DataEnd(_) => {
-                for entry in &self.entries {
-                    entries.entry(entry.offset).or_insert(*entry);
-                }
+                // A chunk of the index where the walk saw none stays, so that reading reports it; but an index that points
+                // into what was seen is only wrong.
+                let seen: BTreeMap<u64, Entry> = (self.entries.iter())
+                    .map(|entry| (entry.offset, *entry))
+                    .collect();
+                is_sound = seen.iter().all(|(offset, entry)| {
+                    let times = |entry: &Entry| (entry.start_ns, entry.end_ns);
+                    (entries.get(offset)).is_none_or(|other| times(other) == times(entry))
+                });
+                entries.retain(|offset, entry| {
+                    let end = offset.saturating_add(entry.length);
+                    let before = seen.range(..end).next_back();
+                    before.is_none_or(|(at, other)| at + other.length <= *offset)
+                });
+                entries.extend(seen);
             }
         }
         self.entries = entries.into_values().collect();
-        self.channels = summary.channels;
-        match summary.counts {
-            Some(counts) => self.counts = counts,
-            None => {
-                if let Ok(mut file) = File::open(&self.path) {
-                    self.rebuild(&mut file);
-                }
-            }
+        self.channels.extend(summary.channels.clone());
+        let statistics = summary.counts.clone();
+        if matches!(stop, Stop::Broken(_)) && summary.counts.is_some()
+            || is_sound
+                && self.strange.is_none()
+                && summary.agrees(&self.channels, &self.walked, self.entries.len())
+        {
+            self.counts = summary.counts.unwrap_or_default();
+        } else if let Ok(mut file) = File::open(&self.path) {
+            self.rebuild(&mut file);
+        }
+        // A record of an unknown type, and messages are missing that no chunk of the index accounts for.
+        if let (Some(offset), Stop::DataEnd(_)) = (self.strange, stop)
+            && self.entries.iter().all(|entry| entry.offset != offset)
+            && statistics.is_none_or(|counts| counted(&counts) != counted(&self.counts))
+        {
+            self.broken_at(offset, 0, i64::MAX);
         }
     }
 
@@ -340,8 +425,9 @@ impl Cursor for McapCursor<'_> {
             Record::Message { header, data } => {
                 let time_ns = to_i64(header.log_time);
                 match channels.by_id.get(&header.channel_id) {
-                    Some(channel) if time_ns >= from_ns => take(Taken {
+                    Some((_, channel)) if time_ns >= from_ns => take(Taken {
                         time_ns,
+                        published_ns: to_i64(header.publish_time),
                         position: (entry.offset, number),
                         channel: channel.clone(),
                         data: data.into_owned(),
@@ -413,7 +499,7 @@ fn read_summary(file: &mut File, path: &Path, at: u64) -> Result<Summary, String
         match opcode {
             op::FOOTER => footer = true,
             op::SCHEMA | op::CHANNEL | op::STATISTICS | op::CHUNK_INDEX => {
-                match mcap::parse_record(opcode, body).map_err(|error| error.to_string())? {
+                match parse(opcode, body)? {
                     Record::Statistics(statistics) => {
                         summary.counts = Some(statistics.channel_message_counts);
                     }
@@ -448,6 +534,16 @@ fn read_entry(
     if !matches!(bytes.first(), Some(&(op::CHUNK | op::MESSAGE))) {
         return Err("expected a chunk, found another record".to_owned());
     }
+    // What a chunk says to unpack to is allocated before any of it is unpacked.
+    let unpacked = bytes.get(25..33).filter(|_| bytes[0] == op::CHUNK);
+    let unpacked = unpacked.map_or(0, |size| {
+        u64::from_le_bytes(size.try_into().expect("eight bytes"))
+    });
+    if unpacked > CHUNK_LIMIT_BYTES as u64 {
+        return Err(format!(
+            "expected a chunk of at most {CHUNK_LIMIT_BYTES} bytes, found one that says to have {unpacked}"
+        ));
+    }
     let options = LinearReaderOptions::default()
         .with_skip_start_magic(true)
         .with_skip_end_magic(true)
@@ -455,9 +551,46 @@ fn read_entry(
         .with_record_length_limit(CHUNK_LIMIT_BYTES);
     for_each_record(options, &bytes, &mut |opcode, body| {
         if matches!(opcode, op::SCHEMA | op::CHANNEL | op::MESSAGE) {
-            take(mcap::parse_record(opcode, body).map_err(|error| error.to_string())?);
+            take(parse(opcode, body)?);
         }
         Ok(())
+    })
+}
+
+/// Parses a record whose texts end within it: the parser sets memory aside for as much as a text says to have.
+fn parse(opcode: u8, body: &[u8]) -> Result<Record<'_>, String> {
+    let fits = match opcode {
+        // A number, then name, language and definition.
+        op::SCHEMA => texts_end(body.get(2..), 3),
+        // Two numbers, then topic and encoding, then pairs of texts that may be none.
+        op::CHANNEL => texts_end(body.get(4..), 2).and_then(|rest| {
+            let (length, pairs) = rest.split_first_chunk()?;
+            let mut pairs = pairs.get(..u32::from_le_bytes(*length) as usize)?;
+            while !pairs.is_empty() {
+                pairs = texts_end(Some(pairs), 2)?;
+            }
+            Some(pairs)
+        }),
+        // Four numbers, pairs of a channel and a place, a number, then the name of the compression.
+        op::CHUNK_INDEX => body
+            .get(32..)
+            .and_then(|rest| texts_end(Some(rest), 1))
+            .and_then(|rest| texts_end(rest.get(8..), 1)),
+        _ => Some(body),
+    };
+    if fits.is_none() {
+        return Err(format!(
+            "a text in a record of type {opcode} says to be longer than the record"
+        ));
+    }
+    mcap::parse_record(opcode, body).map_err(|error| error.to_string())
+}
+
+/// What follows `count` texts, each with its length before it.
+fn texts_end(bytes: Option<&[u8]>, count: usize) -> Option<&[u8]> {
+    (0..count).try_fold(bytes?, |rest, _| {
+        let (length, rest) = rest.split_first_chunk()?;
+        rest.get(u32::from_le_bytes(*length) as usize..)
     })
 }
 
@@ -498,4 +631,33 @@ fn read_at(file: &mut File, offset: u64, length: u64) -> std::io::Result<Vec<u8>
     file.seek(SeekFrom::Start(offset))?;
     file.read_exact(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_says_to_be_longer_than_its_record_is_refused_unread() {
+        let text = |bytes: &[u8]| [&(bytes.len() as u32).to_le_bytes()[..], bytes].concat();
+        let pairs = text(&[text(b"key"), text(b"value")].concat());
+        let channel = [vec![1, 0, 1, 0], text(b"/a"), text(b"cdr"), pairs].concat();
+        let schema = [vec![1, 0], text(b"a/msg/B"), text(b"ros2msg"), text(b"")].concat();
+        let index = [vec![0; 32], text(&[0; 10]), vec![0; 8], text(b"lz4")].concat();
+        let index = [index, vec![0; 16]].concat();
+        // Places of the lengths.
+        for (kind, good, lengths) in [
+            (op::CHANNEL, channel, vec![4, 10, 17, 21, 28]),
+            (op::SCHEMA, schema, vec![2, 13, 24]),
+            (op::CHUNK_INDEX, index, vec![32, 54]),
+        ] {
+            assert!(parse(kind, &good).is_ok(), "{kind}");
+            for at in lengths {
+                let mut bad = good.clone();
+                bad[at..at + 4].fill(0xff);
+                let text = parse(kind, &bad).unwrap_err();
+                assert!(text.contains("longer than the record"), "{kind}: {text}");
+            }
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use mcap::records::{MessageHeader, Metadata};
 
-use super::contract::{Compression, FileWriter, TopicSpec};
+use super::contract::{Channel, Compression, FileWriter, full_or};
 use crate::error::BagError;
 
 /// Uncompressed size in bytes at which a chunk is closed. A cut recording loses at most one chunk: two
@@ -43,22 +43,16 @@ impl McapWriter {
 }
 
 impl FileWriter for McapWriter {
-    fn add_topic(&mut self, topic: &TopicSpec<'_>, type_hash: &str) -> Result<u16, BagError> {
-        let mut about = BTreeMap::from([(
-            "offered_qos_profiles".to_owned(),
-            topic.offered_qos.to_owned(),
-        )]);
-        if !type_hash.is_empty() {
-            about.insert("topic_type_hash".to_owned(), type_hash.to_owned());
-        }
-        // rosbag2 gives types without a definition a schema without encoding.
-        let encoding = match topic.definition {
-            "" => "",
-            _ => "ros2msg",
+    fn add_topic(&mut self, topic: &Channel) -> Result<u16, BagError> {
+        // rosbag2 gives types without a definition a schema without language.
+        let schema = match (&*topic.type_name, &*topic.language) {
+            ("", "") => Ok(0),
+            (name, language) => (self.mcap).add_schema(name, language, topic.definition.as_bytes()),
         };
-        self.mcap
-            .add_schema(topic.type_name, encoding, topic.definition.as_bytes())
-            .and_then(|schema| self.mcap.add_channel(schema, topic.name, "cdr", &about))
+        schema
+            .and_then(|schema| {
+                (self.mcap).add_channel(schema, &topic.topic, &topic.encoding, &topic.about)
+            })
             .map_err(|error| write_error(&self.path, &error))
     }
 
@@ -66,14 +60,14 @@ impl FileWriter for McapWriter {
         &mut self,
         topic: u16,
         sequence: u32,
-        time_ns: u64,
+        (log_time, publish_time): (u64, u64),
         cdr: &[u8],
     ) -> Result<(), BagError> {
         let header = MessageHeader {
             channel_id: topic,
             sequence,
-            log_time: time_ns,
-            publish_time: time_ns,
+            log_time,
+            publish_time,
         };
         self.mcap
             .write_to_known_channel(&header, cdr)
@@ -102,6 +96,9 @@ impl FileWriter for McapWriter {
 fn write_error(path: &Path, error: &mcap::McapError) -> BagError {
     BagError::Write {
         path: path.to_path_buf(),
-        detail: error.to_string(),
+        detail: match error {
+            mcap::McapError::Io(error) => full_or(error),
+            other => other.to_string(),
+        },
     }
 }

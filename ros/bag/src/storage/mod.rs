@@ -9,7 +9,7 @@ mod sqlite_open;
 mod sqlite_read;
 pub(crate) mod sqlite_write;
 
-pub(crate) use contract::{Channel, Cursor, FileWriter};
+pub(crate) use contract::{Channel, Cursor, FileWriter, ROS2MSG};
 pub use contract::{Compression, TopicSpec};
 pub(crate) use file::StoredFile;
 pub use format::Storage;

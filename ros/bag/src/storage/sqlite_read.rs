@@ -15,8 +15,11 @@ use super::sqlite_open::{self, Database, unreadable};
 
 use crate::error::BagError;
 
-/// Largest number of rows that are looked for one by one between two readable ends.
-const MOST_SINGLE_ROWS: i64 = 1_000_000;
+/// Largest number of rows that are looked for one by one between two readable ends. A row takes up to 100 µs where pages are
+/// damaged; what lies behind so many is given up.
+const MOST_SINGLE_ROWS: i64 = 10_000;
+/// Bytes that a message takes in a file at least: the heads of its row and of its entry in the index, and its own.
+const LEAST_ROW_BYTES: u64 = 24;
 
 /// Time in nanoseconds and row number of a message.
 type Listed = (i64, i64);
@@ -105,7 +108,7 @@ impl SqliteFile {
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
             let type_name = text(row, 2)?;
-            let (definition, definition_hash) =
+            let (language, definition, definition_hash) =
                 definitions.get(&type_name).cloned().unwrap_or_default();
             let encoding = match text(row, 3)? {
                 empty if empty.is_empty() => "cdr".to_owned(),
@@ -119,9 +122,9 @@ impl SqliteFile {
                 topic: text(row, 1)?.into(),
                 type_name: type_name.into(),
                 definition: definition.into(),
+                language: language.into(),
                 encoding: encoding.into(),
-                type_hash: type_hash.into(),
-                offered_qos: text(row, 4)?.into(),
+                about: Channel::about(&text(row, 4)?, &type_hash),
             };
             self.channels
                 .insert(row.get::<_, i64>(0)?, (Arc::new(channel), 0));
@@ -160,7 +163,9 @@ impl SqliteFile {
             );
             lost.detail = detail;
             if backward.is_err() && first_behind > last {
-                let end = first_behind.min(last.saturating_add(MOST_SINGLE_ROWS));
+                let bytes = std::fs::metadata(&self.path).map_or(0, |file| file.len());
+                let fit = i64::try_from(bytes / LEAST_ROW_BYTES).unwrap_or(i64::MAX);
+                let end = first_behind.min(last.saturating_add(MOST_SINGLE_ROWS.min(fit)));
                 lost.rows = Some(single_rows(
                     connection,
                     last.saturating_add(1)..end,
@@ -303,10 +308,13 @@ fn columns(connection: &Connection, path: &Path, table: &str) -> Result<Vec<Stri
     }
 }
 
-/// Definition and hash by type, `(definition, hash)`, where the file has them.
-fn definitions(connection: &Connection) -> rusqlite::Result<BTreeMap<String, (String, String)>> {
+/// Language, definition and hash of a type.
+type Defined = (String, String, String);
+
+/// The definitions by type, where the file has them.
+fn definitions(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Defined>> {
     let mut found = BTreeMap::new();
-    let query = "SELECT topic_type, encoded_message_definition, type_description_hash FROM message_definitions \
+    let query = "SELECT topic_type, encoding, encoded_message_definition, type_description_hash FROM message_definitions \
                  WHERE encoding IN ('ros2msg', 'ros2idl')";
     // Files of older distributions have no such table.
     let Ok(mut query) = connection.prepare(query) else {
@@ -314,7 +322,7 @@ fn definitions(connection: &Connection) -> rusqlite::Result<BTreeMap<String, (St
     };
     let mut rows = query.query([])?;
     while let Some(row) = rows.next()? {
-        found.insert(text(row, 0)?, (text(row, 1)?, text(row, 2)?));
+        found.insert(text(row, 0)?, (text(row, 1)?, text(row, 2)?, text(row, 3)?));
     }
     Ok(found)
 }
@@ -370,6 +378,7 @@ impl Cursor for SqliteCursor<'_> {
                 Some((channel, _)) => {
                     take(Taken {
                         time_ns,
+                        published_ns: time_ns,
                         position: (row as u64, 0),
                         channel: channel.clone(),
                         data,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::contract::{FileWriter, TopicSpec};
+use super::contract::{Channel, FileWriter};
 use crate::error::BagError;
 
 /// Number of message bytes after which they are committed, as an MCAP chunk is closed.
@@ -69,24 +69,31 @@ impl SqliteWriter {
 }
 
 impl FileWriter for SqliteWriter {
-    fn add_topic(&mut self, topic: &TopicSpec<'_>, type_hash: &str) -> Result<u16, BagError> {
+    fn add_topic(&mut self, topic: &Channel) -> Result<u16, BagError> {
         self.begin()?;
         let failed = self.failed();
-        if !topic.definition.is_empty() && !self.types.iter().any(|ty| ty == topic.type_name) {
+        let (type_name, type_hash) = (&*topic.type_name, topic.type_hash());
+        if !topic.definition.is_empty() && !self.types.iter().any(|ty| ty == type_name) {
             self.connection
                 .execute(
                     "INSERT INTO message_definitions(topic_type, encoding, encoded_message_definition, \
-                     type_description_hash) VALUES (?1, 'ros2msg', ?2, ?3)",
-                    params![topic.type_name, topic.definition, type_hash],
+                     type_description_hash) VALUES (?1, ?2, ?3, ?4)",
+                    params![type_name, &*topic.language, &*topic.definition, type_hash],
                 )
                 .map_err(&failed)?;
-            self.types.push(topic.type_name.to_owned());
+            self.types.push(type_name.to_owned());
         }
         self.connection
             .execute(
                 "INSERT INTO topics(name, type, serialization_format, offered_qos_profiles, \
-                 type_description_hash) VALUES (?1, ?2, 'cdr', ?3, ?4)",
-                params![topic.name, topic.type_name, topic.offered_qos, type_hash],
+                 type_description_hash) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![
+                    &*topic.topic,
+                    type_name,
+                    &*topic.encoding,
+                    topic.offered_qos(),
+                    type_hash
+                ],
             )
             .map_err(&failed)?;
         u16::try_from(self.connection.last_insert_rowid()).map_err(|_| BagError::Write {
@@ -95,7 +102,13 @@ impl FileWriter for SqliteWriter {
         })
     }
 
-    fn write(&mut self, topic: u16, _: u32, time_ns: u64, cdr: &[u8]) -> Result<(), BagError> {
+    fn write(
+        &mut self,
+        topic: u16,
+        _: u32,
+        (time_ns, _): (u64, u64),
+        cdr: &[u8],
+    ) -> Result<(), BagError> {
         self.begin()?;
         let failed = self.failed();
         self.connection

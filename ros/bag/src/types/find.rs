@@ -77,6 +77,15 @@ impl TypeFinder {
         let parts: Vec<&str> = type_name.split('/').collect();
         let (package, name) = match parts[..] {
             [package, "msg", name] if !package.is_empty() && !name.is_empty() => (package, name),
+            // Messages of services and actions, such as Trigger_Event, have no file of their own.
+            [_, "srv" | "action", name] if name.contains('_') => {
+                return Err(NoDefinition::Unknown {
+                    type_name: type_name.to_owned(),
+                    used: type_name.to_owned(),
+                    file: format!("{type_name}.msg"),
+                    folders: self.folders.clone(),
+                });
+            }
             _ => return Err(NoDefinition::Name(type_name.to_owned())),
         };
         let is_word = |word: &str| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');

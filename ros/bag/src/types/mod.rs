@@ -12,8 +12,10 @@
 
 mod find;
 mod hash;
+mod header;
 mod parse;
 
 pub use find::{NoDefinition, TypeFinder};
 pub use hash::type_hash;
+pub use header::has_header;
 pub use parse::DefinitionError;

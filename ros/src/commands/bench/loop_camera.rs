@@ -1,8 +1,8 @@
 //! The robot's side of `latco bench loop`: a node with a camera and joint states, which receives the
 //! commands.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use latco_bag::messages::{CompressedImage, Float64MultiArray, Header, Image, JointState};
 use latco_bag::topics;
@@ -12,6 +12,7 @@ use ros2_client::Publisher;
 use crate::commands::failure::Failure;
 use crate::middleware::camera_image::{ImageSize, Transport, jpeg};
 use crate::middleware::{Network, NodeBuilder, RunningNode, qos, stamp};
+use crate::obedient::ObedientJoints;
 
 /// Number of pictures that are shown in turn.
 const PICTURES: u64 = 16;
@@ -26,6 +27,8 @@ pub(super) struct LoopCamera {
     files: Vec<CompressedImage>,
     joints: Publisher<JointState>,
     names: Vec<String>,
+    /// Joints that do as they are told.
+    body: Arc<Mutex<ObedientJoints>>,
     commands: Arc<AtomicU64>,
     _node: RunningNode,
 }
@@ -61,12 +64,18 @@ impl LoopCamera {
             .direct_publisher(relative(topics::JOINT_STATES), qos::sensors(10))
             .map_err(Failure::failed)?;
         let commands = Arc::new(AtomicU64::new(0));
-        let heard = commands.clone();
+        let body = ObedientJoints::new(vec![0.0; manifest.joints.names.len()]);
+        let body = Arc::new(Mutex::new(body));
+        let (heard, told) = (commands.clone(), body.clone());
         node.subscribe::<Float64MultiArray>(
             relative(topics::COMMANDS),
             qos::commands(),
             move |message| {
-                heard.fetch_add(u64::from(message.is_some()), Ordering::Relaxed);
+                if let Some(message) = message {
+                    heard.fetch_add(1, Ordering::Relaxed);
+                    let mut body = told.lock().unwrap_or_else(PoisonError::into_inner);
+                    body.obey(&message.data);
+                }
             },
         )
         .map_err(Failure::failed)?;
@@ -77,6 +86,7 @@ impl LoopCamera {
             files,
             joints,
             names: manifest.joints.names.clone(),
+            body,
             commands,
             _node: RunningNode::start(node).map_err(Failure::failed)?,
         })
@@ -96,7 +106,10 @@ impl LoopCamera {
             let joints = JointState {
                 header: Header::new(stamp::now_ns(), ""),
                 name: self.names.clone(),
-                position: vec![0.0; self.names.len()],
+                position: (self.body.lock())
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .positions()
+                    .to_vec(),
                 velocity: vec![0.0; self.names.len()],
                 effort: Vec::new(),
             };

@@ -8,7 +8,10 @@
 #[cfg(feature = "sim")]
 mod arithmetic;
 mod bundle;
+mod busy;
+mod commands;
 mod control_loop;
+mod histogram;
 mod loop_camera;
 #[cfg(feature = "sim")]
 mod machine;
@@ -50,6 +53,8 @@ enum What {
     Tick(tick::TickBench),
     Loop(control_loop::LoopBench),
     Soak(soak::SoakBench),
+    #[command(hide = true)]
+    KeepBusy(busy::KeepBusy),
 }
 
 impl Bench {
@@ -62,6 +67,7 @@ impl Bench {
             What::Tick(command) => command.run(stop),
             What::Loop(command) => command.run(stop),
             What::Soak(command) => command.run(stop),
+            What::KeepBusy(command) => command.run(stop),
         }
     }
 }

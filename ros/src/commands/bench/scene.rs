@@ -1,8 +1,12 @@
 //! A controller in front of a camera, one control period at a time: frames of the simulated robot
 //! that the bundle was trained for, or noise for a bundle that no simulated robot fits.
 
+use std::time::Duration;
+
 use latco_controller::inputs::{ImageInput, Inputs, JointInput, JointVec};
-use latco_controller::{Clock, Config, Controller, Tick, Time};
+use latco_controller::plan::Plan;
+use latco_controller::safety::peaks::Peaks;
+use latco_controller::{Clock, Config, Controller, Executor, Tick, Time, latest};
 #[cfg(feature = "sim")]
 use latco_envs::Robot;
 use latco_models::Bundle;
@@ -17,9 +21,15 @@ enum Scene {
     Noise(Noise),
 }
 
-/// Controller, scene, and the newest frame.
+/// Controller and executor, scene, and the newest frame.
 pub(super) struct Camera {
+    config: Config,
     controller: Controller,
+    plans: latest::Writer<Plan>,
+    executor: Executor,
+    tick_period: Duration,
+    ticks: u32,
+    peaks: Peaks,
     scene: Scene,
     pixels: Vec<u8>,
     width: usize,
@@ -50,7 +60,7 @@ fn scene(_bundle: &Bundle, seed: u64) -> Scene {
 
 impl Camera {
     /// Makes a controller of the bundle in front of the simulated robot of its task, or of noise by `seed`
-    /// and joints that stand still.
+    /// and joints that do as they are told.
     ///
     /// # Errors
     /// An error when the controller cannot be made.
@@ -59,7 +69,18 @@ impl Camera {
         let (width, height) = controller.image_size();
         let joints = controller.robot().joints();
         let zeros: JointVec = std::iter::repeat_n(0.0, joints).collect();
+        let period = controller.period();
+        // A whole number of command ticks in a period, at the rate nearest to the configured one.
+        let ticks = (period.as_secs_f64() * config.control.command_rate_hz).round();
+        let ticks = ticks.max(1.0) as u32;
+        let (plans, reader) = latest::channel(|| controller.empty_plan());
         Ok(Self {
+            config: config.clone(),
+            plans,
+            executor: Executor::new(config, controller.robot(), reader),
+            tick_period: period / ticks,
+            ticks,
+            peaks: Peaks::new(zeros.len()),
             has_joints: controller.robot().has_joint_states(),
             controller,
             scene: scene(bundle, seed),
@@ -75,6 +96,10 @@ impl Camera {
     /// Begins a new episode.
     pub(super) fn begin(&mut self, episode: u64) {
         self.controller.reset(episode);
+        let (plans, reader) = latest::channel(|| self.controller.empty_plan());
+        self.plans = plans;
+        self.executor = Executor::new(&self.config, self.controller.robot(), reader);
+        self.peaks.begin();
         #[cfg(feature = "sim")]
         if let Scene::Simulated(robot) = &mut self.scene {
             robot.reset(latco_envs::EVALUATION_SEED + episode);
@@ -122,24 +147,49 @@ impl Camera {
         self.controller.step(&inputs, self.now, clock)
     }
 
-    /// Follows the plan's command for one control period.
+    /// Follows the newest plan for one control period, as an executor does: at the command rate, within the limits.
     pub(super) fn advance(&mut self) {
-        let period = self.controller.period();
-        let plan = self.controller.plan();
-        let action = plan
-            .step_at(self.now + period / 2)
-            .map(|step| plan.action(step));
-        let mut command: JointVec = self.velocities.clone();
-        for (joint, command) in command.iter_mut().enumerate() {
-            let scale = self.controller.robot().action_scale(joint);
-            *command = action.map_or(0.0, |action| f64::from(action[joint]) * scale);
+        if self.executor.plan().number != self.controller.plan().number {
+            self.plans.value_mut().copy_from(self.controller.plan());
+            self.plans.publish();
         }
-        self.controller.record_sent(self.now, &command);
-        #[cfg(feature = "sim")]
-        if let Scene::Simulated(robot) = &mut self.scene {
-            robot.advance(&command, period.as_secs_f64());
+        self.executor.set_surprise(self.controller.surprise());
+        let dt_s = self.tick_period.as_secs_f64();
+        for number in 0..self.ticks {
+            let time = self.now + self.tick_period * number;
+            let joints = JointInput {
+                stamp: time,
+                positions: &self.positions,
+                velocities: &self.velocities,
+            };
+            if self.has_joints {
+                // What is refused is counted there, and the robot stops.
+                let _ = self.executor.joints(&joints, time);
+            }
+            let command = self.executor.tick(time).velocities;
+            self.controller.record_sent(time, &command);
+            self.peaks.note(time, &command);
+            match &mut self.scene {
+                #[cfg(feature = "sim")]
+                Scene::Simulated(robot) => {
+                    robot.advance(&command, dt_s);
+                    self.positions.copy_from_slice(robot.positions());
+                    self.velocities.copy_from_slice(robot.velocities());
+                }
+                Scene::Noise(_) => {
+                    for (position, velocity) in self.positions.iter_mut().zip(&command) {
+                        *position += velocity * dt_s;
+                    }
+                    self.velocities.copy_from_slice(&command);
+                }
+            }
         }
-        self.now = self.now + period;
+        self.now = self.now + self.controller.period();
+    }
+
+    /// What all commands so far did.
+    pub(super) fn peaks(&self) -> &Peaks {
+        &self.peaks
     }
 
     /// The controller in front of the scene.

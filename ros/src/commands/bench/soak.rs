@@ -1,13 +1,19 @@
 //! `latco bench soak`: the controller for minutes or days, and what shows only after that.
 
+use std::num::NonZeroU8;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use latco_controller::Config;
+use latco_controller::inputs::JointVec;
 use latco_controller::time::MonotonicClock;
+use latco_controller::{Config, priority};
 use serde::Serialize;
 
 use super::bundle::BundleArgs;
+use super::busy::Busy;
+use super::commands::Commands;
+use super::histogram::Histogram;
 use super::scene::Camera;
 use crate::allocations;
 use crate::commands::failure::Failure;
@@ -22,13 +28,14 @@ const EPISODE: u64 = 150;
 /// Time between two lines of progress.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
-/// The controller for so many minutes: late ticks, numbers that are not finite, allocations, jitter, memory
+/// The controller for so many minutes: late ticks, numbers that are not finite, allocations, jitter, memory, peaks of the commands
 ///
 /// Ticks are those of `latco bench tick`: frames of the simulated robot (or noise), belief, plan, at
 /// --rate-hz, or one after the other with --rate-hz 0. A tick is late when it ends after its period (with
 /// --rate-hz 0: when it takes longer than the control period). Jitter is how far the time between the
 /// starts of two ticks is from the period; with --rate-hz 0, how far the time of a tick is from the one
-/// before. Allocations are those of Rust during the ticks. Memory is the resident set at the end against
+/// before. Beside it a thread makes set-points of the plans at --command-rate-hz, as the executor of a node does; its
+/// jitter is how far the time between two of them is from their period. Allocations are those of Rust during the ticks. Memory is the resident set at the end against
 /// that after the warm-up.
 #[derive(Debug, Args)]
 pub(super) struct SoakBench {
@@ -40,9 +47,21 @@ pub(super) struct SoakBench {
     /// Ticks a second; 0: as fast as possible
     #[arg(long, value_name = "HZ", default_value_t = 10.0)]
     rate_hz: f64,
+    /// End after this many ticks, if that is sooner
+    #[arg(long, value_name = "N")]
+    ticks: Option<u64>,
+    /// Set-points a second
+    #[arg(long, value_name = "HZ", default_value_t = 200.0)]
+    command_rate_hz: f64,
+    /// Processes beside it that do nothing but keep a processor busy
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=64))]
+    busy: u8,
     /// Time for one tick, ms
     #[arg(long, value_name = "MS", default_value_t = 60.0)]
     budget_ms: f64,
+    /// Configuration with the limits of the robot [default: those of the bundle]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     provider: ProviderArgs,
     /// Print the result as JSON
@@ -65,8 +84,25 @@ struct Figures {
     jitter_ms_p50: f64,
     jitter_ms_p999: f64,
     tick_ms_p999: f64,
+    /// Number of processes that keep processors busy.
+    busy: u8,
+    /// Real-time priority of the threads; 0 for none.
+    realtime_priority: u8,
+    command_rate_hz: f64,
+    commands: u64,
+    command_jitter_ms_p50: f64,
+    command_jitter_ms_p999: f64,
+    command_jitter_ms_max: f64,
     rss_bytes: u64,
     rss_growth_bytes: i64,
+    /// Highest velocity, acceleration and jerk of a command.
+    max_velocity_rad_s: f64,
+    max_acceleration_rad_s2: f64,
+    max_jerk_rad_s3: f64,
+    /// The highest share of a joint's limit of each; 1 is at the limit, 0 without one.
+    max_velocity_share: f64,
+    max_acceleration_share: f64,
+    max_jerk_share: f64,
 }
 
 impl SoakBench {
@@ -81,22 +117,41 @@ impl SoakBench {
                 )));
             }
         }
-        if !(0.0..=10_000.0).contains(&self.rate_hz) {
-            return Err(Failure::usage(anyhow::anyhow!(
-                "--rate-hz: expected 0 to 10000, found {}",
-                self.rate_hz
-            )));
+        for (name, value, least) in [
+            ("--rate-hz", self.rate_hz, 0.0),
+            ("--command-rate-hz", self.command_rate_hz, 1.0),
+        ] {
+            if !(least..=10_000.0).contains(&value) {
+                return Err(Failure::usage(anyhow::anyhow!(
+                    "{name}: expected {least} to 10000, found {value}"
+                )));
+            }
         }
         let load = self.provider.load_options();
         let bundle = self.bundle.load(&load)?;
-        let mut config = Config::default();
+        let mut config = match &self.config {
+            Some(file) => Config::load(file).map_err(Failure::usage)?,
+            None => Config::default(),
+        };
         config.planner.budget_ms = Some(self.budget_ms);
         config.planner.seed = self.bundle.seed;
         let mut camera = Camera::new(&bundle, &config, self.bundle.seed)?;
-        print_figures(&self.measure(&mut camera, stop)?, self.json)
+        print_figures(&self.measure(&config, &mut camera, stop)?, self.json)
     }
 
-    fn measure(&self, camera: &mut Camera, stop: &Stop) -> Result<Figures, Failure> {
+    fn measure(
+        &self,
+        config: &Config,
+        camera: &mut Camera,
+        stop: &Stop,
+    ) -> Result<Figures, Failure> {
+        let realtime_priority = match NonZeroU8::new(priority::USUAL).map(priority::permit) {
+            Some(Ok(())) => priority::USUAL,
+            _ => 0,
+        };
+        priority::raise();
+        let _busy = Busy::start(self.busy)?;
+        let mut commands = Commands::start(self.command_rate_hz, config, camera.controller())?;
         let clock = MonotonicClock::system();
         let paced = (self.rate_hz > 0.0).then(|| latco_controller::time::span(1.0 / self.rate_hz));
         let period = paced.unwrap_or(camera.controller().period());
@@ -113,8 +168,21 @@ impl SoakBench {
             jitter_ms_p50: 0.0,
             jitter_ms_p999: 0.0,
             tick_ms_p999: 0.0,
+            busy: self.busy,
+            realtime_priority,
+            command_rate_hz: self.command_rate_hz,
+            commands: 0,
+            command_jitter_ms_p50: 0.0,
+            command_jitter_ms_p999: 0.0,
+            command_jitter_ms_max: 0.0,
             rss_bytes: 0,
             rss_growth_bytes: 0,
+            max_velocity_rad_s: 0.0,
+            max_acceleration_rad_s2: 0.0,
+            max_jerk_rad_s3: 0.0,
+            max_velocity_share: 0.0,
+            max_acceleration_share: 0.0,
+            max_jerk_share: 0.0,
         };
         let (mut began, mut said) = (Instant::now(), Instant::now());
         let (mut next, mut before, mut rss) = (Instant::now(), None, 0);
@@ -125,9 +193,11 @@ impl SoakBench {
             camera.capture();
             if number == WARM_UP {
                 (began, before, rss) = (Instant::now(), None, resident_bytes()?);
+                commands.count_from_now();
                 next = began;
             }
-            if (number >= WARM_UP && began.elapsed() >= length) || stop.is_requested() {
+            let done = began.elapsed() >= length || self.ticks == Some(figures.ticks);
+            if (number >= WARM_UP && done) || stop.is_requested() {
                 break;
             }
             if paced.is_some() && stop.wait_until(next) {
@@ -136,6 +206,7 @@ impl SoakBench {
             let start = Instant::now();
             let allocated = allocations::count();
             let tick = camera.tick(&clock);
+            commands.follow(camera.controller().plan());
             let (end, now_allocated) = (Instant::now(), allocations::count());
             let due = next + period;
             next = if paced.is_some() && end < due + period {
@@ -188,9 +259,25 @@ impl SoakBench {
                 "interrupted during the warm-up"
             )));
         }
+        let commanded = commands.end();
+        figures.commands = commanded.count;
+        figures.non_finite += commanded.non_finite;
+        figures.command_jitter_ms_p50 = commanded.jitter.percentile_ms(0.5);
+        figures.command_jitter_ms_p999 = commanded.jitter.percentile_ms(0.999);
+        figures.command_jitter_ms_max = commanded.jitter.percentile_ms(1.0);
         figures.minutes = began.elapsed().as_secs_f64() / 60.0;
         figures.rss_bytes = resident_bytes()?;
         figures.rss_growth_bytes = figures.rss_bytes.cast_signed() - rss.cast_signed();
+        let most = |values: &JointVec| values.iter().copied().fold(0.0, f64::max);
+        let came_out = camera.peaks();
+        figures.max_velocity_rad_s = most(&came_out.velocity);
+        figures.max_acceleration_rad_s2 = most(&came_out.acceleration);
+        figures.max_jerk_rad_s3 = most(&came_out.jerk);
+        [
+            figures.max_velocity_share,
+            figures.max_acceleration_share,
+            figures.max_jerk_share,
+        ] = came_out.shares(camera.controller().robot().limits());
         figures.jitter_ms_p50 = jitter.percentile_ms(0.5);
         figures.jitter_ms_p999 = jitter.percentile_ms(0.999);
         figures.tick_ms_p999 = times.percentile_ms(0.999);
@@ -220,59 +307,4 @@ fn resident_bytes() -> Result<u64, Failure> {
             "/proc/self/statm: expected two numbers, found {text:?}"
         ))
     })
-}
-
-/// A histogram of times in steps of 10 µs up to a second; its memory does not grow with their number.
-struct Histogram {
-    counts: Vec<u64>,
-    total: u64,
-}
-
-impl Histogram {
-    const STEP_MS: f64 = 0.01;
-    const STEPS: usize = 100_000;
-
-    fn new() -> Self {
-        // Written once, so that it is resident from the start.
-        let mut counts = vec![1; Self::STEPS];
-        counts.fill(0);
-        Self { counts, total: 0 }
-    }
-
-    fn add(&mut self, time: Duration) {
-        let step = (time.as_secs_f64() * 1e3 / Self::STEP_MS) as usize;
-        self.counts[step.min(Self::STEPS - 1)] += 1;
-        self.total += 1;
-    }
-
-    /// The upper end of the step below which a share of the times lies; 0 without times.
-    fn percentile_ms(&self, share: f64) -> f64 {
-        let rank = (self.total as f64 * share).ceil() as u64;
-        let mut sum = 0;
-        for (step, count) in self.counts.iter().enumerate() {
-            sum += count;
-            if sum >= rank.max(1) {
-                return (step + 1) as f64 * Self::STEP_MS;
-            }
-        }
-        0.0
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_of_a_histogram_are_within_its_step() {
-        let mut histogram = Histogram::new();
-        assert_eq!(histogram.percentile_ms(0.999), 0.0);
-        for us in 1..=1000 {
-            histogram.add(Duration::from_micros(us * 10 - 5));
-        }
-        assert!((histogram.percentile_ms(0.5) - 5.0).abs() < 0.011);
-        assert!((histogram.percentile_ms(0.999) - 9.99).abs() < 0.011);
-        histogram.add(Duration::from_secs(100));
-        assert!(histogram.percentile_ms(1.0) >= 999.0);
-    }
 }

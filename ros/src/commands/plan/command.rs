@@ -88,7 +88,7 @@ impl Plan {
         let sizes = PlanSizes::new(&config, bundle.manifest());
         let mut planner = plan::make(&config, &bundle, &sizes).map_err(Failure::failed)?;
         let mut solution = Solution::new(&sizes);
-        let mut trace = PlanTrace::with_capacity(config.trace.iterations as usize);
+        let mut trace = PlanTrace::new(&config);
         let clock = MonotonicClock::starting_at(Time(0));
         let began = clock.now();
         let budget = self
@@ -97,6 +97,7 @@ impl Plan {
         let request = PlanRequest {
             state: &situation.belief,
             elapsed_periods: None,
+            constraints: None,
             deadline: budget,
             replay: None,
         };
@@ -167,23 +168,11 @@ impl Plan {
         }
         config.planner.seed = self.seed;
         config.planner.budget_ms = self.budget_ms;
-        let latco = &mut config.planner.latco;
         if let Some(iterations) = self.iterations {
+            let latco = &mut config.planner.latco;
             (latco.iterations_cold, latco.iterations_warm) = (iterations, iterations);
-            let gaussian = &mut config.planner.gaussian_latco;
-            (gaussian.iterations_cold, gaussian.iterations_warm) = (iterations, iterations);
             config.planner.cem.iterations = iterations;
-            config.planner.mppi.iterations = iterations;
-            config.planner.shooting_gd.iterations_cold = iterations;
-            config.planner.shooting_gn.iterations_cold = iterations;
-            config.planner.ilqr.iterations_cold = iterations;
         }
-        // All of them are drawn.
-        let lines = latco
-            .iterations_cold
-            .saturating_mul(latco.starts)
-            .clamp(1, 100_000);
-        config.trace.iterations = config.trace.iterations.max(lines);
         Ok(config)
     }
 }

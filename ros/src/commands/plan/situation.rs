@@ -1,13 +1,13 @@
 //! The situation that a single plan is made from: a belief, and the image it ended with.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
-use latco_bag::image::{CameraImage, Converter, camera_topic};
-use latco_bag::joints::JointOrder;
-use latco_bag::messages::{Float64MultiArray, JointState};
-use latco_bag::{BagReader, topics};
+use anyhow::bail;
+use latco_bag::image::Converter;
+use latco_bag::recording::{Actions, Event, Keys, Need, Needs, Recording, Wanted};
 use latco_controller::belief::BeliefFilter;
+use latco_controller::config::{OutputKind, TopicsSection};
 use latco_controller::inputs::{ImageInput, JointInput, JointVec};
 use latco_controller::model::OnnxFilter;
 use latco_controller::{Config, Robot, Time};
@@ -46,8 +46,34 @@ pub(super) fn filter(config: &Config, bundle: &Bundle) -> anyhow::Result<(Belief
     ))
 }
 
-/// The situation after all images of a bag up to `at_s` seconds after its first one. The joint velocities on
-/// the topic of commands are what was sent; a new episode begins the belief anew.
+/// What `latco plan` reads of a bag: the topics of the configuration, where they are in it, and the joints of the robot.
+fn wanted(config: &Config, robot: &Robot) -> Wanted {
+    let defaults = TopicsSection::default();
+    let named = |topic: &String, default: &String| match topic == default {
+        true => String::new(),
+        false => topic.clone(),
+    };
+    let topics = &config.topics;
+    let commands = match config.control.output {
+        OutputKind::Commands => named(&topics.commands, &defaults.commands),
+        OutputKind::JointTrajectory => named(&topics.joint_trajectory, &defaults.joint_trajectory),
+    };
+    Wanted {
+        image: named(&topics.image, &defaults.image),
+        joint_states: named(&topics.joint_states, &defaults.joint_states),
+        commands,
+        joints: Some(robot.names().to_vec()),
+        actions: Actions::Commanded,
+        keys: Keys {
+            image: "topics.image of the configuration (--config)",
+            joint_states: "topics.joint_states of the configuration (--config)",
+            commands: "topics.commands of the configuration (--config)",
+        },
+    }
+}
+
+/// The situation after all images of a bag up to `at_s` seconds after its first one. The joint velocities that were
+/// commanded are what was sent; a new episode begins the belief anew.
 pub(super) fn of_bag(
     config: &Config,
     bundle: &Bundle,
@@ -56,80 +82,94 @@ pub(super) fn of_bag(
 ) -> anyhow::Result<Situation> {
     let (mut filter, robot) = filter(config, bundle)?;
     let (width, height) = filter.image_size();
-    let order = JointOrder::new(robot.names());
     let joints = robot.names().len();
-    let mut read = (vec![0.0; joints], vec![0.0; joints]);
     let mut pixels = vec![0; width * height * 3];
     let (mut end, mut newest, mut images) = (None, None, 0);
     let mut refused: Option<String> = None;
     let mut converter = Converter::new();
-    let bag = BagReader::open(bag)?;
-    let camera = camera_topic(&bag).map_or(topics::CAMERA_IMAGE, |topic| &topic.name);
-    for message in bag.messages() {
-        let message = match message {
-            Err(damage) if damage.is_partial() => {
-                tracing::warn!(%damage, "going on with what is left of the bag");
-                continue;
-            }
-            message => message?,
+    let needs = Needs {
+        images: Need::Must,
+        joints: Need::May,
+        commands: Need::May,
+    };
+    let recording = Recording::open(bag, &wanted(config, &robot), needs)?;
+    let wide = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<_>>();
+    let remarks = recording.events(|event| -> anyhow::Result<_> {
+        let (time_ns, is_image) = match &event {
+            Event::Image { time_ns, .. } => (*time_ns, true),
+            Event::Episode { time_ns, .. }
+            | Event::Joints { time_ns, .. }
+            | Event::Sent { time_ns, .. } => (*time_ns, false),
+            Event::Reward { .. } | Event::Other(_) => return Ok(ControlFlow::Continue(())),
         };
-        let recorded = Time(message.time_ns);
-        if end.is_some_and(|end| recorded.0 > end) {
-            break;
+        if end.is_some_and(|end| time_ns > end) {
+            // An image of before may still be on its way.
+            return Ok(match is_image {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            });
         }
-        let is = |topic| topics::matches(&message.topic, topic);
-        if is(topics::EPISODE) {
-            filter.reset();
-        } else if is(topics::COMMANDS) {
-            let sent: Float64MultiArray = message.decode()?;
-            let velocities: JointVec = sent.data.iter().copied().take(joints).collect();
-            if velocities.len() == joints {
-                filter.record_sent(recorded, &velocities);
-            }
-        } else if is(topics::JOINT_STATES) {
-            let state: JointState = message.decode()?;
-            order.read_into(&state, &mut read.0, &mut read.1)?;
-            let wide = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<_>>();
-            let stamp = Time(state.header.stamp.to_nanos());
-            let (positions, velocities) = (wide(&read.0), wide(&read.1));
-            let input = JointInput {
-                stamp,
-                positions: &positions,
-                velocities: &velocities,
-            };
-            // Late and repeated ones are refused, as on the robot.
-            let _ = filter.joints(&input, stamp);
-        } else if is(camera) {
-            let image = CameraImage::decode(&message)?;
-            let stamp = Time(image.header().stamp.to_nanos());
-            let end = *end.get_or_insert(stamp.0 + (at_s * 1e9) as i64);
-            if stamp.0 > end {
-                break;
-            }
-            let (w, h) = (width as u32, height as u32);
-            converter
-                .rgb_into(&image, w, h, &mut pixels)
-                .context("a camera image")?;
-            let input = ImageInput {
-                stamp,
-                width,
-                height,
-                pixels: &pixels,
-            };
-            match filter.observe(&input, stamp) {
-                Ok(_) => {
-                    images += 1;
-                    newest = Some((stamp, pixels.clone()));
+        let stamp = Time(time_ns);
+        match event {
+            Event::Episode { .. } => filter.reset(),
+            Event::Sent { velocities, .. } => {
+                let velocities: JointVec = velocities.iter().copied().take(joints).collect();
+                if velocities.len() == joints {
+                    filter.record_sent(stamp, &velocities);
                 }
-                Err(error) => refused = Some(error.to_string()),
             }
+            Event::Joints {
+                positions,
+                velocities,
+                ..
+            } => {
+                let (positions, velocities) = (wide(positions), wide(velocities));
+                let input = JointInput {
+                    stamp,
+                    positions: &positions,
+                    velocities: &velocities,
+                };
+                // Late and repeated ones are refused, as on the robot.
+                let _ = filter.joints(&input, stamp);
+            }
+            Event::Image { image, .. } => {
+                let end = *end.get_or_insert(time_ns + (at_s * 1e9) as i64);
+                if time_ns > end {
+                    refused = Some(format!("{at_s} s lie before the first image"));
+                    return Ok(ControlFlow::Break(()));
+                }
+                let (w, h) = (width as u32, height as u32);
+                if let Err(error) = converter.rgb_into(&image, w, h, &mut pixels) {
+                    refused = Some(error.to_string());
+                    return Ok(ControlFlow::Continue(()));
+                }
+                let input = ImageInput {
+                    stamp,
+                    width,
+                    height,
+                    pixels: &pixels,
+                };
+                match filter.observe(&input, stamp) {
+                    Ok(_) => {
+                        images += 1;
+                        newest = Some((stamp, pixels.clone()));
+                    }
+                    Err(error) => refused = Some(error.to_string()),
+                }
+            }
+            Event::Reward { .. } | Event::Other(_) => {}
         }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    for remark in remarks {
+        tracing::warn!("{remark}");
     }
     let Some((stamp, pixels)) = newest else {
+        let camera = recording.camera().unwrap_or_default();
         let reason = refused.unwrap_or_else(|| format!("no image on {camera}"));
         bail!(
             "{}: there is no belief to plan from: {reason}",
-            bag.path().display()
+            bag.display()
         );
     };
     Ok(Situation {

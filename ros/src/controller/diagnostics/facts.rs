@@ -15,9 +15,11 @@ pub(crate) struct Facts<'a> {
     pub(crate) counters: &'a Counters,
     pub(crate) network: Network,
     pub(crate) middleware_alive: bool,
-    /// Publishers of images and of joint states, and subscriptions of commands; `None` while the node does
-    /// not listen.
-    pub(crate) peers: Option<&'a [Peers; 4]>,
+    /// Publishers of images and of joint states, subscriptions of commands, other publishers of commands and other nodes of
+    /// our name; `None` while the node does not listen.
+    pub(crate) peers: Option<&'a [Peers; 5]>,
+    /// Name of the node's clock, and whether it has not come; `None` while the node does not listen.
+    pub(crate) clock: Option<(&'static str, bool)>,
     pub(crate) recent: Option<&'a Recent>,
     /// Names of parameters that wait for the next configure.
     pub(crate) pending: &'a [&'static str],

@@ -1,5 +1,6 @@
 //! The report of the controller node.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -28,11 +29,16 @@ struct Before {
 /// Makes the reports.
 pub(crate) struct Diagnostics {
     before: Option<Before>,
+    /// What is wrong with each part by the last report, so that the log says it once.
+    faults: BTreeMap<&'static str, &'static str>,
 }
 
 impl Diagnostics {
     pub(crate) fn new() -> Self {
-        Self { before: None }
+        Self {
+            before: None,
+            faults: BTreeMap::new(),
+        }
     }
 
     /// Makes the report of this moment.
@@ -58,10 +64,13 @@ impl Diagnostics {
         };
         let peers = |index: usize| facts.peers.map(|peers| &peers[index]);
         let timeouts = &facts.config.timeouts;
+        let (clock, no_clock) = facts.clock.unwrap_or(("the clock of this machine", false));
         let camera = Input {
             what: "images",
             rate: rate(present.images, before.images),
             limit_ms: timeouts.camera_ms,
+            future_ms: timeouts.future_stamp_ms,
+            clock,
             arrivals: &facts.counters.image_arrivals,
             taken: summary.images,
             refused: summary.images_refused + summary.images_unused,
@@ -72,6 +81,8 @@ impl Diagnostics {
             what: "joint states",
             rate: rate(present.joints, before.joints),
             limit_ms: timeouts.joints_ms,
+            future_ms: timeouts.future_stamp_ms,
+            clock,
             arrivals: &facts.counters.joint_arrivals,
             taken: summary.joint_states,
             refused: summary.joint_states_refused + summary.executor_refused,
@@ -86,19 +97,35 @@ impl Diagnostics {
             failed: present.failed.saturating_sub(before.failed),
             lost: present.lost.saturating_sub(before.lost),
         };
+        let mut joints_part = joints.part("joint states", facts.now.state);
+        if no_clock {
+            for part in [&mut camera_part, &mut joints_part] {
+                part.no_clock();
+            }
+        }
         let parts = [
             subjects::lifecycle(facts),
             camera_part,
-            joints.part("joint states", facts.now.state),
+            subjects::scene(summary),
+            joints_part,
             subjects::planner(facts, &fresh),
             subjects::executor(facts, &fresh),
             subjects::middleware(facts),
         ];
+        for part in &parts {
+            let known = match part.fault {
+                Some(fault) => self.faults.insert(part.name, fault),
+                None => self.faults.remove(part.name),
+            };
+            if part.fault.is_some() && part.fault != known {
+                tracing::warn!("{}: {}", part.name, part.message);
+            }
+        }
         let name = facts.now.name.trim_start_matches('/');
-        let injected = subjects::injected(summary);
+        let more = [subjects::refused(summary), subjects::injected(summary)];
         let status = parts
             .into_iter()
-            .chain(injected)
+            .chain(more.into_iter().flatten())
             .map(|part| DiagnosticStatus {
                 level: part.level,
                 name: format!("{name}: {}", part.name),

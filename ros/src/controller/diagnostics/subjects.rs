@@ -2,6 +2,7 @@
 
 use latco_bag::messages::DiagnosticStatus;
 use latco_controller::execute::StopReason;
+use latco_controller::safety::Surprise;
 
 use super::facts::{Facts, Fresh};
 use crate::controller::status::RunSummary;
@@ -32,13 +33,17 @@ pub(super) fn lifecycle(facts: &Facts<'_>) -> Part {
 
 pub(super) fn planner(facts: &Facts<'_>, fresh: &Fresh) -> Part {
     let summary = facts.now.summary;
-    let stop = facts.now.motion.and_then(|motion| motion.stop_reason());
+    let reason = facts.now.decision().reason;
     let (level, message) = if facts.now.state != State::Active {
         (
             DiagnosticStatus::OK,
             format!("does not plan while {}", facts.now.state),
         )
-    } else if stop == Some(StopReason::PlannerFailed) {
+    } else if reason == Some(StopReason::PlannerStalled) {
+        let text =
+            "the planner thread leaves images waiting: it is held up, or a plan does not end";
+        (DiagnosticStatus::ERROR, text.to_owned())
+    } else if reason == Some(StopReason::PlannerFailed) {
         let text = "gave up after repeated failures; ~/reset lets it try again";
         (DiagnosticStatus::ERROR, text.to_owned())
     } else if fresh.failed > 0 {
@@ -79,6 +84,7 @@ pub(super) fn planner(facts: &Facts<'_>, fresh: &Fresh) -> Part {
 pub(super) fn executor(facts: &Facts<'_>, fresh: &Fresh) -> Part {
     let (now, summary) = (facts.now, facts.now.summary);
     let (mut level, mut message) = now.verdict();
+    let mut fault = None;
     if facts.peers.is_none() || now.state != State::Active {
         (level, message) = (DiagnosticStatus::OK, format!("holds while {}", now.state));
         if now.estopped {
@@ -86,6 +92,7 @@ pub(super) fn executor(facts: &Facts<'_>, fresh: &Fresh) -> Part {
         }
     } else if let Some(rivals) = facts.peers.map(|peers| peers[3].known).filter(|n| *n > 0) {
         level = DiagnosticStatus::ERROR;
+        fault = Some("other publishers of commands");
         message = format!(
             "{rivals} other publishers are on the command topic: the robot obeys whoever spoke last; end them, or remap one"
         );
@@ -102,10 +109,17 @@ pub(super) fn executor(facts: &Facts<'_>, fresh: &Fresh) -> Part {
         message = format!("{} commands were lost in the last second", fresh.lost);
     }
     let mut part = Part::new("executor", level, message);
+    part.fault = fault;
     part.add(
         "moving",
         now.motion.is_some_and(|motion| motion.is_moving()),
     );
+    let decision = now.decision();
+    part.add("action", decision.action.name());
+    part.add("reason", decision.reason.map_or("-", StopReason::name));
+    part.add("plans_refused", summary.plans_refused);
+    part.add("plans_saturated", summary.plans_saturated);
+    part.add("plan_jumps", summary.plan_jumps);
     part.add("commands_sent", summary.commands_sent);
     part.add("commands_lost", summary.commands_lost);
     part.add("limited", summary.limited);
@@ -118,6 +132,33 @@ pub(super) fn executor(facts: &Facts<'_>, fresh: &Fresh) -> Part {
         part.add("other_publishers", peers[3].known);
     }
     part
+}
+
+/// How far the scene is from what the model predicts.
+pub(super) fn scene(summary: &RunSummary) -> Part {
+    let Some(surprise) = &summary.surprise else {
+        let text = "the bundle's surprise is not calibrated, or there was no image yet";
+        return Part::new("scene", DiagnosticStatus::OK, text.to_owned());
+    };
+    let level = match surprise.level {
+        Surprise::Slow => DiagnosticStatus::WARN,
+        Surprise::Stop => DiagnosticStatus::ERROR,
+        Surprise::Expected => DiagnosticStatus::OK,
+    };
+    let mut part = Part::new("scene", level, surprise.text());
+    if let Some(score) = surprise.score {
+        part.add("score", format!("{score:.2}"));
+    }
+    part.add("slow_above", surprise.slow_above);
+    part.add("stop_above", surprise.stop_above);
+    part.add("surprising_images", surprise.surprising_images);
+    part
+}
+
+/// A warning where the system refused what was asked of it.
+pub(super) fn refused(summary: &RunSummary) -> Option<Part> {
+    let refused = summary.system_refused.join("; ");
+    (!refused.is_empty()).then(|| Part::new("process", DiagnosticStatus::WARN, refused))
 }
 
 /// A warning where faults are injected on purpose, so that nobody forgets it.
@@ -142,7 +183,23 @@ pub(super) fn middleware(facts: &Facts<'_>) -> Part {
     } else {
         (DiagnosticStatus::ERROR, "the DDS threads ended")
     };
-    let mut part = Part::new("middleware", level, message);
+    let namesakes = facts.peers.map_or(0, |peers| peers[4].known);
+    let mut part = match (namesakes, level) {
+        (1.., DiagnosticStatus::OK) => {
+            let text = format!(
+                "{namesakes} other nodes have the name {}: services and parameters reach any of them; rename one (-r __node:=NAME)",
+                facts.now.name
+            );
+            let mut part = Part::new("middleware", DiagnosticStatus::WARN, text);
+            part.fault = Some("other nodes of this name");
+            part
+        }
+        _ => Part::new("middleware", level, message),
+    };
+    part.add("nodes_of_this_name", namesakes + 1);
+    if let Some((clock, _)) = facts.clock {
+        part.add("clock", clock);
+    }
     part.add("clock_jumps", facts.now.summary.clock_jumps);
     part.add("domain", facts.network.domain);
     part.add("loopback_only", facts.network.localhost);

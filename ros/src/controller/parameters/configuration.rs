@@ -1,7 +1,8 @@
 //! Between a configuration and the parameters that are its keys.
 
+use latco_controller::settings::path;
 use latco_controller::{Config, ConfigError};
-use toml::{Table, Value as Toml};
+use toml::Table;
 
 use super::declared::{Declared, declared};
 use crate::managed::parameters::Value;
@@ -9,9 +10,7 @@ use crate::managed::parameters::Value;
 /// The value that a parameter has in a configuration.
 pub fn value_of(config: &Config, parameter: &Declared) -> Value {
     let table = Table::try_from(config).unwrap_or_default();
-    let mut parts = parameter.name.split('.');
-    let first = parts.next().and_then(|part| table.get(part));
-    let found = parts.fold(first, |found, part| found?.get(part));
+    let found = path::find(&table, &parameter.name);
     found.map_or(Value::NotSet, |found| parameter.value(found))
 }
 
@@ -28,10 +27,11 @@ pub fn with_values(config: &Config, changes: &[(&str, &Value)]) -> Result<Config
     for (name, value) in changes {
         let accepted = match declared(name) {
             Some(declared) => declared.accept(value),
-            None => Err("there is no such parameter".to_owned()),
+            None => Err(unknown(name)),
         };
-        match accepted {
-            Ok(value) => set(&mut table, name, value.to_toml()),
+        match accepted.map(|value| value.to_toml()) {
+            Ok(Some(value)) => path::put(&mut table, name, value),
+            Ok(None) => drop(path::take(&mut table, name)),
             Err(reason) => errors.push(format!("{name}: {reason}")),
         }
     }
@@ -45,23 +45,12 @@ pub fn with_values(config: &Config, changes: &[(&str, &Value)]) -> Result<Config
     }
 }
 
-/// Sets a key, or removes it.
-fn set(table: &mut Table, path: &str, value: Option<Toml>) {
-    match path.split_once('.') {
-        Some((section, rest)) => {
-            let section = table
-                .entry(section)
-                .or_insert_with(|| Toml::Table(Table::new()));
-            if let Toml::Table(section) = section {
-                set(section, rest, value);
-            }
-        }
-        None => {
-            table.remove(path);
-            if let Some(value) = value {
-                table.insert(path.to_owned(), value);
-            }
-        }
+/// The reason why a parameter that is not declared cannot be set.
+#[must_use]
+pub fn unknown(name: &str) -> String {
+    match Config::instead_of(name) {
+        Some(instead) => format!("is gone: {instead}"),
+        None => "there is no such parameter".to_owned(),
     }
 }
 
@@ -95,6 +84,18 @@ mod tests {
         let errors = with_values(&config(), &wrong).unwrap_err();
         assert_eq!(errors.len(), 2, "{errors:?}");
         assert!(errors[0].contains("no such parameter") && errors[1].contains("found true"));
+        for (gone, part) in [
+            ("planner.mppi.gamma", "planner.cem.gamma takes its place"),
+            ("planner.dump_files", "dump_files is always 20"),
+            ("planner.image_collocation.samples", "choose another"),
+        ] {
+            let errors = with_values(&config(), &[(gone, &few)]).unwrap_err();
+            let expected = format!("{gone}: is gone: ");
+            assert!(
+                errors[0].starts_with(&expected) && errors[0].contains(part),
+                "{errors:?}"
+            );
+        }
     }
 
     #[test]

@@ -6,6 +6,6 @@ pub mod messages;
 pub(super) mod services;
 mod store;
 
-pub use configuration::{value_of, with_values};
+pub use configuration::{unknown, value_of, with_values};
 pub use declared::{DECLARED, Declared, USE_SIM_TIME, declared};
 pub use store::{Changed, NotSet, Parameters};

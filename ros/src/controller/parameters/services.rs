@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam::channel::{Receiver, bounded};
 use ros2_client::parameters::raw;
 use ros2_client::rcl_interfaces::{
     DescribeParametersRequest, DescribeParametersResponse, GetParameterTypesRequest,
@@ -129,7 +129,7 @@ struct Setter {
     lifecycle: Arc<Lifecycle>,
     node: String,
     events: Outbox<ParameterEvent>,
-    live: crossbeam_channel::Sender<()>,
+    live: crossbeam::channel::Sender<()>,
 }
 
 impl Setter {

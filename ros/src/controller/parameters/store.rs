@@ -4,7 +4,7 @@ use latco_controller::Config;
 use latco_controller::settings::Change;
 use thiserror::Error;
 
-use super::configuration::{value_of, with_values};
+use super::configuration::{unknown, value_of, with_values};
 use super::declared::{DECLARED, Declared, USE_SIM_TIME, declared};
 use crate::managed::lifecycle::State;
 use crate::managed::parameters::Value;
@@ -120,7 +120,7 @@ impl Parameters {
         let mut live = false;
         for (name, value) in changes {
             let Some(one) = Self::declaration(name) else {
-                errors.push(format!("{name}: there is no such parameter"));
+                errors.push(format!("{name}: {}", unknown(name)));
                 continue;
             };
             let value_now = self.get(name).unwrap_or_default();

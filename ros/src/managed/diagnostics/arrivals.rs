@@ -12,15 +12,26 @@ pub(crate) struct Arrivals {
     pub(crate) at_ns: AtomicI64,
     /// Stamp of the newest, in ns.
     pub(crate) stamp_ns: AtomicI64,
+    /// Time from the newest stamp to its arrival by the node's own clock, in ns; negative for a stamp in the future.
+    pub(crate) delay_ns: AtomicI64,
+    /// Number of the newest messages that have the same stamp.
+    pub(crate) repeated: AtomicU64,
 }
 
 impl Arrivals {
-    /// Notes that a message came. One that did not decode has no stamp.
-    pub(crate) fn note(&self, stamp_ns: Option<i64>) {
-        self.count.fetch_add(1, Ordering::Relaxed);
+    /// Notes that a message came at `now_ns` by the node's clock, on which stamps are. One that did not decode has no stamp.
+    pub(crate) fn note(&self, stamp_ns: Option<i64>, now_ns: i64) {
+        let before = self.count.fetch_add(1, Ordering::Relaxed);
         self.at_ns.store(stamp::now_ns(), Ordering::Relaxed);
         if let Some(stamp_ns) = stamp_ns {
-            self.stamp_ns.store(stamp_ns, Ordering::Relaxed);
+            let last_ns = self.stamp_ns.swap(stamp_ns, Ordering::Relaxed);
+            if before > 0 && last_ns == stamp_ns {
+                self.repeated.fetch_add(1, Ordering::Relaxed);
+            } else {
+                self.repeated.store(0, Ordering::Relaxed);
+            }
+            let delay_ns = now_ns.saturating_sub(stamp_ns);
+            self.delay_ns.store(delay_ns, Ordering::Relaxed);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use latco_bag::messages::KeyValue;
+use latco_bag::messages::{DiagnosticStatus, KeyValue};
 
 use crate::quantile::quantile;
 
@@ -11,6 +11,8 @@ pub(crate) struct Part {
     pub(crate) level: u8,
     pub(crate) message: String,
     pub(crate) values: Vec<KeyValue>,
+    /// Name of what is wrong, for a word in the log when it begins; the figures in the message change.
+    pub(crate) fault: Option<&'static str>,
 }
 
 impl Part {
@@ -20,6 +22,23 @@ impl Part {
             level,
             message: message.into(),
             values: Vec::new(),
+            fault: None,
+        }
+    }
+
+    /// Says that nothing can be told by stamps, as simulated time is awaited; what was computed with it is no figure.
+    pub(crate) fn no_clock(&mut self) {
+        self.level = DiagnosticStatus::ERROR;
+        self.message = "no /clock: use_sim_time is set and /clock has not come, so that nothing is new or old; start what \
+                        publishes it, or set use_sim_time to false"
+            .to_owned();
+        self.fault = Some("no /clock");
+        for value in self
+            .values
+            .iter_mut()
+            .filter(|value| value.key == "delay_ms")
+        {
+            "-".clone_into(&mut value.value);
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crossbeam_channel::{Receiver, unbounded};
+use crossbeam::channel::{Receiver, unbounded};
 use futures::FutureExt;
 use futures::channel::oneshot;
 

@@ -177,9 +177,8 @@ fn configured(config: &Config, kind: PlannerKind, (iterations, samples): (u32, u
     let planner = &mut config.planner;
     // The answer is the last iterate, and not the best of those before it.
     planner.latco.rollout_every_iterations = u32::MAX;
-    (planner.cem.samples, planner.mppi.samples) = (samples, samples);
-    let elites = (samples / 10).max(1);
-    (planner.cem.elites, planner.mppi.elites) = (elites, elites);
+    planner.cem.samples = samples;
+    planner.cem.elites = (samples / 10).max(1);
     config
 }
 

@@ -27,9 +27,6 @@ impl First {
     pub(super) fn new(bundle: &Bundle, config: &Config) -> Result<Self, ExperimentError> {
         let mut config = config.clone();
         config.control.lead_periods = 0;
-        let latco = &config.planner.latco;
-        let lines = latco.iterations_cold.saturating_mul(latco.starts);
-        config.trace.iterations = config.trace.iterations.max(lines);
         let sizes = PlanSizes::new(&config, bundle.manifest());
         let joints = Joints::new(&config, bundle.manifest()).map_err(SetupError::from)?;
         let side = bundle.manifest().image.width;
@@ -39,7 +36,7 @@ impl First {
             filter: BeliefFilter::new(&config, bundle.manifest(), &joints, model),
             planner: plan::make(&config, bundle, &sizes)?,
             solution: Solution::new(&sizes),
-            trace: PlanTrace::with_capacity(config.trace.iterations as usize),
+            trace: PlanTrace::new(&config),
             pixels: vec![0; side * side * 3],
         })
     }
@@ -76,6 +73,7 @@ impl First {
         let request = PlanRequest {
             state: self.filter.mean(),
             elapsed_periods: None,
+            constraints: None,
             deadline: None,
             replay: None,
         };

@@ -85,7 +85,7 @@ impl Args {
                 let latco = &mut config.planner.latco;
                 latco.rollout_every_iterations = 1;
                 // A plan that has converged goes on: all curves are of the same length.
-                (latco.reward_tolerance, latco.stall_iterations) = (0.0, u32::MAX);
+                latco.reward_tolerance = 0.0;
                 let bundle = self.bundles.join(task);
                 wanted.push(Wanted::new(task, bundle, (row, ""), config)?);
             }

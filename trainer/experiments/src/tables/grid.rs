@@ -146,6 +146,7 @@ impl Wanted {
             episodes,
             seed,
             expert: false,
+            keep_out: None,
         };
         let mut ran = Vec::new();
         evaluate_by(&bundle, &config, &evaluation, &ThreadClock, |episode| {

@@ -68,10 +68,10 @@ pub const LOTTERY: Table = Table {
 };
 
 fn planners(of: &dyn Fn(PlannerKind) -> Config) -> Vec<Row> {
-    (rows::PLANNERS.iter())
+    rows::planners()
         .map(|kind| Row {
             row: kind.name(),
-            config: of(*kind),
+            config: of(kind),
             bundle: "",
         })
         .collect()

@@ -95,8 +95,8 @@ pub(super) fn write(
 
 /// What the rows of planners optimise.
 pub(super) fn objectives() -> String {
-    let lines = (rows::PLANNERS.iter())
-        .map(|kind| format!("- {}: {}.\n", kind.name(), rows::objective(*kind)));
+    let lines =
+        rows::planners().map(|kind| format!("- {}: {}.\n", kind.name(), rows::objective(kind)));
     "\nWhat is optimised:\n".to_owned() + &lines.collect::<String>()
 }
 

@@ -12,6 +12,5 @@ mod model;
 mod moments;
 mod rollout;
 mod states;
-mod steps;
 
 pub use states::Gaussians;

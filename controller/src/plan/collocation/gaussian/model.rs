@@ -21,13 +21,14 @@
 //! elsewhere it leaves out how the factors of successive layers vary together. It costs what the
 //! Jacobian of one sample costs; the constraint itself is exact, so that only the way there differs.
 
-use latco_models::{RewardHead, RunError};
-use latco_solver::{Crew, Cut, Model, Predictions, Shape, Slab, Trajectories};
+use latco_models::{Bundle, Dynamics, Reward, RewardHead, RunError};
+use latco_solver::{Crew, Predictions, Shape, Trajectories};
 
-use super::super::super::graphs::{Linearisation, Products};
+use super::super::super::graphs::{Linearisation, run_both};
+use super::super::super::model::{Learned, Predictor};
 use super::moments;
-use super::steps::Steps;
 use crate::config::Objective;
+use crate::error::SetupError;
 
 /// The deviations of `N` plans, and how far they are from what the model says of them.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,16 +39,19 @@ pub(super) struct Deviations {
     pub(super) violations: Vec<f32>,
 }
 
-/// [`Model`] of the means of Gaussian plans, on the one-step model `M`.
-pub struct GaussianModel<M> {
+/// The model of the means of Gaussian plans.
+pub(super) type GaussianModel = Learned<Samples>;
+
+/// The two graphs at samples of all states of all plans.
+pub struct Samples {
     shape: Shape,
     samples: usize,
-    /// Factor on the model's own deviations.
-    scale: f32,
-    steps: M,
+    dynamics: Dynamics,
+    reward: Reward,
+    /// Samples of the states to step from, `[N, H, K, n]`: an input of a graph cannot be read again.
+    states: Vec<f32>,
     head: RewardHead,
     objective: Objective,
-    products: Products,
     /// Averages over the samples: gate factors `[N, H, factors]`, or Jacobians `[N, H, n, n]` and
     /// `[N, H, n, na]`; empty where the model gives the others.
     factors: Vec<f32>,
@@ -62,31 +66,33 @@ pub struct GaussianModel<M> {
     weights: Vec<f32>,
 }
 
-impl<M: Steps> GaussianModel<M> {
-    /// Makes a model of `shape.plans` plans with `samples` states a step, for which `steps` has the rows; all
-    /// memory is allocated here.
-    pub(super) fn new(
+impl Samples {
+    /// Makes a model of `shape.plans` plans with `samples` states a step; all memory is allocated here.
+    ///
+    /// # Errors
+    /// ONNX Runtime's or the solver's reason.
+    pub(super) fn model(
+        bundle: &Bundle,
         shape: Shape,
         samples: usize,
-        scale: f32,
-        steps: M,
-        (head, objective): (RewardHead, Objective),
-        products: Products,
-    ) -> Self {
+        objective: Objective,
+    ) -> Result<GaussianModel, SetupError> {
         let dims = shape.dims;
         let (h, n, all) = (dims.horizon, dims.state(), shape.plans * dims.horizon);
-        let (factors, state, action) = match steps.linearisation() {
+        let rows = all * samples;
+        let dynamics = bundle.dynamics(rows)?;
+        let (factors, state, action) = match Linearisation::of(&dynamics) {
             Linearisation::Factors(rows) => (rows.len() / samples, 0, 0),
             Linearisation::Dense(state, action) => (0, state.len(), action.len()),
         };
-        Self {
+        let predictor = Self {
             shape,
             samples,
-            scale,
-            steps,
-            head,
+            dynamics,
+            reward: bundle.reward(rows)?,
+            states: vec![0.0; rows * n],
+            head: bundle.manifest().reward,
             objective,
-            products,
             factors: vec![0.0; factors],
             jacobian_state: vec![0.0; state / samples],
             jacobian_action: vec![0.0; action / samples],
@@ -97,7 +103,8 @@ impl<M: Steps> GaussianModel<M> {
             },
             predicted: vec![0.0; n],
             weights: vec![0.0; samples],
-        }
+        };
+        Learned::with(bundle, shape, predictor)
     }
 
     /// The samples of the unit Gaussian that the states are made of, `[H, K, n]`: see [`moments::draw`].
@@ -125,8 +132,7 @@ impl<M: Steps> GaussianModel<M> {
         let dims = self.shape.dims;
         let (h, n, na) = (dims.horizon, dims.state(), dims.action);
         let block = self.samples * n;
-        let states = self.steps.state_mut();
-        for (index, rows) in states.chunks_exact_mut(block).enumerate() {
+        for (index, rows) in self.states.chunks_exact_mut(block).enumerate() {
             let (b, t) = (index / h, index % h);
             let at = (b * (h + 1) + t) * n;
             let mean = &plans.states[at..][..n];
@@ -142,8 +148,8 @@ impl<M: Steps> GaussianModel<M> {
         // the same samples of z_1..z_{H-1} are valued; those of z_H are only valued
         for b in 0..self.shape.plans {
             let of_plan = b * h * block..(b + 1) * h * block;
-            let (now, next) = self.steps.states_and_valued_mut();
-            let (now, next) = (&now[of_plan.clone()], &mut next[of_plan]);
+            let now = &self.states[of_plan.clone()];
+            let next = &mut self.reward.state_mut()[of_plan];
             let (inner, last) = next.split_at_mut((h - 1) * block);
             inner.copy_from_slice(&now[block..]);
             let at = (b * (h + 1) + h) * n;
@@ -151,7 +157,11 @@ impl<M: Steps> GaussianModel<M> {
             let deviation = &self.deviations.values[at..][..n];
             moments::sample(&plans.states[at..][..n], deviation, noise, last);
         }
-        let actions = self.steps.action_mut().chunks_exact_mut(self.samples * na);
+        self.dynamics.state_mut().copy_from_slice(&self.states);
+        let actions = self
+            .dynamics
+            .action_mut()
+            .chunks_exact_mut(self.samples * na);
         for (rows, action) in actions.zip(plans.actions.chunks_exact(na)) {
             rows.chunks_exact_mut(na)
                 .for_each(|row| row.copy_from_slice(action));
@@ -166,7 +176,7 @@ impl<M: Steps> GaussianModel<M> {
             }
         };
         let blocks = self.shape.plans * self.shape.dims.horizon;
-        match self.steps.linearisation() {
+        match Linearisation::of(&self.dynamics) {
             Linearisation::Factors(rows) => average(rows, &mut self.factors, blocks),
             Linearisation::Dense(state, action) => {
                 average(state, &mut self.jacobian_state, blocks);
@@ -176,21 +186,7 @@ impl<M: Steps> GaussianModel<M> {
     }
 }
 
-impl<M: Steps> Model<f32> for GaussianModel<M> {
-    type Error = RunError;
-
-    fn dims(&self) -> latco_solver::Dims {
-        self.shape.dims
-    }
-
-    fn plans(&self) -> usize {
-        self.shape.plans
-    }
-
-    fn cut(&self, parts: usize) -> Cut {
-        self.products.cut(parts)
-    }
-
+impl Predictor for Samples {
     fn evaluate<C: Crew>(
         &mut self,
         crew: &mut C,
@@ -201,16 +197,16 @@ impl<M: Steps> Model<f32> for GaussianModel<M> {
         let (h, n) = (dims.horizon, dims.state());
         let (block, ns) = (self.samples * n, dims.stoch);
         self.draw_states(plans);
-        self.steps.run(crew)?;
+        run_both(crew, &mut self.dynamics, &mut self.reward)?;
         self.average_linearisation();
 
         for index in 0..self.shape.plans * h {
             let (b, t) = (index / h, index % h);
             let mean = &mut predictions.means[index * n..][..n];
-            let means = &self.steps.mean()[index * block..][..block];
+            let means = &self.dynamics.mean()[index * block..][..block];
             moments::mean(means, mean);
-            let own = &self.steps.deviation()[index * self.samples * ns..][..self.samples * ns];
-            moments::deviation(means, mean, own, self.scale, &mut self.predicted);
+            let own = &self.dynamics.std()[index * self.samples * ns..][..self.samples * ns];
+            moments::deviation(means, mean, own, &mut self.predicted);
 
             let deviation = &mut self.deviations.values[(b * (h + 1) + t + 1) * n..][..n];
             let mut violation = 0.0;
@@ -225,12 +221,12 @@ impl<M: Steps> Model<f32> for GaussianModel<M> {
             }
             self.deviations.violations[index] = violation;
 
-            let outputs = &self.steps.reward()[index * self.samples..][..self.samples];
+            let outputs = &self.reward.reward()[index * self.samples..][..self.samples];
             predictions.rewards[index] =
                 moments::equivalent(&self.head, self.objective, outputs, &mut self.weights);
             let gradient = &mut predictions.gradients[index * n..][..n];
             gradient.fill(0.0);
-            let gradients = &self.steps.gradient()[index * block..][..block];
+            let gradients = &self.reward.gradient()[index * block..][..block];
             for (row, weight) in gradients.chunks_exact(n).zip(&self.weights) {
                 for (sum, slope) in gradient.iter_mut().zip(row) {
                     *sum += weight * slope;
@@ -240,53 +236,23 @@ impl<M: Steps> Model<f32> for GaussianModel<M> {
         Ok(())
     }
 
-    fn transpose_product<C: Crew>(
-        &mut self,
-        crew: &mut C,
-        t: usize,
-        slabs: &mut [Slab<'_, f32>],
-        actions: &mut [f32],
-    ) {
-        let rows = averaged(&self.factors, &self.jacobian_state, &self.jacobian_action);
-        (self.products).transpose_product(rows, crew, t, slabs, actions);
-    }
-
-    fn product<C: Crew>(
-        &mut self,
-        crew: &mut C,
-        t: usize,
-        states: &[f32],
-        actions: &[f32],
-        out: &mut [f32],
-    ) {
-        let rows = averaged(&self.factors, &self.jacobian_state, &self.jacobian_action);
-        (self.products).product(rows, crew, t, (states, actions), out);
-    }
-
-    fn jacobian(&mut self, b: usize, t: usize, state: &mut [f32], action: &mut [f32]) {
-        let rows = averaged(&self.factors, &self.jacobian_state, &self.jacobian_action);
-        self.products.jacobian(rows, (b, t), state, action);
-    }
-}
-
-/// The averages: gate factors, or Jacobians where there are none.
-fn averaged<'a>(factors: &'a [f32], state: &'a [f32], action: &'a [f32]) -> Linearisation<'a> {
-    if factors.is_empty() {
-        Linearisation::Dense(state, action)
-    } else {
-        Linearisation::Factors(factors)
+    /// The averages: gate factors, or Jacobians where there are none.
+    fn linearisation(&self) -> Linearisation<'_> {
+        if self.factors.is_empty() {
+            Linearisation::Dense(&self.jacobian_state, &self.jacobian_action)
+        } else {
+            Linearisation::Factors(&self.factors)
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use latco_export::{RandomSpec, write_random_bundle};
-    use latco_models::Bundle;
-    use latco_solver::{Alone, Dims, Multipliers, Plan, Reduced, Settings, Solver};
+    use latco_export::{RandomSpec, golden, random_weights, write_bundle};
+    use latco_solver::{Alone, Dims, Model, Multipliers, Plan, Reduced, Settings, Solver};
 
     use super::super::super::super::model::OnnxModel;
     use super::super::super::super::noise::Noise;
-    use super::super::steps::OnnxSteps;
     use super::*;
 
     const SAMPLES: usize = 50;
@@ -325,7 +291,8 @@ mod tests {
         [states, actions, rewards]
     }
 
-    fn random_bundle(deter: usize) -> (tempfile::TempDir, Bundle, Shape) {
+    /// A bundle of random weights, whose prior is certain or not.
+    fn random_bundle(deter: usize, is_certain: bool) -> (tempfile::TempDir, Bundle, Shape) {
         let folder = tempfile::tempdir().unwrap();
         let spec = RandomSpec {
             image: 32,
@@ -335,7 +302,13 @@ mod tests {
             horizon: 6,
             ..RandomSpec::keypoint()
         };
-        write_random_bundle(folder.path(), &spec, 5).unwrap();
+        let (mut weights, metadata) = random_weights(&spec, 5);
+        if is_certain {
+            weights.step.prior_std.bias.fill(-100.0);
+            weights.step.min_std = 0.0;
+        }
+        let vectors = golden::from_reference(&weights, &metadata, 4, 2).unwrap();
+        write_bundle(folder.path(), &weights, &metadata, &vectors).unwrap();
         let bundle = Bundle::load(folder.path(), &Default::default()).unwrap();
         let of = &bundle.manifest().dims;
         let shape = Shape::of(Dims {
@@ -347,12 +320,10 @@ mod tests {
         (folder, bundle, shape)
     }
 
-    fn gaussian(bundle: &Bundle, shape: Shape, scale: f32) -> GaussianModel<OnnxSteps> {
-        let steps = OnnxSteps::new(bundle, shape.dims.horizon * SAMPLES).unwrap();
-        let products = Products::new(bundle, shape).unwrap();
-        let head = (bundle.manifest().reward, Objective::ExpectedCost);
-        let mut model = GaussianModel::new(shape, SAMPLES, scale, steps, head, products);
-        let noise = model.noise_mut();
+    fn gaussian(bundle: &Bundle, shape: Shape) -> GaussianModel {
+        let objective = Objective::ExpectedCost;
+        let mut model = Samples::model(bundle, shape, SAMPLES, objective).unwrap();
+        let noise = model.predictor_mut().noise_mut();
         moments::draw(&mut Noise::new(2), SAMPLES, shape.dims.state(), noise);
         model
     }
@@ -360,10 +331,10 @@ mod tests {
     #[test]
     fn without_deviation_it_is_latco() {
         for deter in [12, 0] {
-            let (_folder, bundle, shape) = random_bundle(deter);
+            let (_folder, bundle, shape) = random_bundle(deter, true);
             let anchor = vec![0.1; shape.dims.state()];
             let mut exact = OnnxModel::new(&bundle, shape).unwrap();
-            let mut sampled = gaussian(&bundle, shape, 0.0);
+            let mut sampled = gaussian(&bundle, shape);
             let expected = iterate(&mut exact, shape, &anchor, 12, Settings::default());
             let found = iterate(&mut sampled, shape, &anchor, 12, Settings::default());
             for (expected, found) in expected.iter().zip(&found) {
@@ -381,17 +352,17 @@ mod tests {
     #[test]
     fn the_jacobian_is_nearly_that_of_the_sampled_mean() {
         for (deter, most) in [(12, 0.1), (0, 0.01)] {
-            let (_folder, bundle, shape) = random_bundle(deter);
+            let (_folder, bundle, shape) = random_bundle(deter, false);
             let dims = shape.dims;
             let (h, n, na) = (dims.horizon, dims.state(), dims.action);
-            let mut model = gaussian(&bundle, shape, 1.0);
+            let mut model = gaussian(&bundle, shape);
             let mut states = vec![0.0; dims.states_len()];
             let mut actions = vec![0.0; dims.actions_len()];
             let mut noise = Noise::new(9);
             noise.fill(&mut states);
             noise.fill(&mut actions);
-            let means = |model: &mut GaussianModel<OnnxSteps>, states: &[f32], actions: &[f32]| {
-                model.deviations_mut(0)[n..].fill(0.5);
+            let means = |model: &mut GaussianModel, states: &[f32], actions: &[f32]| {
+                model.predictor_mut().deviations_mut(0)[n..].fill(0.5);
                 let (mut means, mut rewards, mut gradients) =
                     (vec![0.0; h * n], vec![0.0; h], vec![0.0; h * n]);
                 let mut predictions = Predictions {

@@ -56,15 +56,8 @@ pub(super) fn mean(rows: &[f32], out: &mut [f32]) {
 }
 
 /// Writes the deviation of the states that follow from sampled ones: of the predicted means `[K, n]` around
-/// their mean `[n]`, with the predicted deviations `[K, ns]` of the first `ns` elements, times `scale`, in
-/// it. Only the states before are sampled, not the step itself: its variance is known.
-pub(super) fn deviation(
-    means: &[f32],
-    mean: &[f32],
-    deviations: &[f32],
-    scale: f32,
-    out: &mut [f32],
-) {
+/// their mean `[n]`, with the predicted deviations `[K, ns]` of the first `ns` elements in it. Only the states before are sampled, not the step itself: its variance is known.
+pub(super) fn deviation(means: &[f32], mean: &[f32], deviations: &[f32], out: &mut [f32]) {
     let n = mean.len();
     let samples = means.len() / n;
     let ns = deviations.len() / samples;
@@ -77,7 +70,7 @@ pub(super) fn deviation(
     if ns > 0 {
         for row in deviations.chunks_exact(ns) {
             for (out, deviation) in out.iter_mut().zip(row) {
-                *out += (scale * deviation) * (scale * deviation);
+                *out += deviation * deviation;
             }
         }
     }
@@ -182,7 +175,7 @@ mod tests {
                 mean(block, &mut middle);
                 assert!(middle.iter().all(|m| m.abs() < 1e-6), "{middle:?}");
                 let mut spread = [f32::NAN; 7];
-                deviation(block, &middle, &[], 1.0, &mut spread);
+                deviation(block, &middle, &[], &mut spread);
                 let expected = if samples == 1 { 0.0 } else { 1.0 };
                 assert!(
                     spread.iter().all(|s| (s - expected).abs() < 1e-4),
@@ -219,7 +212,7 @@ mod tests {
             let means: Vec<f32> = states.iter().map(|z| map(*z)).collect();
             let (mut middle, mut std) = ([0.0], [0.0]);
             mean(&means, &mut middle);
-            deviation(&means, &middle, &[noise_std; 50], 1.0, &mut std);
+            deviation(&means, &middle, &[noise_std; 50], &mut std);
             let of_round = [
                 f64::from(middle[0]) - true_mean,
                 f64::from(std[0]) - true_std,

@@ -21,8 +21,6 @@ pub struct MomentRollout {
     objective: Objective,
     samples: usize,
     sizes: PlanSizes,
-    /// Factor on the model's own deviations.
-    scale: f32,
     /// Unit Gaussian samples of the states, which all sequences share, `[H, K, n]`.
     noise: Vec<f32>,
     /// Actions of the sequences, `[N, H, na]`.
@@ -57,7 +55,6 @@ impl MomentRollout {
             objective: settings.objective,
             samples,
             sizes: *sizes,
-            scale: settings.std_scale as f32,
             noise: vec![0.0; sizes.horizon * samples * sizes.state],
             actions: vec![0.0; sequences * sizes.horizon * sizes.action],
             means: vec![0.0; states],
@@ -117,7 +114,7 @@ impl Valuation for MomentRollout {
                 let own =
                     &own[b * own.len() / self.returns.len()..][..own.len() / self.returns.len()];
                 moments::mean(means, mean);
-                moments::deviation(means, mean, own, self.scale, deviation);
+                moments::deviation(means, mean, own, deviation);
                 let samples = &mut self.reward.state_mut()[b * block..][..block];
                 moments::sample(mean, deviation, &self.noise[t * block..][..block], samples);
             }

@@ -1,23 +1,20 @@
 //! Plans whose states are Gaussians.
 
-use latco_models::{Bundle, RewardHead};
+use latco_models::Bundle;
 use latco_solver::Shape;
 
-use super::super::super::graphs::Products;
 use super::super::super::noise::Noise;
 use super::super::super::solution::PlanSizes;
 use super::super::states::States;
-use super::model::GaussianModel;
+use super::model::{GaussianModel, Samples};
 use super::moments;
 use super::rollout::MomentRollout;
-use super::steps::OnnxSteps;
 use crate::config::GaussianLatcoSection;
 use crate::error::SetupError;
 
 /// A mean and a deviation of every element of every state.
 pub struct Gaussians {
     settings: GaussianLatcoSection,
-    reward: RewardHead,
     state_size: usize,
     /// The samples that all states are made of, `[H, K, n]`: the same in all iterations of a plan, so that
     /// these have one aim, and the same for all its starts.
@@ -26,14 +23,9 @@ pub struct Gaussians {
 
 impl Gaussians {
     /// Makes Gaussian states by these settings, for plans of these sizes.
-    pub(in super::super) fn new(
-        settings: &GaussianLatcoSection,
-        bundle: &Bundle,
-        sizes: &PlanSizes,
-    ) -> Self {
+    pub(in super::super) fn new(settings: &GaussianLatcoSection, sizes: &PlanSizes) -> Self {
         Self {
             settings: settings.clone(),
-            reward: bundle.manifest().reward,
             state_size: sizes.state,
             noise: vec![0.0; sizes.horizon * settings.samples as usize * sizes.state],
         }
@@ -41,7 +33,7 @@ impl Gaussians {
 }
 
 impl States for Gaussians {
-    type Model = GaussianModel<OnnxSteps>;
+    type Model = GaussianModel;
     type Valuation = MomentRollout;
 
     /// The deviations of a shifted plan's states are those of the valuation.
@@ -49,15 +41,7 @@ impl States for Gaussians {
 
     fn model(&self, bundle: &Bundle, shape: Shape) -> Result<Self::Model, SetupError> {
         let samples = self.settings.samples as usize;
-        let rows = shape.plans * shape.dims.horizon * samples;
-        Ok(GaussianModel::new(
-            shape,
-            samples,
-            self.settings.std_scale as f32,
-            OnnxSteps::new(bundle, rows)?,
-            (self.reward, self.settings.objective),
-            Products::new(bundle, shape)?,
-        ))
+        Samples::model(bundle, shape, samples, self.settings.objective)
     }
 
     fn valuation(
@@ -90,7 +74,10 @@ impl States for Gaussians {
     }
 
     fn equip(&self, model: &mut Self::Model, valuation: &mut MomentRollout) {
-        model.noise_mut().copy_from_slice(&self.noise);
+        model
+            .predictor_mut()
+            .noise_mut()
+            .copy_from_slice(&self.noise);
         valuation.noise_mut().copy_from_slice(&self.noise);
     }
 
@@ -98,7 +85,7 @@ impl States for Gaussians {
         valuation.draw(noise);
     }
 
-    /// Starts a plan with the deviations that its valued actions lead to, or with the configured one.
+    /// Starts a plan with the deviations that its valued actions lead to, or with those of the noise that it is.
     fn start(
         &self,
         model: &mut Self::Model,
@@ -106,16 +93,16 @@ impl States for Gaussians {
         plan: usize,
         is_valued: bool,
     ) {
-        let deviations = model.deviations_mut(plan);
+        let deviations = model.predictor_mut().deviations_mut(plan);
         if is_valued {
             deviations.copy_from_slice(valuation.deviations(plan));
         } else {
-            deviations.fill((self.settings.initial_std * self.settings.std_scale) as f32);
+            deviations.fill(1.0);
             deviations[..self.state_size].fill(0.0);
         }
     }
 
     fn violation(model: &Self::Model, plan: usize) -> f32 {
-        model.violation(plan)
+        model.predictor().violation(plan)
     }
 }

@@ -1215,6 +1215,10 @@ impl Discovery {
         match d {
           Sample::Value(d) => {
             trace!("sedp_receive_subscription - {d:?}");
+            if discovery_db_read(&self.discovery_db).is_reader_one_too_many(&d) {
+              debug!("Too many readers: one is not taken up");
+              continue;
+            }
             let drd = discovery_db_write(&self.discovery_db).update_subscription(&d);
             debug!(
               "sedp_receive_subscription - send_discovery_notification ReaderUpdated  {:?}",
@@ -1294,6 +1298,10 @@ impl Discovery {
         match d {
           Sample::Value(dwd) => {
             trace!("sedp_receive_publication discovered {:?}", dwd);
+            if discovery_db_read(&self.discovery_db).is_writer_one_too_many(&dwd) {
+              debug!("Too many writers: one is not taken up");
+              continue;
+            }
             let discovered_writer_data =
               discovery_db_write(&self.discovery_db).update_publication(&dwd);
             self.send_discovery_notification(DiscoveryNotificationType::WriterUpdated {

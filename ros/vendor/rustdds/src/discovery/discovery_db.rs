@@ -16,7 +16,10 @@ use crate::{
     topic::{Topic, TopicDescription},
   },
   rtps::{
-    constant::MAX_PARTICIPANTS, reader::ReaderIngredients, rtps_reader_proxy::RtpsReaderProxy,
+    constant::{
+      MAX_ENDPOINT_BYTES, MAX_ENDPOINT_LOCATORS, MAX_PARTICIPANTS, MAX_REMOTE_ENDPOINTS,
+    },
+    reader::ReaderIngredients, rtps_reader_proxy::RtpsReaderProxy,
     rtps_writer_proxy::RtpsWriterProxy,
   },
   structure::{
@@ -101,6 +104,11 @@ fn move_by_guid_prefix<D>(
   }
 }
 
+// Whether there are as many endpoints as may be and this one is not among them
+fn is_full_without<D>(endpoints: &BTreeMap<GUID, D>, guid: GUID) -> bool {
+  endpoints.len() >= MAX_REMOTE_ENDPOINTS && !endpoints.contains_key(&guid)
+}
+
 pub(crate) fn discovery_db_read(
   discovery_db: &Arc<RwLock<DiscoveryDB>>,
 ) -> RwLockReadGuard<'_, DiscoveryDB> {
@@ -154,6 +162,27 @@ impl DiscoveryDB {
   pub fn is_one_too_many(&self, guid_prefix: GuidPrefix) -> bool {
     self.participant_proxies.len() >= MAX_PARTICIPANTS
       && !self.participant_proxies.contains_key(&guid_prefix)
+  }
+
+  // Whether this reader says more of itself than one may, or is a further one where
+  // there are as many as may be
+  pub fn is_reader_one_too_many(&self, data: &DiscoveredReaderData) -> bool {
+    let (proxy, topic) = (&data.reader_proxy, &data.subscription_topic_data);
+    let bytes = topic.topic_name().len() + topic.type_name().len() + data.user_data.len();
+    let locators = proxy.unicast_locator_list.len() + proxy.multicast_locator_list.len();
+    bytes > MAX_ENDPOINT_BYTES
+      || locators > MAX_ENDPOINT_LOCATORS
+      || is_full_without(&self.external_topic_readers, proxy.remote_reader_guid)
+  }
+
+  // The same of a writer
+  pub fn is_writer_one_too_many(&self, data: &DiscoveredWriterData) -> bool {
+    let (proxy, topic) = (&data.writer_proxy, &data.publication_topic_data);
+    let bytes = topic.topic_name().len() + topic.type_name.len() + data.user_data.len();
+    let locators = proxy.unicast_locator_list.len() + proxy.multicast_locator_list.len();
+    bytes > MAX_ENDPOINT_BYTES
+      || locators > MAX_ENDPOINT_LOCATORS
+      || is_full_without(&self.external_topic_writers, proxy.remote_writer_guid)
   }
 
   // Returns if participant was previously unknown
@@ -253,6 +282,13 @@ impl DiscoveryDB {
         &mut self.external_topic_writers,
         &mut self.external_topic_writers_attic,
       );
+      // Who comes back announces itself again; only the time until then is lost.
+      if self.external_topic_readers_attic.len() > MAX_REMOTE_ENDPOINTS {
+        self.external_topic_readers_attic.clear();
+      }
+      if self.external_topic_writers_attic.len() > MAX_REMOTE_ENDPOINTS {
+        self.external_topic_writers_attic.clear();
+      }
     }
   }
 
@@ -561,6 +597,17 @@ impl DiscoveryDB {
   ) {
     trace!("Update topic data: {:?}", dtd);
     let topic_name = dtd.topic_data.name.clone();
+    let is_too_much = match self.topics.get(&topic_name) {
+      Some(updaters) => is_full_without(updaters, updater),
+      None => {
+        self.topics.len() >= MAX_REMOTE_ENDPOINTS
+          || topic_name.len() + dtd.topic_data.type_name.len() > MAX_ENDPOINT_BYTES
+      }
+    };
+    if is_too_much && discovered_via != DiscoveredVia::SelfDefined {
+      debug!("Too many topics: one of {updater:?} is not taken up");
+      return;
+    }
     let mut notify = false;
     let mut inconsistency_event_to_send = None;
 
@@ -999,6 +1046,56 @@ mod tests {
     discovery_db.update_subscription(&dreader3);
 
     // TODO: there might be a need for different scenarios
+  }
+
+  // A participant may announce any number of endpoints and topics, each with any
+  // names.
+  #[test]
+  fn remote_endpoints_and_topics_are_bounded() {
+    let (discovery_db_event_sender, _discovery_db_event_receiver) =
+      std::sync::mpsc::sync_channel::<()>(4);
+    let (status_sender, _status_receiver) = sync_status_channel(16).unwrap();
+    let mut db = DiscoveryDB::new(
+      GUID::new_participant_guid(),
+      discovery_db_event_sender,
+      status_sender,
+    );
+    let mut taken = 0;
+    for number in 0..2 * MAX_REMOTE_ENDPOINTS {
+      let mut reader = DiscoveredReaderData::default(format!("topic {number}"), "type".to_owned());
+      let prefix = GuidPrefix::new(&[7; 12]);
+      let key = u32::try_from(number).unwrap().to_be_bytes();
+      reader.reader_proxy.remote_reader_guid = GUID::new(
+        prefix,
+        EntityId::new([key[1], key[2], key[3]], EntityKind::READER_NO_KEY_USER_DEFINED),
+      );
+      if !db.is_reader_one_too_many(&reader) {
+        db.update_subscription(&reader);
+        taken += 1;
+      }
+    }
+    assert_eq!(taken, MAX_REMOTE_ENDPOINTS);
+    assert_eq!(db.get_all_external_topic_readers().count(), MAX_REMOTE_ENDPOINTS);
+    let known = db.get_all_external_topic_readers().next().unwrap().clone();
+    assert!(!db.is_reader_one_too_many(&known), "it may say something new");
+
+    db.external_topic_readers.clear();
+    let long = DiscoveredReaderData::default("x".repeat(MAX_ENDPOINT_BYTES), "type".to_owned());
+    assert!(db.is_reader_one_too_many(&long));
+
+    for number in 0..2 * MAX_REMOTE_ENDPOINTS {
+      let topic = DiscoveredTopicData::new(
+        Utc::now(),
+        TopicBuiltinTopicData::new(
+          None,
+          format!("other {number}"),
+          "type".to_owned(),
+          &QosPolicies::qos_none(),
+        ),
+      );
+      db.update_topic_data(&topic, GUID::new_participant_guid(), DiscoveredVia::Topic);
+    }
+    assert!(db.topics.len() <= MAX_REMOTE_ENDPOINTS);
   }
 
   #[test]

@@ -14,7 +14,9 @@ use crate::{
   QosPolicies,
 };
 
-pub const PREEMPTIVE_ACKNACK_PERIOD: Duration = Duration::from_secs(5);
+// A writer that had not matched us yet when we asked for its first HEARTBEAT
+// stays silent until we ask again; 0.15.1 asks again after 5 s.
+pub const PREEMPTIVE_ACKNACK_PERIOD: Duration = Duration::from_secs(1);
 
 pub const CACHE_CLEAN_PERIOD: Duration = Duration::from_secs(4);
 
@@ -93,6 +95,20 @@ pub const MAX_FRAGMENT_NUMBER: usize = MAX_FRAGMENTED_SAMPLE_BYTES / 512;
 
 // Participants that are known at a time; further ones are not taken up.
 pub const MAX_PARTICIPANTS: usize = 1024;
+
+// Readers, and writers, of all other participants that are known at a time, and
+// topics; further ones are not taken up.
+pub const MAX_REMOTE_ENDPOINTS: usize = 8192;
+
+// What one of them may say of itself: bytes of its names and user data, and
+// locators. Names of ROS 2 have at most 255 bytes.
+pub const MAX_ENDPOINT_BYTES: usize = 4096;
+pub const MAX_ENDPOINT_LOCATORS: usize = 64;
+
+// Most payload bytes that a TopicCache retains beyond the depth of its History.
+// 64 samples, which is the default ResourceLimit, are 1.6 GB of images of
+// 3840x2160 pixels.
+pub const MAX_BYTES_PER_TOPIC: usize = 64 * 1024 * 1024;
 
 // Most payload bytes a TopicCache retains for samples withheld from Reliable
 // DataReaders while an earlier sample from the same Writer is missing. Beyond

@@ -19,7 +19,7 @@ use crate::{
     typedesc::TypeDesc,
     CreateError, CreateResult,
   },
-  rtps::constant::MAX_WITHHELD_BYTES_PER_TOPIC,
+  rtps::constant::{MAX_BYTES_PER_TOPIC, MAX_WITHHELD_BYTES_PER_TOPIC},
   structure::{sequence_number::SequenceNumber, time::Timestamp},
   GUID,
 };
@@ -479,6 +479,27 @@ impl TopicCache {
     }
   }
 
+  // How many of the oldest changes have to go, so that the payloads of the others
+  // have at most MAX_BYTES_PER_TOPIC together. The newest ones, as many as the
+  // History asks for, stay.
+  fn count_over_byte_limit(&self) -> usize {
+    let History::KeepLast { depth } = self.min_keep_samples else {
+      return 0;
+    };
+    let removable = self.changes.len().saturating_sub(depth as usize);
+    let sizes = || self.changes.values().map(|cc| cc.data_value.payload_size());
+    let mut bytes: usize = sizes().sum();
+    let mut count = 0;
+    for size in sizes().take(removable) {
+      if bytes <= MAX_BYTES_PER_TOPIC {
+        break;
+      }
+      bytes -= size;
+      count += 1;
+    }
+    count
+  }
+
   /// Garbarge collection:
   ///
   /// Remove changes before given Timestamp, but keep at least
@@ -498,6 +519,9 @@ impl TopicCache {
     // must_remove_count = sample_count - max_keep_samples
     let must_remove_count = sample_count.saturating_sub(self.max_keep_samples as usize);
     // Saturating sub takes care that this does not underflow below zero.
+
+    // Samples may be of any size, so that a number of them bounds no memory.
+    let must_remove_count = max(must_remove_count, self.count_over_byte_limit());
 
     let may_remove_count = match self.min_keep_samples {
       // We are erquested to KeepAll, so do not remove more than absolutely required.
@@ -630,7 +654,7 @@ mod tests {
     thread,
   };
 
-  use super::{DDSCache, TopicCache};
+  use super::{max, DDSCache, TopicCache};
   use crate::{
     dds::{
       ddsdata::DDSData,
@@ -640,6 +664,7 @@ mod tests {
     },
     discovery::discovery::Discovery,
     messages::submessages::elements::serialized_payload::SerializedPayload,
+    rtps::constant::MAX_BYTES_PER_TOPIC,
     structure::{
       cache_change::CacheChange,
       guid::{EntityId, EntityKind, GuidPrefix, GUID},
@@ -748,6 +773,27 @@ mod tests {
     assert!(topic_cache.mark_reliably_received_before(writer, SequenceNumber::new(10)));
     assert!(!topic_cache.mark_reliably_received_before(writer, SequenceNumber::new(5)));
     assert_eq!(topic_cache.reliable_before(writer), SequenceNumber::new(10));
+  }
+
+  // A number of samples bounds no memory: 64 raw images of 3840x2160 are 1.6 GB.
+  #[test]
+  fn large_samples_are_kept_to_a_number_of_bytes() {
+    let depth = 5;
+    let qos = QosPolicyBuilder::new()
+      .history(History::KeepLast { depth })
+      .build();
+    for size in [4 << 20, 32 << 20] {
+      let mut topic_cache =
+        TopicCache::new("Image".to_string(), TypeDesc::new("Image".to_string()), &qos);
+      for sn in 1..=40 {
+        add_after_missing_first(&mut topic_cache, user_writer(), sn, size);
+      }
+      topic_cache.remove_changes_before(Timestamp::ZERO);
+      let kept = topic_cache.changes.len();
+      assert_eq!(kept, max(depth as usize, MAX_BYTES_PER_TOPIC / size));
+      let newest = topic_cache.changes.values().next_back().unwrap();
+      assert_eq!(newest.sequence_number, SequenceNumber::new(40));
+    }
   }
 
   // E.g. Fast DDS sends its first HEARTBEAT 3 s after matching, so a late joiner

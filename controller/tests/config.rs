@@ -1,11 +1,13 @@
-//! Configurations as texts.
+//! Configurations as texts, files and recordings.
+
+#![allow(clippy::unwrap_used)] // a failed helper fails the test
 
 use std::path::Path;
 
+use latco_controller::Config;
+use latco_controller::config::{LiveSettings, PlannerKind};
+use latco_controller::settings::{Change, ConfigError, Kind, Setting, Settings};
 use toml::Table;
-
-use super::{Config, LiveSettings};
-use crate::settings::{Change, ConfigError, Kind, Setting, Settings};
 
 fn errors_of(text: &str) -> Vec<String> {
     match Config::from_toml(text) {
@@ -77,21 +79,17 @@ fn every_mistake_is_reported_at_once_with_its_path() {
 }
 
 #[test]
-fn settings_of_one_optimiser_are_refused_for_the_other() {
-    let latco = |lines: &str| errors_of(&format!("[bundle]\npath = 'b'\n[planner.latco]\n{lines}"));
-    let rates = "multiplier_rate = 1.5\nmultiplier_every_iterations = 5";
-    let errors = latco(rates);
-    assert_eq!(errors.len(), 2, "{errors:?}");
+fn a_rate_that_turns_multipliers_negative_is_refused_but_for_steps_of_first_order() {
+    let text = |kind: &str| {
+        format!("[bundle]\npath = 'b'\n[planner]\nkind = '{kind}'\nlatco.multiplier_rate = 1.5")
+    };
+    let errors = errors_of(&text("gaussian_latco"));
+    assert_eq!(errors.len(), 1, "{errors:?}");
     assert!(
-        errors[0].contains("expected 1 with optimiser"),
+        errors[0].contains("expected less than 1 with kind = \"gaussian_latco\""),
         "{errors:?}"
     );
-    assert!(
-        errors[1].contains("expected less than 1 with optimiser"),
-        "{errors:?}"
-    );
-    let text = format!("[bundle]\npath = 'b'\n[planner.latco]\noptimiser = 'adam'\n{rates}");
-    assert!(Config::from_toml(&text).is_ok());
+    assert!(Config::from_toml(&text("latco_first_order")).is_ok());
 }
 
 #[test]
@@ -198,7 +196,7 @@ fn what_may_change_live_is_what_a_running_controller_takes_over() {
 
 #[test]
 fn the_document_is_that_of_the_declarations() {
-    let written = include_str!("../../../docs/configuration.md").trim_end();
+    let written = include_str!("../../docs/configuration.md").trim_end();
     let declared = Config::documentation();
     let mut pairs = written.lines().zip(declared.trim_end().lines());
     let differing = pairs.find(|(written, declared)| written != declared);
@@ -210,21 +208,129 @@ fn the_document_is_that_of_the_declarations() {
 }
 
 #[test]
-fn what_is_gone_is_told_what_replaces_it_and_recordings_are_read() {
-    let text = "[bundle]\npath = 'b'\n[planner]\nkind = 'image_collocation'\n[planner.latco]\ndamping_policy = 'adaptive'\n\
-                [planner.image_collocation]\nmultiplier_rate = 0.0";
-    let errors = errors_of(text);
-    for (error, part) in errors.iter().zip([
+fn what_is_gone_is_told_what_replaces_it() {
+    let errors = errors_of(
+        "[bundle]\npath = 'b'\n[planner]\nkind = 'image_collocation'\ndump_files = 20\n[planner.latco]\n\
+         optimiser = 'adam'\n[planner.gaussian_latco]\nstarts = 2\n[planner.ilqr]\niterations_cold = 3\n\
+         [planner.image_collocation]\nmultiplier_rate = 0.0",
+    );
+    for part in [
+        "planner.dump_files: is gone: dump_files is always 20",
+        "planner.latco.optimiser: is gone: \"adam\" is planner.kind = \"latco_first_order\" now",
+        "planner.gaussian_latco.starts: is gone: planner.latco.starts takes its place",
+        "planner.ilqr: is gone: [planner.latco] has its iterations_cold, iterations_warm, warm_start now; regularisation is \
+         always 0.001",
         "planner.image_collocation: is gone: image collocation is a planner of version 0.1.0 alone",
         "planner.kind: \"image_collocation\" is gone: ",
-        "planner.latco.damping_policy: is gone: the damping is always constant",
-    ]) {
-        assert!(error.starts_with(part), "{part:?} is not in {errors:#?}");
+    ] {
+        assert!(
+            errors.iter().any(|error| error.starts_with(part)),
+            "{part:?} is not in {errors:#?}"
+        );
     }
-    assert_eq!(errors.len(), 3, "{errors:#?}");
-    // As earlier versions wrote every setting into recordings.
-    let text = text.replace("kind = 'image_collocation'", "kind = 'latco'");
-    let text = text.replace("'adaptive'", "'constant'");
-    assert_eq!(Config::recorded(&text).unwrap().bundle.path, "b");
-    assert_eq!(errors_of(&text).len(), 1);
+    assert_eq!(errors.len(), 6, "{errors:#?}");
+}
+
+/// As earlier versions wrote every setting into recordings; of those that are gone a few of each kind.
+const RECORDED: &str = "
+    control.max_skipped_frames = 5
+    bundle.path = 'b'
+    trace.iterations = 300
+    [planner]
+    kind = 'KIND'
+    cold_after_failures = 2
+    dump_files = 3
+    latco = { optimiser = 'levenberg_marquardt', iterations_cold = 20, stall_iterations = 1000, sampling_elites = 12, starts = 2, \
+              damping_policy = 'constant', learning_rate = 0.05, multiplier_every_iterations = 1 }
+    gaussian_latco = { iterations_cold = 50, stall_iterations = 1000, sampling_elites = 12, starts = 3, initial_std = 1.0, \
+                       sampled_starts = 2, sampling_rounds = 6, starts_below_return = 5.0, samples = 20, sequences = 256 }
+    cem = { samples = 64, elites = 8, initial_std = 1.0 }
+    mppi = { samples = 32, elites = 4, initial_std = 1.0, gamma = 3.0 }
+    shooting_gd = { iterations_cold = 100, warm_start = false, multiplier_every = 5 }
+    ilqr = { iterations_cold = 30, largest_regularisation = 1000000.0 }
+    image_collocation = { multiplier_rate = 0.1 }
+";
+
+fn recorded(kind: &str, change: (&str, &str)) -> Result<Config, ConfigError> {
+    let (from, to) = change;
+    assert!(RECORDED.contains(from), "{from}");
+    Config::recorded(&RECORDED.replace("KIND", kind).replace(from, to))
+}
+
+#[test]
+fn recordings_of_earlier_versions_have_the_settings_of_their_planner() {
+    let same = ("'b'", "'b'");
+    let planner = |kind| recorded(kind, same).unwrap().planner;
+    let (latco, gaussian) = (planner("latco"), planner("gaussian_latco"));
+    assert_eq!((latco.latco.iterations_cold, latco.latco.starts), (20, 2));
+    let moved = &gaussian.latco;
+    assert_eq!((moved.iterations_cold, moved.starts), (50, 3));
+    assert_eq!((moved.sampled_starts, moved.sampling_rounds), (2, 6));
+    assert_eq!(moved.starts_below_return, 5.0);
+    let own = &gaussian.gaussian_latco;
+    assert_eq!((own.samples, own.sequences, own.tolerance), (20, 256, 0.01));
+    assert_eq!(planner("cem").cem.samples, 64);
+    let mppi = planner("mppi").cem;
+    assert_eq!((mppi.samples, mppi.elites, mppi.gamma), (32, 4, 3.0));
+    let gd = planner("shooting_gd").latco;
+    assert_eq!((gd.iterations_cold, gd.warm_start), (100, false));
+    assert_eq!(planner("ilqr").latco.iterations_cold, 30);
+    let text = "bundle.path = 'b'\nplanner.latco = { optimiser = 'adam', multiplier_every_iterations = 5, multiplier_rate = 1.5 }";
+    let first_order = Config::recorded(text).unwrap().planner;
+    assert_eq!(first_order.kind, PlannerKind::LatcoFirstOrder);
+    assert_eq!(first_order.latco.multiplier_rate, 1.5);
+    // What this version writes it reads.
+    let config = recorded("mppi", same).unwrap();
+    assert_eq!(
+        Config::recorded(&toml::to_string(&config).unwrap()).unwrap(),
+        config
+    );
+}
+
+#[test]
+fn a_recorded_value_that_decided_and_cannot_be_had_is_refused() {
+    const KINDS: &str = "latco gaussian_latco cem shooting_gd ilqr";
+    for (depend, from, to) in [
+        (KINDS, "max_skipped_frames = 5", "max_skipped_frames = 6"),
+        (KINDS, "cold_after_failures = 2", "cold_after_failures = 3"),
+        ("latco", "1000, sampling_elites = 12, starts = 2", "19"),
+        ("latco", "12, starts = 2", "11"),
+        ("latco", "'constant'", "'adaptive'"),
+        (
+            "gaussian_latco",
+            "starts = 3, initial_std = 1.0",
+            "initial_std = 0.5",
+        ),
+        (
+            "gaussian_latco",
+            "1000, sampling_elites = 12, starts = 3",
+            "49",
+        ),
+        (
+            "cem",
+            "elites = 8, initial_std = 1.0",
+            "elites = 8, initial_std = 0.5",
+        ),
+        (
+            "shooting_gd",
+            "multiplier_every = 5 ",
+            "multiplier_every = 6 ",
+        ),
+        ("ilqr", "1000000.0", "100.0"),
+        ("", "dump_files = 3", "dump_files = 30"),
+        ("", "trace.iterations = 300", "trace.iterations = 2"),
+    ] {
+        for kind in KINDS.split(' ') {
+            let read = recorded(kind, (from, to));
+            let depends = depend.split(' ').any(|one| one == kind);
+            assert_eq!(read.is_err(), depends, "{kind}, {to}: {read:?}");
+            if let Err(error) = read {
+                let error = error.to_string();
+                assert!(
+                    error.contains("use the version that recorded it"),
+                    "{error}"
+                );
+            }
+        }
+    }
 }

@@ -1,0 +1,375 @@
+//! `latco-train surprise`: calibrates how far posteriors may be from their priors, and tries what that sees.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+
+use latco_controller::Config;
+use latco_envs::{Policy, PolicyKind};
+use latco_evaluate::{
+    CAUGHT_WITHIN_S, ImageFault, Largest, PlannerPolicy, SurpriseOptions, SurpriseTrial,
+    try_surprise,
+};
+use latco_models::ExpectedSurprise;
+use latco_models::surprise::shortcoming;
+use latco_trainer::gates::{self, GateError};
+use latco_trainer::progress::Progress;
+
+use super::bundles::{MeasuredOn, load, name_of};
+use super::shell::{BadInput, print_json, stop_flag};
+
+/// Arguments of `latco-train surprise`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Folders of bundles.
+    #[arg(long, required = true, num_args = 1..)]
+    bundle: Vec<PathBuf>,
+    /// Calibrate and write the thresholds into the manifests; without, what the thresholds in the manifests see is tried on the
+    /// simulated robots.
+    #[arg(long)]
+    calibrate: bool,
+    /// Hours of driving: for the calibration of each bundle 32 by default, of which a quarter is for the weights; for a trial 8 by
+    /// default, shared by all bundles.
+    #[arg(long)]
+    hours: Option<f64>,
+    #[command(flatten)]
+    measured_on: MeasuredOn,
+    /// Who drives in a trial: planner, or a scripted policy (mixture, waypoints, random, expert).
+    #[arg(long, default_value = "mixture", conflicts_with = "calibrate")]
+    driver: String,
+    /// Episodes of each bundle's trial in which all faults are tried.
+    #[arg(long, default_value_t = 200, conflicts_with = "calibrate")]
+    faulty: usize,
+    /// Number of the first episode of a trial.
+    #[arg(long, default_value_t = 0, conflicts_with = "calibrate")]
+    seed: u64,
+    /// One JSON object on standard output instead of a Markdown table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Calibrates, or tries.
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if let Some(hours) = args.hours.filter(|hours| !(*hours > 0.0 && *hours < 1e4)) {
+        return Err(BadInput::new(format!(
+            "--hours: expected more than 0 and less than 10000, found {hours}"
+        )));
+    }
+    args.measured_on.needs("--calibrate", args.calibrate)?;
+    if args.calibrate {
+        calibrate_all(&args)
+    } else {
+        try_all(&args)
+    }
+}
+
+fn calibrate_all(args: &Args) -> anyhow::Result<ExitCode> {
+    let mut calibrated = Vec::new();
+    for folder in &args.bundle {
+        let surprise = calibrate(folder, args)?;
+        if let Some(shortcoming) = shortcoming(Some(&surprise)) {
+            tracing::warn!("{}: {shortcoming}", folder.display());
+        }
+        latco_models::gates::rewrite(folder, |manifest| {
+            manifest.surprise = Some(surprise.clone())
+        })?;
+        calibrated.push((folder, surprise));
+    }
+    if args.json {
+        let list: Vec<_> = (calibrated.iter())
+            .map(|(folder, surprise)| {
+                serde_json::json!({ "bundle": folder.display().to_string(), "surprise": surprise })
+            })
+            .collect();
+        print_json(&serde_json::json!({ "bundles": list }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = "| bundle | slow above | stop above | false slows an hour, at most | false stops an hour, at most | \
+                     episodes | hours |\n|---|---|---|---|---|---|---|\n"
+        .to_owned();
+    for (folder, s) in &calibrated {
+        table += &format!(
+            "| {} | {:.2} | {:.2} | {:.3} | {:.3} | {} | {:.1} |\n",
+            folder.display(),
+            s.slow,
+            s.stop,
+            s.false_slows_per_hour,
+            s.false_stops_per_hour,
+            s.episodes,
+            s.hours
+        );
+    }
+    print(&table);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn calibrate(folder: &Path, args: &Args) -> anyhow::Result<ExpectedSurprise> {
+    let bundle = load(folder)?;
+    let refused = |error: GateError| match error {
+        GateError::Surprise(_) | GateError::Data(_) => {
+            BadInput::new(format!("{}: {error}", folder.display()))
+        }
+        other => other.into(),
+    };
+    if args.measured_on.is_bags() {
+        let held_out = args.measured_on.episodes(bundle.manifest())?;
+        return gates::calibrate_surprise(&bundle, &held_out, "held-out episodes").map_err(refused);
+    }
+    let hours = args.hours.unwrap_or(32.0);
+    let mut progress = Progress::new("minutes", (hours * 60.0).ceil() as u64);
+    let mut before = 0;
+    let task = bundle.manifest().task.clone();
+    let calibrated = gates::calibrate_surprise_simulated(&bundle, hours, |done| {
+        let minutes = ((done * 60.0) as u64).min((hours * 60.0) as u64);
+        progress.advance(minutes - before, &task);
+        before = minutes;
+    })
+    .map_err(refused)?;
+    progress.finish();
+    calibrated.ok_or_else(|| MeasuredOn::missing(folder, &task))
+}
+
+/// One bundle with its trial.
+struct Tried {
+    name: String,
+    expected: ExpectedSurprise,
+    trial: SurpriseTrial,
+}
+
+fn try_all(args: &Args) -> anyhow::Result<ExitCode> {
+    let stop = stop_flag()?;
+    let hours = args.hours.unwrap_or(8.0) / args.bundle.len() as f64;
+    let options = SurpriseOptions {
+        hours,
+        faulty: args.faulty,
+        seed: args.seed,
+    };
+    let mut tried = Vec::new();
+    for folder in &args.bundle {
+        let bundle = load(folder)?;
+        let mut policy: Box<dyn Policy> = if args.driver == "planner" {
+            Box::new(PlannerPolicy::new(&Config::default(), &bundle)?)
+        } else {
+            let kind: Result<PolicyKind, _> = args.driver.parse();
+            kind.map_err(|e| BadInput::new(format!("--driver: {e}, or planner")))?
+                .make()
+        };
+        let mut progress = Progress::new("minutes", (hours * 60.0).ceil() as u64);
+        let mut before = 0;
+        let name = name_of(folder, bundle.manifest());
+        let trial = try_surprise(&bundle, policy.as_mut(), &options, |done| {
+            let minutes = ((done * 60.0) as u64).min((hours * 60.0) as u64);
+            progress.advance(minutes - before, &name);
+            before = minutes;
+            match stop.load(Ordering::Relaxed) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        })
+        .map_err(|e| BadInput::new(format!("{}: {e}", folder.display())))?;
+        progress.finish();
+        let expected = bundle.manifest().surprise.clone();
+        tried.extend(expected.map(|expected| Tried {
+            name,
+            expected,
+            trial,
+        }));
+        if stop.load(Ordering::Relaxed) {
+            tracing::warn!("stopped; the figures are of what was driven until then");
+            break;
+        }
+    }
+    let rows = rows(&tried);
+    if args.json {
+        print_json(&serde_json::json!({
+            "driver": args.driver,
+            "hours": tried.iter().map(|t| t.trial.hours).sum::<f64>(),
+            "caught_within_s": CAUGHT_WITHIN_S,
+            "rows": rows.iter().map(Row::json).collect::<Vec<_>>(),
+        }));
+    } else {
+        print(&markdown(&rows));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What one threshold does in one bundle's trial.
+struct Row {
+    name: String,
+    rule: &'static str,
+    threshold: f32,
+    hours: f64,
+    false_stops: usize,
+    /// Caught and tried, for each fault.
+    faults: Vec<(usize, usize)>,
+}
+
+impl Row {
+    fn new(tried: &Tried, rule: &'static str, threshold: f32, score: fn(&Largest) -> f32) -> Self {
+        // A score that is no number stops, too.
+        let stops = |largest: &&Largest| score(largest).is_nan() || score(largest) > threshold;
+        let faults = tried.trial.faults.iter();
+        Self {
+            name: tried.name.clone(),
+            rule,
+            threshold,
+            hours: tried.trial.hours,
+            false_stops: tried.trial.episodes.iter().filter(stops).count(),
+            faults: faults
+                .map(|all| (all.iter().filter(stops).count(), all.len()))
+                .collect(),
+        }
+    }
+
+    fn all(rows: &[&Self], rule: &'static str) -> Self {
+        let add = |fault: usize| {
+            let each = rows.iter().map(|row| row.faults[fault]);
+            each.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+        };
+        Self {
+            name: "all".to_owned(),
+            rule,
+            threshold: f32::NAN,
+            hours: rows.iter().map(|row| row.hours).sum(),
+            false_stops: rows.iter().map(|row| row.false_stops).sum(),
+            faults: (0..ImageFault::ALL.len()).map(add).collect(),
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let caught: serde_json::Map<_, _> = (ImageFault::ALL.iter().zip(&self.faults))
+            .map(|(fault, (caught, tried))| {
+                let share = *caught as f64 / (*tried).max(1) as f64;
+                (fault.name().to_owned(), share.into())
+            })
+            .collect();
+        serde_json::json!({
+            "bundle": self.name,
+            "threshold_kind": self.rule,
+            "threshold": self.threshold.is_finite().then_some(self.threshold),
+            "hours": self.hours,
+            "false_stops": self.false_stops,
+            "false_stops_per_hour": self.false_stops as f64 / self.hours,
+            "caught": caught,
+            "tried_per_fault": self.faults.first().map(|(_, tried)| tried),
+        })
+    }
+}
+
+/// Each bundle by its calibration, and by a threshold on the plain length of the innovation that is the same for all: the least with
+/// which there are no more false stops altogether. It is chosen in hindsight, so that nothing could do better with it.
+fn rows(tried: &[Tried]) -> Vec<Row> {
+    let calibrated: Vec<Row> = (tried.iter())
+        .map(|t| Row::new(t, "calibrated", t.expected.stop, |l| l.calibrated))
+        .collect();
+    let false_stops: usize = calibrated.iter().map(|row| row.false_stops).sum();
+    let mut plain: Vec<f32> = (tried.iter())
+        .flat_map(|t| t.trial.episodes.iter().map(|l| l.plain))
+        .collect();
+    plain.sort_unstable_by(|a, b| b.total_cmp(a));
+    let fixed = plain.get(false_stops).copied().unwrap_or(f32::INFINITY);
+    let mut rows = Vec::new();
+    for (row, t) in calibrated.into_iter().zip(tried) {
+        rows.push(row);
+        rows.push(Row::new(t, "fixed", fixed, |l| l.plain));
+    }
+    if tried.len() > 1 {
+        for rule in ["calibrated", "fixed"] {
+            let of_rule: Vec<&Row> = rows.iter().filter(|row| row.rule == rule).collect();
+            let all = Row::all(&of_rule, rule);
+            rows.push(all);
+        }
+    }
+    rows
+}
+
+fn markdown(rows: &[Row]) -> String {
+    let mut out = "| bundle | threshold | hours | false stops | false stops an hour |".to_owned();
+    for fault in ImageFault::ALL {
+        out += &format!(" {} |", fault.name().replace('_', " "));
+    }
+    out += &format!(
+        "\n|---|---|---|---|---|{}",
+        "---|".repeat(ImageFault::ALL.len())
+    );
+    for row in rows {
+        let threshold = match row.threshold.is_finite() {
+            true => format!("{} {:.2}", row.rule, row.threshold),
+            false => row.rule.to_owned(),
+        };
+        out += &format!(
+            "\n| {} | {threshold} | {:.2} | {} | {:.2} |",
+            row.name,
+            row.hours,
+            row.false_stops,
+            row.false_stops as f64 / row.hours
+        );
+        for (caught, tried) in &row.faults {
+            out += &format!(" {:.3} |", *caught as f64 / (*tried).max(1) as f64);
+        }
+    }
+    out.push('\n');
+    out
+}
+
+#[allow(clippy::print_stdout)]
+fn print(text: &str) {
+    print!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use latco_models::surprise::ScoreKind;
+
+    use super::*;
+
+    fn tried(stop: f32, episodes: &[[f32; 2]], fault: &[[f32; 2]]) -> Tried {
+        let largest = |scores: &[[f32; 2]]| {
+            let each = scores
+                .iter()
+                .map(|&[calibrated, plain]| Largest { calibrated, plain });
+            each.collect::<Vec<_>>()
+        };
+        Tried {
+            name: "a".into(),
+            expected: ExpectedSurprise {
+                score: ScoreKind::Innovation,
+                slow: stop,
+                stop,
+                false_slows_per_hour: 1.0,
+                false_stops_per_hour: 1.0,
+                episodes: 1,
+                hours: 1.0,
+                source: String::new(),
+                picture: 1.0,
+                weights: Vec::new(),
+            },
+            trial: SurpriseTrial {
+                hours: 2.0,
+                episodes: largest(episodes),
+                faults: vec![largest(fault); ImageFault::ALL.len()],
+            },
+        }
+    }
+
+    #[test]
+    fn a_row_counts_stops_and_the_fixed_threshold_has_as_many() {
+        let one = tried(2.0, &[[1.0, 9.0], [3.0, 4.0]], &[[5.0, 8.5], [1.0, 1.0]]);
+        let two = tried(5.0, &[[5.0, 8.0], [4.0, 3.0]], &[[f32::NAN, f32::NAN]; 2]);
+        let rows = rows(&[one, two]);
+        let of = |row: &Row| (row.rule, row.threshold, row.false_stops, row.faults[0]);
+        assert_eq!(of(&rows[0]), ("calibrated", 2.0, 1, (1, 2)));
+        assert_eq!(of(&rows[2]), ("calibrated", 5.0, 0, (2, 2)));
+        // One false stop altogether: just below the largest plain score of 9.
+        assert_eq!(of(&rows[1]), ("fixed", 8.0, 1, (1, 2)));
+        assert_eq!(of(&rows[3]), ("fixed", 8.0, 0, (2, 2)));
+        let all: Vec<_> = rows[4..]
+            .iter()
+            .map(|r| (r.rule, r.false_stops, r.faults[7]))
+            .collect();
+        assert_eq!(all, [("calibrated", 1, (3, 4)), ("fixed", 1, (3, 4))]);
+        assert_eq!(rows[4].json()["false_stops_per_hour"], 0.25);
+        assert!(markdown(&rows).contains("| a | calibrated 2.00 | 2.00 | 1 | 0.50 | 0.500 |"));
+    }
+}
