@@ -288,7 +288,7 @@ def configure(operator, good):
 def parameters(operator):
     # By prefix: the reply with all of them would be too large for the middleware, see above.
     listed = operator.call("list_parameters", ListParameters, prefixes=["robot", "timeouts"]).result
-    assert "robot.velocity_scale" in listed.names and len(listed.names) == 9, listed
+    assert "robot.velocity_scale" in listed.names and len(listed.names) == 11, listed
     assert list(listed.prefixes) == ["robot", "timeouts"], listed
     assert operator.call("list_parameters", ListParameters, depth=1).result.names == ["use_sim_time"]
     kinds = operator.call(
