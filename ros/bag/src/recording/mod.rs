@@ -329,21 +329,32 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// Tells of all commands that were due by then.
+    fn tell_due<E>(
+        &mut self,
+        by_ns: i64,
+        take: &mut impl FnMut(Event<'_>) -> Result<ControlFlow<()>, E>,
+    ) -> Result<ControlFlow<()>, E> {
+        while let Some((time_ns, velocities)) = self.commands.due(by_ns) {
+            let told = take(Event::Sent {
+                time_ns,
+                velocities,
+            })?;
+            if told.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
     fn message<E>(
         &mut self,
         message: &BagMessage,
         take: &mut impl FnMut(Event<'_>) -> Result<ControlFlow<()>, E>,
     ) -> Result<ControlFlow<()>, E> {
         let recorded_ns = message.time_ns;
-        while let Some((time_ns, velocities)) = self.commands.due(recorded_ns) {
-            if take(Event::Sent {
-                time_ns,
-                velocities,
-            })?
-            .is_break()
-            {
-                return Ok(ControlFlow::Break(()));
-            }
+        if self.tell_due(recorded_ns, take)?.is_break() {
+            return Ok(ControlFlow::Break(()));
         }
         let named = |name| topics::matches(&message.topic, name);
         if self.recording.is_image(message) {
@@ -364,15 +375,8 @@ impl Walk<'_> {
             if let Err(error) = self.command(message) {
                 self.refuse("commands", error);
             }
-            while let Some((time_ns, velocities)) = self.commands.due(recorded_ns) {
-                if take(Event::Sent {
-                    time_ns,
-                    velocities,
-                })?
-                .is_break()
-                {
-                    return Ok(ControlFlow::Break(()));
-                }
+            if self.tell_due(recorded_ns, take)?.is_break() {
+                return Ok(ControlFlow::Break(()));
             }
         } else if named(topics::EPISODE) && *message.type_name == *Int64::TYPE {
             self.commands.begin();
