@@ -7,11 +7,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use latco_bag::image::{Compression, compress};
 use latco_bag::messages::{Header, Image};
-use latco_controller::plan::{Decisions, PlanRequest, PlanSizes, Problem, Solution};
+use latco_controller::plan::{Decisions, PlanRequest, PlanSizes, Planner, Problem, Solution};
 use latco_controller::time::{FrozenClock, Time};
 use latco_controller::trace::PlanTrace;
-use latco_controller::{Config, plan};
+use latco_controller::{Config, SetupError, plan};
 use latco_models::{Bundle, Decode};
+use latco_pictures::Frame;
 use serde::Serialize;
 
 use super::seen::{Planned, Seen};
@@ -98,6 +99,8 @@ pub(super) fn draw(seen: &[Seen], config: &Config, bundle: &Bundle) -> anyhow::R
             strips.plans[at] = Some(pen.strip(&plan.states, steps)?);
         }
     }
+    // Made for the first problem; a planner that keeps none is not needed.
+    let mut again = None;
     for at in chosen(seen) {
         let Some(problem) = seen[at].plan.as_ref().and_then(|p| p.problem.as_ref()) else {
             continue;
@@ -105,9 +108,11 @@ pub(super) fn draw(seen: &[Seen], config: &Config, bundle: &Bundle) -> anyhow::R
         if pen.spent > BUDGET {
             break;
         }
-        strips
-            .iterates
-            .insert(at, pen.iterates(config, bundle, problem)?);
+        let again = match &mut again {
+            Some(again) => again,
+            none => none.insert(Again::new(config, bundle)?),
+        };
+        strips.iterates.insert(at, pen.iterates(again, problem)?);
     }
     Ok(strips)
 }
@@ -135,6 +140,29 @@ fn chosen(seen: &[Seen]) -> Vec<usize> {
         .chain(warm)
         .take(MOST_BY_ITERATION)
         .collect()
+}
+
+/// A planner that solves recorded problems again.
+struct Again {
+    planner: Box<dyn Planner>,
+    sizes: PlanSizes,
+    trace: PlanTrace,
+    solution: Solution,
+}
+
+impl Again {
+    fn new(config: &Config, bundle: &Bundle) -> Result<Self, SetupError> {
+        let mut config = config.clone();
+        config.planner.budget_ms = None;
+        config.planner.threads = 1;
+        let sizes = PlanSizes::new(&config, bundle.manifest());
+        Ok(Self {
+            planner: plan::make(&config, bundle, &sizes)?,
+            trace: PlanTrace::with_capacity(0),
+            solution: Solution::new(&sizes),
+            sizes,
+        })
+    }
 }
 
 struct Pen {
@@ -167,19 +195,13 @@ impl Pen {
 
     /// Solves the problem again up to some of its iterations, and shows where each left the states: between start and end
     /// they need not obey the dynamics.
-    fn iterates(
-        &mut self,
-        config: &Config,
-        bundle: &Bundle,
-        problem: &Problem,
-    ) -> anyhow::Result<Vec<Iterate>> {
-        let mut config = config.clone();
-        config.planner.budget_ms = None;
-        config.planner.threads = 1;
-        let sizes = PlanSizes::new(&config, bundle.manifest());
-        let mut planner = plan::make(&config, bundle, &sizes)?;
-        let mut trace = PlanTrace::with_capacity(0);
-        let mut solution = Solution::new(&sizes);
+    fn iterates(&mut self, again: &mut Again, problem: &Problem) -> anyhow::Result<Vec<Iterate>> {
+        let Again {
+            planner,
+            sizes,
+            trace,
+            solution,
+        } = again;
         let done = problem.report.iterations;
         let mut shown = Vec::new();
         for iteration in pick(done, MOST_ITERATES) {
@@ -202,7 +224,7 @@ impl Pen {
                 deadline: None,
                 replay: Some(decisions),
             };
-            planner.plan(&request, &FrozenClock(Time(0)), &mut solution, &mut trace);
+            planner.plan(&request, &FrozenClock(Time(0)), solution, trace);
             let Some(after) = planner.problem() else {
                 break;
             };
@@ -217,8 +239,9 @@ impl Pen {
         let decode = self.decode.as_mut().context("the bundle has no decoder")?;
         decode.state_mut().copy_from_slice(state);
         decode.run()?;
-        let byte = |value: &f32| (value * 255.0).round().clamp(0.0, 255.0) as u8;
-        Ok(decode.image().iter().map(byte).collect())
+        let (width, height) = self.size;
+        let frame = Frame::from_unit(width, height, decode.image())?;
+        Ok(frame.rgb().to_vec())
     }
 
     /// Pictures side by side, as a JPEG in base64.
