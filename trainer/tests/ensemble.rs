@@ -141,9 +141,9 @@ fn the_model_is_trained_as_without_and_the_heads_know_what_is_far_from_the_data(
         mean(heads.disagreement(fresh.clone())),
         mean(heads.disagreement(far.clone())),
     );
-    assert!(away > 3.0 * near, "far {away}, near {near}");
+    assert!(away > 4.0 * near, "far {away}, near {near}");
     let (near, away) = (mean(heads.distance(fresh)), mean(heads.distance(far)));
-    assert!(near < 0.4 && away > 4.0 * near, "far {away}, near {near}");
+    assert!(near < 0.4 && away > 0.6, "far {away}, near {near}");
 }
 
 #[test]

@@ -3,8 +3,6 @@
 //! Without it, the RSSM's squared error is about what moves most (the arm), and what moves little
 //! (the goal) is left out of the state.
 
-use nalgebra::DMatrix;
-
 use crate::rssm::params::Params;
 
 /// Rescales the code so that all its directions have about unit deviation over `codes`
@@ -18,50 +16,132 @@ pub fn fold(
     width: usize,
     noise: f64,
 ) {
-    let mut codes = matrix(codes, width);
-    let mean = DMatrix::from_rows(&[codes.row_mean()]);
-    for mut row in codes.row_iter_mut() {
-        row -= &mean;
+    let rows = codes.len() / width;
+    let mut mean = vec![0.0f64; width];
+    for row in codes.chunks_exact(width) {
+        mean.iter_mut()
+            .zip(row)
+            .for_each(|(m, c)| *m += f64::from(*c) / rows as f64);
     }
-    let eigen = (codes.tr_mul(&codes) / codes.nrows() as f64).symmetric_eigen();
-    let deviation = (eigen.eigenvalues).map(|v| (v.max(0.0) + noise * noise).sqrt().max(1e-6));
-    // whitened = (code - mean) V D^-1; code = mean + whitened D V^T.
-    let forward = &eigen.eigenvectors * DMatrix::from_diagonal(&deviation.map(f64::recip));
-    let back = DMatrix::from_diagonal(&deviation) * eigen.eigenvectors.transpose();
-    change(params, encoder, |kernel, bias| {
-        [kernel * &forward, (bias - &mean) * &forward]
-    });
-    change(params, decoder, |kernel, bias| {
-        // What else a decoder is given, such as joints, stands behind the code.
-        let of_code = kernel.rows(0, width);
-        let mut changed = kernel.clone();
-        changed.rows_mut(0, width).copy_from(&(&back * of_code));
-        [changed, bias + &mean * of_code]
-    });
+    let mut covariance = vec![0.0f64; width * width];
+    for row in codes.chunks_exact(width) {
+        for i in 0..width {
+            let a = f64::from(row[i]) - mean[i];
+            for j in 0..=i {
+                covariance[i * width + j] += a * (f64::from(row[j]) - mean[j]) / rows as f64;
+            }
+        }
+    }
+    for i in 0..width {
+        for j in 0..i {
+            covariance[j * width + i] = covariance[i * width + j];
+        }
+    }
+    let (values, vectors) = symmetric_eigen(&covariance, width);
+    let scale: Vec<f64> = values
+        .iter()
+        .map(|v| 1.0 / (v.max(0.0) + noise * noise).sqrt().max(1e-6))
+        .collect();
+    // whitened = (code - mean) V D; code = mean + whitened D^-1 V^T; V[k][i]: component k of vector i.
+    let forward = |x: &[f64]| -> Vec<f64> {
+        (0..width)
+            .map(|i| {
+                (0..width)
+                    .map(|k| x[k] * vectors[k * width + i])
+                    .sum::<f64>()
+                    * scale[i]
+            })
+            .collect()
+    };
+    {
+        let kernel = params.get_mut(&format!("{encoder}.kernel"));
+        for row in kernel.values.chunks_exact_mut(width) {
+            let old: Vec<f64> = row.iter().map(|x| f64::from(*x)).collect();
+            row.iter_mut()
+                .zip(forward(&old))
+                .for_each(|(x, y)| *x = y as f32);
+        }
+        let bias = params.get_mut(&format!("{encoder}.bias"));
+        let old: Vec<f64> = bias
+            .values
+            .iter()
+            .zip(&mean)
+            .map(|(b, m)| f64::from(*b) - m)
+            .collect();
+        bias.values
+            .iter_mut()
+            .zip(forward(&old))
+            .for_each(|(x, y)| *x = y as f32);
+    }
+    {
+        let kernel = params.get(&format!("{decoder}.kernel")).clone();
+        let out = kernel.shape[1];
+        let bias = params.get_mut(&format!("{decoder}.bias"));
+        for (k, m) in mean.iter().enumerate() {
+            let row = &kernel.values[k * out..][..out];
+            bias.values
+                .iter_mut()
+                .zip(row)
+                .for_each(|(b, w)| *b += (m * f64::from(*w)) as f32);
+        }
+        let folded = params.get_mut(&format!("{decoder}.kernel"));
+        for i in 0..width {
+            for o in 0..out {
+                let sum: f64 = (0..width)
+                    .map(|k| vectors[k * width + i] * f64::from(kernel.values[k * out + o]))
+                    .sum();
+                folded.values[i * out + o] = (sum / scale[i]) as f32;
+            }
+        }
+    }
 }
 
-/// Changes kernel `[in, out]` and bias `[1, out]` of a dense layer.
-fn change(
-    params: &mut Params,
-    layer: &str,
-    to: impl Fn(&DMatrix<f64>, &DMatrix<f64>) -> [DMatrix<f64>; 2],
-) {
-    let names = ["kernel", "bias"].map(|part| format!("{layer}.{part}"));
-    let [kernel, bias] = names.each_ref().map(|name| {
-        let parameter = params.get(name);
-        matrix(&parameter.values, parameter.shape[1])
-    });
-    for (name, changed) in names.iter().zip(to(&kernel, &bias)) {
-        // A matrix has its values by columns.
-        let values = changed.transpose();
-        params.get_mut(name).values = values.iter().map(|x| *x as f32).collect();
+/// Eigenvalues and eigenvectors (in columns) of a symmetric matrix, by cyclic Jacobi rotations.
+///
+/// The order and the signs of the vectors decide which model a seed leads to, so that a library which gives others would make
+/// every recorded training unrepeatable.
+pub fn symmetric_eigen(matrix: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
+    let mut a = matrix.to_vec();
+    let mut v = vec![0.0; n * n];
+    for i in 0..n {
+        v[i * n + i] = 1.0;
     }
-}
-
-/// The matrix of row-major values.
-fn matrix(values: &[f32], width: usize) -> DMatrix<f64> {
-    let wide = values.iter().map(|x| f64::from(*x));
-    DMatrix::from_row_iterator(values.len() / width, width, wide)
+    for _ in 0..60 {
+        let off: f64 = (0..n)
+            .flat_map(|i| (0..i).map(move |j| (i, j)))
+            .map(|(i, j)| a[i * n + j].powi(2))
+            .sum();
+        if off < 1e-24 {
+            break;
+        }
+        for p in 0..n {
+            for q in p + 1..n {
+                if a[p * n + q].abs() < 1e-300 {
+                    continue;
+                }
+                let theta = (a[q * n + q] - a[p * n + p]) / (2.0 * a[p * n + q]);
+                let t = theta.signum() / (theta.abs() + (theta * theta + 1.0).sqrt());
+                let c = 1.0 / (t * t + 1.0).sqrt();
+                let s = t * c;
+                for k in 0..n {
+                    let (x, y) = (a[k * n + p], a[k * n + q]);
+                    a[k * n + p] = c * x - s * y;
+                    a[k * n + q] = s * x + c * y;
+                }
+                for k in 0..n {
+                    let (x, y) = (a[p * n + k], a[q * n + k]);
+                    a[p * n + k] = c * x - s * y;
+                    a[q * n + k] = s * x + c * y;
+                }
+                for k in 0..n {
+                    let (x, y) = (v[k * n + p], v[k * n + q]);
+                    v[k * n + p] = c * x - s * y;
+                    v[k * n + q] = s * x + c * y;
+                }
+            }
+        }
+    }
+    ((0..n).map(|i| a[i * n + i]).collect(), v)
 }
 
 #[cfg(test)]
