@@ -135,7 +135,6 @@ fn f12_raw_images_of_3840x2160_take_bounded_memory() {
 
 #[test]
 fn f19_a_recorder_whose_disk_is_full_says_so_and_ends() {
-    let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("bag");
     let latco = env!("CARGO_BIN_EXE_latco");

@@ -134,7 +134,6 @@ fn a_bag_is_played_from_a_start_at_a_rate_and_again() {
 
 #[test]
 fn a_player_is_paused_and_resumed_by_its_services() {
-    let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();
     let bag = write_bag(&folder.path().join("bag"), 61);
     let (heard, _node) = listen(29);
@@ -216,7 +215,6 @@ fn a_player_is_paused_and_resumed_by_its_services() {
 
 #[test]
 fn the_space_key_pauses_on_a_terminal() {
-    let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();
     let bag = write_bag(&folder.path().join("bag"), 101);
     let (heard, _node) = listen(20);

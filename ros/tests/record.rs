@@ -58,58 +58,66 @@ fn kill_while_publishing(domain: u16, recorder: &mut Latco, out: &Path) -> i64 {
     number - 1
 }
 
+/// Four recorders at a time, each on a network of its own: they wait more than they work.
 #[test]
 fn a_killed_recorder_leaves_all_but_the_last_moment() {
     let _turn = my_turn();
-    for (number, format) in ["zstd", "lz4", "none", "sqlite3"].into_iter().enumerate() {
-        let folder = tempfile::tempdir().unwrap();
-        let out = folder.path().join("bag");
-        let domain = 21 + number as u16;
-        let options: &[&str] = match format {
-            "sqlite3" => &["--storage", "sqlite3"],
-            compression => &["--compression", compression],
-        };
-        let topic = &["tank/level:std_msgs/msg/Float64MultiArray"];
-        let mut recorder = start(&out, &domain.to_string(), &[options, topic].concat());
-        let last = kill_while_publishing(domain, &mut recorder, &out);
-
-        let reader = BagReader::open(&out).unwrap();
-        let mut numbers = Vec::new();
-        let mut errors: Vec<BagError> = Vec::new();
-        for message in reader.messages() {
-            match message {
-                Ok(m) => numbers.push(m.decode::<Float64MultiArray>().unwrap().data[0] as i64),
-                Err(error) => errors.push(error),
-            }
+    std::thread::scope(|scope| {
+        let formats = ["zstd", "lz4", "none", "sqlite3"].into_iter();
+        for (format, domain) in formats.zip(21..) {
+            scope.spawn(move || killed_recorder(format, domain));
         }
-        assert_eq!(errors.len(), 1, "{format}: {errors:?}");
-        let said = errors[0].to_string();
-        assert!(
-            errors[0].is_end_missing() && said.contains("lost"),
-            "{said}"
-        );
-        assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{format}");
-        let (first, newest) = (numbers[0], numbers[numbers.len() - 1]);
-        let holes = newest - first + 1 - numbers.len() as i64;
-        assert!(
-            holes * 50 < newest,
-            "{format}: {holes} of {newest} missing in the middle"
-        );
-        // At most what two seconds bring, with room for a busy machine.
-        assert!(last - newest < 350, "{format}: {newest} of {last}");
-        assert!(newest > 150, "{format}: {newest} of {last}");
+    });
+}
 
-        // It is played as it is, and the loss is named.
-        let bag = out.to_str().unwrap();
-        let domain = domain.to_string();
-        let play = ["play", bag, "--rate", "100", "--delay-s", "0", "--json"];
-        let network = ["--localhost", "--domain", &domain];
-        let played = Latco::run(&[&play[..], &network].concat(), LONG);
-        let json = played.assert_code(0).json();
-        assert_eq!(json["messages"], numbers.len(), "{json}");
-        assert_eq!(json["lost"].as_array().unwrap().len(), 1, "{json}");
-        assert!(json["lost"][0].as_str().unwrap().contains("lost"), "{json}");
+/// Kills a recorder that writes `format`, and reads what it left.
+fn killed_recorder(format: &str, domain: u16) {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("bag");
+    let options: &[&str] = match format {
+        "sqlite3" => &["--storage", "sqlite3"],
+        compression => &["--compression", compression],
+    };
+    let topic = &["tank/level:std_msgs/msg/Float64MultiArray"];
+    let mut recorder = start(&out, &domain.to_string(), &[options, topic].concat());
+    let last = kill_while_publishing(domain, &mut recorder, &out);
+
+    let reader = BagReader::open(&out).unwrap();
+    let mut numbers = Vec::new();
+    let mut errors: Vec<BagError> = Vec::new();
+    for message in reader.messages() {
+        match message {
+            Ok(m) => numbers.push(m.decode::<Float64MultiArray>().unwrap().data[0] as i64),
+            Err(error) => errors.push(error),
+        }
     }
+    assert_eq!(errors.len(), 1, "{format}: {errors:?}");
+    let said = errors[0].to_string();
+    assert!(
+        errors[0].is_end_missing() && said.contains("lost"),
+        "{said}"
+    );
+    assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{format}");
+    let (first, newest) = (numbers[0], numbers[numbers.len() - 1]);
+    let holes = newest - first + 1 - numbers.len() as i64;
+    assert!(
+        holes * 50 < newest,
+        "{format}: {holes} of {newest} missing in the middle"
+    );
+    // At most what two seconds bring, with room for a busy machine.
+    assert!(last - newest < 350, "{format}: {newest} of {last}");
+    assert!(newest > 150, "{format}: {newest} of {last}");
+
+    // It is played as it is, and the loss is named.
+    let bag = out.to_str().unwrap();
+    let domain = domain.to_string();
+    let play = ["play", bag, "--rate", "100", "--delay-s", "0", "--json"];
+    let network = ["--localhost", "--domain", &domain];
+    let played = Latco::run(&[&play[..], &network].concat(), LONG);
+    let json = played.assert_code(0).json();
+    assert_eq!(json["messages"], numbers.len(), "{json}");
+    assert_eq!(json["lost"].as_array().unwrap().len(), 1, "{json}");
+    assert!(json["lost"][0].as_str().unwrap().contains("lost"), "{json}");
 }
 
 #[test]
@@ -148,7 +156,6 @@ fn a_controller_is_replayed_from_what_a_killed_recorder_left() {
 
 #[test]
 fn foreign_types_are_recorded_with_the_definitions_that_are_found() {
-    let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();
     let types = folder.path().join("types");
     std::fs::create_dir_all(types.join("tank_msgs/msg")).unwrap();
@@ -238,7 +245,6 @@ fn foreign_types_are_recorded_with_the_definitions_that_are_found() {
 
 #[test]
 fn what_cannot_be_recorded_is_named() {
-    let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("never");
     let run = |more: &[&str]| start(&out, "27", more).end(LONG);

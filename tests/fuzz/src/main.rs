@@ -77,9 +77,14 @@ impl Found {
     /// Reads one input; what went wrong with it.
     fn read(&mut self, target: &mut Target, input: &[u8]) -> Option<&'static str> {
         let before = meter::begin();
-        let began = Instant::now();
-        let result = catch_unwind(AssertUnwindSafe(|| (target.read)(input)));
-        let (took, bytes) = (began.elapsed(), meter::peak_since(before));
+        let (result, mut took) = read_once(target, input);
+        let bytes = meter::peak_since(before);
+        // A machine that is busy with something else takes its time once, a slow reader each time.
+        for _ in 0..2 {
+            if took > LONGEST {
+                took = took.min(read_once(target, input).1);
+            }
+        }
         self.executions += 1;
         self.slowest = self.slowest.max(took);
         self.most_bytes = self.most_bytes.max(bytes);
@@ -98,6 +103,13 @@ impl Found {
         }
         None
     }
+}
+
+/// Reads an input: whether it was accepted, an error when the reader panicked, and the time that it took.
+fn read_once(target: &mut Target, input: &[u8]) -> (std::thread::Result<bool>, Duration) {
+    let began = Instant::now();
+    let result = catch_unwind(AssertUnwindSafe(|| (target.read)(input)));
+    (result, began.elapsed())
 }
 
 fn main() -> anyhow::Result<()> {
