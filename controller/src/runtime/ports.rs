@@ -10,9 +10,7 @@ use crossbeam::queue::ArrayQueue;
 use super::shared::Shared;
 use crate::config::Config;
 use crate::controller::{Controller, Tick};
-use crate::inputs::{
-    ImageInput, InputCounts, InputError, JointInput, JointVec, MAX_JOINTS, Source, check_stamp,
-};
+use crate::inputs::{ImageInput, InputCounts, InputError, JointInput, JointVec, MAX_JOINTS};
 use crate::journal::{self, ImageMark, JournalReader, JournalWriter};
 use crate::latest;
 use crate::plan::Plan;
@@ -209,10 +207,8 @@ impl ImageIntake for ImagePort {
 pub struct JointPort {
     planner: Arc<ArrayQueue<JointSample>>,
     executor: latest::Writer<JointSample>,
-    joints: usize,
     gate: MeasurementGate,
     clock: Arc<dyn Clock + Send + Sync>,
-    future_s: f64,
     shared: Arc<Shared>,
     /// Episodes and time lines that were begun at the last sample.
     begun: u64,
@@ -222,8 +218,7 @@ impl JointIntake for JointPort {
     /// Hands joint states, in the bundle's order, to both threads.
     ///
     /// # Errors
-    /// [`InputError`] for samples with a stamp that repeats, goes back or lies in the future, of the wrong length, not finite
-    /// or impossible; nothing is handed on then.
+    /// [`InputError`] for samples that [`MeasurementGate::admit`] refuses; nothing is handed on then.
     ///
     /// # Real-time
     /// No allocation, no waiting.
@@ -244,10 +239,7 @@ impl JointIntake for JointPort {
             self.begun = begun;
             self.gate.forget();
         }
-        input.check(self.joints)?;
-        let last = self.gate.last_stamp();
-        check_stamp(Source::Joints, stamp, last, self.clock.now(), self.future_s)?;
-        self.gate.check(stamp, positions)?;
+        self.gate.admit(&input, self.clock.now())?;
         let vec = |values: &[f64]| {
             values
                 .iter()
@@ -316,10 +308,8 @@ pub(super) fn make(
             joints: JointPort {
                 planner: Arc::clone(&planner_joints),
                 executor: joint_writer,
-                joints: controller.robot().names().len(),
-                gate: MeasurementGate::new(controller.robot().limits().clone()),
+                gate: controller.robot().gate(config),
                 clock: Arc::clone(clock),
-                future_s: config.timeouts.future_stamp_ms * 1e-3,
                 shared: Arc::clone(shared),
                 begun: 0,
             },
