@@ -11,9 +11,10 @@ use super::shared::Shared;
 use crate::config::Config;
 use crate::controller::{Controller, Tick};
 use crate::inputs::{ImageInput, InputCounts, InputError, JointInput, JointVec, MAX_JOINTS};
-use crate::journal::{self, ImageMark, JournalReader, JournalWriter};
+use crate::journal::{self, JournalReader, JournalWriter};
 use crate::latest;
 use crate::plan::Plan;
+use crate::safety::frozen::Unchanged;
 use crate::safety::measurement::MeasurementGate;
 use crate::time::{Clock, Time};
 use crate::trace::PlanTrace;
@@ -144,8 +145,7 @@ pub struct ImagePort {
     width: usize,
     height: usize,
     shared: Arc<Shared>,
-    /// CRC-32C of the newest image's pixels.
-    content: Option<u32>,
+    unchanged: Unchanged,
 }
 
 impl ImageIntake for ImagePort {
@@ -180,10 +180,8 @@ impl ImageIntake for ImagePort {
         buffer.height = height;
         buffer.pixels.copy_from_slice(pixels);
         self.buffer.publish();
-        let content = Some(ImageMark::sum(pixels));
-        if std::mem::replace(&mut self.content, content) != content {
-            self.shared.same_since_ns.store(stamp.0, Ordering::SeqCst);
-        }
+        let same_since = self.unchanged.since(stamp, pixels);
+        (self.shared.same_since_ns).store(same_since.0, Ordering::SeqCst);
         self.shared.camera_ns.store(stamp.0, Ordering::SeqCst);
         let waits = &self.shared.waiting_ns;
         // Where one waits already, that one counts.
@@ -303,7 +301,7 @@ pub(super) fn make(
                 width,
                 height,
                 shared: Arc::clone(shared),
-                content: None,
+                unchanged: Unchanged::default(),
             },
             joints: JointPort {
                 planner: Arc::clone(&planner_joints),
