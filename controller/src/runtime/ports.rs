@@ -7,8 +7,10 @@ use std::time::Duration;
 use crossbeam::channel;
 use crossbeam::queue::ArrayQueue;
 
+use super::region_port::{self, RegionPort};
 use super::shared::Shared;
 use crate::config::Config;
+use crate::constraints::Middles;
 use crate::controller::{Controller, Tick};
 use crate::inputs::{ImageInput, InputCounts, InputError, JointInput, JointVec, MAX_JOINTS};
 use crate::journal::{self, JournalReader, JournalWriter};
@@ -25,6 +27,8 @@ pub struct Ports {
     pub images: ImagePort,
     /// Port of the joint states that come in.
     pub joints: JointPort,
+    /// Port of the regions to keep out of; `None` for a configuration without any.
+    pub regions: Option<RegionPort>,
     /// Port of the newest plan with its iterations.
     pub plans: latest::Reader<PlanRecord>,
     /// Port of the records of the images' steps; the oldest are dropped when nobody takes them.
@@ -266,6 +270,8 @@ pub(super) struct Made {
     pub(super) plan_records: latest::Writer<PlanRecord>,
     pub(super) tick_records: Arc<ArrayQueue<TickRecord>>,
     pub(super) journal: Option<JournalWriter>,
+    /// Where the regions are, for the planner and for the executor.
+    pub(super) regions: [latest::Reader<Middles>; 2],
 }
 
 pub(super) fn make(
@@ -290,6 +296,8 @@ pub(super) fn make(
         belief: vec![0.0; controller.belief().len()],
     });
     let tick_records = Arc::new(ArrayQueue::new(1024));
+    let middles = (controller.constraints()).map_or_else(Middles::new, |c| c.middles());
+    let (region_port, regions) = region_port::make(&middles);
     let (journal_writer, journal_reader) = (config.trace.journal)
         .then(|| journal::pool(controller))
         .unzip();
@@ -311,6 +319,7 @@ pub(super) fn make(
                 shared: Arc::clone(shared),
                 begun: 0,
             },
+            regions: (!middles.is_empty()).then_some(region_port),
             plans,
             ticks: Arc::clone(&tick_records),
             journal: journal_reader,
@@ -321,5 +330,6 @@ pub(super) fn make(
         plan_records,
         tick_records,
         journal: journal_writer,
+        regions,
     }
 }
