@@ -115,6 +115,19 @@ pub enum InputError {
         /// Its highest position, rad.
         upper: f64,
     },
+    /// A joint velocity beyond any that the joint can have.
+    #[error(
+        "joint {joint} is said to move at {velocity:.3} rad/s, and cannot be faster than {possible:.3}: check the joint states, or \
+         set robot.max_velocity_rad_s"
+    )]
+    ImpossibleVelocity {
+        /// Index of the first such joint.
+        joint: usize,
+        /// Its velocity, rad/s.
+        velocity: f64,
+        /// The highest that is believed, rad/s.
+        possible: f64,
+    },
     /// A joint position further from the last one than the joint can have moved since.
     #[error(
         "joint {joint} is said to have moved by {moved:.3}, and can have moved by {possible:.3} at most since the joint states \
@@ -185,7 +198,7 @@ pub struct InputCounts {
     pub wrong_count: u64,
     /// Number of joint states that were not finite.
     pub non_finite: u64,
-    /// Number of joint states outside the joints' limits, or further away than the joints can move.
+    /// Number of joint states outside the joints' limits, faster than the joints can be, or further away than they can move.
     pub impossible: u64,
     /// Number of images without joint states near enough.
     pub without_joints: u64,
@@ -209,9 +222,9 @@ impl InputCounts {
             InputError::ImageSize { .. } => &mut self.wrong_size,
             InputError::JointCount { .. } => &mut self.wrong_count,
             InputError::NonFiniteJoint { .. } => &mut self.non_finite,
-            InputError::OutsideLimits { .. } | InputError::ImpossibleMove { .. } => {
-                &mut self.impossible
-            }
+            InputError::OutsideLimits { .. }
+            | InputError::ImpossibleVelocity { .. }
+            | InputError::ImpossibleMove { .. } => &mut self.impossible,
             InputError::NoJoints | InputError::StaleJoints { .. } => &mut self.without_joints,
             InputError::NotDue { .. } => &mut self.not_due,
             InputError::Model(_) => &mut self.model,
@@ -254,7 +267,7 @@ impl JointInput<'_> {
     ///
     /// # Errors
     /// [`InputError::JointCount`], [`InputError::NonFiniteJoint`].
-    pub fn check(&self, joints: usize) -> Result<(), InputError> {
+    pub(crate) fn check(&self, joints: usize) -> Result<(), InputError> {
         if self.positions.len() != joints || self.velocities.len() != joints {
             return Err(InputError::JointCount {
                 expected: joints,

@@ -5,6 +5,7 @@ use latco_models::Manifest;
 use crate::config::Config;
 use crate::constraints::rows;
 use crate::inputs::{JointVec, MAX_JOINTS};
+use crate::safety::measurement::MeasurementGate;
 use crate::safety::{LONGEST_STOP, Limits};
 
 /// Time in which the highest acceleration is built up where no highest jerk is configured, s.
@@ -157,6 +158,12 @@ impl Robot {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Makes a gate for its joint states that has seen nothing yet.
+    pub(crate) fn gate(&self, config: &Config) -> MeasurementGate {
+        let future_s = config.timeouts.future_stamp_ms * 1e-3;
+        MeasurementGate::new(self.limits.clone(), future_s)
     }
 
     /// Writes the joint velocities in rad/s that a normalised action stands for, one a joint.

@@ -13,6 +13,7 @@ use crate::error::{BundleError, RunError};
 use crate::graph::{Element, Graph, Port};
 use crate::manifest::Manifest;
 use crate::options::Execution;
+use crate::provider::Provider;
 use crate::run_limit::RunLimit;
 use crate::runtime;
 
@@ -75,15 +76,15 @@ impl BoundSession {
         }
         let began = Instant::now();
         let builder = Session::builder(environment).map_err(|e| e.to_string())?;
-        let mut session = execution
+        let mut builder = execution
             .configure(builder, &EngineCache::prefix(graph.name(), batch))?
             .with_dimension_override(
                 graph.batch_name(),
                 i64::try_from(batch).map_err(|e| e.to_string())?,
             )
-            .map_err(|e| e.to_string())?
-            .commit_from_memory(bytes)
             .map_err(|e| e.to_string())?;
+        let is_built = execution.provider() == Provider::TensorRt;
+        let mut session = limit.try_commit(&mut builder, bytes, is_built)?;
         let load = began.elapsed();
 
         let (expected_inputs, expected_outputs) = (graph.inputs(manifest), graph.outputs(manifest));

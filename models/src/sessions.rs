@@ -21,7 +21,7 @@ pub(crate) struct Sessions {
     pub(crate) graphs: BTreeMap<Graph, Vec<u8>>,
     /// Constant weights of the dynamics, of [`crate::DynamicsKind::GruFactors`].
     pub(crate) weights: Option<DynamicsWeights>,
-    /// How long the first run of a session may take.
+    /// How long the making of a session and its first run may take.
     pub(crate) limit: RunLimit,
 }
 

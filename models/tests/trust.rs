@@ -307,6 +307,64 @@ fn f14_a_graph_that_does_not_end_is_refused_and_one_that_is_given_up_ends() {
     println!("f14: an endless graph refused after {took:.2?}, given up within {ended:.2?}");
 }
 
+/// A graph that takes long to be made: a constant of 16 MB in a thousand products, each of which has it packed for itself.
+fn laborious() -> Fixture {
+    const SIZE: i64 = 2048;
+    with(|graph| {
+        let state = graph.input[0].name.clone();
+        for (name, rows) in [("first", 17), ("more", SIZE)] {
+            graph.initializer.push(TensorProto {
+                dims: vec![rows, SIZE],
+                data_type: 1,
+                name: name.to_owned(),
+                raw_data: vec![0; (rows * SIZE * 4) as usize],
+                ..TensorProto::default()
+            });
+        }
+        let node = |operator: &str, inputs: [&str; 2], to: &str| NodeProto {
+            input: inputs.map(str::to_owned).to_vec(),
+            output: vec![to.to_owned()],
+            op_type: operator.to_owned(),
+            ..NodeProto::default()
+        };
+        let mut nodes = vec![node("MatMul", [&state, "first"], "x0")];
+        for at in 0..1000 {
+            let (from, to) = (format!("x{at}"), format!("x{}", at + 1));
+            nodes.push(node("MatMul", [&from, "more"], &to));
+        }
+        nodes.push(NodeProto {
+            input: vec!["x1000".to_owned()],
+            output: vec!["nothing".to_owned()],
+            op_type: "ReduceMax".to_owned(),
+            ..NodeProto::default()
+        });
+        let last = graph.node.iter_mut().find(|node| node.output == ["reward"]);
+        let last = last.unwrap();
+        last.op_type = "Add".to_owned();
+        last.input.push("nothing".to_owned());
+        nodes.append(&mut graph.node);
+        graph.node = nodes;
+    })
+}
+
+#[test]
+fn f14_a_graph_that_takes_long_to_be_made_is_refused_in_time() {
+    let fixture = laborious();
+    let mut options = LoadOptions::default();
+    options.limit.time = Duration::from_millis(300);
+    let began = Instant::now();
+    let error = Bundle::load(fixture.dir(), &options).unwrap_err();
+    let took = began.elapsed();
+    assert!(matches!(error, BundleError::Refused { .. }), "{error}");
+    let error = error.to_string();
+    assert!(
+        error.contains("its making did not end within 0.3 s"),
+        "{error}"
+    );
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    println!("f14: 16 MB of weights in 1,000 products refused after {took:.2?}");
+}
+
 #[test]
 fn f14_files_that_are_no_files_are_refused_at_once() {
     let fixture = Fixture::keypoint();

@@ -176,6 +176,8 @@ fn fault_05_bad_inputs_are_counted_ignored_and_reported() {
     cut.data.truncate(100);
     let mut nan = robot.good_joints();
     nan.position[1] = f64::NAN;
+    let mut far = robot.good_joints();
+    far.position[0] = 1e30;
     let mut renamed = robot.good_joints();
     renamed.name[2] = "gripper".into();
     let expectations = [
@@ -198,7 +200,11 @@ fn fault_05_bad_inputs_are_counted_ignored_and_reported() {
         );
     }
     // One without a joint is a part of the joint states: that the other part does not come is seen after a while.
-    for (words, joints) in [("finite", nan), ("`joint_3` last came", renamed)] {
+    for (words, joints) in [
+        ("finite", nan),
+        ("which its limits of", far),
+        ("`joint_3` last came", renamed),
+    ] {
         let reported = || robot.figure("last_joints_error").unwrap_or_default();
         let is_told = eventually(LONG, || {
             robot.joints.send(joints.clone());

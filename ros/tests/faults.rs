@@ -477,6 +477,40 @@ fn f13_f15_what_the_belief_refuses_and_who_else_commands_is_told() {
 }
 
 #[test]
+fn f09_an_executor_that_is_held_is_told_and_the_robot_goes_on_when_it_is_let_go() {
+    let _turn = my_turn();
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "");
+    let mut controller = Latco::start(&run(&config, "89"));
+    let robot = Driven::new(89, &mut controller);
+    let tasks = format!("/proc/{}/task", controller.id());
+    let named = |task: &std::path::PathBuf| {
+        std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim() == "latco-executor")
+    };
+    let mut all = std::fs::read_dir(tasks).unwrap().map(|t| t.unwrap().path());
+    let task = all.find(named).expect("a thread that is called executor");
+    let executor = Pid::from_raw(task.file_name().unwrap().to_str().unwrap().parse().unwrap());
+    ptrace::seize(executor, ptrace::Options::empty()).unwrap();
+    ptrace::interrupt(executor).unwrap();
+    waitpid(executor, Some(WaitPidFlag::__WALL)).unwrap();
+    let held = Instant::now();
+    let is_told = || robot.last_status().contains("executor_stalled");
+    let told = eventually(Duration::from_secs(3), is_told);
+    let told_after = held.elapsed();
+    ptrace::detach(executor, None).unwrap();
+    assert!(told, "{}", robot.last_status());
+    println!("f09: a held executor is told after {told_after:.2?}");
+    assert!(told_after < Duration::from_millis(1500), "{told_after:?}");
+    assert!(
+        robot.moves_within(Duration::from_secs(10)),
+        "{}",
+        robot.last_status()
+    );
+    controller.terminate();
+    controller.end(LONG).assert_code(0);
+}
+
+#[test]
 fn f08_f20_a_clock_that_jumps_begins_anew_and_one_that_stands_still_stops_the_robot() {
     let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();

@@ -97,7 +97,7 @@ fn edit_journal(bag: &Path, to: &Path, change: impl FnOnce(&mut Vec<Vec<u8>>)) {
 }
 
 #[test]
-fn a_recording_decides_the_same_again_and_a_changed_pixel_is_found() {
+fn f16_a_recording_decides_the_same_again_and_what_was_changed_or_is_missing_is_named() {
     let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();
     let config = configuration(folder.path(), "[planner]\nbudget_ms = 30.0\n");

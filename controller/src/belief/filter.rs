@@ -101,7 +101,7 @@ impl BeliefFilter {
             sent: CommandHistory::new(commands),
             // Joint states at up to 1 kHz for as long as an image may take to arrive.
             joint_history: JointHistory::new(512),
-            gate: MeasurementGate::new(robot.limits().clone()),
+            gate: robot.gate(config),
             counts: InputCounts::default(),
         }
     }
@@ -161,23 +161,14 @@ impl BeliefFilter {
     /// Takes joint states into the history.
     ///
     /// # Errors
-    /// [`InputError`]; the sample is counted as refused and changes nothing.
+    /// [`InputError`] for samples that [`MeasurementGate::admit`] refuses; they are counted and change nothing.
     pub fn joints(&mut self, joints: &JointInput<'_>, now: Time) -> Result<(), InputError> {
-        let last = self.joint_history.newest_stamp();
-        let checked = check_stamp(Source::Joints, joints.stamp, last, now, self.future_s)
-            .and_then(|()| joints.check(self.robot.names().len()))
-            .and_then(|()| self.gate.check(joints.stamp, joints.positions));
-        match checked {
-            Ok(()) => {
-                self.joint_history.push(joints);
-                self.counts.joints += 1;
-                Ok(())
-            }
-            Err(error) => {
-                self.counts.refuse(&error);
-                Err(error)
-            }
-        }
+        self.gate
+            .admit(joints, now)
+            .inspect_err(|error| self.counts.refuse(error))?;
+        self.joint_history.push(joints);
+        self.counts.joints += 1;
+        Ok(())
     }
 
     /// Steps the belief with an image.

@@ -118,10 +118,6 @@ impl JointHistory {
         self.ring.clear();
     }
 
-    pub(crate) fn newest_stamp(&self) -> Option<Time> {
-        self.ring.newest().map(|(stamp, _)| *stamp)
-    }
-
     /// The positions in rad at `time`, as [`JointHistory::at`] finds them.
     pub(crate) fn positions_at(&self, time: Time) -> Option<&JointVec> {
         self.sample_at(time).map(|(_, (positions, _))| positions)

@@ -4,7 +4,7 @@ use latco_solver::{Inequalities, InequalityRows};
 use serde::{Deserialize, Serialize};
 
 use super::chain::Chain;
-use super::region::{Place, Region, Solid};
+use super::region::{Middles, Place, Region, Solid};
 use crate::config::{Config, MAX_REGIONS};
 use crate::inputs::{JointVec, MAX_JOINTS};
 use crate::safety::Limits;
@@ -94,6 +94,12 @@ impl Constraints {
     #[must_use]
     pub fn regions(&self) -> &[Region] {
         &self.regions
+    }
+
+    /// Where the regions are now.
+    #[must_use]
+    pub fn middles(&self) -> Middles {
+        self.regions.iter().map(|region| region.middle).collect()
     }
 
     /// Moves the regions, in their order; one whose place is not finite is away. Places beyond their number change nothing.

@@ -9,4 +9,4 @@ mod region;
 
 pub use chain::Chain;
 pub use limits::{Constraints, rows};
-pub use region::{Place, Region, Solid};
+pub use region::{Middles, Place, Region, Solid};

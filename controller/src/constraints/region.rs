@@ -2,8 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::MAX_REGIONS;
+
 /// A place or a direction: x, y, z in m, in the frame of the robot's base.
 pub type Place = [f64; 3];
+
+/// The middles of regions, in the order of the configuration: balls, then boxes.
+pub type Middles = heapless::Vec<Place, MAX_REGIONS>;
 
 /// Number of halvings by which the point of a line that is nearest to a box is found: to a millionth of its length.
 const HALVINGS: usize = 20;

@@ -10,7 +10,7 @@ use super::chunk::{Chunk, Course, OUTLIVES};
 use super::set_point::{Mode, SetPoint};
 use crate::config::{Config, LiveSettings};
 use crate::constraints::{Constraints, Place};
-use crate::inputs::{InputError, JointInput, JointVec, MAX_JOINTS, Source, check_stamp};
+use crate::inputs::{InputError, JointInput, JointVec, MAX_JOINTS};
 use crate::latest;
 use crate::plan::Plan;
 use crate::robot::Robot;
@@ -102,7 +102,7 @@ impl Executor {
             motion: Motion::rest(robot.joints()),
             positions: std::iter::repeat_n(0.0, robot.joints()).collect(),
             last_tick: None,
-            gate: MeasurementGate::new(robot.limits().clone()),
+            gate: robot.gate(config),
             monitors,
             // Plans are none of the executor's business, nor is their period.
             constraints: Constraints::new(config, robot.limits(), 1.0),
@@ -118,17 +118,11 @@ impl Executor {
     /// Takes the newest joint states, at the time `now`.
     ///
     /// # Errors
-    /// [`InputError`] for samples that repeat, go back in time or lie in the future, are of the wrong length, not finite, or
-    /// impossible; they are counted and change nothing.
+    /// [`InputError`] for samples that [`MeasurementGate::admit`] refuses; they are counted and change nothing.
     pub fn joints(&mut self, joints: &JointInput<'_>, now: Time) -> Result<(), InputError> {
-        let (last, future_s) = (self.monitors.joints_stamp(), self.future_s);
-        let checked = check_stamp(Source::Joints, joints.stamp, last, now, future_s)
-            .and_then(|()| joints.check(self.robot.joints()))
-            .and_then(|()| self.gate.check(joints.stamp, joints.positions));
-        if let Err(error) = checked {
-            self.counts.refused_joints += 1;
-            return Err(error);
-        }
+        self.gate
+            .admit(joints, now)
+            .inspect_err(|_| self.counts.refused_joints += 1)?;
         self.monitors.joints(joints.stamp, joints.positions);
         self.positions.copy_from_slice(joints.positions);
         Ok(())

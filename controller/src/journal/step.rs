@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::MAX_REGIONS;
-use crate::constraints::Place;
+use crate::constraints::Middles;
 use crate::inputs::JointVec;
 use crate::plan::{Decisions, PlanReport};
 use crate::safety::{Decision, StopReason};
@@ -48,7 +47,7 @@ pub enum Event {
     /// The regions to keep out of are where this says, from now on.
     Regions {
         /// The middle of each in m, in the order of the configuration.
-        middles: heapless::Vec<Place, MAX_REGIONS>,
+        middles: Middles,
     },
 }
 

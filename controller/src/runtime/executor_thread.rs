@@ -10,6 +10,7 @@ use crossbeam::queue::ArrayQueue;
 use super::ports::JointSample;
 use super::shared::{CommandSink, Shared};
 use crate::config::{LiveSettings, OutputKind};
+use crate::constraints::Middles;
 use crate::execute::{Chunk, Executor, ExecutorCounts, Mode, SetPoint, StopReason};
 use crate::inputs::JointVec;
 use crate::latest;
@@ -33,6 +34,8 @@ pub(super) struct ExecutorThread {
     pub(super) resumed: channel::Receiver<()>,
     pub(super) live: latest::Reader<LiveSettings>,
     pub(super) joints: latest::Reader<JointSample>,
+    /// Where the regions are that the robot is braked in front of.
+    pub(super) regions: latest::Reader<Middles>,
     pub(super) sent: Arc<ArrayQueue<(Time, JointVec)>>,
     pub(super) sink: Box<dyn CommandSink>,
     pub(super) output: OutputKind,
@@ -142,6 +145,9 @@ impl ExecutorThread {
         if episode != self.episode {
             self.episode = episode;
             self.executor.forget_measurements();
+        }
+        if self.regions.update() {
+            self.executor.move_regions(self.regions.value());
         }
         let active = self.shared.active.load(Ordering::SeqCst);
         if active && self.executor.is_held() {

@@ -33,6 +33,7 @@ mod dump_thread;
 mod executor_thread;
 mod planner_thread;
 mod ports;
+mod region_port;
 mod shared;
 
 use std::sync::Arc;
@@ -55,6 +56,7 @@ use crate::time::{Clock, Time};
 use shared::Shared;
 
 pub use ports::{ImageIntake, ImagePort, JointIntake, JointPort, PlanRecord, Ports, TickRecord};
+pub use region_port::{RegionError, RegionPort};
 pub use shared::CommandSink;
 
 /// The running threads.
@@ -141,6 +143,7 @@ impl Runtime {
         let (to_planner, planner_live) = latest::channel(|| LiveSettings::of(config));
         let (to_executor, executor_live) = latest::channel(|| LiveSettings::of(config));
         let made = ports::make(config, &controller, wake.clone(), &shared, &clock);
+        let [planner_regions, executor_regions] = made.regions;
         let executor = Executor::new(config, controller.robot(), plan_reader);
 
         let (dumps, dump_thread) = dump_thread::make(config, &controller).unzip();
@@ -164,6 +167,7 @@ impl Runtime {
                 .then(|| crate::time::span(config.bundle.warm_before_image_ms * 1e-3)),
             warm_at: None,
             timeline: 0,
+            regions: planner_regions,
         };
         let executor = executor_thread::ExecutorThread {
             shared: Arc::clone(&shared),
@@ -174,6 +178,7 @@ impl Runtime {
             resumed,
             live: executor_live,
             joints: made.executor_joints,
+            regions: executor_regions,
             sent,
             sink,
             output: config.control.output,

@@ -12,6 +12,7 @@ use super::dump_thread::DumpPort;
 use super::ports::{ImageBuffer, JointSample, PlanRecord, TickRecord};
 use super::shared::Shared;
 use crate::config::LiveSettings;
+use crate::constraints::Middles;
 use crate::controller::Controller;
 use crate::inputs::{InputCounts, Inputs, JointVec};
 use crate::journal::{Event, JournalWriter};
@@ -45,13 +46,15 @@ pub(super) struct PlannerThread {
     pub(super) warm_at: Option<Instant>,
     /// Number of the clock's time line that the belief is of.
     pub(super) timeline: u64,
+    /// Where the regions are that plans keep out of.
+    pub(super) regions: latest::Reader<Middles>,
 }
 
 impl PlannerThread {
     pub(super) fn run(mut self) -> InputCounts {
         priority::raise();
         let mut episode = 0;
-        self.note(|| Event::Reset { episode });
+        self.note_reset(episode);
         let mut keep_alive = self.controller.take_keep_alive();
         while self.wait(&mut keep_alive) && !self.shared.stopping.load(Ordering::SeqCst) {
             let newest = self.shared.episodes.load(Ordering::SeqCst);
@@ -66,6 +69,10 @@ impl PlannerThread {
             }
             if self.live.update() {
                 self.controller.set_budget(self.live.value().budget);
+            }
+            if self.regions.update() {
+                self.controller.move_regions(self.regions.value());
+                self.note_regions();
             }
             self.take_joints();
             while let Some((time, velocities)) = self.sent.pop() {
@@ -134,8 +141,21 @@ impl PlannerThread {
     fn begin_episode(&mut self, episode: u64) {
         self.controller.reset(episode);
         self.note_surprise();
-        self.note(|| Event::Reset { episode });
+        self.note_reset(episode);
         self.hand_over_plan();
+    }
+
+    /// Notes that everything is forgotten but where the regions are: a replay that begins here does not know of it.
+    fn note_reset(&mut self, episode: u64) {
+        self.note(|| Event::Reset { episode });
+        self.note_regions();
+    }
+
+    fn note_regions(&mut self) {
+        let middles = self.regions.value().clone();
+        if !middles.is_empty() {
+            self.note(|| Event::Regions { middles });
+        }
     }
 
     fn take_joints(&mut self) {

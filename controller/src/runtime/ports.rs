@@ -7,15 +7,16 @@ use std::time::Duration;
 use crossbeam::channel;
 use crossbeam::queue::ArrayQueue;
 
+use super::region_port::{self, RegionPort};
 use super::shared::Shared;
 use crate::config::Config;
+use crate::constraints::Middles;
 use crate::controller::{Controller, Tick};
-use crate::inputs::{
-    ImageInput, InputCounts, InputError, JointInput, JointVec, MAX_JOINTS, Source, check_stamp,
-};
-use crate::journal::{self, ImageMark, JournalReader, JournalWriter};
+use crate::inputs::{ImageInput, InputCounts, InputError, JointInput, JointVec, MAX_JOINTS};
+use crate::journal::{self, JournalReader, JournalWriter};
 use crate::latest;
 use crate::plan::Plan;
+use crate::safety::frozen::Unchanged;
 use crate::safety::measurement::MeasurementGate;
 use crate::time::{Clock, Time};
 use crate::trace::PlanTrace;
@@ -26,6 +27,8 @@ pub struct Ports {
     pub images: ImagePort,
     /// Port of the joint states that come in.
     pub joints: JointPort,
+    /// Port of the regions to keep out of; `None` for a configuration without any.
+    pub regions: Option<RegionPort>,
     /// Port of the newest plan with its iterations.
     pub plans: latest::Reader<PlanRecord>,
     /// Port of the records of the images' steps; the oldest are dropped when nobody takes them.
@@ -146,8 +149,7 @@ pub struct ImagePort {
     width: usize,
     height: usize,
     shared: Arc<Shared>,
-    /// CRC-32C of the newest image's pixels.
-    content: Option<u32>,
+    unchanged: Unchanged,
 }
 
 impl ImageIntake for ImagePort {
@@ -182,10 +184,8 @@ impl ImageIntake for ImagePort {
         buffer.height = height;
         buffer.pixels.copy_from_slice(pixels);
         self.buffer.publish();
-        let content = Some(ImageMark::sum(pixels));
-        if std::mem::replace(&mut self.content, content) != content {
-            self.shared.same_since_ns.store(stamp.0, Ordering::SeqCst);
-        }
+        let same_since = self.unchanged.since(stamp, pixels);
+        (self.shared.same_since_ns).store(same_since.0, Ordering::SeqCst);
         self.shared.camera_ns.store(stamp.0, Ordering::SeqCst);
         let waits = &self.shared.waiting_ns;
         // Where one waits already, that one counts.
@@ -209,10 +209,8 @@ impl ImageIntake for ImagePort {
 pub struct JointPort {
     planner: Arc<ArrayQueue<JointSample>>,
     executor: latest::Writer<JointSample>,
-    joints: usize,
     gate: MeasurementGate,
     clock: Arc<dyn Clock + Send + Sync>,
-    future_s: f64,
     shared: Arc<Shared>,
     /// Episodes and time lines that were begun at the last sample.
     begun: u64,
@@ -222,8 +220,7 @@ impl JointIntake for JointPort {
     /// Hands joint states, in the bundle's order, to both threads.
     ///
     /// # Errors
-    /// [`InputError`] for samples with a stamp that repeats, goes back or lies in the future, of the wrong length, not finite
-    /// or impossible; nothing is handed on then.
+    /// [`InputError`] for samples that [`MeasurementGate::admit`] refuses; nothing is handed on then.
     ///
     /// # Real-time
     /// No allocation, no waiting.
@@ -244,10 +241,7 @@ impl JointIntake for JointPort {
             self.begun = begun;
             self.gate.forget();
         }
-        input.check(self.joints)?;
-        let last = self.gate.last_stamp();
-        check_stamp(Source::Joints, stamp, last, self.clock.now(), self.future_s)?;
-        self.gate.check(stamp, positions)?;
+        self.gate.admit(&input, self.clock.now())?;
         let vec = |values: &[f64]| {
             values
                 .iter()
@@ -276,6 +270,8 @@ pub(super) struct Made {
     pub(super) plan_records: latest::Writer<PlanRecord>,
     pub(super) tick_records: Arc<ArrayQueue<TickRecord>>,
     pub(super) journal: Option<JournalWriter>,
+    /// Where the regions are, for the planner and for the executor.
+    pub(super) regions: [latest::Reader<Middles>; 2],
 }
 
 pub(super) fn make(
@@ -300,6 +296,8 @@ pub(super) fn make(
         belief: vec![0.0; controller.belief().len()],
     });
     let tick_records = Arc::new(ArrayQueue::new(1024));
+    let middles = (controller.constraints()).map_or_else(Middles::new, |c| c.middles());
+    let (region_port, regions) = region_port::make(&middles);
     let (journal_writer, journal_reader) = (config.trace.journal)
         .then(|| journal::pool(controller))
         .unzip();
@@ -311,18 +309,17 @@ pub(super) fn make(
                 width,
                 height,
                 shared: Arc::clone(shared),
-                content: None,
+                unchanged: Unchanged::default(),
             },
             joints: JointPort {
                 planner: Arc::clone(&planner_joints),
                 executor: joint_writer,
-                joints: controller.robot().names().len(),
-                gate: MeasurementGate::new(controller.robot().limits().clone()),
+                gate: controller.robot().gate(config),
                 clock: Arc::clone(clock),
-                future_s: config.timeouts.future_stamp_ms * 1e-3,
                 shared: Arc::clone(shared),
                 begun: 0,
             },
+            regions: (!middles.is_empty()).then_some(region_port),
             plans,
             ticks: Arc::clone(&tick_records),
             journal: journal_reader,
@@ -333,5 +330,6 @@ pub(super) fn make(
         plan_records,
         tick_records,
         journal: journal_writer,
+        regions,
     }
 }

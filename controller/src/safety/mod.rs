@@ -5,6 +5,7 @@
 //! - [`plan_check`]: a plan as a whole, before it is followed;
 //! - [`failsafe`]: the reasons to stop or to move with more care, what is done about each, and when it ends;
 //! - [`monitors`]: what is watched, and which reasons it gives;
+//! - [`frozen`]: a picture that stays the same while the robot moves;
 //! - [`peaks`]: what came out, beside the limits;
 //! - `keep_out`: the brake in front of regions that the robot has to keep out of;
 //! - [`latch`]: the emergency stop, which any thread may latch and only a reset releases;
@@ -16,6 +17,7 @@
 
 pub mod clock_watch;
 pub mod failsafe;
+pub mod frozen;
 pub(crate) mod keep_out;
 pub mod latch;
 pub mod limits;

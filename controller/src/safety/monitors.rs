@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::failsafe::{Conditions, StopReason};
+use super::frozen::FrozenPicture;
 use super::limits::Limits;
 use super::surprise::Surprise;
 use crate::inputs::JointVec;
@@ -13,10 +14,6 @@ use crate::time::Time;
 
 /// Share of the age at which an input is silent from which it is late.
 const LATE: f64 = 0.5;
-/// Time for which a picture must stay the same to be frozen.
-const FROZEN_AFTER: Duration = Duration::from_millis(500);
-/// Share of its range that a joint must have moved under a picture that stays the same, and how far in rad where it has no range.
-const FROZEN_MOVED: (f64, f64) = (0.05, 0.1);
 /// Time in which an error of tracking is forgotten by a factor e: slow drift is no fault of the moment.
 const TRACKING_MEMORY_S: f64 = 2.0;
 /// Least time for which an image may wait for the planner thread.
@@ -58,7 +55,7 @@ pub struct Monitors {
     surprise: Surprise,
     /// How long the planner thread has left an image waiting.
     planner_behind: Duration,
-    picture: Picture,
+    picture: FrozenPicture,
     tracking: Tracking,
 }
 
@@ -79,7 +76,7 @@ impl Monitors {
             clock_silent: false,
             surprise: Surprise::Expected,
             planner_behind: Duration::ZERO,
-            picture: Picture::new(limits),
+            picture: FrozenPicture::new(limits),
             tracking: Tracking::new(limits),
         }
     }
@@ -141,12 +138,6 @@ impl Monitors {
         self.joints.is_some()
     }
 
-    /// Stamp of the newest joint states.
-    #[must_use]
-    pub fn joints_stamp(&self) -> Option<Time> {
-        self.joints
-    }
-
     /// The reasons that hold at `now`.
     ///
     /// # Real-time
@@ -194,72 +185,6 @@ impl Monitors {
                 self.planner_behind > self.planner_limit,
             )
             .with(Reason::PlannerFailed, plan.is_abandoned)
-    }
-}
-
-/// Whether the picture stays the same while the robot moves. A robot that stands may see the same picture for ever; one that moves
-/// by its joint states cannot, if it is in the picture or carries the camera.
-#[derive(Clone, Debug)]
-struct Picture {
-    /// How far each joint must have moved under the same picture, rad.
-    far: JointVec,
-    /// Stamps of the first and the newest image of the present content.
-    same: Option<(Time, Time)>,
-    /// Positions at the first joint states after the first of those images.
-    from: Option<JointVec>,
-    /// Whether a joint has moved far since.
-    has_moved: bool,
-}
-
-impl Picture {
-    fn new(limits: &Limits) -> Self {
-        let joints = 0..limits.joints();
-        let far = joints.map(|joint| {
-            let (lower, upper) = limits.position(joint);
-            let share = FROZEN_MOVED.0 * (upper - lower);
-            if share.is_finite() {
-                share
-            } else {
-                FROZEN_MOVED.1
-            }
-        });
-        Self {
-            far: far.collect(),
-            same: None,
-            from: None,
-            has_moved: false,
-        }
-    }
-
-    fn look(&mut self, stamp: Time, same_since: Time) {
-        if self.same.is_none_or(|(since, _)| since != same_since) {
-            (self.from, self.has_moved) = (None, false);
-        }
-        self.same = Some((same_since, stamp));
-    }
-
-    fn moved(&mut self, positions: &[f64]) {
-        if self.same.is_none() {
-            return;
-        }
-        let from = self
-            .from
-            .get_or_insert_with(|| positions.iter().copied().collect());
-        let far = positions.iter().zip(from.iter()).zip(&self.far);
-        self.has_moved |= far
-            .into_iter()
-            .any(|((now, then), far)| (now - then).abs() > *far);
-    }
-
-    fn is_frozen(&self) -> bool {
-        let lasts = self
-            .same
-            .map(|(since, newest)| newest.saturating_since(since));
-        self.has_moved && lasts.is_some_and(|lasts| lasts >= FROZEN_AFTER)
-    }
-
-    fn forget(&mut self) {
-        (self.same, self.from, self.has_moved) = (None, None, false);
     }
 }
 
@@ -396,33 +321,6 @@ mod tests {
             found,
             only(&[PlannerStalled, ClockSilent, Surprising, Surprised])
         );
-    }
-
-    #[test]
-    fn the_same_picture_is_frozen_under_a_robot_that_moves_and_not_under_one_that_stands() {
-        let frozen = |speed: f64, content_changes: bool| {
-            let mut monitors = monitors();
-            let mut since = 10.0;
-            for tick in 0..200 {
-                let now = 10.0 + TICK_S * f64::from(tick);
-                if tick % 10 == 0 {
-                    since = if content_changes { now } else { since };
-                    monitors.camera(at(now), at(since));
-                }
-                let position = speed * TICK_S * f64::from(tick);
-                monitors.joints(at(now), &[position.min(1.0), 0.0]);
-                let found = monitors.conditions(at(now), plan(at(now)));
-                if found.has(StopReason::ImageFrozen) {
-                    return Some(tick);
-                }
-            }
-            None
-        };
-        assert_eq!(frozen(0.0, false), None);
-        assert_eq!(frozen(0.5, true), None);
-        // Half a second, as 0.1 rad were moved before.
-        assert_eq!(frozen(0.5, false), Some(50));
-        assert!(frozen(0.1, false).is_some_and(|tick| (100..105).contains(&tick)));
     }
 
     #[test]

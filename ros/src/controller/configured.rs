@@ -21,6 +21,7 @@ use super::diagnostics::Recent;
 use super::imagined::Imagined;
 use super::intake::{Counters, Joints};
 use super::journal::JournalTopic;
+use super::keep_out;
 use super::load::Loaded;
 use super::ros_clock::RosClock;
 use super::sink::{CommandOutbox, MotionStatus, Sink};
@@ -139,11 +140,15 @@ impl Configured {
         let Ports {
             images,
             joints: joint_port,
+            regions,
             plans: plan_records,
             ticks,
             journal,
         } = ports;
 
+        if let Some(port) = regions {
+            keep_out::listen(node, port, counters.clone())?;
+        }
         let mut images: Box<dyn ImageIntake> = Box::new(images);
         let mut joint_port: Box<dyn JointIntake> = Box::new(joint_port);
         if let Some(decorator) = &decorator {

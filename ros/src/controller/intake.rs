@@ -28,12 +28,16 @@ pub(super) struct Counters {
     pub(super) images_unused: AtomicU64,
     pub(super) joint_states: AtomicU64,
     pub(super) joint_states_refused: AtomicU64,
+    /// Number of messages that moved the regions to keep out of, and of those that were refused.
+    pub(super) regions_moved: AtomicU64,
+    pub(super) regions_refused: AtomicU64,
     /// Arrivals of images and joint states, taken or not.
     pub(super) image_arrivals: Arrivals,
     pub(super) joint_arrivals: Arrivals,
     /// The last reasons for refusing, for the status.
     pub(super) last_image_error: Mutex<String>,
     pub(super) last_joints_error: Mutex<String>,
+    pub(super) last_keep_out_error: Mutex<String>,
 }
 
 impl Counters {

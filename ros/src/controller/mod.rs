@@ -15,6 +15,7 @@ mod diagnostics;
 mod imagined;
 mod intake;
 pub mod journal;
+mod keep_out;
 mod kept_stop;
 mod load;
 mod manager;

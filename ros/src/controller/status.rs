@@ -43,6 +43,13 @@ pub struct RunSummary {
     pub joint_states_refused: u64,
     /// The last reason for which a joint state was refused; empty without.
     pub last_joints_error: String,
+    /// Number of messages on `~/keep_out` that moved the regions to keep out of.
+    pub regions_moved: u64,
+    /// Number of messages on `~/keep_out` that were refused.
+    pub regions_refused: u64,
+    /// The last reason for which a message on `~/keep_out` was refused; empty without.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub last_keep_out_error: String,
     /// Number of episodes begun by the topic or the reset service.
     pub resets: u64,
     /// Number of plans that were made.
@@ -231,6 +238,9 @@ impl RunSummary {
             |m: &std::sync::Mutex<String>| m.lock().unwrap_or_else(PoisonError::into_inner).clone();
         self.last_image_error = text(&counters.last_image_error);
         self.last_joints_error = text(&counters.last_joints_error);
+        self.regions_moved = Counters::get(&counters.regions_moved);
+        self.regions_refused = Counters::get(&counters.regions_refused);
+        self.last_keep_out_error = text(&counters.last_keep_out_error);
     }
 }
 
@@ -270,6 +280,8 @@ pub(super) fn status(now: &Now<'_>) -> DiagnosticStatus {
         ("plans_refused", summary.plans_refused.to_string()),
         ("plans_saturated", summary.plans_saturated.to_string()),
         ("plan_jumps", summary.plan_jumps.to_string()),
+        ("regions_moved", summary.regions_moved.to_string()),
+        ("regions_refused", summary.regions_refused.to_string()),
         ("resets", summary.resets.to_string()),
         ("keep_alive_runs", summary.keep_alive_runs.to_string()),
     ];
@@ -299,6 +311,7 @@ pub(super) fn status(now: &Now<'_>) -> DiagnosticStatus {
     for (key, error) in [
         ("last_image_error", &summary.last_image_error),
         ("last_joints_error", &summary.last_joints_error),
+        ("last_keep_out_error", &summary.last_keep_out_error),
     ] {
         if !error.is_empty() {
             values.push((key, error.clone()));

@@ -190,6 +190,62 @@ fn fault_32_a_run_with_faults_is_replayed_bit_for_bit() {
 }
 
 #[test]
+fn regions_that_are_moved_while_the_robot_moves_are_checked_counted_and_replayed_bit_for_bit() {
+    let _turn = my_turn();
+    let folder = tempfile::tempdir().unwrap();
+    let more = "[planner]\nbudget_ms = 30.0\n[kinematics]\njoint_axes = [0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0]\n\
+                joint_points_m = [0.0, -0.85, 0.0, 0.0, -0.25, 0.0, 0.0, 0.25, 0.0]\ntip_m = [0.0, 0.47, 0.0]\n\
+                [keep_out]\nballs_m = [5.0, 5.0, 0.0, 0.1]\n";
+    let config = configuration(folder.path(), more);
+    let bag = folder.path().join("bag");
+    let bag = bag.to_str().unwrap();
+    let ends = ["--domain", "132", "--localhost"];
+    let recorder = Latco::start(&[&["record", "--out", bag][..], &ends].concat());
+    let mut controller = run(&config, 132, &[]);
+    let robot = FakeRobot::new(132);
+    let mut node = NodeBuilder::open(network(132), "/", "watcher").unwrap();
+    let keep_out = node
+        .publisher::<Float64MultiArray>("latco/keep_out", qos::commands(), 4)
+        .unwrap();
+    let node = RunningNode::start(node).unwrap();
+    robot.until_moved(&mut controller);
+    let figure = |key: &str| -> u64 { robot.figure(key).map_or(0, |n| n.parse().unwrap()) };
+    let nan = f64::NAN;
+    let wrong = [vec![0.0; 2], vec![nan, 0.0, 0.0], vec![1e30, 0.0, 0.0]];
+    for step in 0..30 {
+        let right = match step % 3 {
+            0 => vec![nan; 3],
+            _ => vec![0.02 * f64::from(step), 0.3, 0.0],
+        };
+        for data in wrong.iter().cloned().chain([right]) {
+            keep_out.send(Float64MultiArray {
+                data,
+                ..Float64MultiArray::default()
+            });
+        }
+        robot.period();
+    }
+    let error = robot.figure("last_keep_out_error").unwrap_or_default();
+    assert!(error.contains("within 1000 m"), "{error}");
+    assert!(figure("plans") > 20, "{:?}", robot.last_status());
+    controller.terminate();
+    let summary = controller.end(LONG);
+    let summary = summary.assert_code(0).json();
+    let [moved, refused] = ["regions_moved", "regions_refused"].map(|key| summary[key].as_u64());
+    assert!(moved > Some(20) && refused > Some(60), "{summary}");
+    drop(node);
+    wait(Duration::from_secs(1));
+    recorder.terminate();
+    recorder.end(LONG).assert_code(0);
+    let bundle = folder.path().join("bundle");
+    let bundle = bundle.to_str().unwrap();
+    let replayed = Latco::run(&["replay", bag, "--bundle", bundle, "--json"], LONG);
+    let replayed = replayed.assert_code(0).json();
+    assert_eq!(replayed["equal"], true, "{replayed}");
+    assert!(replayed["ticks"].as_u64() > Some(20), "{replayed}");
+}
+
+#[test]
 fn fault_35_a_subscriber_of_large_images_that_takes_none_costs_bounded_memory() {
     let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();

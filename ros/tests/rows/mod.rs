@@ -1,6 +1,7 @@
 //! The faults that a controller survives, by their numbers, where they need the node: real DDS, real time. Those that simulated
 //! time is enough for are in `trainer/evaluate/tests/faults`.
 
+mod hostile;
 mod injection;
 mod middleware;
 mod processes;

@@ -22,6 +22,7 @@ mod replayed;
 mod robot;
 mod streams;
 mod two_hosts;
+mod two_hosts_starts;
 
 use std::path::PathBuf;
 

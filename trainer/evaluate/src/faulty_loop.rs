@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use latco_controller::execute::{Chunk, ExecutorCounts, SetPoint};
 use latco_controller::inputs::{ImageInput, Inputs, JointInput, JointVec};
-use latco_controller::journal::ImageMark;
 use latco_controller::plan::Plan;
 use latco_controller::runtime::CommandSink;
+use latco_controller::safety::frozen::Unchanged;
 use latco_controller::{
     Clock, Config, Controller, Decorator, Executor, SetupError, Tick, Time, latest,
 };
@@ -35,8 +35,7 @@ pub struct FaultyLoop {
     received: Arc<Mutex<Received>>,
     /// The newest image that waits for the planner.
     waiting: Option<Frame>,
-    /// Sum of the newest picture, and the stamp of the first image that was the same.
-    same_since: Option<(u32, Time)>,
+    unchanged: Unchanged,
     /// Time until which model and planner are at work.
     busy_until: Time,
     /// Whether a plan waits for that time.
@@ -108,7 +107,7 @@ impl FaultyLoop {
             received,
             injector,
             waiting: None,
-            same_since: None,
+            unchanged: Unchanged::default(),
             busy_until: Time(0),
             is_made: false,
             now: Time(0),
@@ -133,7 +132,7 @@ impl FaultyLoop {
         self.frames.reset();
         self.samples.reset();
         (self.waiting, self.is_made) = (None, false);
-        self.same_since = None;
+        self.unchanged = Unchanged::default();
         (self.busy_until, self.now, self.ticks) = (Time(0), Time(0), 0);
         *lock(&self.received) = Received::default();
         self.injector.set_time(0.0);
@@ -229,9 +228,7 @@ impl FaultyLoop {
             self.controller.step(&inputs, self.now, clock);
         }
         while let Some(frame) = self.frames.pop() {
-            let sum = ImageMark::sum(&frame.pixels);
-            let same = self.same_since.filter(|(before, _)| *before == sum);
-            let (_, since) = *self.same_since.insert(same.unwrap_or((sum, frame.stamp)));
+            let since = self.unchanged.since(frame.stamp, &frame.pixels);
             self.executor.camera(frame.stamp, since, self.now);
             self.waiting = Some(frame);
         }

@@ -1,4 +1,4 @@
-//! What surprise sees: its scores while a simulated robot is driven, undisturbed and with faults of the image.
+//! What surprise and the monitor of frozen images see while a simulated robot is driven, undisturbed and with faults of the image.
 //!
 //! A fault strikes what the filter is shown, not the robot or who drives it: so one drive tries all faults, each on a belief of its
 //! own that branches off the undisturbed one.
@@ -7,6 +7,9 @@ use std::ops::ControlFlow;
 
 use chacha20::ChaCha8Rng;
 use latco_controller::model::{FilterModel, OnnxFilter};
+use latco_controller::robot::Robot as Limited;
+use latco_controller::safety::frozen::{FrozenPicture, Unchanged};
+use latco_controller::{Config, Time};
 use latco_envs::{Policy, Robot};
 use latco_models::{Bundle, ExpectedSurprise};
 use rand::{RngExt, SeedableRng};
@@ -32,19 +35,22 @@ pub struct SurpriseOptions {
     pub seed: u64,
 }
 
-/// Largest scores of a stretch of driving.
+/// Largest scores of a stretch of driving, and whether the picture was frozen in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Largest {
     /// By the bundle's calibration.
     pub calibrated: f32,
     /// Length of the innovation itself, as a score that knows nothing of the model.
     pub plain: f32,
+    /// Whether the monitor of frozen images would have stopped the robot.
+    pub is_frozen: bool,
 }
 
 impl Largest {
     fn take(&mut self, other: Self) {
         self.calibrated = self.calibrated.max(other.calibrated);
         self.plain = self.plain.max(other.plain);
+        self.is_frozen |= other.is_frozen;
     }
 }
 
@@ -73,6 +79,12 @@ pub fn try_surprise(
     let expected = (manifest.surprise.as_ref()).ok_or(EvaluateError::NotCalibrated)?;
     let mut robot = latco_envs::make(&manifest.task, manifest.image.width)?;
     check_fit(bundle, robot.as_ref())?;
+    let limits =
+        Limited::new(&Config::default(), manifest).map_err(latco_controller::SetupError::from)?;
+    let picture = Picture {
+        monitor: FrozenPicture::new(limits.limits()),
+        unchanged: Unchanged::default(),
+    };
     let mut filter = Filter {
         model: OnnxFilter::new(bundle).map_err(latco_controller::SetupError::from)?,
         expected,
@@ -94,7 +106,14 @@ pub fn try_surprise(
     for number in 0.. {
         let seed = FIRST_SEED + options.seed + number as u64;
         let faulty = number < options.faulty;
-        let driven = drive(&mut filter, robot.as_mut(), policy, seed, faulty)?;
+        let driven = drive(
+            &mut filter,
+            picture.clone(),
+            robot.as_mut(),
+            policy,
+            seed,
+            faulty,
+        )?;
         trial.episodes.push(driven.0);
         for (all, fault) in trial.faults.iter_mut().zip(driven.1) {
             all.push(fault);
@@ -105,6 +124,23 @@ pub fn try_surprise(
         }
     }
     Ok(trial)
+}
+
+/// The monitor of frozen images, on what one filter is shown.
+#[derive(Clone)]
+struct Picture {
+    monitor: FrozenPicture,
+    unchanged: Unchanged,
+}
+
+impl Picture {
+    /// Notes an image and the positions of its time; gives whether the picture is frozen.
+    fn look(&mut self, stamp: Time, pixels: &[u8], positions: &[f64]) -> bool {
+        let since = self.unchanged.since(stamp, pixels);
+        self.monitor.look(stamp, since);
+        self.monitor.moved(positions);
+        self.monitor.is_frozen()
+    }
 }
 
 /// The filter step, on beliefs that are given to it.
@@ -132,6 +168,7 @@ impl Filter<'_> {
         Ok(Largest {
             calibrated: self.expected.score(&self.innovation, picture_error),
             plain: squares.sum::<f32>().sqrt(),
+            is_frozen: false,
         })
     }
 }
@@ -139,6 +176,7 @@ impl Filter<'_> {
 /// Drives one episode: the largest scores without faults, and of each fault if there are any.
 fn drive(
     filter: &mut Filter<'_>,
+    mut picture: Picture,
     robot: &mut dyn Robot,
     policy: &mut dyn Policy,
     seed: u64,
@@ -154,23 +192,25 @@ fn drive(
     let mut belief = vec![0.0; filter.state];
     let mut action = vec![0.0; robot.joints()];
     let mut undisturbed = Largest::default();
-    let mut branches: Vec<(ImageFault, Vec<f32>, Largest)> = Vec::new();
+    let mut branches: Vec<(ImageFault, Vec<f32>, Picture, Largest)> = Vec::new();
     robot.reset(seed);
     policy.begin(robot, seed);
     for step in 0..steps {
         robot.render(&mut pixels);
+        let stamp = Time::from_seconds(step as f64 * robot.control_period_s());
         if !filter.joints.is_empty() {
             robot.write_joints(&mut filter.joints);
         }
         if faulty && step == begin {
-            let branch = |fault| (fault, belief.clone(), Largest::default());
+            let branch = |fault| (fault, belief.clone(), picture.clone(), Largest::default());
             branches.extend(ImageFault::ALL.map(branch));
         }
         if (begin..begin + lasts).contains(&step) {
-            for (fault, belief, largest) in &mut branches {
+            for (fault, belief, picture, largest) in &mut branches {
                 let mut spoilt = pixels.clone();
                 fault.spoil(&mut spoilt, &before, side, &mut rng);
                 largest.take(filter.look(&spoilt, belief, &action)?);
+                largest.is_frozen |= picture.look(stamp, &spoilt, robot.positions());
             }
         } else {
             before.copy_from_slice(&pixels);
@@ -179,9 +219,10 @@ fn drive(
         if step > 0 {
             undisturbed.take(scores);
         }
+        undisturbed.is_frozen |= picture.look(stamp, &pixels, robot.positions());
         policy.act(robot, &mut action);
         robot.step(&action);
     }
-    let faults = branches.into_iter().map(|(_, _, largest)| largest);
+    let faults = branches.into_iter().map(|(_, _, _, largest)| largest);
     Ok((undisturbed, faults.collect()))
 }

@@ -46,4 +46,12 @@ fn faults_of_the_image_exceed_the_threshold_and_undisturbed_driving_does_not() {
     }
     // An old picture beside new joint states is no surprise to this model: the monitor of frozen images is for that.
     assert!(caught(ImageFault::Frozen) <= 6);
+    assert!(trial.episodes.iter().all(|l| !l.is_frozen));
+    let index = ImageFault::ALL
+        .iter()
+        .position(|f| *f == ImageFault::Frozen);
+    let seen = trial.faults[index.unwrap()].iter().filter(|l| l.is_frozen);
+    let seen = seen.count();
+    println!("a frozen picture: {seen} of 60 by the monitor of frozen images");
+    assert!(seen >= 57, "{seen} of 60");
 }

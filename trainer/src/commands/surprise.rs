@@ -194,7 +194,10 @@ fn try_all(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What one threshold does in one bundle's trial.
+/// What stops the robot: the bundle's threshold, a fixed one, the monitor of frozen images, and as on a robot the first and the third.
+const RULES: [&str; 4] = ["calibrated", "fixed", "frozen image", "both"];
+
+/// What one rule does in one bundle's trial.
 struct Row {
     name: String,
     rule: &'static str,
@@ -206,9 +209,13 @@ struct Row {
 }
 
 impl Row {
-    fn new(tried: &Tried, rule: &'static str, threshold: f32, score: fn(&Largest) -> f32) -> Self {
-        // A score that is no number stops, too.
-        let stops = |largest: &&Largest| score(largest).is_nan() || score(largest) > threshold;
+    fn new(
+        tried: &Tried,
+        rule: &'static str,
+        threshold: f32,
+        stops: impl Fn(&Largest) -> bool,
+    ) -> Self {
+        let stops = |largest: &&Largest| stops(largest);
         let faults = tried.trial.faults.iter();
         Self {
             name: tried.name.clone(),
@@ -257,11 +264,19 @@ impl Row {
     }
 }
 
-/// Each bundle by its calibration, and by a threshold on the plain length of the innovation that is the same for all: the least with
+/// Whether a score stops the robot; one that is no number does.
+fn exceeds(score: f32, threshold: f32) -> bool {
+    score.is_nan() || score > threshold
+}
+
+/// Each bundle by its calibration, by the monitor of frozen images, by both as a robot is stopped, and by a threshold on the plain length of the innovation that is the same for all: the least with
 /// which there are no more false stops altogether. It is chosen in hindsight, so that nothing could do better with it.
 fn rows(tried: &[Tried]) -> Vec<Row> {
     let calibrated: Vec<Row> = (tried.iter())
-        .map(|t| Row::new(t, "calibrated", t.expected.stop, |l| l.calibrated))
+        .map(|t| {
+            let stop = t.expected.stop;
+            Row::new(t, "calibrated", stop, |l| exceeds(l.calibrated, stop))
+        })
         .collect();
     let false_stops: usize = calibrated.iter().map(|row| row.false_stops).sum();
     let mut plain: Vec<f32> = (tried.iter())
@@ -272,10 +287,15 @@ fn rows(tried: &[Tried]) -> Vec<Row> {
     let mut rows = Vec::new();
     for (row, t) in calibrated.into_iter().zip(tried) {
         rows.push(row);
-        rows.push(Row::new(t, "fixed", fixed, |l| l.plain));
+        rows.push(Row::new(t, "fixed", fixed, |l| exceeds(l.plain, fixed)));
+        rows.push(Row::new(t, "frozen image", f32::NAN, |l| l.is_frozen));
+        let stop = t.expected.stop;
+        rows.push(Row::new(t, "both", f32::NAN, |l| {
+            l.is_frozen || exceeds(l.calibrated, stop)
+        }));
     }
     if tried.len() > 1 {
-        for rule in ["calibrated", "fixed"] {
+        for rule in RULES {
             let of_rule: Vec<&Row> = rows.iter().filter(|row| row.rule == rule).collect();
             let all = Row::all(&of_rule, rule);
             rows.push(all);
@@ -326,9 +346,11 @@ mod tests {
 
     fn tried(stop: f32, episodes: &[[f32; 2]], fault: &[[f32; 2]]) -> Tried {
         let largest = |scores: &[[f32; 2]]| {
-            let each = scores
-                .iter()
-                .map(|&[calibrated, plain]| Largest { calibrated, plain });
+            let each = scores.iter().map(|&[calibrated, plain]| Largest {
+                calibrated,
+                plain,
+                is_frozen: plain == 1.0,
+            });
             each.collect::<Vec<_>>()
         };
         Tried {
@@ -360,16 +382,18 @@ mod tests {
         let rows = rows(&[one, two]);
         let of = |row: &Row| (row.rule, row.threshold, row.false_stops, row.faults[0]);
         assert_eq!(of(&rows[0]), ("calibrated", 2.0, 1, (1, 2)));
-        assert_eq!(of(&rows[2]), ("calibrated", 5.0, 0, (2, 2)));
+        assert_eq!(of(&rows[4]), ("calibrated", 5.0, 0, (2, 2)));
         // One false stop altogether: just below the largest plain score of 9.
         assert_eq!(of(&rows[1]), ("fixed", 8.0, 1, (1, 2)));
-        assert_eq!(of(&rows[3]), ("fixed", 8.0, 0, (2, 2)));
-        let all: Vec<_> = rows[4..]
+        assert_eq!(of(&rows[5]), ("fixed", 8.0, 0, (2, 2)));
+        let all: Vec<_> = rows[8..]
             .iter()
             .map(|r| (r.rule, r.false_stops, r.faults[7]))
             .collect();
-        assert_eq!(all, [("calibrated", 1, (3, 4)), ("fixed", 1, (3, 4))]);
-        assert_eq!(rows[4].json()["false_stops_per_hour"], 0.25);
+        let both = [("frozen image", 0, (1, 4)), ("both", 1, (4, 4))];
+        assert_eq!(all[..2], [("calibrated", 1, (3, 4)), ("fixed", 1, (3, 4))]);
+        assert_eq!(all[2..], both);
+        assert_eq!(rows[8].json()["false_stops_per_hour"], 0.25);
         assert!(markdown(&rows).contains("| a | calibrated 2.00 | 2.00 | 1 | 0.50 | 0.500 |"));
     }
 }

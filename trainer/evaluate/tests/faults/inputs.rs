@@ -111,6 +111,8 @@ fn fault_06_numbers_that_come_in_are_nan_or_impossible() {
         let furthest = rig.points.iter().flat_map(|p| &p.positions);
         assert!(furthest.fold(0.0_f64, |most, p| p.abs().max(most)) < 3.2);
         if amount != "1.0" {
+            let belief = rig.faulty.controller().counts().impossible;
+            assert!(belief > 20, "{amount}: the belief has refused {belief}");
             with("").check_rest(&format!("06 all are {amount} rad off"), 0.2 + BRAKES_S);
         }
     }

@@ -92,7 +92,7 @@ fn fault_09_a_solve_would_overrun_its_budget() {
 }
 
 #[test]
-fn fault_10_the_planner_stalls() {
+fn f09_fault_10_the_planner_stalls() {
     let mut rig = Rig::new(&fault("slow_planner", "amount = 3500\nfor_s = 0.1"));
     rig.run(4.0);
     rig.check("10 planner held for 3.5 s");

@@ -5,7 +5,7 @@ use latco_controller::execute::{Mode, StopReason};
 use crate::rig::{FAULT_S, Rig, fault};
 
 #[test]
-fn fault_04_the_picture_stays_the_same() {
+fn f09_fault_04_the_picture_stays_the_same() {
     let mut rig = Rig::new(&fault("freeze_image", ""));
     rig.run(6.0);
     rig.check("04 frozen picture");
@@ -15,7 +15,7 @@ fn fault_04_the_picture_stays_the_same() {
 }
 
 #[test]
-fn fault_14_the_camera_shows_what_the_model_does_not_know() {
+fn f09_fault_14_the_camera_shows_what_the_model_does_not_know() {
     for (what, rest) in [
         ("noise_image", "amount = 1.0"),
         ("occlude_image", "amount = 1.0"),
@@ -28,7 +28,7 @@ fn fault_14_the_camera_shows_what_the_model_does_not_know() {
 }
 
 #[test]
-fn fault_15_the_robot_does_not_follow() {
+fn f09_fault_15_the_robot_does_not_follow() {
     let mut rig = Rig::new(&fault("freeze_joints", ""));
     rig.run(5.0);
     rig.check("15 joints stand still");
@@ -38,7 +38,7 @@ fn fault_15_the_robot_does_not_follow() {
 }
 
 #[test]
-fn fault_31_an_input_that_comes_and_goes_does_not_make_the_robot_stop_and_go_for_ever() {
+fn f09_fault_31_an_input_that_comes_and_goes_does_not_make_the_robot_stop_and_go_for_ever() {
     let silences: String = (0..12)
         .map(|number| {
             let from_s = FAULT_S + 2.0 * f64::from(number);

@@ -790,7 +790,8 @@ mod tests {
       }
       topic_cache.remove_changes_before(Timestamp::ZERO);
       let kept = topic_cache.changes.len();
-      assert_eq!(kept, max(depth as usize, MAX_BYTES_PER_TOPIC / size));
+      // Each has an encapsulation header of four bytes.
+      assert_eq!(kept, max(depth as usize, MAX_BYTES_PER_TOPIC / (size + 4)));
       let newest = topic_cache.changes.values().next_back().unwrap();
       assert_eq!(newest.sequence_number, SequenceNumber::new(40));
     }
