@@ -44,8 +44,9 @@ crate::settings! {
         /// Rate of the multiplier update, alpha of Eq. 10; with `latco_first_order` what is added to a multiplier for each
         /// unit of violation above the tolerance. With 0 they stay, and the constraints are penalties.
         multiplier_rate: f64 = 0.1, at_least(0.0);
-        /// Damping of the Levenberg-Marquardt step.
-        damping: f64 = 1e-3, above(0.0);
+        /// Damping of the Levenberg-Marquardt step: more of it keeps the iterates nearer to where they started, which is
+        /// where a sampled or shifted plan believes the model rightly (decision 12).
+        damping: f64 = 1e-1, above(0.0);
         /// Factor on the multipliers at each warm start: 1 copies them, less relaxes the dynamics (but none that is above its
         /// initial value below that), 0 sets them to their initial values.
         multiplier_relaxation: f64 = 1.0, within(0.0, 1.0);
