@@ -83,7 +83,8 @@ pub struct Table<'a, R> {
 }
 
 impl<'a, R> Table<'a, R> {
-    /// A table without columns yet.
+    /// Makes a table without columns yet.
+    #[allow(clippy::new_without_default)] // nobody wants a table without columns
     pub fn new() -> Self {
         let columns = Vec::new();
         Self { columns }
