@@ -1,7 +1,8 @@
-//! Files that somebody else may have made: only regular ones are read, and never more of them than is said beforehand.
+//! Files that somebody else may have made, of which only regular ones are read and never more than is said beforehand; and
+//! files that are replaced as a whole.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -77,6 +78,22 @@ impl RegularFile {
 /// The system's error, or that the file is not a regular one or larger.
 pub fn read_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     RegularFile::open(path)?.read(most)
+}
+
+/// Writes a file as a whole, so that nobody ever reads half of it and an interruption leaves the former one; makes its
+/// folder if needed.
+///
+/// # Errors
+/// The system's error.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let part = path.with_added_extension(format!("{}.part", std::process::id()));
+    let mut file = File::create(&part)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&part, path)
 }
 
 #[cfg(test)]

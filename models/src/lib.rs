@@ -59,7 +59,7 @@ pub use convert::convert;
 pub use error::{BundleError, RunError, RuntimeError};
 pub use factors::{DynamicsWeights, FactorRow};
 pub use features::Features;
-pub use file::{RegularFile, read_file};
+pub use file::{RegularFile, read_file, replace_file};
 pub use golden::{Golden, GoldenCase, GoldenData, GoldenTensor};
 pub use graph::{Element, Graph, Port};
 pub use graphs::{Decode, Dynamics, Observe, Reward, Rollout};

@@ -4,11 +4,11 @@
 //! so that no scale, limit, joint or period is changed by accident. Whoever changes the manifest deliberately seals it again;
 //! against somebody who does so with bad intent there are signatures ([`crate::signature`]).
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use crate::error::BundleError;
+use crate::file::replace_file;
 use crate::manifest::{MANIFEST_FILE, Manifest};
 use crate::manifest_file::{ManifestFile, SEAL_FILE, SIGNATURE_FILE, read_beside};
 use crate::sum::sha256;
@@ -21,11 +21,7 @@ use crate::sum::sha256;
 /// The system's error, or numbers that TOML cannot hold.
 pub fn write_manifest(dir: &Path, manifest: &Manifest) -> io::Result<()> {
     let text = manifest.to_toml().map_err(io::Error::other)?;
-    let part = dir.join(format!("{MANIFEST_FILE}.part"));
-    let mut file = File::create(&part)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&part, dir.join(MANIFEST_FILE))?;
+    replace_file(&dir.join(MANIFEST_FILE), text.as_bytes())?;
     write_seal(dir, text.as_bytes())
 }
 

@@ -239,7 +239,7 @@ fn side_by_side(code: Mlp, joints: Mlp) -> Mlp {
     }
 }
 
-/// Both layers, each on its own inputs.
+/// One layer of both, each on its own inputs.
 fn diagonal(one: &Dense, other: &Dense) -> Dense {
     let (rows, columns) = one.kernel.dim();
     let mut kernel = Array2::zeros((rows + other.inputs(), columns + other.outputs()));
@@ -261,7 +261,7 @@ fn patch_size(height: usize, width: usize) -> usize {
         .unwrap_or(1)
 }
 
-/// For each value in patch order, its index in `[row, column, rgb]` order.
+/// The index in `[row, column, rgb]` order of each value in patch order.
 fn patch_order(height: usize, width: usize, patch: usize) -> Vec<usize> {
     let mut order = Vec::with_capacity(height * width * 3);
     for top in (0..height).step_by(patch) {

@@ -5,7 +5,7 @@
 /// Larger allocations are still taken from the system one by one: data sets, which grow.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const LARGEST_KEPT: i32 = 512 << 20;
-/// The same for versions of glibc before 2.35, which allow no more.
+/// The largest threshold for versions of glibc before 2.35, which allow no more.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const LARGEST_KEPT_BEFORE: i32 = 32 << 20;
 

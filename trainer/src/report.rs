@@ -13,31 +13,31 @@ use crate::source::Source;
 /// What a training run came to.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// Task.
+    /// Name of the task.
     pub task: String,
     /// Recipe of the configuration.
     pub recipe: crate::fit::config::Recipe,
-    /// Seed.
+    /// Seed of the run.
     pub seed: u64,
-    /// Episodes trained on.
+    /// Number of episodes that were trained on.
     pub train_episodes: usize,
-    /// Frames trained on.
+    /// Number of frames that were trained on.
     pub train_frames: usize,
-    /// Episodes kept for the gates.
+    /// Number of episodes that were kept for the gates.
     pub held_out_episodes: usize,
-    /// Scalars in the model.
+    /// Number of scalars in the model.
     pub parameters: usize,
     /// Time spent training, s.
     pub training_s: f64,
     /// SHA-256 of the training frames.
     pub data_hash: String,
-    /// What was wrong with single bags, each with its name.
+    /// What was wrong with single bags, each with the bag's name.
     pub problems: Vec<String>,
     /// The last held-out loss, of the weights in use; none without held-out episodes.
     pub held_out_loss: Option<f32>,
     /// Steps of the world model after which these weights were measured.
     pub held_out_step: Option<usize>,
-    /// The gates.
+    /// The gates, in the order in which they are measured.
     pub gates: Vec<Gate>,
     /// Whether all gates were measured and none failed.
     pub gates_passed: bool,
@@ -74,7 +74,7 @@ impl Report {
     /// Writes `report.md` and `report.json` into a folder.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// The errors of the file system.
     pub fn write(&self, folder: &Path) -> std::io::Result<()> {
         let json = serde_json::to_string_pretty(self).map_err(std::io::Error::other)?;
         std::fs::write(folder.join("report.json"), json + "\n")?;

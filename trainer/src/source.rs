@@ -14,14 +14,14 @@ use crate::fit::dataset::Frames;
 
 /// Smallest side of an image made to look at the robot's facts, pixels.
 const ANY_IMAGE_SIZE: usize = 32;
-/// Bytes of a MB.
+/// Number of bytes in a MB.
 const MB: usize = 1_000_000;
 
 /// Episodes for training and for the gates.
 pub struct Source {
-    /// Trained on.
+    /// Episodes to train on.
     pub train: Frames,
-    /// Kept for the gates.
+    /// Episodes kept for the held-out loss and the gates.
     pub held_out: Frames,
     /// What they say about the robot.
     pub facts: DataFacts,
@@ -33,15 +33,15 @@ pub struct Source {
 /// often in training.
 ///
 /// # Errors
-/// See [`DataError`].
+/// [`DataError`].
 pub fn read(bags: &[PathBuf], recent: &[PathBuf], config: &FitConfig) -> Result<Source, DataError> {
     read_into(bags, recent, config, Collected::new(config.held_out, None))
 }
 
-/// As [`read`], but images beyond `data.memory_mb` are set aside in a file in `folder`.
+/// Reads like [`read`], but images beyond `data.memory_mb` are set aside in a file in `folder`.
 ///
 /// # Errors
-/// See [`DataError`]; also where the limit is too small for what must be in memory.
+/// [`DataError`]; also where the limit is too small for what must be in memory.
 pub fn read_within(
     bags: &[PathBuf],
     recent: &[PathBuf],

@@ -72,7 +72,7 @@ impl EventWriter {
     /// Creates a new event file in `folder`, which is made if needed.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// The errors of the file system.
     pub fn create(folder: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let now = SystemTime::now()
@@ -97,7 +97,7 @@ impl EventWriter {
     /// Records numbers at a step.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// The errors of the file system.
     pub fn scalars(&mut self, step: usize, values: &[(String, f32)]) -> io::Result<()> {
         let value = values
             .iter()
@@ -113,7 +113,7 @@ impl EventWriter {
     /// Records an RGB picture (PNG file) at a step.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// The errors of the file system.
     pub fn picture(
         &mut self,
         step: usize,

@@ -16,7 +16,7 @@ use support::{latco_train, text};
 const LONG: Duration = Duration::from_secs(600);
 
 /// Cells whose plans end by iterations: two runs differ in times alone.
-const BY_ITERATIONS: [&[&str]; 3] = [
+const BY_ITERATIONS: [&[&str]; 2] = [
     &[
         "table3",
         "--settings",
@@ -26,7 +26,6 @@ const BY_ITERATIONS: [&[&str]; 3] = [
         "--episodes",
         "1",
     ],
-    &["warm-start", "--quick", "--episodes", "1"],
     &[
         "curves",
         "--tasks",
@@ -226,7 +225,7 @@ fn parts_by_the_clock_are_merged_byte_for_byte() {
 fn scripts_for_clusters_run_every_cell_once() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_latco-train"));
-    let what = BY_ITERATIONS[2];
+    let what = BY_ITERATIONS[1];
     let place = Place::new();
     place.run(what, "whole", &[]);
     let bash = |arguments: &[&str]| {
@@ -291,7 +290,7 @@ fn scripts_for_clusters_run_every_cell_once() {
 
 #[test]
 fn parts_that_cannot_be_are_refused() {
-    let what = BY_ITERATIONS[2];
+    let what = BY_ITERATIONS[1];
     let place = Place::new();
     let refused = |more: &[&str], says: &str| {
         let output = place

@@ -7,13 +7,17 @@
 //! L(z, a) = sum_t  w |z_{t+1} - mu(sg(z_t), a_t)|^2  -  r(z_{t+1})  -  r(mu(sg(z_t), a_t))
 //! ```
 //!
-//! in states and actions together; every step has its reward. Noise on the states lets them leave a local
-//! minimum, and every few iterations the actions are rolled out through the model, which pulls the states
-//! back to where the actions lead. The slope of the reward at `mu` is taken at the state that the penalty
-//! holds next to it. The paper's goal, an image that the last state is fixed to, is the reward here.
+//! in states and actions together; every step has its reward. Noise on the states, and on nothing else, lets them leave a
+//! local minimum. After every hundred iterations the actions do a few steps up the return of their own rollout, whose gradient
+//! goes through all steps, and the states begin again where it leads.
 //!
-//! The constants below are this project's own choice and not the published settings: a figure of this planner speaks of this
-//! implementation, not of the paper's.
+//! Published are the stopped state, the term of the dynamics, the term of the goal at every prediction, the noise on the states
+//! and the synchronisation with the rollout after a hundred iterations. This project's own, as the paper's goal is an image that
+//! the last state is fixed to and its states are features of another scale, are: the reward in place of the distance to the goal,
+//! at the states as well as at the predictions; Adam and its step sizes; the weight w (the paper weights the goal, which is the
+//! same but for the scale of the reward); the size of the noise; the number and the size of the steps of a synchronisation; a
+//! start at a rollout instead of a line to the goal. The slope of the reward at `mu` is taken at the state that the penalty holds
+//! next to it.
 
 use latco_controller::plan::{Noise, PlanRequest, PlanSizes, Quantum, Shift, StopCause};
 use latco_controller::trace::IterationTrace;
@@ -24,14 +28,19 @@ use crate::adam::Adam;
 use crate::method::Method;
 use crate::unrolled::Unrolled;
 
-/// Number of iterations between two rollouts to which the states are pulled back.
-const ROLLOUT_EVERY: u32 = 10;
-/// Step sizes of Adam, in units of the normalised action and of the state.
+/// Number of iterations on states and actions between two synchronisations with the rollout, the paper's.
+const SYNC_EVERY: u32 = 100;
+/// Number of steps of a synchronisation, each an iteration; the paper has a few.
+const SYNC_STEPS: u32 = 5;
+/// Step sizes of Adam, in units of the normalised action and of the state: about what moves either from one side of its range
+/// to the other between two synchronisations.
 const ACTION_RATE: f32 = 0.05;
 const STATE_RATE: f32 = 0.05;
-/// Weight w of the dynamics.
+/// Step size of a synchronisation, small beside the other.
+const SYNC_RATE: f32 = 0.01;
+/// Weight w of the dynamics: a defect of 1 in one number of a state costs as much as a reward of 1.
 const DYNAMICS: f32 = 1.0;
-/// Deviation of the noise that is added to the states in an iteration.
+/// Deviation of the noise that is added to the states in an iteration: a fifth of a step.
 const STATE_NOISE: f32 = 0.01;
 
 /// The optimiser of GRASP: states and actions by Adam, without the model's slope by the state.
@@ -51,10 +60,13 @@ pub(crate) struct Grasp {
     drawn: Vec<f32>,
     action_steps: Adam,
     state_steps: Adam,
+    /// Weights of the rewards in the return, all 1, `[H]`.
+    weights: Vec<f32>,
 }
 
 impl Method for Grasp {
-    const VALUE_EVERY: u32 = ROLLOUT_EVERY;
+    /// As often as LatCo's candidates.
+    const VALUE_EVERY: u32 = 10;
 
     fn new(config: &Config, bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
         let (h, n, na) = (sizes.horizon, sizes.state, sizes.action);
@@ -70,6 +82,7 @@ impl Method for Grasp {
             drawn: vec![0.0; h * n],
             action_steps: Adam::new(h * na),
             state_steps: Adam::new(h * n),
+            weights: vec![1.0; h],
         })
     }
 
@@ -78,7 +91,6 @@ impl Method for Grasp {
             Some(shift) => shift.apply(&mut self.actions, self.sizes.action),
             None => (self.noise).fill_uniform(&mut self.actions, self.action_limit),
         }
-        self.action_steps.reset();
     }
 
     fn actions(&self) -> &[f32] {
@@ -91,8 +103,15 @@ impl Method for Grasp {
         figures: &mut IterationTrace,
         _quantum: &mut Quantum<'_>,
     ) -> Result<(), StopCause> {
-        let evaluated = if (figures.iteration - 1).is_multiple_of(ROLLOUT_EVERY) {
+        let phase = (figures.iteration - 1) % (SYNC_EVERY + SYNC_STEPS);
+        if phase == 0 || phase == SYNC_EVERY {
+            self.action_steps.reset();
             self.state_steps.reset();
+        }
+        if phase >= SYNC_EVERY {
+            return self.synchronise(state, figures);
+        }
+        let evaluated = if phase == 0 {
             self.unrolled.roll(state, &self.actions)
         } else {
             self.unrolled.linearise(&self.actions)
@@ -104,9 +123,7 @@ impl Method for Grasp {
         if !slopes.sum::<f32>().is_finite() {
             return Err(StopCause::NonFinite);
         }
-        let limit = self.action_limit;
-        (self.action_steps).climb(ACTION_RATE, &mut self.actions, &self.action_slopes);
-        (self.actions.iter_mut()).for_each(|action| *action = action.clamp(-limit, limit));
+        self.climb_actions(ACTION_RATE);
         let states = &mut self.unrolled.states_mut()[self.sizes.state..];
         (self.state_steps).climb(STATE_RATE, states, &self.state_slopes);
         self.noise.fill(&mut self.drawn);
@@ -122,6 +139,30 @@ impl Method for Grasp {
 }
 
 impl Grasp {
+    /// Does a step of the actions up the return of their rollout.
+    fn synchronise(
+        &mut self,
+        state: &[f32],
+        figures: &mut IterationTrace,
+    ) -> Result<(), StopCause> {
+        let rolled = self.unrolled.roll(state, &self.actions);
+        rolled.map_err(|_| StopCause::ModelFailed)?;
+        figures.planned_reward = self.unrolled.rewards().iter().sum();
+        (self.unrolled).pull_back(&self.weights, &mut self.action_slopes);
+        if !self.action_slopes.iter().sum::<f32>().is_finite() {
+            return Err(StopCause::NonFinite);
+        }
+        self.climb_actions(SYNC_RATE);
+        Ok(())
+    }
+
+    /// Does a step of Adam on the actions and clamps them to their limits.
+    fn climb_actions(&mut self, rate: f32) {
+        let limit = self.action_limit;
+        (self.action_steps).climb(rate, &mut self.actions, &self.action_slopes);
+        (self.actions.iter_mut()).for_each(|action| *action = action.clamp(-limit, limit));
+    }
+
     /// Computes the slopes of -L at the states and actions that were evaluated last; returns the largest
     /// `|z_{t+1} - mu(z_t, a_t)|^2`.
     fn slopes(&mut self) -> f32 {
@@ -151,10 +192,8 @@ mod tests {
 
     use super::*;
 
-    /// The slopes by the actions against differences of L with the states held, and those by the states
-    /// with the predictions held.
-    #[test]
-    fn slopes_are_those_of_the_penalty_and_the_rewards_with_stopped_states() {
+    /// A planner of a random bundle with five steps.
+    fn grasp() -> Grasp {
         let folder = tempfile::tempdir().unwrap();
         let spec = RandomSpec {
             image: 32,
@@ -167,8 +206,30 @@ mod tests {
         write_random_bundle(folder.path(), &spec, 5).unwrap();
         let bundle = Bundle::load(folder.path(), &Default::default()).unwrap();
         let config = Config::default();
-        let sizes = PlanSizes::new(&config, bundle.manifest());
-        let mut grasp = Grasp::new(&config, &bundle, &sizes).unwrap();
+        Grasp::new(&config, &bundle, &PlanSizes::new(&config, bundle.manifest())).unwrap()
+    }
+
+    /// The last of the steps sees a larger return than the first.
+    #[test]
+    fn a_synchronisation_raises_the_return_of_the_rollout() {
+        let mut grasp = grasp();
+        let state = vec![0.3; grasp.sizes.state];
+        let mut figures = IterationTrace::default();
+        let returns: Vec<f32> = (0..SYNC_STEPS)
+            .map(|_| {
+                grasp.synchronise(&state, &mut figures).unwrap();
+                figures.planned_reward
+            })
+            .collect();
+        assert!(returns.is_sorted() && returns[0] < returns[returns.len() - 1], "{returns:?}");
+    }
+
+    /// The slopes by the actions against differences of L with the states held, and those by the states
+    /// with the predictions held.
+    #[test]
+    fn slopes_are_those_of_the_penalty_and_the_rewards_with_stopped_states() {
+        let mut grasp = grasp();
+        let sizes = grasp.sizes;
         let (n, na, h) = (sizes.state, sizes.action, sizes.horizon);
         let mut noise = Noise::new(3);
         noise.fill(grasp.unrolled.states_mut());

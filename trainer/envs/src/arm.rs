@@ -60,7 +60,7 @@ impl Shape {
         links: [0.45, 0.38, 0.17],
     };
 
-    /// The same arm with a tool that makes its last link longer.
+    /// Gives the arm with a tool that makes its last link longer by `length` m.
     #[must_use]
     pub fn with_tool(mut self, length: f64) -> Self {
         self.links[JOINTS - 1] += length;

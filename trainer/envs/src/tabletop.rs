@@ -73,8 +73,6 @@ pub trait Task: Clone + Debug + Send + 'static {
     /// Draws what lies below the arm.
     fn draw(&self, arm: &Arm, canvas: &mut Canvas<'_>);
 
-    /// The reward that pays for the result alone.
-    fn sparse_reward(&self, arm: &Arm) -> f64;
     /// Whether the task is solved in this state.
     fn solved(&self, arm: &Arm) -> bool;
     /// Length in m of the way that is left to go and to push.
@@ -232,7 +230,7 @@ impl<T: Task> Robot for Tabletop<T> {
 
     fn reward(&self) -> f64 {
         match self.reward {
-            RewardKind::Sparse => self.task.sparse_reward(&self.arm),
+            RewardKind::Sparse => f64::from(u8::from(self.success())),
             RewardKind::Dense => -self.task.way_left(&self.arm),
         }
     }

@@ -46,7 +46,7 @@ pub struct OpenLoopPlan {
 pub struct Calibration {
     /// Name of the planner.
     pub planner: String,
-    /// The plans.
+    /// Every plan, in the order of the episodes.
     pub plans: Vec<OpenLoopPlan>,
 }
 
@@ -149,7 +149,7 @@ pub struct Exploited {
 /// many iterations as the plan that is executed.
 ///
 /// # Errors
-/// As [`calibrate`].
+/// The errors of [`calibrate`].
 pub fn exploitation(
     bundle: &Bundle,
     config: &Config,

@@ -11,6 +11,21 @@ use latco_controller::{Clock, Config, Controller, Executor, SetupError, Tick, Ti
 use latco_envs::Robot;
 use latco_models::Bundle;
 
+/// The joint states of a robot as they are at a time.
+pub fn joints_of(robot: &dyn Robot, stamp: Time) -> JointInput<'_> {
+    JointInput {
+        stamp,
+        positions: robot.positions(),
+        velocities: robot.velocities(),
+    }
+}
+
+/// The whole number of command ticks in a control period at the rate that is nearest to the configured one.
+pub(crate) fn ticks_per_period(config: &Config, period: Duration) -> u32 {
+    let ticks = period.as_secs_f64() * config.control.command_rate_hz;
+    ticks.round().max(1.0) as u32
+}
+
 /// The parts of the loop that carry something from period to period.
 pub struct ClosedLoop {
     config: Config,
@@ -43,10 +58,7 @@ impl ClosedLoop {
         let controller = Controller::new(config, bundle)?;
         let side = bundle.manifest().image.width;
         let period = controller.period();
-        // A whole number of command ticks in a period, at the rate nearest to the configured one.
-        let ticks = (period.as_secs_f64() * config.control.command_rate_hz)
-            .round()
-            .max(1.0) as u32;
+        let ticks = ticks_per_period(config, period);
         let (plans, reader) = latest::channel(|| controller.empty_plan());
         let executor = Executor::new(config, controller.robot(), reader);
         Ok(Self {
@@ -128,11 +140,6 @@ impl ClosedLoop {
     ) -> PeriodReport {
         let start = self.now;
         robot.render(&mut self.pixels);
-        let joints = JointInput {
-            stamp: start,
-            positions: robot.positions(),
-            velocities: robot.velocities(),
-        };
         let inputs = Inputs {
             image: Some(ImageInput {
                 stamp: start,
@@ -140,7 +147,7 @@ impl ClosedLoop {
                 height: self.side,
                 pixels: &self.pixels,
             }),
-            joints: Some(joints),
+            joints: Some(joints_of(robot, start)),
         };
         let tick = self.controller.step(&inputs, start, clock);
         if tick.new_plan {
@@ -164,13 +171,8 @@ impl ClosedLoop {
         let start = self.now;
         for number in 0..self.ticks {
             let time = start + self.tick_period * number;
-            let joints = JointInput {
-                stamp: time,
-                positions: robot.positions(),
-                velocities: robot.velocities(),
-            };
             self.executor
-                .joints(&joints, time)
+                .joints(&joints_of(robot, time), time)
                 .expect("simulated joint states are finite, possible and in order");
             let point = self.executor.tick(time);
             self.controller.record_sent(time, &point.velocities);

@@ -49,9 +49,9 @@ pub struct FaultyEpisode {
 pub struct FaultClass {
     /// Name of the fault.
     pub fault: String,
-    /// Its amount, in the unit of its kind.
+    /// Amount of the fault, in the unit of its kind.
     pub amount: f64,
-    /// Its probability.
+    /// Probability of the fault.
     pub probability: f64,
     /// How long it lasts, s; `None`: to the end.
     pub for_s: Option<f64>,

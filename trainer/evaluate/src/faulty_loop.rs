@@ -15,6 +15,8 @@ use latco_envs::Robot;
 use latco_faults::{Everywhere, Faults, Frame, Injector, JointSample, Stream};
 use latco_models::Bundle;
 
+use crate::closed_loop::ticks_per_period;
+
 /// Age from which a robot takes a velocity set-point that is not renewed for zero.
 const COMMAND_TIMEOUT: Duration = Duration::from_millis(200);
 
@@ -91,9 +93,7 @@ impl FaultyLoop {
         let everywhere = Everywhere(injector.clone());
         let controller = Controller::decorated(config, bundle, |parts| everywhere.parts(parts))?;
         let period = controller.period();
-        let ticks = (period.as_secs_f64() * config.control.command_rate_hz)
-            .round()
-            .max(1.0) as u32;
+        let ticks = ticks_per_period(config, period);
         let (plans, reader) = latest::channel(|| controller.empty_plan());
         let executor = Executor::new(config, controller.robot(), reader);
         let received = Arc::<Mutex<Received>>::default();

@@ -25,7 +25,7 @@ pub enum ImageFault {
 }
 
 impl ImageFault {
-    /// All of them.
+    /// All faults, in the order of reports.
     pub const ALL: [Self; 8] = [
         Self::Black,
         Self::Noise,

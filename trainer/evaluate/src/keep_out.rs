@@ -24,7 +24,7 @@ latco_controller::choices! {
 /// How an evaluation goes about obstacles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct KeepOut {
-    /// Which there are.
+    /// The kind of obstacles.
     pub obstacles: Obstacles,
     /// Whether the controller is told of them; otherwise touches are only counted.
     pub is_told: bool,

@@ -42,7 +42,7 @@ pub use calibration::{
     Calibration, CalibrationOptions, EXPLOITATION_ITERATIONS, Exploited, OpenLoopPlan, calibrate,
     exploitation, with_iterations,
 };
-pub use closed_loop::{ClosedLoop, PeriodReport};
+pub use closed_loop::{ClosedLoop, PeriodReport, joints_of};
 pub use faults::{FaultClass, FaultEvaluation, FaultyEpisode, evaluate_faults};
 pub use faulty_loop::{FaultyLoop, FaultyTick};
 pub use image_fault::ImageFault;
@@ -87,7 +87,7 @@ pub enum EvaluateError {
     /// The faults cannot be injected here.
     #[error(transparent)]
     Faults(#[from] FaultsError),
-    /// There are none.
+    /// There are no faults to inject.
     #[error("expected at least one [[fault]] to inject, found none")]
     NoFaults,
     /// It is not known where the robot of the task is.

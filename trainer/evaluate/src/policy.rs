@@ -1,12 +1,14 @@
 //! The planner as a policy that collects data.
 
 use chacha20::ChaCha8Rng;
-use latco_controller::inputs::{ImageInput, Inputs, JointInput, JointVec};
+use latco_controller::inputs::{ImageInput, Inputs, JointVec};
 use latco_controller::time::FrozenClock;
 use latco_controller::{Config, Controller, SetupError, Time};
 use latco_envs::{Policy, Robot};
 use latco_models::Bundle;
 use rand::{RngExt, SeedableRng};
+
+use crate::joints_of;
 
 /// A policy that moves a robot by plans on a learned model, with the timing of the node: the action of a
 /// period was planned on the image before it.
@@ -72,11 +74,7 @@ impl Policy for PlannerPolicy {
                 height,
                 pixels: &self.pixels,
             }),
-            joints: Some(JointInput {
-                stamp: self.now,
-                positions: robot.positions(),
-                velocities: robot.velocities(),
-            }),
+            joints: Some(joints_of(robot, self.now)),
         };
         self.controller
             .step(&inputs, self.now, &FrozenClock(self.now));

@@ -38,7 +38,7 @@ pub struct SurpriseOptions {
 /// Largest scores of a stretch of driving, and whether the picture was frozen in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Largest {
-    /// By the bundle's calibration.
+    /// Largest score by the bundle's calibration.
     pub calibrated: f32,
     /// Length of the innovation itself, as a score that knows nothing of the model.
     pub plain: f32,

@@ -4,12 +4,11 @@
 //! | module | what | in the paper |
 //! |---|---|---|
 //! | [`tables`] | planners on tasks, ablations, success by difficulty, the Lottery | tables 1 and 3, figures 4 and 7 |
-//! | [`offline_online`] | planners on models of offline data, then improved online | table 2 |
-//! | [`learning`] | success by environment steps of online runs | figures 8 to 10 |
 //! | [`figures::optimisation`] | violation, reward and multipliers by iteration | figures 6 and 11 |
 //! | [`figures::film`] | plans along the iterations, and what became of them | figures 1 and 5 |
 //! | [`figures::reward_map`] | predicted and true reward by place | figure 12 |
-//! | [`warm_start`] | what a plan takes over from the one before | |
+//!
+//! What needs a training, table 2 and figures 8 to 10, is in the trainer's program, on the same cells.
 //!
 //! Which planners and variants are compared stands in [`rows`], what the paper found in [`paper`],
 //! and how cells are kept, resumed and merged in [`cells`].
@@ -35,19 +34,16 @@
 
 pub mod cells;
 pub mod figures;
-pub mod learning;
-pub mod offline_online;
 pub mod options;
 pub mod paper;
 pub mod rows;
-mod table;
+pub mod table;
 pub mod tables;
-pub mod warm_start;
 
 use std::path::{Path, PathBuf};
 
 use latco_evaluate::EvaluateError;
-use latco_models::{BundleError, RunError};
+use latco_models::{BundleError, RunError, replace_file};
 use latco_pictures::PictureError;
 
 /// Why an experiment has no result.
@@ -65,10 +61,10 @@ pub enum ExperimentError {
     /// The image of the simulated robot was refused.
     #[error("the robot's first image: {0}")]
     Input(#[from] latco_controller::inputs::InputError),
-    /// A robot configuration.
+    /// A robot configuration cannot be read.
     #[error(transparent)]
     Config(#[from] latco_controller::ConfigError),
-    /// A file of the result.
+    /// A file of the result cannot be read or written.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file.
@@ -81,7 +77,7 @@ pub enum ExperimentError {
     Another {
         /// The file of the cells.
         path: PathBuf,
-        /// This experiment.
+        /// Name of this experiment.
         expected: String,
         /// The one in the folder.
         found: String,
@@ -97,10 +93,10 @@ pub enum ExperimentError {
         /// Tasks with a map.
         known: String,
     },
-    /// A program that was started for a cell.
+    /// What was started for a cell failed.
     #[error("{0}")]
     Program(String),
-    /// The plot.
+    /// The plot cannot be made.
     #[error(transparent)]
     Picture(#[from] PictureError),
 }
@@ -122,23 +118,19 @@ impl From<latco_controller::SetupError> for ExperimentError {
 pub struct Progress {
     /// Steps (episodes, plans) that are done, those of earlier runs among them.
     pub done: u64,
-    /// All of them.
+    /// Number of all steps.
     pub total: u64,
     /// The cell that runs.
     pub cell: String,
 }
 
-/// Replaces a file as a whole, so that nobody ever reads half of it.
-pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), ExperimentError> {
-    let failed = |source| ExperimentError::Io {
+/// Replaces a file as a whole, so that nobody ever reads half of it, and makes its folder if needed.
+///
+/// # Errors
+/// [`ExperimentError::Io`].
+pub fn write_file(path: &Path, text: &str) -> Result<(), ExperimentError> {
+    replace_file(path, text.as_bytes()).map_err(|source| ExperimentError::Io {
         path: path.to_path_buf(),
         source,
-    };
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(failed)?;
-    }
-    let mut part = path.as_os_str().to_owned();
-    part.push(format!(".{}.part", std::process::id()));
-    std::fs::write(&part, text).map_err(failed)?;
-    std::fs::rename(&part, path).map_err(failed)
+    })
 }

@@ -5,11 +5,11 @@ use latco_controller::config::PlannerKind;
 /// A figure of the paper.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Figure {
-    /// Its task.
+    /// Task of the paper that the figure is of.
     pub task: &'static str,
-    /// As printed.
+    /// Value as the paper prints it.
     pub value: &'static str,
-    /// Where.
+    /// Table or figure of the paper.
     pub source: &'static str,
 }
 
@@ -52,7 +52,7 @@ const SUCCESS: [(PlannerKind, [&str; 5]); 4] = [
     ),
 ];
 
-/// Its columns.
+/// Tasks of the columns of [`SUCCESS`].
 const COLUMNS: [&str; 5] = ["Reaching", "Button", "Pushing", "Thermos", "Hammer"];
 
 /// The success of a planner (by the name of its row) on the paper's task that is most like ours.
@@ -62,7 +62,7 @@ pub fn success(task: &str, row: &str) -> Option<Figure> {
     of_table(nearest, row, source)
 }
 
-/// Table 2, its two tasks.
+/// What the paper found for a planner on the two tasks of table 2.
 #[must_use]
 pub fn table2(row: &str) -> Vec<Figure> {
     (["Thermos", "Hammer"].into_iter())
@@ -80,7 +80,7 @@ fn of_table(task: &'static str, row: &str, source: &'static str) -> Option<Figur
     })
 }
 
-/// Table 3: success on Button and plans per second on the paper's GPU.
+/// What table 3 has for a variant of LatCo: success on Button and plans per second on the paper's GPU.
 #[must_use]
 pub fn ablation(row: &str) -> Option<Figure> {
     let value = match row {

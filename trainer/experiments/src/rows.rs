@@ -10,7 +10,7 @@ pub fn planners() -> impl Iterator<Item = PlannerKind> {
     all.filter(|kind| *kind != PlannerKind::LatcoFirstOrder)
 }
 
-/// Iterations that no time lets happen.
+/// Number of iterations that no budget of time lets happen.
 const MANY: u32 = 1_000_000;
 
 /// What each planner optimises, in words.
@@ -38,7 +38,7 @@ pub fn objective(kind: PlannerKind) -> &'static str {
     }
 }
 
-/// One thread, whose CPU time is counted.
+/// Lets the planner of a kind plan on one thread, whose CPU time is counted.
 fn alone(config: &Config, kind: PlannerKind) -> Config {
     let mut config = config.clone();
     config.planner.kind = kind;
@@ -109,8 +109,8 @@ pub fn for_the_lottery(config: &mut Config) {
     }
 }
 
-/// As many iterations as fit into `ms` of CPU time, a new plan at every step from the one before it.
-/// Of samples there are as many as let several iterations fit. LatCo keeps the iterations of the
+/// Sets as many iterations as fit into `ms` of CPU time, and a new plan at every step from the one before it.
+/// There are as many samples as let several iterations fit. LatCo keeps the iterations of the
 /// configuration as its most.
 #[must_use]
 pub fn at_equal_time(config: &Config, kind: PlannerKind, ms: f64) -> Config {
@@ -153,9 +153,9 @@ pub fn collecting(config: &Config, kind: PlannerKind) -> Config {
 /// One row of a table: a planner, or LatCo without one of its parts.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// Its name.
+    /// Name of the row.
     pub row: &'static str,
-    /// The settings.
+    /// Settings of the controller.
     pub config: Config,
     /// What follows the task in the name of the bundle's folder: nothing, or what the model lacks.
     pub bundle: &'static str,

@@ -5,13 +5,13 @@ use std::path::Path;
 use crate::{ExperimentError, write_file};
 
 /// One value as it stands in a CSV file, exact, and in a Markdown table, rounded.
-pub(crate) struct Value {
+pub struct Value {
     csv: String,
     markdown: String,
 }
 
 /// A text; quoted in a CSV file where it has a comma.
-pub(crate) fn text(text: impl Into<String>) -> Value {
+pub fn text(text: impl Into<String>) -> Value {
     let markdown = text.into();
     let csv = match markdown.contains(',') {
         true => format!("\"{markdown}\""),
@@ -21,7 +21,7 @@ pub(crate) fn text(text: impl Into<String>) -> Value {
 }
 
 /// A number with so many digits behind the point.
-pub(crate) fn fixed(value: f64, digits: usize) -> Value {
+pub fn fixed(value: f64, digits: usize) -> Value {
     Value {
         csv: value.to_string(),
         markdown: format!("{value:.digits$}"),
@@ -29,20 +29,20 @@ pub(crate) fn fixed(value: f64, digits: usize) -> Value {
 }
 
 /// A number of any magnitude.
-pub(crate) fn exponent(value: f64) -> Value {
+pub fn exponent(value: f64) -> Value {
     Value {
         csv: value.to_string(),
         markdown: format!("{value:.1e}"),
     }
 }
 
-/// How many.
-pub(crate) fn count(value: usize) -> Value {
+/// A whole number.
+pub fn count(value: usize) -> Value {
     fixed(value as f64, 0)
 }
 
 /// A share with both ends of its interval: three columns of a CSV file.
-pub(crate) fn interval([value, low, high]: [f64; 3]) -> Value {
+pub fn interval([value, low, high]: [f64; 3]) -> Value {
     Value {
         csv: format!("{value},{low},{high}"),
         markdown: format!("{value:.2} ({low:.2} to {high:.2})"),
@@ -50,7 +50,7 @@ pub(crate) fn interval([value, low, high]: [f64; 3]) -> Value {
 }
 
 /// A median between the quartiles: three columns of a CSV file, of which Markdown has the median.
-pub(crate) fn quartiles([low, median, high]: [f64; 3], value: fn(f64) -> Value) -> Value {
+pub fn quartiles([low, median, high]: [f64; 3], value: fn(f64) -> Value) -> Value {
     Value {
         csv: format!("{low},{median},{high}"),
         markdown: value(median).markdown,
@@ -59,7 +59,7 @@ pub(crate) fn quartiles([low, median, high]: [f64; 3], value: fn(f64) -> Value) 
 
 impl Value {
     /// Two values of one Markdown column: the other stands in brackets.
-    pub(crate) fn with(self, other: Self) -> Self {
+    pub fn with(self, other: Self) -> Self {
         Self {
             csv: format!("{},{}", self.csv, other.csv),
             markdown: format!("{} ({})", self.markdown, other.markdown),
@@ -67,7 +67,7 @@ impl Value {
     }
 
     /// A value that may be missing.
-    pub(crate) fn or_none(value: Option<Self>) -> Self {
+    pub fn or_none(value: Option<Self>) -> Self {
         value.unwrap_or_else(|| Self {
             csv: String::new(),
             markdown: "none".to_owned(),
@@ -78,20 +78,21 @@ impl Value {
 type Column<'a, R> = (&'a str, &'a str, Box<dyn Fn(&R) -> Value + 'a>);
 
 /// The columns of a table whose rows are made of `R`.
-pub(crate) struct Table<'a, R> {
+pub struct Table<'a, R> {
     columns: Vec<Column<'a, R>>,
 }
 
 impl<'a, R> Table<'a, R> {
-    /// A table without columns yet.
-    pub(crate) fn new() -> Self {
+    /// Makes a table without columns yet.
+    #[allow(clippy::new_without_default)] // nobody wants a table without columns
+    pub fn new() -> Self {
         let columns = Vec::new();
         Self { columns }
     }
 
     /// Adds a column: its names in the CSV file, separated by commas, and its heading in Markdown. Where one of them is
     /// empty, the column is left out there.
-    pub(crate) fn column(
+    pub fn column(
         mut self,
         csv: &'a str,
         heading: &'a str,
@@ -101,8 +102,8 @@ impl<'a, R> Table<'a, R> {
         self
     }
 
-    /// The CSV file.
-    pub(crate) fn csv(&self, rows: impl IntoIterator<Item = R>) -> String {
+    /// The text of the CSV file.
+    pub fn csv(&self, rows: impl IntoIterator<Item = R>) -> String {
         let columns = || self.columns.iter().filter(|(csv, ..)| !csv.is_empty());
         let head: Vec<&str> = columns().map(|(csv, ..)| *csv).collect();
         let mut lines = vec![head.join(",")];
@@ -113,8 +114,8 @@ impl<'a, R> Table<'a, R> {
         lines.join("\n") + "\n"
     }
 
-    /// The Markdown table.
-    pub(crate) fn markdown(&self, rows: impl IntoIterator<Item = R>) -> String {
+    /// The text of the Markdown table.
+    pub fn markdown(&self, rows: impl IntoIterator<Item = R>) -> String {
         let columns = || self.columns.iter().filter(|(_, name, _)| !name.is_empty());
         let line = |values: Vec<String>| format!("| {} |\n", values.join(" | "));
         let head: Vec<String> = columns().map(|(_, name, _)| (*name).to_owned()).collect();
@@ -127,7 +128,7 @@ impl<'a, R> Table<'a, R> {
     }
 
     /// Writes `NAME.csv` and, between two texts, `NAME.md` into a folder.
-    pub(crate) fn write(
+    pub fn write(
         &self,
         folder: &Path,
         name: &str,

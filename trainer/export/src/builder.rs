@@ -60,7 +60,7 @@ impl Builder {
         }
     }
 
-    /// The file's bytes.
+    /// The bytes of the ONNX file.
     pub(crate) fn finish(self) -> Vec<u8> {
         ModelProto {
             ir_version: IR_VERSION,

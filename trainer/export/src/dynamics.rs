@@ -102,7 +102,7 @@ pub(crate) fn prior_mean(b: &mut Builder, w: &PriorStep, feature: &Value) -> Val
 struct Step {
     slope1: Value,
     slope2: Value,
-    /// None without a GRU.
+    /// Gates of the GRU; none without one.
     gates: Option<Gates>,
     mean: Value,
     std: Value,
@@ -159,7 +159,7 @@ fn scalings(b: &mut Builder, g: &Gates) -> Scalings {
 /// The `dynamics` graph of kind `gru_factors`.
 ///
 /// # Panics
-/// Without a GRU: the writer refuses such weights before.
+/// If there is no GRU: the writer refuses such weights before.
 pub(crate) fn factors(w: &PriorStep, manifest: &Manifest) -> Vec<u8> {
     let mut b = Builder::new("dynamics", Graph::Dynamics.batch_name());
     b.inputs(&Graph::Dynamics.inputs(manifest));

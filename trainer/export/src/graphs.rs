@@ -8,7 +8,7 @@ use ndarray::Array1;
 use crate::builder::{Attribute, Builder, Value};
 use crate::dynamics::{join_state, next_state, prior_mean, split_state, transition};
 
-/// Camera image, joints, previous state and action to the posterior.
+/// Builds the graph from camera image, joints, previous state and action to the posterior.
 pub(crate) fn observe(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
     let mut b = Builder::new("observe", Graph::Observe.batch_name());
     b.inputs(&Graph::Observe.inputs(manifest));
@@ -111,7 +111,7 @@ fn encode(
     }
 }
 
-/// States to rewards and analytic gradients.
+/// Builds the graph from states to rewards and their analytic gradients.
 pub(crate) fn reward(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
     let mut b = Builder::new("reward", Graph::Reward.batch_name());
     b.inputs(&Graph::Reward.inputs(manifest));
@@ -200,7 +200,7 @@ struct Disagreement {
     x: Value,
     /// `1 / (1 + x^2)`, `[N, 1]`.
     near: Value,
-    /// `[N, 1]`.
+    /// What is taken off the reward, `[N, 1]`.
     taken_off: Value,
 }
 
@@ -225,7 +225,7 @@ fn disagreement(b: &mut Builder, penalty: &Penalty, state: &Value) -> Disagreeme
     }
 }
 
-/// Action sequences rolled through the prior mean; the weights are stored once and used H times.
+/// Builds the graph that rolls action sequences through the prior mean; the weights are stored once and used H times.
 pub(crate) fn rollout(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
     let mut b = Builder::new("rollout", Graph::Rollout.batch_name());
     b.inputs(&Graph::Rollout.inputs(manifest));
@@ -261,7 +261,7 @@ pub(crate) fn rollout(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
     b.finish()
 }
 
-/// States to images.
+/// Builds the graph from states to images.
 pub(crate) fn decode(w: &RssmWeights, manifest: &Manifest) -> Vec<u8> {
     let mut b = Builder::new("decode", Graph::Decode.batch_name());
     b.inputs(&Graph::Decode.inputs(manifest));

@@ -22,7 +22,7 @@ pub(crate) fn framed<'a, 'b>(
     framed_from(area, LEFT, (x, y), x_title)
 }
 
-/// As [`framed`], with so much room for the labels of the y axis, pixels.
+/// Draws like [`framed`], with `left` pixels of room for the labels of the y axis.
 pub(crate) fn framed_from<'a, 'b>(
     area: &'a Area<'b>,
     left: i32,

@@ -12,7 +12,7 @@ use crate::sheet::{Area, HEADING, LINES, Page, legend, reason};
 /// Width and height of a panel, pixels.
 const PANEL: (i32, i32) = (600, 400);
 
-/// Panels of curves.
+/// A picture of several panels of curves.
 #[derive(Debug, Clone)]
 pub struct Curves {
     title: String,
@@ -30,7 +30,7 @@ pub struct Panel {
 }
 
 impl Curves {
-    /// Without panels yet.
+    /// Makes a picture without panels yet.
     pub fn new(title: impl Into<String>) -> Self {
         Self {
             title: title.into(),
@@ -59,10 +59,7 @@ impl Curves {
                 self.panels.len(),
                 lines().count()
             );
-            return Err(PictureError::NoData {
-                title: self.title.clone(),
-                found,
-            });
+            return Err(PictureError::no_data(&self.title, found));
         }
         let page = Page {
             title: &self.title,
@@ -80,7 +77,7 @@ impl Curves {
 }
 
 impl Panel {
-    /// Without lines yet, with linear axes. Put the unit into the title.
+    /// Makes a panel with linear axes and without lines yet. Put the unit into the title.
     pub fn new(title: impl Into<String>, x_title: impl Into<String>) -> Self {
         Self {
             title: title.into(),

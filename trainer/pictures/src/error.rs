@@ -16,7 +16,7 @@ pub enum PictureError {
         width: usize,
         /// Height, pixels.
         height: usize,
-        /// Values passed.
+        /// Number of values that were passed.
         found: usize,
     },
     /// Nothing in the picture can be drawn.
@@ -55,7 +55,15 @@ pub enum PictureError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: image::ImageError,
     },
+}
+
+impl PictureError {
+    /// The error of a picture with that title in which nothing can be drawn.
+    pub(crate) fn no_data(title: &str, found: String) -> Self {
+        let title = title.to_owned();
+        Self::NoData { title, found }
+    }
 }

@@ -26,7 +26,7 @@ pub struct FilmStrip {
 }
 
 impl FilmStrip {
-    /// Without rows yet.
+    /// Makes a strip without rows yet.
     pub fn new(title: impl Into<String>) -> Self {
         Self {
             title: title.into(),
@@ -81,10 +81,7 @@ impl FilmStrip {
             .unwrap_or(0);
         if columns == 0 {
             let found = format!("{} rows, all without frames", self.rows.len());
-            return Err(PictureError::NoData {
-                title: self.title.clone(),
-                found,
-            });
+            return Err(PictureError::no_data(&self.title, found));
         }
         let widest = frames().map(Frame::width).max().unwrap_or(1);
         let scale = self.scale.unwrap_or_else(|| LEAST_WIDTH.div_ceil(widest));

@@ -11,7 +11,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// From bytes, shape `[height, width, 3]`.
+    /// Makes a frame of bytes, shape `[height, width, 3]`.
     ///
     /// # Errors
     /// [`PictureError::FrameSize`] if the bytes do not fit the size, or the size is 0.
@@ -26,11 +26,11 @@ impl Frame {
         Ok(Self { width, height, rgb })
     }
 
-    /// From values in 0..1, shape `[height, width, 3]`, as a decoder gives them. Values outside
+    /// Makes a frame of values in 0..1, shape `[height, width, 3]`, as a decoder gives them. Values outside
     /// are clipped, those that are not numbers become 0.
     ///
     /// # Errors
-    /// As [`Frame::new`].
+    /// The errors of [`Frame::new`].
     pub fn from_unit(width: usize, height: usize, rgb: &[f32]) -> Result<Self, PictureError> {
         let bytes = rgb
             .iter()

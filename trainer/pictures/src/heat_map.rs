@@ -20,7 +20,7 @@ const ABOVE: i32 = 34;
 const BELOW: i32 = 16;
 /// Colour of what has no value.
 const NONE: RGBColor = RGBColor(225, 227, 231);
-/// From low to high; told apart also in grey and by people who do not see all colours.
+/// Colours from low to high, told apart also in grey and by people who do not see all colours.
 const COLOURS: [[f64; 3]; 5] = [
     [24.0, 28.0, 66.0],
     [58.0, 82.0, 139.0],
@@ -29,10 +29,10 @@ const COLOURS: [[f64; 3]; 5] = [
     [250.0, 231.0, 60.0],
 ];
 
-/// One map.
+/// One map of values over the plane.
 #[derive(Debug, Clone)]
 pub struct Map {
-    /// What it shows.
+    /// Title, which says what the map shows.
     pub title: String,
     /// Columns of the grid.
     pub columns: usize,
@@ -54,7 +54,7 @@ pub struct HeatMaps {
 }
 
 impl HeatMaps {
-    /// Without maps yet. The grids lie over `x` and `y`, whose titles are `axes`; put the unit there.
+    /// Makes a picture without maps yet. The grids lie over `x` and `y`, whose titles are `axes`; put the unit there.
     pub fn new(
         title: impl Into<String>,
         x: Range<f64>,
@@ -102,10 +102,8 @@ impl HeatMaps {
                 0.0,
             ),
         ) else {
-            return Err(PictureError::NoData {
-                title: self.title.clone(),
-                found: format!("{} maps, none with a finite value", self.maps.len()),
-            });
+            let found = format!("{} maps, none with a finite value", self.maps.len());
+            return Err(PictureError::no_data(&self.title, found));
         };
         let scale = match &self.scale {
             Some(scale) => axis(scale).unwrap_or(found),

@@ -11,7 +11,7 @@ use crate::sheet::{Area, HEADING, INK, LINES, Page, legend, reason};
 
 /// Width and height of a panel, pixels.
 const PANEL: (i32, i32) = (760, 400);
-/// Bars in a diagram.
+/// Number of bars in a diagram.
 const BINS: usize = 50;
 
 /// One diagram for each set of samples, under each other with one x axis.
@@ -24,7 +24,7 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// Without samples yet; the unit stands at the x axis.
+    /// Makes a picture without samples yet; the unit stands at the x axis.
     pub fn new(title: impl Into<String>, unit: impl Into<String>) -> Self {
         Self {
             title: title.into(),
@@ -64,10 +64,7 @@ impl Histogram {
                 "{} sets, {samples} samples, none of them finite",
                 sets.len()
             );
-            return Err(PictureError::NoData {
-                title: self.title.clone(),
-                found,
-            });
+            return Err(PictureError::no_data(&self.title, found));
         }
         let axis = Axis::over(Scale::Linear, shown.chain(marked), 0.04)
             .expect("a set that is not empty gives the axis its range");
@@ -171,7 +168,7 @@ impl Samples {
     }
 }
 
-/// Three significant digits.
+/// Writes a number with three significant digits.
 fn short(value: f64) -> String {
     let magnitude = value.abs();
     if magnitude == 0.0 || (0.001..1e6).contains(&magnitude) {

@@ -26,9 +26,9 @@ pub struct Interval {
     pub series: usize,
     /// The value.
     pub value: f64,
-    /// Ends of its interval.
+    /// Lower end of the interval.
     pub low: f64,
-    /// See `low`.
+    /// Upper end of the interval.
     pub high: f64,
 }
 
@@ -45,7 +45,7 @@ pub struct Intervals {
 }
 
 impl Intervals {
-    /// Without panels yet. `series` are the names of what has a colour of its own.
+    /// Makes a picture without panels yet. `series` are the names of what has a colour of its own.
     pub fn new(
         title: impl Into<String>,
         x_title: impl Into<String>,
@@ -78,9 +78,8 @@ impl Intervals {
         let axis = match Axis::over(Scale::Linear, places, 0.03) {
             Some(axis) if values().any(|v| v.value.is_finite()) => axis,
             _ => {
-                let title = self.title.clone();
                 let found = format!("{} rows, none with a finite value", rows().count());
-                return Err(PictureError::NoData { title, found });
+                return Err(PictureError::no_data(&self.title, found));
             }
         };
         let named = rows().map(|(name, _)| text_width(name, LABEL));

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -17,7 +16,7 @@ use latco_trainer::data::episode::{EpisodeBegin, record_episode};
 use latco_trainer::data::record::EpisodeRecorder;
 use serde::{Deserialize, Serialize};
 
-use super::shell::{BadInput, print_json};
+use super::shell::{BadInput, print_json, stop_flag};
 use latco_trainer::progress::Progress;
 
 /// Name of the file that holds the settings of a collection, beside its bags.
@@ -52,7 +51,7 @@ pub(crate) struct Args {
     /// Folder for the bags. Running again with the same arguments goes on where it stopped.
     #[arg(long)]
     out: PathBuf,
-    /// The same seed gives the same bags, byte for byte.
+    /// Seed of the episodes; the same one gives the same bags, byte for byte.
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Width and height of the camera picture, pixels.
@@ -171,10 +170,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         episodes_per_bag: args.episodes_per_bag,
     };
     prepare_folder(&args.out, &settings)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, stop.clone()).context("catching signals")?;
-    }
+    let stop = stop_flag()?;
 
     let mut progress = Progress::new("episodes", args.episodes);
     let mut totals = Totals::default();

@@ -30,7 +30,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// Making a bundle.
+/// Makes the bundle.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let checkpoint = Checkpoint::load(&args.run).map_err(|e| BadInput::new(e.to_string()))?;
     if checkpoint.stage == Stage::Autoencoder {

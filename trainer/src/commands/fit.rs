@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
 use latco_models::{Bundle, LoadOptions};
@@ -19,7 +17,7 @@ use latco_trainer::report::Report;
 use latco_trainer::rssm::device::Backend;
 use latco_trainer::source::{self, Source};
 
-use super::shell::{BadInput, print_json};
+use super::shell::{BadInput, print_json, stop_flag};
 
 /// Arguments of `latco-train fit`.
 #[derive(clap::Args)]
@@ -43,7 +41,7 @@ pub(crate) struct Args {
     /// Go on from the checkpoint in --out.
     #[arg(long)]
     resume: bool,
-    /// The same seed and data give the same weights.
+    /// Seed of weights and batches; the same seed and data give the same weights.
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Where to train; the gates are measured and the bundle is made on the CPU.
@@ -54,33 +52,27 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// Where to train.
+/// The place of training.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Place {
     /// The processor, with this program's own operations.
     Cpu,
-    /// The processor, with LibTorch's operations; needs a build with the feature `libtorch`.
-    Libtorch,
-    /// The first NVIDIA GPU; needs a build with the feature `libtorch`.
-    Cuda,
+    /// The fastest GPU, by Vulkan; needs a build with the feature `wgpu`.
+    Wgpu,
 }
 
-/// Learning from bags.
+/// Trains, measures and exports.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = FitConfig::read(&args.config).map_err(|e| BadInput::new(e.to_string()))?;
     let backend = match args.backend {
         Place::Cpu => Backend::Cpu,
-        Place::Libtorch => Backend::LibTorch,
-        Place::Cuda => Backend::Cuda,
+        Place::Wgpu => Backend::Wgpu,
     };
     let device = backend.device().map_err(|e| BadInput::new(e.to_string()))?;
     // What is needed at the end is looked for before hours of learning.
     latco_models::runtime::load().map_err(|e| BadInput::new(e.to_string()))?;
     super::shell::check_writable(&args.out)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, stop.clone()).context("catching signals")?;
-    }
+    let stop = stop_flag()?;
     tracing::info!("reading bags");
     let mut source = source::read_within(&args.data, &args.recent, &config, &args.out)?;
     let base = match &args.from {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use latco_controller::config::PlannerKind;
 use latco_evaluate::Exploited;
+use latco_experiments::table::{Table, count, fixed, text as cell};
 use latco_models::gates::{markdown, needed, shortcomings, write};
 use latco_models::{Manifest, read_manifest};
 use latco_pictures::{Curves, Panel};
@@ -84,19 +85,21 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let mut text = markdown(&bundles);
     if let Some(kind) = args.planner {
-        text += &format!(
-            "\nPlans of {kind} made from nothing, executed without looking:\n\n\
-             | bundle | iterations | predicted return | true return | plans that promise the reward | of these rewarded |\n\
-             |---|---|---|---|---|---|\n"
-        );
-    }
-    for ((name, _), curve) in bundles.iter().zip(&curves) {
-        for p in curve.iter().flatten() {
-            text += &format!(
-                "| {name} | {} | {:.2} | {:.2} | {} | {} |\n",
-                p.iterations, p.predicted_return, p.true_return, p.promised, p.kept
-            );
-        }
+        let table = Table::new()
+            .column("", "bundle", |(name, _): &(&str, &Exploited)| cell(*name))
+            .column("", "iterations", |(_, p)| count(p.iterations as usize))
+            .column("", "predicted return", |(_, p)| {
+                fixed(p.predicted_return, 2)
+            })
+            .column("", "true return", |(_, p)| fixed(p.true_return, 2))
+            .column("", "plans that promise the reward", |(_, p)| {
+                count(p.promised)
+            })
+            .column("", "of these rewarded", |(_, p)| count(p.kept));
+        let points = (bundles.iter().zip(&curves))
+            .flat_map(|((name, _), curve)| curve.iter().flatten().map(|p| (name.as_str(), p)));
+        text += &format!("\nPlans of {kind} made from nothing, executed without looking:\n\n");
+        text += &table.markdown(points);
     }
     print(&text);
     Ok(ExitCode::SUCCESS)

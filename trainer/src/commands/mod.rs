@@ -23,7 +23,7 @@ use clap::Subcommand;
 
 use shell::BadInput;
 
-/// What to do.
+/// The subcommands.
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Drives a simulated robot with a scripted policy or the planner and records bags.
@@ -40,15 +40,15 @@ pub(crate) enum Command {
     Collector(collector::Args),
     /// Makes a bundle from a checkpoint.
     Export(export::Args),
-    /// The gates of bundles as a table; measures them and writes them into the bundle.
+    /// Shows the gates of bundles as a table; measures them and writes them into the bundle.
     Gates(gates::Args),
-    /// Calibrates by how much a bundle may be surprised, or tries which faults of the image that sees.
+    /// Calibrates by how much a bundle may be surprised, or tries which faults of the image its calibration sees.
     Surprise(surprise::Args),
     /// Measures closed-loop success in simulation, in process.
     Eval(eval::Args),
-    /// One table with its figure.
+    /// Makes a table or a figure of the paper.
     Experiment(experiment::Args),
-    /// All errors of a training configuration at once, or all settings that there are.
+    /// Reports all errors of a training configuration at once, or prints all settings that there are.
     Config(config::Args),
 }
 

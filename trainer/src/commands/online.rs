@@ -12,7 +12,7 @@ use latco_trainer::online::{
 
 use super::shell::{BadInput, print_json};
 
-/// Collectors that may end by themselves before the run is given up.
+/// Number of collectors that may end by themselves before the run is given up.
 const RESTARTS: u32 = 10;
 
 /// Arguments of `latco-train online`.
@@ -49,7 +49,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// An online run.
+/// Runs to the end, or until stopped.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let bad = |error: &dyn std::fmt::Display| BadInput::new(error.to_string());
     let config = OnlineConfig::read(&args.config).map_err(|e| bad(&e))?;

@@ -1,8 +1,9 @@
 //! What every command shares: bad input, the request to stop, and JSON on standard output.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 
@@ -13,6 +14,14 @@ pub(crate) fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
         signal_hook::flag::register(signal, stop.clone()).context("catching signals")?;
     }
     Ok(stop)
+}
+
+/// Whether to go on, by such a flag.
+pub(crate) fn go_on(stop: &AtomicBool) -> ControlFlow<()> {
+    match stop.load(Ordering::Relaxed) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    }
 }
 
 /// Bad usage or bad input: ends the program with status 2. Make one with

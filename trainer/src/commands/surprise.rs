@@ -1,6 +1,5 @@
 //! `latco-train surprise`: calibrates how far posteriors may be from their priors, and tries what that sees.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
@@ -11,13 +10,14 @@ use latco_evaluate::{
     CAUGHT_WITHIN_S, ImageFault, Largest, PlannerPolicy, SurpriseOptions, SurpriseTrial,
     try_surprise,
 };
+use latco_experiments::table::{Table, count, fixed, text};
 use latco_models::ExpectedSurprise;
 use latco_models::surprise::shortcoming;
 use latco_trainer::gates::{self, GateError};
 use latco_trainer::progress::Progress;
 
 use super::bundles::{MeasuredOn, load, name_of};
-use super::shell::{BadInput, print_json, stop_flag};
+use super::shell::{BadInput, go_on, print_json, stop_flag};
 
 /// Arguments of `latco-train surprise`.
 #[derive(clap::Args)]
@@ -49,7 +49,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// Calibrates, or tries.
+/// Calibrates the bundles, or tries what their calibration sees.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(hours) = args.hours.filter(|hours| !(*hours > 0.0 && *hours < 1e4)) {
         return Err(BadInput::new(format!(
@@ -85,22 +85,23 @@ fn calibrate_all(args: &Args) -> anyhow::Result<ExitCode> {
         print_json(&serde_json::json!({ "bundles": list }));
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = "| bundle | slow above | stop above | false slows an hour, at most | false stops an hour, at most | \
-                     episodes | hours |\n|---|---|---|---|---|---|---|\n"
-        .to_owned();
-    for (folder, s) in &calibrated {
-        table += &format!(
-            "| {} | {:.2} | {:.2} | {:.3} | {:.3} | {} | {:.1} |\n",
-            folder.display(),
-            s.slow,
-            s.stop,
-            s.false_slows_per_hour,
-            s.false_stops_per_hour,
-            s.episodes,
-            s.hours
-        );
-    }
-    print(&table);
+    let table = Table::new()
+        .column(
+            "",
+            "bundle",
+            |(folder, _): &&(&PathBuf, ExpectedSurprise)| text(folder.display().to_string()),
+        )
+        .column("", "slow above", |(_, s)| fixed(s.slow.into(), 2))
+        .column("", "stop above", |(_, s)| fixed(s.stop.into(), 2))
+        .column("", "false slows an hour, at most", |(_, s)| {
+            fixed(s.false_slows_per_hour, 3)
+        })
+        .column("", "false stops an hour, at most", |(_, s)| {
+            fixed(s.false_stops_per_hour, 3)
+        })
+        .column("", "episodes", |(_, s)| count(s.episodes as usize))
+        .column("", "hours", |(_, s)| fixed(s.hours, 1));
+    print(&table.markdown(&calibrated));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -162,10 +163,7 @@ fn try_all(args: &Args) -> anyhow::Result<ExitCode> {
             let minutes = ((done * 60.0) as u64).min((hours * 60.0) as u64);
             progress.advance(minutes - before, &name);
             before = minutes;
-            match stop.load(Ordering::Relaxed) {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            }
+            go_on(&stop)
         })
         .map_err(|e| BadInput::new(format!("{}: {e}", folder.display())))?;
         progress.finish();
@@ -244,12 +242,15 @@ impl Row {
         }
     }
 
+    /// Share of the tries of a fault in which it was caught.
+    fn share(&self, fault: usize) -> f64 {
+        let (caught, tried) = self.faults[fault];
+        caught as f64 / tried.max(1) as f64
+    }
+
     fn json(&self) -> serde_json::Value {
-        let caught: serde_json::Map<_, _> = (ImageFault::ALL.iter().zip(&self.faults))
-            .map(|(fault, (caught, tried))| {
-                let share = *caught as f64 / (*tried).max(1) as f64;
-                (fault.name().to_owned(), share.into())
-            })
+        let caught: serde_json::Map<_, _> = (ImageFault::ALL.iter().enumerate())
+            .map(|(number, fault)| (fault.name().to_owned(), self.share(number).into()))
             .collect();
         serde_json::json!({
             "bundle": self.name,
@@ -305,32 +306,22 @@ fn rows(tried: &[Tried]) -> Vec<Row> {
 }
 
 fn markdown(rows: &[Row]) -> String {
-    let mut out = "| bundle | threshold | hours | false stops | false stops an hour |".to_owned();
-    for fault in ImageFault::ALL {
-        out += &format!(" {} |", fault.name().replace('_', " "));
+    let names = ImageFault::ALL.map(|fault| fault.name().replace('_', " "));
+    let mut table = Table::new()
+        .column("", "bundle", |row: &&Row| text(&row.name))
+        .column("", "threshold", |row| match row.threshold.is_finite() {
+            true => text(format!("{} {:.2}", row.rule, row.threshold)),
+            false => text(row.rule),
+        })
+        .column("", "hours", |row| fixed(row.hours, 2))
+        .column("", "false stops", |row| count(row.false_stops))
+        .column("", "false stops an hour", |row| {
+            fixed(row.false_stops as f64 / row.hours, 2)
+        });
+    for (number, name) in names.iter().enumerate() {
+        table = table.column("", name, move |row| fixed(row.share(number), 3));
     }
-    out += &format!(
-        "\n|---|---|---|---|---|{}",
-        "---|".repeat(ImageFault::ALL.len())
-    );
-    for row in rows {
-        let threshold = match row.threshold.is_finite() {
-            true => format!("{} {:.2}", row.rule, row.threshold),
-            false => row.rule.to_owned(),
-        };
-        out += &format!(
-            "\n| {} | {threshold} | {:.2} | {} | {:.2} |",
-            row.name,
-            row.hours,
-            row.false_stops,
-            row.false_stops as f64 / row.hours
-        );
-        for (caught, tried) in &row.faults {
-            out += &format!(" {:.3} |", *caught as f64 / (*tried).max(1) as f64);
-        }
-    }
-    out.push('\n');
-    out
+    table.markdown(rows)
 }
 
 #[allow(clippy::print_stdout)]

@@ -9,16 +9,16 @@ use rand::{RngExt, SeedableRng};
 use super::config::AutoencoderConfig;
 use super::dataset::{Frames, centred, normals};
 use super::objective::{Losses, Objective, RewardScale};
-use crate::rssm::keypoint::{self, Decoder, Encoder, FrameReward, KeypointSizes};
+use crate::rssm::keypoint::{self, Encoder, Head, KeypointSizes};
 use crate::rssm::params::{Leaves, Params, to_vec};
 
 /// Stream of random numbers of this stage.
 const STAGE: u64 = 1;
 
-/// Other frames of the same episode whose reward is predicted from the code of a frame.
+/// Number of other frames of the same episode whose reward is predicted from the code of a frame.
 const PARTNERS: usize = 8;
 
-/// Frames encoded at once when nothing is trained.
+/// Number of frames that are encoded at once when nothing is trained.
 const ENCODE_BATCH: usize = 64;
 
 /// The autoencoder being trained.
@@ -51,7 +51,7 @@ impl<'a> Autoencoder<'a> {
         })
     }
 
-    /// The same loss on other frames, with the same pixels weighted.
+    /// Gives the loss on other frames, with the same pixels weighted.
     pub fn on<'b>(&self, frames: &'b Frames, joints: &'b [f32]) -> Autoencoder<'b>
     where
         'a: 'b,
@@ -97,7 +97,7 @@ impl<'a> Autoencoder<'a> {
         let targets = self.frames.reward_targets();
         let mut truth: Vec<f32> = partners.iter().map(|f| targets[*f]).collect();
         rewards.apply(&mut truth);
-        let predicted = FrameReward::new(leaves).forward(code, joints);
+        let predicted = Head::frame_reward(leaves).forward(code, joints);
         (predicted - leaves.tensor(truth, [rows, 1]))
             .square()
             .mean()
@@ -157,7 +157,7 @@ impl Objective for Autoencoder<'_> {
             .collect();
 
         let encoder = Encoder::new(leaves, self.sizes);
-        let decoder = Decoder::new(leaves);
+        let decoder = Head::decoder(leaves);
         let code =
             encoder.forward(&centred(&images)) + leaves.tensor(noise, [batch, self.sizes.code]);
         let joints = (self.sizes.decoder_joints > 0).then(|| self.joints_of(leaves, &chosen));

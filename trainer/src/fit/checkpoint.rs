@@ -1,13 +1,11 @@
 //! The state of a training run on disk.
 
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use latco_models::RewardRange;
+use latco_models::{RewardRange, replace_file};
 
 use super::adam::Adam;
 use super::config::FitConfig;
@@ -28,7 +26,7 @@ pub enum Stage {
     Autoencoder,
     /// The world model.
     World,
-    /// Trained.
+    /// The run is finished.
     Done,
 }
 
@@ -69,18 +67,18 @@ pub struct DataFacts {
 pub struct HeldOut {
     /// Steps after which it was measured.
     pub step: usize,
-    /// The loss.
+    /// Mean loss of the held-out batches.
     pub loss: f32,
 }
 
 /// The weights with the least held-out loss so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Best {
-    /// Their loss.
+    /// Held-out loss of these weights.
     pub held_out: HeldOut,
     /// The weights; their moving average where one is kept.
     pub params: Params,
-    /// Measurements since then.
+    /// Number of measurements since then.
     pub measured_since: usize,
 }
 
@@ -137,7 +135,7 @@ mod as_toml {
 /// Why a checkpoint cannot be used.
 #[derive(Debug, Error)]
 pub enum CheckpointError {
-    /// It cannot be read or written.
+    /// The file cannot be read or written.
     #[error("cannot use the checkpoint {path}: {source}")]
     Io {
         /// The file.
@@ -145,7 +143,7 @@ pub enum CheckpointError {
         /// Why.
         source: std::io::Error,
     },
-    /// It is damaged or of another version.
+    /// The file is damaged or of another version.
     #[error(
         "the checkpoint {path} is not one of this version ({reason}); train anew into another folder"
     )]
@@ -192,7 +190,7 @@ impl Checkpoint {
     /// Reads the checkpoint of a folder.
     ///
     /// # Errors
-    /// See [`CheckpointError`].
+    /// [`CheckpointError`].
     pub fn load(folder: &Path) -> Result<Self, CheckpointError> {
         let path = folder.join(CHECKPOINT_FILE);
         let bytes = std::fs::read(&path).map_err(|source| CheckpointError::Io {
@@ -233,22 +231,14 @@ impl Checkpoint {
     /// Writes the checkpoint so that an interruption leaves the former one in place.
     ///
     /// # Errors
-    /// See [`CheckpointError`].
+    /// [`CheckpointError`].
     pub fn save(&self, folder: &Path) -> Result<(), CheckpointError> {
         let path = folder.join(CHECKPOINT_FILE);
-        let part = folder.join(format!("{CHECKPOINT_FILE}.part"));
         let bytes = postcard::to_stdvec(self).map_err(|e| CheckpointError::Format {
             path: path.clone(),
             reason: e.to_string(),
         })?;
-        let write = || -> std::io::Result<()> {
-            std::fs::create_dir_all(folder)?;
-            let mut file = File::create(&part)?;
-            file.write_all(&bytes)?;
-            file.sync_all()?;
-            std::fs::rename(&part, &path)
-        };
-        write().map_err(|source| CheckpointError::Io { path, source })
+        replace_file(&path, &bytes).map_err(|source| CheckpointError::Io { path, source })
     }
 
     /// The weights of the world model to use: the average if one is kept.

@@ -94,7 +94,7 @@ impl FitConfig {
     /// Reads and checks a file.
     ///
     /// # Errors
-    /// See [`ConfigError`]; wrong keys and values are reported all at once.
+    /// [`ConfigError`]; wrong keys and values are reported all at once.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         Self::parse(&text_of(path)?)
     }
@@ -102,7 +102,7 @@ impl FitConfig {
     /// Reads and checks a configuration.
     ///
     /// # Errors
-    /// See [`ConfigError`]; wrong keys and values are reported all at once.
+    /// [`ConfigError`]; wrong keys and values are reported all at once.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         Self::from_table(text.parse()?)
     }
@@ -213,7 +213,7 @@ pub mod as_toml {
     /// Writes [`FitConfig::to_toml`].
     ///
     /// # Errors
-    /// The serialiser's.
+    /// The serialiser's error.
     pub fn serialize<S: Serializer>(config: &FitConfig, to: S) -> Result<S::Ok, S::Error> {
         config.to_toml().serialize(to)
     }

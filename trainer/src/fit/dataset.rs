@@ -8,7 +8,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::image_file::ImageFile;
 
-/// Images read at once where all are read.
+/// Number of images that are read at once where all are read.
 const CHUNK: usize = 256;
 
 /// All frames of a set of episodes, one after the other. The images are in memory, or set aside on
@@ -34,18 +34,18 @@ pub struct Frames {
     images: Vec<u8>,
     /// Where the images are, once they are set aside.
     file: Option<ImageFile>,
-    /// `[frames, joints_width]`, raw.
+    /// Joint states in their own unit, `[frames, joints_width]`.
     pub joints: Vec<f32>,
-    /// `[frames, action_width]`, normalised; executed after the frame.
+    /// Normalised actions, each executed after its frame, `[frames, action_width]`.
     pub actions: Vec<f32>,
-    /// `[frames]`.
+    /// Rewards, `[frames]`.
     pub rewards: Vec<f32>,
     /// What a reward head learns, if it is not the rewards, `[frames]`.
     discounted: Vec<f32>,
 }
 
 impl Frames {
-    /// No episodes yet.
+    /// Makes a set without episodes yet.
     pub fn new(height: usize, width: usize, joints_width: usize, action_width: usize) -> Self {
         Self {
             height,
@@ -71,7 +71,7 @@ impl Frames {
     /// Adds an episode of `rewards.len()` frames, wherever the images are.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// The errors of the file system.
     ///
     /// # Panics
     /// If an array has another number of frames, or after [`Self::mirror`].
@@ -148,7 +148,7 @@ impl Frames {
     /// Moves the images into a file in `folder`, and those of later episodes as well.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// The errors of the file system.
     pub fn set_aside(&mut self, folder: &Path) -> io::Result<()> {
         if self.file.is_none() {
             let mut file = ImageFile::create(folder)?;
@@ -167,7 +167,7 @@ impl Frames {
     /// The first episodes whose images take at most `bytes`, in memory.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// The errors of the file system.
     pub fn in_memory(&self, bytes: usize) -> io::Result<Self> {
         let mut out = Self::new(
             self.height,
@@ -188,7 +188,7 @@ impl Frames {
     /// Some frames, in memory, as one episode.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// The errors of the file system.
     pub fn of(&self, frames: &[usize]) -> io::Result<Self> {
         let mut out = Self::new(
             self.height,
@@ -334,7 +334,7 @@ impl Frames {
     /// Bytes of images, `[N, height, width, 3]`.
     ///
     /// # Errors
-    /// Those of the file system, if the images are set aside.
+    /// The errors of the file system, where the images are set aside.
     pub fn bytes(&self, frames: &[usize]) -> io::Result<Vec<u8>> {
         let (size, recorded) = (self.pixels(), self.recorded_frames());
         let mut out = vec![0; frames.len() * size];
@@ -354,7 +354,7 @@ impl Frames {
     /// Images as `[N, height, width, 3]` in -0.5..0.5.
     ///
     /// # Errors
-    /// Those of the file system, if the images are set aside.
+    /// The errors of the file system, where the images are set aside.
     pub fn pictures(&self, frames: &[usize]) -> io::Result<Vec<f32>> {
         Ok(centred(&self.bytes(frames)?))
     }
@@ -362,7 +362,7 @@ impl Frames {
     /// Images as `[N, 3, height, width]` in -0.5..0.5.
     ///
     /// # Errors
-    /// Those of the file system, if the images are set aside.
+    /// The errors of the file system, where the images are set aside.
     pub fn planes(&self, frames: &[usize]) -> io::Result<Vec<f32>> {
         let mut out = Vec::with_capacity(frames.len() * self.pixels());
         for image in self.bytes(frames)?.chunks_exact(self.pixels()) {
@@ -377,7 +377,7 @@ impl Frames {
     /// Calls `f` with the bytes of all recorded images, in order, a few at a time.
     ///
     /// # Errors
-    /// Those of the file system, if the images are set aside.
+    /// The errors of the file system, where the images are set aside.
     pub fn for_all_images(&self, mut f: impl FnMut(&[u8])) -> io::Result<()> {
         let all: Vec<usize> = (0..self.recorded_frames()).collect();
         for chunk in all.chunks(CHUNK) {
@@ -405,7 +405,7 @@ impl Frames {
     /// Mean image, `[height * width * 3]` in 0..1.
     ///
     /// # Errors
-    /// Those of the file system, if the images are set aside.
+    /// The errors of the file system, where the images are set aside.
     pub fn mean_image(&self) -> io::Result<Vec<f32>> {
         let mut sum = vec![0u64; self.pixels()];
         self.for_all_images(|images| {
@@ -454,7 +454,7 @@ pub fn step_rng(seed: u64, stage: u64, step: usize) -> ChaCha8Rng {
     rng
 }
 
-/// Standard normal numbers.
+/// Draws standard normal numbers.
 pub fn normals(count: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
     let mut out = Vec::with_capacity(count + 1);
     while out.len() < count {

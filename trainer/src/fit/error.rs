@@ -18,13 +18,13 @@ pub struct RunOptions<'a> {
     pub out: PathBuf,
     /// Whether to go on from the folder's checkpoint.
     pub resume: bool,
-    /// The same seed gives the same weights.
+    /// Seed of weights and batches; the same one gives the same weights.
     pub seed: u64,
     /// Episodes that the held-out loss is measured on.
     pub held_out: &'a Frames,
     /// A finished run whose weights the world model starts from; its autoencoder is kept as it is.
     pub base: Option<&'a Checkpoint>,
-    /// Where to train.
+    /// Device to train on.
     pub device: Device,
     /// Set from outside to save and stop.
     pub stop: &'a AtomicBool,
@@ -44,7 +44,7 @@ pub enum RunError {
     Different {
         /// The folder.
         folder: PathBuf,
-        /// What differs.
+        /// Names of what differs.
         differs: Vec<&'static str>,
     },
     /// The run to start from is not finished, or is about another model.
@@ -60,16 +60,16 @@ pub enum RunError {
     Diverged {
         /// Name of the stage.
         stage: &'static str,
-        /// Step.
+        /// Number of the step.
         step: usize,
     },
-    /// Checkpoint.
+    /// The checkpoint cannot be read or written.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// Images that were set aside on disk.
+    /// Images that were set aside on disk cannot be read.
     #[error("cannot read the images of the training data: {0}")]
     Images(std::io::Error),
-    /// Losses.
+    /// The losses cannot be written.
     #[error("cannot write the records of the run: {0}")]
     Record(#[from] std::io::Error),
 }

@@ -20,7 +20,7 @@ impl ImageFile {
     /// An empty file in `folder`, which is made if needed.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// The errors of the file system.
     pub fn create(folder: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         Ok(Self {
@@ -32,7 +32,7 @@ impl ImageFile {
     /// Adds bytes at the end.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// The errors of the file system.
     pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all_at(bytes, self.bytes)?;
         self.bytes += bytes.len() as u64;
@@ -47,7 +47,7 @@ impl ImageFile {
     /// Reads `out.len()` bytes from `start` on.
     ///
     /// # Errors
-    /// Those of the file system; beyond the end.
+    /// The errors of the file system; bytes beyond the end.
     pub fn read(&self, start: u64, out: &mut [u8]) -> io::Result<()> {
         if start + out.len() as u64 > self.bytes {
             return Err(io::ErrorKind::UnexpectedEof.into());

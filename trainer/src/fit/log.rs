@@ -4,6 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
+use latco_models::replace_file;
+
 use super::pictures::Strip;
 use crate::progress::Progress;
 use crate::tensorboard::EventWriter;
@@ -23,7 +25,7 @@ impl Log {
     /// of later steps, which an interrupted run may have left, are removed.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// The errors of the file system.
     pub fn open(
         folder: &Path,
         stage: &'static str,
@@ -46,7 +48,7 @@ impl Log {
     /// Records what was measured in step `step` (from 0), and shows progress.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// The errors of the file system.
     pub fn record(&mut self, step: usize, values: &[(&'static str, f32)]) -> io::Result<()> {
         let done = step + 1;
         if done.is_multiple_of(self.record_steps) || done == self.steps {
@@ -60,7 +62,7 @@ impl Log {
     /// Records the losses on held-out episodes after `done` steps.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// The errors of the file system.
     pub fn held_out(&mut self, done: usize, values: &[(&'static str, f32)]) -> io::Result<()> {
         self.write(done, "held_out_", values)
     }
@@ -78,7 +80,7 @@ impl Log {
     /// Records a strip of frames after `done` steps.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// The errors of the file system.
     pub fn strip(&mut self, done: usize, strip: &Strip) -> io::Result<()> {
         let mut png = io::Cursor::new(Vec::new());
         let written = image::write_buffer_with_format(
@@ -114,9 +116,7 @@ fn trim(path: &Path, stage: &str, last: usize) -> io::Result<()> {
                     .is_some_and(|s| s <= last))
     };
     let kept: String = text.split_inclusive('\n').filter(keep).collect();
-    let part = path.with_extension("csv.part");
-    std::fs::write(&part, kept)?;
-    std::fs::rename(part, path)
+    replace_file(path, kept.as_bytes())
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl Moments {
         )
     }
 
-    /// (x - mean) / deviation.
+    /// Replaces every value x by (x - mean) / deviation.
     pub fn normalise(&self, values: &mut [f32]) {
         let (mean, deviation) = self.mean_and_deviation();
         for value in values {
@@ -48,7 +48,7 @@ impl Moments {
         }
     }
 
-    /// Changes the last layer `NAME.w`, `NAME.b` of a head that predicts normalised values so that
+    /// Changes the last layer `NAME.kernel`, `NAME.bias` of a head that predicts normalised values so that
     /// it predicts them in their own unit.
     pub fn fold(&self, params: &mut Params, layer: &str) {
         let (mean, deviation) = self.mean_and_deviation();

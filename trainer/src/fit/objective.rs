@@ -45,7 +45,7 @@ pub trait Objective {
 
 /// The scale in which the rewards of batches are learned.
 pub struct RewardScale<'a> {
-    /// Those drawn so far; none if rewards are learned as they are.
+    /// Moments of the rewards drawn so far; none if rewards are learned as they are.
     moments: Option<&'a mut Moments>,
     /// Whether these batches count.
     counts: bool,

@@ -29,9 +29,9 @@ pub(super) struct Schedule {
 
 /// What a stage trains and measures.
 pub(super) struct StageLosses<'a> {
-    /// On the episodes to train on.
+    /// The loss on the episodes to train on.
     pub(super) train: &'a dyn Objective,
-    /// On the held-out episodes, if they allow it.
+    /// The loss on the held-out episodes, if they allow it.
     pub(super) held_out: Option<&'a dyn Objective>,
     /// The episodes that pictures are made of.
     pub(super) shown: &'a Frames,

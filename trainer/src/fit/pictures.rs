@@ -6,7 +6,7 @@ use super::checkpoint::DataFacts;
 use super::dataset::Frames;
 use super::rows::normalised;
 use super::trained::Model;
-use crate::rssm::keypoint::{Decoder, Encoder, KeypointSizes};
+use crate::rssm::keypoint::{Encoder, Head, KeypointSizes};
 use crate::rssm::params::{Params, tensor, to_vec};
 
 /// Frames side by side in a strip.
@@ -47,7 +47,7 @@ pub fn of_autoencoder(
         let rows = normalised(&rows, &facts.joints_mean, &facts.joints_std);
         tensor(rows, [shown.len(), width])
     });
-    let decoded = to_vec(Decoder::new(&leaves).forward(code, joints));
+    let decoded = to_vec(Head::decoder(&leaves).forward(code, joints));
     Ok(vec![
         strip("input", frames, &frames.bytes(&shown)?),
         strip("reconstruction", frames, &bytes(&decoded)),
@@ -113,7 +113,7 @@ fn longest(frames: &Frames) -> Option<usize> {
         .max_by_key(|e| frames.range(*e).len())
 }
 
-/// At most `most` of the indices below `count`, evenly spread, the first among them.
+/// Gives at most `most` of the indices below `count`, evenly spread, the first among them.
 fn spread(count: usize, most: usize) -> Vec<usize> {
     let shown = count.min(most);
     (0..shown).map(|i| i * count / shown).collect()

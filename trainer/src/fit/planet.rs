@@ -34,13 +34,13 @@ pub struct ImageBatch {
     pub images: Tensor<4>,
     /// Normalised joints, `[rows, joints]`; none if images alone are observed.
     pub joints: Option<Tensor<2>>,
-    /// All else.
+    /// Actions, rewards and random numbers.
     pub sequences: Sequences,
 }
 
 /// The evidence lower bound on images and joints.
 pub struct JointWorld<'a> {
-    /// Episodes.
+    /// Episodes to train on or to measure.
     pub frames: &'a Frames,
     /// Normalised joints, `[frames, joints]`; empty without joints.
     pub joints: &'a [f32],

@@ -28,7 +28,7 @@ impl Rows<'_> {
     }
 }
 
-/// (x - mean) / std for every row.
+/// Computes (x - mean) / std of the values of every row.
 pub fn normalised(values: &[f32], mean: &[f32], std: &[f32]) -> Vec<f32> {
     values
         .chunks_exact(mean.len().max(1))

@@ -19,7 +19,7 @@ use crate::rssm::ensemble::PREFIX;
 /// Trains to the end, or until asked to stop; the checkpoint tells which by its stage.
 ///
 /// # Errors
-/// See [`RunError`]. What was trained until then is in the last checkpoint.
+/// [`RunError`]. What was trained until then is in the last checkpoint.
 pub fn run(
     config: &FitConfig,
     facts: &DataFacts,
@@ -95,7 +95,7 @@ fn check(
     }
 }
 
-/// Frames of the longest episode.
+/// Number of frames of the longest episode.
 fn longest(frames: &Frames) -> usize {
     let lengths = (0..frames.episodes()).map(|e| frames.range(e).len());
     lengths.max().unwrap_or(0)
@@ -113,16 +113,13 @@ fn start(
         (false, true) => return Err(RunError::NothingToResume(folder)),
         (true, true) => {
             let checkpoint = Checkpoint::load(&folder)?;
-            let mut differs = Vec::new();
-            if checkpoint.config != *config {
-                differs.push("configuration");
-            }
-            if checkpoint.seed != options.seed {
-                differs.push("seed");
-            }
-            if checkpoint.facts != *facts {
-                differs.push("data");
-            }
+            let same = [
+                ("configuration", checkpoint.config == *config),
+                ("seed", checkpoint.seed == options.seed),
+                ("data", checkpoint.facts == *facts),
+            ];
+            let others = same.iter().filter(|(_, is_same)| !is_same);
+            let differs: Vec<&str> = others.map(|(what, _)| *what).collect();
             return if differs.is_empty() {
                 Ok(checkpoint)
             } else {
@@ -227,7 +224,7 @@ fn check_base(base: &Checkpoint, config: &FitConfig, facts: &DataFacts) -> Resul
     }
 }
 
-/// Stage one; whether it was finished.
+/// Trains the autoencoder, stage one; returns whether it was finished.
 fn autoencoder(
     checkpoint: &mut Checkpoint,
     train: &Frames,
@@ -282,7 +279,7 @@ fn autoencoder(
     Ok(true)
 }
 
-/// Stage two.
+/// Trains the world model on the codes of the frozen autoencoder, stage two.
 fn two_stage(
     checkpoint: &mut Checkpoint,
     train: &Frames,
@@ -322,7 +319,7 @@ fn two_stage(
     )
 }
 
-/// PlaNet's recipe.
+/// Trains everything jointly by PlaNet's recipe.
 fn joint(
     checkpoint: &mut Checkpoint,
     train: &Frames,

@@ -22,7 +22,7 @@ pub struct Sequences {
     pub rewards: Tensor<2>,
     /// Standard normal numbers that draw the samples of the posterior, `[rows, stoch]`.
     pub noise: Tensor<2>,
-    /// Those of latent overshooting, if it is used; see [`Overshooting::noise`].
+    /// Standard normal numbers of latent overshooting, if it is used; see [`Overshooting::noise`].
     pub overshooting: Option<Tensor<2>>,
 }
 
@@ -107,7 +107,7 @@ pub(super) struct Targets {
 /// prediction and its target.
 ///
 /// # Panics
-/// Without any loss.
+/// If the model has no loss.
 pub(super) fn prediction_loss(
     predicted: Predictions,
     targets: &Targets,

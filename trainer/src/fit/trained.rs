@@ -107,7 +107,7 @@ impl Model {
                 let code = world
                     .code(state)
                     .expect("the two-stage model predicts codes");
-                to_vec(keypoint::Decoder::new(&params.leaves(false)).forward(code, joints))
+                to_vec(keypoint::Head::decoder(&params.leaves(false)).forward(code, joints))
             }
             None => {
                 let planes = conv::Decoder::new(&self.leaves()).forward(state);

@@ -27,7 +27,7 @@ pub fn create(sizes: &WorldSizes, seed: u64) -> Params {
 pub struct CodeBatch {
     /// Embedded observations, `[rows, embed]`.
     pub embed: Tensor<2>,
-    /// All else.
+    /// Actions, rewards and random numbers.
     pub sequences: Sequences,
     /// Which heads of an ensemble learn from which rows, if there is one, `[rows, heads]` of 0 and 1.
     pub shares: Option<Tensor<2>>,

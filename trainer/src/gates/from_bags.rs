@@ -16,7 +16,7 @@ const OPEN_LOOP_STEPS: usize = 15;
 const START_STRIDE: usize = 3;
 /// Frames filtered before a prediction starts.
 const WARM_UP: usize = 3;
-/// Of so many episodes, one is kept for testing the probe.
+/// One of so many episodes is kept for testing the probe.
 const PROBE_TEST: usize = 4;
 
 /// Posterior and open-loop AUC, and the open-loop error of the joint positions.

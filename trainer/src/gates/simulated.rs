@@ -16,9 +16,9 @@ use crate::fit::dataset::Frames;
 
 /// Seeds from here on are used; evaluation uses those just above [`EVALUATION_SEED`].
 const FIRST_SEED: u64 = EVALUATION_SEED + 500_000;
-/// Episodes of the scripted expert.
+/// Number of episodes of the scripted expert.
 const EXPERT_EPISODES: u64 = 60;
-/// Episodes of the scripted mixture.
+/// Number of episodes of the scripted mixture.
 const MIXED_EPISODES: u64 = 100;
 /// Episodes for the probe, and frames taken from each.
 const PROBE_EPISODES: u64 = 400;
@@ -26,14 +26,14 @@ const PROBE_FRAMES: usize = 5;
 /// Seeds from here on are for the calibration of surprise, and how many episodes of it are made at once.
 const FIRST_SURPRISE_SEED: u64 = EVALUATION_SEED + 1_000_000;
 const CHUNK_EPISODES: u64 = 512;
-/// Images that are encoded at once.
+/// Number of images that are encoded at once.
 const ENCODED: usize = 100;
-/// Plans that are executed open loop.
+/// Number of plans that are executed open loop.
 const PLANS: u32 = 200;
 /// Tasks of one stage, and the calibration of plans that these need: a whole plan from start to goal is short there.
 const ONE_STAGE: [&str; 2] = ["reach", "push"];
 const ONE_STAGE_CALIBRATION: f64 = 0.7;
-/// Control periods before them, so that the belief rests on a few frames, as in the other gates.
+/// Control periods before these plans, so that the belief rests on a few frames, as in the other gates.
 const WARM_UP: u32 = 3;
 
 /// The simulated robot of a bundle's task, none if the task is not a simulated one.
@@ -45,7 +45,7 @@ fn robot_of(bundle: &Bundle) -> Option<Box<dyn Robot>> {
     latco_envs::make(&manifest.task, manifest.image.width).ok()
 }
 
-/// Episodes of the scripted expert.
+/// Makes episodes of the scripted expert.
 pub(super) fn expert_episodes(bundle: &Bundle) -> Option<Frames> {
     Some(episodes(
         robot_of(bundle)?.as_mut(),
@@ -55,7 +55,7 @@ pub(super) fn expert_episodes(bundle: &Bundle) -> Option<Frames> {
     ))
 }
 
-/// Episodes as training data has them.
+/// Makes episodes as training data has them.
 pub(super) fn mixed_episodes(bundle: &Bundle) -> Option<Frames> {
     Some(episodes(
         robot_of(bundle)?.as_mut(),

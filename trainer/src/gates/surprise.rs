@@ -10,9 +10,9 @@ use latco_models::{ExpectedSurprise, Manifest};
 
 use super::gate::GateError;
 
-/// Robots may be slowed for nothing so many times as often as stopped.
+/// Robots may be slowed without cause so many times as often as stopped.
 const SLOWS_PER_STOP: f64 = 10.0;
-/// Of so many episodes, one is for the weights.
+/// One of so many episodes is for the weights.
 const WEIGHTS_SHARE: usize = 4;
 /// Least number of episodes.
 const LEAST_EPISODES: usize = 20;
@@ -20,9 +20,9 @@ const LEAST_EPISODES: usize = 20;
 const TAIL: f64 = 0.002;
 /// Least number of these steps for each stochastic variable.
 const LEAST_TAIL: usize = 2;
-/// How often they are chosen anew by the weights that came of them.
+/// Number of times that these steps are chosen anew by the weights that came of them.
 const ROUNDS: usize = 3;
-/// What is added to the diagonal of their second moments, in units of its mean.
+/// What is added to the diagonal of the second moments, in units of its mean.
 const RIDGE: f64 = 1.0;
 
 /// Calibrates on the innovations and picture errors of episodes, `[episodes][steps][ns + 1]`, each without its first frame.

@@ -85,7 +85,7 @@ impl OnlineConfig {
     /// Reads and checks a file.
     ///
     /// # Errors
-    /// See [`ConfigError`]; wrong keys and values are reported all at once.
+    /// [`ConfigError`]; wrong keys and values are reported all at once.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         Self::parse(&text_of(path)?)
     }
@@ -93,7 +93,7 @@ impl OnlineConfig {
     /// Reads and checks a configuration.
     ///
     /// # Errors
-    /// See [`ConfigError`]; wrong keys and values are reported all at once.
+    /// [`ConfigError`]; wrong keys and values are reported all at once.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let mut root: Table = text.parse()?;
         let own: Table = root.remove_entry("online").into_iter().collect();

@@ -159,29 +159,17 @@ impl Curve {
 }
 
 fn parse(line: &str) -> Option<CurveRow> {
-    let fields: Vec<&str> = line.split(',').collect();
-    let [
-        _,
-        name,
-        time_s,
-        policy,
-        generation,
-        solved,
-        episode_return,
-        steps,
-    ] = fields[..]
-    else {
-        return None;
+    let mut fields = line.split(',').skip(1);
+    let row = CurveRow {
+        name: fields.next()?.to_owned(),
+        time_s: fields.next()?.parse().ok()?,
+        policy: fields.next()?.to_owned(),
+        generation: fields.next()?.parse().ok()?,
+        solved: fields.next()? == "1",
+        episode_return: fields.next()?.parse().ok()?,
+        steps: fields.next()?.parse().ok()?,
     };
-    Some(CurveRow {
-        name: name.to_owned(),
-        time_s: time_s.parse().ok()?,
-        policy: policy.to_owned(),
-        generation: generation.parse().ok()?,
-        solved: solved == "1",
-        episode_return: episode_return.parse().ok()?,
-        steps: steps.parse().ok()?,
-    })
+    fields.next().is_none().then_some(row)
 }
 
 #[cfg(test)]

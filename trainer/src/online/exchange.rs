@@ -10,19 +10,19 @@
 //! Other bags may be put into `episodes/` too: they are trained on as well.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use latco_models::replace_file;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 const CONTROL: &str = "control.json";
 const BUNDLES: &str = "bundles";
 const EPISODES: &str = "episodes";
-/// Facts of an episode, beside its bag.
+/// File with the facts of an episode, beside its bag.
 const FACTS: &str = "episode.json";
-/// Written last.
+/// File of a bag that is written last.
 const METADATA: &str = "metadata.yaml";
 
 /// What collectors are to do.
@@ -43,7 +43,7 @@ pub struct Control {
     pub noise: f64,
     /// Robot configuration with the planner's parameters, TOML; none for the defaults.
     pub planner: Option<String>,
-    /// No new episode is begun while there are so many.
+    /// Number of episodes from which on no new one is begun.
     pub wanted: usize,
     /// Seed of the run.
     pub seed: u64,
@@ -68,15 +68,15 @@ pub struct EpisodeFacts {
     pub collector: String,
     /// What moved the robot.
     pub policy: String,
-    /// Bundle it was on; 0 for scripted ones.
+    /// Generation of the bundle that the planner used; 0 for scripted policies.
     pub generation: u64,
     /// Seed of the robot.
     pub seed: u64,
-    /// Solved after any step.
+    /// Whether it was solved after any step.
     pub solved: bool,
     /// Sum of the rewards.
     pub episode_return: f64,
-    /// Steps.
+    /// Number of steps.
     pub steps: usize,
     /// When it was finished, seconds since 1970.
     pub finished_unix_s: f64,
@@ -247,19 +247,8 @@ impl Exchange {
     }
 }
 
-/// Writes a file as a whole, so that nobody ever reads half of it, and makes its folder if needed.
 fn put(path: &Path, bytes: &[u8]) -> Result<(), ExchangeError> {
-    let part = path.with_added_extension(format!("{}.part", std::process::id()));
-    let write = || {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        let mut file = File::create(&part)?;
-        file.write_all(bytes)?;
-        file.sync_data()?;
-        std::fs::rename(&part, path)
-    };
-    write().map_err(failed(path))
+    replace_file(path, bytes).map_err(failed(path))
 }
 
 /// Reads a JSON file; none if it is not there.

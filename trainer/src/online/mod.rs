@@ -49,19 +49,19 @@ pub struct Options<'a> {
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
-    /// Task.
+    /// Name of the task.
     pub task: String,
-    /// Episodes, those of the seed policy among them.
+    /// Number of episodes, those of the seed policy among them.
     pub episodes: usize,
-    /// Rounds of training.
+    /// Number of rounds of training.
     pub rounds: u64,
-    /// Steps of the world model.
+    /// Number of training steps of the world model.
     pub steps: usize,
-    /// Time that it ran, s.
+    /// Time that the run took, s.
     pub active_s: f64,
     /// Share of solved ones among the newest episodes of the planner.
     pub recent_success: f64,
-    /// How many these are.
+    /// Number of these episodes.
     pub recent_episodes: usize,
     /// The newest bundle.
     pub bundle: PathBuf,

@@ -17,7 +17,7 @@ use crate::fit::trained::Model;
 use crate::gates;
 use crate::source;
 
-/// Rounds whose checkpoints and bundles are kept.
+/// Number of rounds whose checkpoints and bundles are kept.
 const KEPT: u64 = 2;
 
 /// Width and height of the camera pictures, pixels.

@@ -1,9 +1,9 @@
 //! How far an online run is, on file.
 
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use latco_models::replace_file;
 use serde::{Deserialize, Serialize};
 
 use super::config::OnlineConfig;
@@ -14,15 +14,15 @@ const STATE_FILE: &str = "online.json";
 /// What a run is about; it cannot be gone on with under others.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunSettings {
-    /// Task.
+    /// Name of the task.
     pub task: String,
-    /// Configuration.
+    /// Configuration of the run.
     pub config: OnlineConfig,
-    /// Offline bags.
+    /// Bags to start from.
     pub data: Vec<PathBuf>,
-    /// Exchange; none for the folder `exchange` of the run.
+    /// Folder of the exchange; none for the folder `exchange` of the run.
     pub exchange: Option<PathBuf>,
-    /// Seed.
+    /// Seed of weights, batches and robots.
     pub seed: u64,
 }
 
@@ -45,14 +45,14 @@ pub struct Round {
     pub steps: usize,
     /// Episodes that it is trained on, by their names in the exchange.
     pub episodes: BTreeSet<String>,
-    /// Those among them that are drawn more often.
+    /// Episodes among them that are drawn more often.
     pub recent: BTreeSet<String>,
 }
 
 /// Why a folder cannot hold a run.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// It holds another one.
+    /// The folder holds another run.
     #[error("{} holds a run with another {}; use the same or choose another --out", folder.display(), differs.join(", "))]
     Different {
         /// The folder.
@@ -60,7 +60,7 @@ pub enum StateError {
         /// What differs.
         differs: Vec<&'static str>,
     },
-    /// What it holds cannot be read.
+    /// What the folder holds cannot be read.
     #[error("{}: not the state of an online run of this version ({reason}); choose another --out", path.display())]
     Format {
         /// The file.
@@ -68,7 +68,7 @@ pub enum StateError {
         /// What is wrong.
         reason: String,
     },
-    /// The file system.
+    /// A file cannot be read or written.
     #[error("the state of the run: {0}")]
     Io(#[from] std::io::Error),
 }
@@ -134,23 +134,16 @@ impl State {
             }
             Err(error) => return Err(error.into()),
         };
-        let mut differs = Vec::new();
         let (is, asked) = (&state.settings, settings);
-        if is.task != asked.task {
-            differs.push("task");
-        }
-        if is.config != asked.config {
-            differs.push("configuration");
-        }
-        if is.data != asked.data {
-            differs.push("offline data");
-        }
-        if is.exchange != asked.exchange {
-            differs.push("exchange");
-        }
-        if is.seed != asked.seed {
-            differs.push("seed");
-        }
+        let same = [
+            ("task", is.task == asked.task),
+            ("configuration", is.config == asked.config),
+            ("offline data", is.data == asked.data),
+            ("exchange", is.exchange == asked.exchange),
+            ("seed", is.seed == asked.seed),
+        ];
+        let others = same.iter().filter(|(_, is_same)| !is_same);
+        let differs: Vec<&str> = others.map(|(what, _)| *what).collect();
         if differs.is_empty() {
             Ok(state)
         } else {
@@ -164,13 +157,9 @@ impl State {
     /// Writes the state so that an interruption leaves the former one.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// The errors of the file system.
     pub fn save(&self, folder: &Path) -> std::io::Result<()> {
         let bytes = serde_json::to_vec_pretty(self).map_err(std::io::Error::other)?;
-        let part = folder.join(format!("{STATE_FILE}.part"));
-        let mut file = std::fs::File::create(&part)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        std::fs::rename(part, folder.join(STATE_FILE))
+        replace_file(&folder.join(STATE_FILE), &bytes)
     }
 }

@@ -7,7 +7,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 use super::activation::Activation;
 use super::geometry::Geometry;
 
-/// See [`super::fused::dense`].
+/// Composes [`super::fused::dense`] of burn's own operations.
 pub(super) fn dense(x: Tensor<2>, w: Tensor<2>, b: Tensor<2>, activation: Activation) -> Tensor<2> {
     let y = x.matmul(w) + b;
     match activation {
@@ -17,7 +17,7 @@ pub(super) fn dense(x: Tensor<2>, w: Tensor<2>, b: Tensor<2>, activation: Activa
     }
 }
 
-/// See [`super::fused::gru_gates`].
+/// Composes [`super::fused::gru_gates`] of burn's own operations.
 pub(super) fn gru_gates(gx: Tensor<2>, gh: Tensor<2>, h: Tensor<2>) -> Tensor<2> {
     let nd = h.dims()[1];
     let part = |x: &Tensor<2>, gate: usize| x.clone().narrow(1, gate * nd, nd);
@@ -27,13 +27,13 @@ pub(super) fn gru_gates(gx: Tensor<2>, gh: Tensor<2>, h: Tensor<2>) -> Tensor<2>
     c.clone() + u * (h - c)
 }
 
-/// See [`super::fused::softplus`].
+/// Composes [`super::fused::softplus`] of burn's own operations.
 pub(super) fn softplus(x: Tensor<2>) -> Tensor<2> {
     // Not by the absolute value, whose slope at 0 burn takes as 0: new models often stand there.
     log_sigmoid(x.neg()).neg()
 }
 
-/// See [`super::spatial::patches`].
+/// Composes [`super::spatial::patches`] of burn's own operations.
 pub(super) fn patches(maps: Tensor<2>, geometry: Geometry) -> Tensor<2> {
     let (pixels, channels) = (geometry.height * geometry.width, geometry.channels);
     let count = maps.dims()[0] / pixels;
@@ -51,7 +51,7 @@ pub(super) fn patches(maps: Tensor<2>, geometry: Geometry) -> Tensor<2> {
         .reshape([count * rows * columns, geometry.patch()])
 }
 
-/// See [`super::spatial::soft_argmax`].
+/// Composes [`super::spatial::soft_argmax`] of burn's own operations.
 pub(super) fn soft_argmax(map: Tensor<2>, grid: &[f32]) -> Tensor<2> {
     let cells = grid.len() / 2;
     let [rows, k] = map.dims();

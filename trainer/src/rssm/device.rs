@@ -1,5 +1,5 @@
-//! Where tensors are computed: on the CPU by burn's `flex`, or by LibTorch on the CPU or a CUDA GPU if
-//! the program was built with the feature `libtorch`.
+//! Where tensors are computed: on the CPU by burn's `flex`, or on a GPU of any maker by burn's `wgpu` (Vulkan), if the
+//! program was built with the feature of that name.
 
 use burn::tensor::{Device, Tensor};
 use thiserror::Error;
@@ -9,26 +9,24 @@ use thiserror::Error;
 pub enum Backend {
     /// All cores of the processor, with this program's own operations: every run gives the same numbers.
     Cpu,
-    /// All cores of the processor, with LibTorch's operations.
-    LibTorch,
-    /// The first NVIDIA GPU, with LibTorch's operations: sums are taken in any order, so that two runs differ in
-    /// the last digits.
-    Cuda,
+    /// The fastest device that has a driver for Vulkan, with burn's operations: sums are taken in another order than on
+    /// the processor, so that results differ in the last digits.
+    Wgpu,
 }
 
 /// Why a backend cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum BackendError {
     /// The program was built without it.
     #[error(
-        "--backend: expected a program built with LibTorch, found one without; build with `cargo build --release -p latco-trainer --features libtorch` (docs/training.md), or take --backend cpu"
+        "--backend wgpu: expected a program built with the feature wgpu, found one without; build with `cargo build --release -p latco-trainer --features wgpu` (docs/training.md), or take --backend cpu"
     )]
     NotBuilt,
-    /// There is no GPU.
+    /// There is no device that can be used, and the reason why.
     #[error(
-        "--backend cuda: expected a LibTorch with CUDA, an NVIDIA GPU and its driver, found no device; take --backend libtorch or cpu"
+        "--backend wgpu: expected a GPU with a driver for Vulkan, found none that can be used ({0}); `vulkaninfo --summary` lists them, or take --backend cpu"
     )]
-    NoGpu,
+    NoGpu(String),
 }
 
 impl Backend {
@@ -39,8 +37,7 @@ impl Backend {
     pub fn device(self) -> Result<Device, BackendError> {
         match self {
             Self::Cpu => Ok(cpu()),
-            Self::LibTorch => libtorch(),
-            Self::Cuda => first_gpu(),
+            Self::Wgpu => gpu(),
         }
     }
 }
@@ -55,29 +52,14 @@ pub(super) fn is_flex<const D: usize>(tensor: &Tensor<D>) -> bool {
     tensor.device() == cpu()
 }
 
-// Deprecated in favour of burn's own CUDA backend, which cannot be built from the registries alone.
-#[cfg(feature = "libtorch")]
-#[allow(deprecated)]
-fn libtorch() -> Result<Device, BackendError> {
-    Ok(Device::libtorch())
+#[cfg(feature = "wgpu")]
+fn gpu() -> Result<Device, BackendError> {
+    use burn::tensor::wgpu::WgpuBackend;
+    let found = Device::wgpu_options().graphics_api(WgpuBackend::Vulkan);
+    (found.init()).map_err(|error| BackendError::NoGpu(error.to_string()))
 }
 
-#[cfg(feature = "libtorch")]
-#[allow(deprecated)]
-fn first_gpu() -> Result<Device, BackendError> {
-    if tch::Cuda::device_count() > 0 {
-        Ok(Device::libtorch_cuda(0))
-    } else {
-        Err(BackendError::NoGpu)
-    }
-}
-
-#[cfg(not(feature = "libtorch"))]
-fn libtorch() -> Result<Device, BackendError> {
-    Err(BackendError::NotBuilt)
-}
-
-#[cfg(not(feature = "libtorch"))]
-fn first_gpu() -> Result<Device, BackendError> {
+#[cfg(not(feature = "wgpu"))]
+fn gpu() -> Result<Device, BackendError> {
     Err(BackendError::NotBuilt)
 }

@@ -98,34 +98,6 @@ pub fn create(params: &mut Params, sizes: &KeypointSizes, joints: usize, rng: &m
     Mlp::create(params, "frame_reward", &widths, rng);
 }
 
-/// The reward of a frame from its joints and the code of another frame of the same episode:
-/// trained with the autoencoder so that what decides the reward enters the code, and not used
-/// afterwards.
-pub struct FrameReward {
-    mlp: Mlp,
-}
-
-impl FrameReward {
-    /// The head with these weights.
-    pub fn new(leaves: &Leaves) -> Self {
-        Self {
-            mlp: Mlp::new(leaves, "frame_reward", 3, Activation::Elu),
-        }
-    }
-
-    /// Codes `[N, code]` and joints `[N, joints]`, if there are any, to rewards `[N, 1]`.
-    pub fn forward(&self, code: Tensor<2>, joints: Option<Tensor<2>>) -> Tensor<2> {
-        self.mlp.forward(beside(code, joints))
-    }
-}
-
-fn beside(code: Tensor<2>, joints: Option<Tensor<2>>) -> Tensor<2> {
-    match joints {
-        Some(joints) => Tensor::cat(vec![code, joints], 1),
-        None => code,
-    }
-}
-
 /// Image to code.
 pub struct Encoder {
     sizes: KeypointSizes,
@@ -173,22 +145,27 @@ pub fn grid(rows: usize, columns: usize) -> Vec<f32> {
         .collect()
 }
 
-/// Code to image.
-pub struct Decoder {
-    mlp: Mlp,
-}
+/// What is predicted from codes, and from joints beside them.
+pub struct Head(Mlp);
 
-impl Decoder {
-    /// The decoder with these weights.
-    pub fn new(leaves: &Leaves) -> Self {
-        Self {
-            mlp: Mlp::new(leaves, "decoder", 3, Activation::Elu),
-        }
+impl Head {
+    /// Makes the decoder with these weights: its outputs are pixels `[N, height * width * 3]`, RGB interleaved, about 0..1.
+    pub fn decoder(leaves: &Leaves) -> Self {
+        Self(Mlp::new(leaves, "decoder", 3, Activation::Elu))
     }
 
-    /// Codes `[N, code]`, and joints `[N, decoder_joints]` where the decoder is given them, to pixels
-    /// `[N, height * width * 3]`, RGB interleaved, about 0..1.
+    /// Makes the head with these weights that predicts the reward of a frame, `[N, 1]`, from its joints and the code of another
+    /// frame of the same episode. It is trained with the autoencoder so that what decides the reward enters the code, and
+    /// not used afterwards.
+    pub fn frame_reward(leaves: &Leaves) -> Self {
+        Self(Mlp::new(leaves, "frame_reward", 3, Activation::Elu))
+    }
+
+    /// Predicts from codes `[N, code]` and joints `[N, joints]`, where the head is given any.
     pub fn forward(&self, code: Tensor<2>, joints: Option<Tensor<2>>) -> Tensor<2> {
-        self.mlp.forward(beside(code, joints))
+        self.0.forward(match joints {
+            Some(joints) => Tensor::cat(vec![code, joints], 1),
+            None => code,
+        })
     }
 }

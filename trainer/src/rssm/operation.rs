@@ -25,7 +25,7 @@ pub(super) trait Operation<const N: usize>: Clone + Debug + Send + 'static {
     /// The gradients by the operands that are wanted, from the contiguous gradient by the result.
     fn backward(&self, kept: Self::Kept, gradient: Raw, wanted: [bool; N]) -> [Option<Raw>; N];
 
-    /// The same operation composed of burn's own, for other devices.
+    /// The result composed of burn's own operations, for other devices.
     fn composed(&self, operands: [Tensor<2>; N]) -> Tensor<2>;
 }
 

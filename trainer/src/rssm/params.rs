@@ -40,7 +40,7 @@ pub enum Init {
 /// An ordered set of parameters.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Params {
-    /// In the order of creation, which is also the order of the optimiser state.
+    /// Parameters in the order of creation, which is also the order of the optimiser state.
     pub entries: Vec<Parameter>,
 }
 

@@ -13,7 +13,7 @@ use super::fused::{gru_gates, softplus};
 use super::layers::Dense;
 use super::params::{Leaves, Params};
 
-/// Sizes of the model.
+/// Sizes of the recurrent core.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sizes {
     /// Width of the stochastic part s.
@@ -104,7 +104,7 @@ pub struct Core {
     /// Mean, then deviation before softplus, `[hidden, 2 stoch]`.
     prior_moments: Dense,
     posterior: Dense,
-    /// As `prior_moments`, given the observation.
+    /// Layer of the posterior's mean and deviation, as `prior_moments` is of the prior's.
     posterior_moments: Dense,
 }
 

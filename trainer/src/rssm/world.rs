@@ -22,11 +22,11 @@ pub struct WorldSizes {
     pub joints: usize,
     /// Width of the hidden layers of the heads.
     pub units: usize,
-    /// Reward heads.
+    /// Which reward heads there are.
     pub reward: RewardHeads,
     /// Head that [`World::reward`] uses, one of those of `reward`.
     pub plan_with: RewardKind,
-    /// Heads beside the prior; 0 for none.
+    /// Number of heads beside the prior; 0 for none.
     pub ensemble: usize,
     /// What [`World::reward`] takes off in a state far from the data; 0 for nothing.
     pub penalty: f32,
@@ -42,7 +42,7 @@ impl WorldSizes {
     }
 }
 
-/// Layers of a reward head.
+/// Number of layers of a reward head.
 pub const REWARD_LAYERS: usize = 3;
 /// Parameters of the last layer of the head that regresses.
 pub const LAST_REWARD_LAYER: &str = "reward.2";
@@ -53,7 +53,7 @@ const LOGIT: &str = "reward_logit";
 
 /// Core and heads with the weights of one step.
 pub struct World {
-    /// Sizes.
+    /// Sizes of core and heads, as the model was made with.
     pub sizes: WorldSizes,
     /// Prior and posterior.
     pub core: Core,

@@ -128,10 +128,6 @@ impl Task for ButtonAndGoal {
         canvas.disc(self.button, BUTTON_RADIUS, button);
     }
 
-    fn sparse_reward(&self, arm: &Arm) -> f64 {
-        f64::from(u8::from(self.solved(arm)))
-    }
-
     fn solved(&self, arm: &Arm) -> bool {
         self.lit && distance(arm.tip(), self.goal) <= TOLERANCE
     }
@@ -145,16 +141,9 @@ impl Task for ButtonAndGoal {
     }
 
     fn objects(&self) -> Vec<Object> {
-        vec![
-            Object {
-                name: "button",
-                place: self.button,
-            },
-            Object {
-                name: "goal",
-                place: self.goal,
-            },
-        ]
+        [("button", self.button), ("goal", self.goal)]
+            .map(|(name, place)| Object { name, place })
+            .to_vec()
     }
 
     fn expert(&self, arm: &Arm) -> Vec<Stage> {

@@ -42,8 +42,8 @@ pub type Push = Tabletop<PuckAndGoal>;
 /// The things on the table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PuckAndGoal {
-    puck: Puck,
-    goal: Place,
+    pub(super) puck: Puck,
+    pub(super) goal: Place,
 }
 
 impl Push {
@@ -59,7 +59,24 @@ impl Push {
 }
 
 impl PuckAndGoal {
-    fn distance(&self) -> f64 {
+    /// Draws both from their box; `None` where the way of the puck is too short or too long.
+    pub(super) fn draw_start(
+        area: [[f64; 2]; 2],
+        way: [f64; 2],
+        rng: &mut dyn Rng,
+    ) -> Option<Self> {
+        let place = place_in(area[0], area[1], rng);
+        let drawn = Self {
+            puck: Puck { place },
+            goal: place_in(area[0], area[1], rng),
+        };
+        (way[0]..=way[1])
+            .contains(&drawn.distance())
+            .then_some(drawn)
+    }
+
+    /// Distance in m of the puck from the goal.
+    pub(super) fn distance(&self) -> f64 {
         distance(self.puck.place, self.goal)
     }
 }
@@ -77,21 +94,13 @@ impl Task for PuckAndGoal {
 
     fn start(rng: &mut dyn Rng) -> Option<(Arm, Self)> {
         let arm = random_arm(Self::SHAPE, START_SPREAD_RAD, rng);
-        let puck = place_in(BOX[0], BOX[1], rng);
-        let goal = place_in(BOX[0], BOX[1], rng);
-        let [shortest, longest] = START_DISTANCE;
-        let fits = (shortest..=longest).contains(&distance(puck, goal))
-            && distance(arm.tip(), puck) >= CONTACT + 0.05
+        let drawn = Self::draw_start(BOX, START_DISTANCE, rng)?;
+        let puck = drawn.puck.place;
+        let fits = distance(arm.tip(), puck) >= CONTACT + 0.05
             && shows(&arm, puck)
-            && shows(&arm, goal)
+            && shows(&arm, drawn.goal)
             && on_table(arm.tip(), 0.0);
-        fits.then_some((
-            arm,
-            Self {
-                puck: Puck { place: puck },
-                goal,
-            },
-        ))
+        fits.then_some((arm, drawn))
     }
 
     fn moved(&mut self, before: &Arm, now: &Arm, _: f64) {
@@ -107,10 +116,6 @@ impl Task for PuckAndGoal {
         self.puck.draw(canvas);
     }
 
-    fn sparse_reward(&self, arm: &Arm) -> f64 {
-        f64::from(u8::from(self.solved(arm)))
-    }
-
     fn solved(&self, _: &Arm) -> bool {
         self.distance() <= TOLERANCE
     }
@@ -120,16 +125,9 @@ impl Task for PuckAndGoal {
     }
 
     fn objects(&self) -> Vec<Object> {
-        vec![
-            Object {
-                name: "puck",
-                place: self.puck.place,
-            },
-            Object {
-                name: "goal",
-                place: self.goal,
-            },
-        ]
+        [("puck", self.puck.place), ("goal", self.goal)]
+            .map(|(name, place)| Object { name, place })
+            .to_vec()
     }
 
     fn put(&mut self, thing: &str, place: Place) -> bool {

@@ -85,10 +85,6 @@ impl Task for Goal {
         canvas.disc(self.0, GOAL_RADIUS, GOAL_COLOUR);
     }
 
-    fn sparse_reward(&self, arm: &Arm) -> f64 {
-        f64::from(u8::from(self.solved(arm)))
-    }
-
     fn solved(&self, arm: &Arm) -> bool {
         self.way_left(arm) <= TOLERANCE
     }

@@ -7,23 +7,20 @@
 
 use rand::Rng;
 
-use super::push::puck_target;
-use super::{anywhere, at_puck, beside, decoy, place_in, random_arm};
+pub use super::push::{GOAL_RADIUS, TOLERANCE};
+use super::push::{PuckAndGoal, puck_target};
+use super::{anywhere, at_puck, beside, decoy, random_arm};
 use crate::arm::{Arm, JOINTS, Posture, Shape};
 use crate::contact::{CONTACT, Puck};
 use crate::noise::uniform;
 use crate::plane::{Place, around, distance, on_table};
 use crate::render::{Canvas, Colour};
 use crate::robot::{Habits, Object};
-use crate::scene::{GOAL_COLOUR, TIP_RADIUS, TOUCHED_COLOUR, UNTOUCHED_COLOUR, shows};
+use crate::scene::{TIP_RADIUS, TOUCHED_COLOUR, UNTOUCHED_COLOUR, shows};
 use crate::script::Stage;
 use crate::steer::{any_quick, fastest};
 use crate::tabletop::{SLOW, Tabletop, Task, Timing};
 
-/// Distance in m of the puck from the goal below which the task is solved.
-pub const TOLERANCE: f64 = 0.16;
-/// Radius with which the goal is drawn, in m: its rim is seen around the puck.
-pub const GOAL_RADIUS: f64 = 0.24;
 /// Length of the tool in m.
 pub const TOOL_LENGTH: f64 = 0.5;
 /// Radius of the handle in m; it is touched when the middle of the tip is above it.
@@ -66,8 +63,7 @@ pub struct ToolAndPuck {
     /// Place of the tool's other end while it lies on the table.
     tool_end: Place,
     held: bool,
-    puck: Puck,
-    goal: Place,
+    pushed: PuckAndGoal,
 }
 
 impl Stick {
@@ -83,20 +79,16 @@ impl Stick {
 
     /// Place of the puck in m. Planners may not use it.
     pub fn puck(&self) -> Place {
-        self.task.puck.place
+        self.task.pushed.puck.place
     }
 
     /// Place of the goal in m. Planners may not use it.
     pub fn goal(&self) -> Place {
-        self.task.goal
+        self.task.pushed.goal
     }
 }
 
 impl ToolAndPuck {
-    fn distance(&self) -> f64 {
-        distance(self.puck.place, self.goal)
-    }
-
     fn grip(&self, posture: Posture) -> Stage {
         Stage::Touch {
             place: self.handle,
@@ -126,14 +118,12 @@ impl Task for ToolAndPuck {
         let handle = around(base, uniform(rng, nearest, farthest), angle);
         let turned = uniform(rng, 0.0, std::f64::consts::TAU);
         let tool_end = around(handle, TOOL_LENGTH, turned);
-        let puck = place_in(BOX[0], BOX[1], rng);
-        let goal = place_in(BOX[0], BOX[1], rng);
-        let [shortest, longest] = START_DISTANCE;
+        let pushed = PuckAndGoal::draw_start(BOX, START_DISTANCE, rng)?;
+        let (puck, goal) = (pushed.puck.place, pushed.goal);
         fastest(&arm.positions, &Self::SHAPE, handle)?;
-        let fits = (shortest..=longest).contains(&distance(puck, goal))
-            && [puck, goal]
-                .iter()
-                .all(|p| distance(*p, base) >= LEAST_BASE_DISTANCE)
+        let fits = [puck, goal]
+            .iter()
+            .all(|p| distance(*p, base) >= LEAST_BASE_DISTANCE)
             && distance(arm.tip(), handle) >= HANDLE_RADIUS + 0.15
             && distance(handle, puck).min(distance(tool_end, puck)) >= CONTACT + 0.1
             && distance(tool_end, base) >= 0.25
@@ -146,15 +136,14 @@ impl Task for ToolAndPuck {
                 handle,
                 tool_end,
                 held: false,
-                puck: Puck { place: puck },
-                goal,
+                pushed,
             },
         ))
     }
 
     fn moved(&mut self, before: &Arm, now: &Arm, _: f64) {
         let hand = self.hand();
-        (self.puck).pushed(hand.tip(&before.positions), hand.tip(&now.positions));
+        (self.pushed.puck).pushed(hand.tip(&before.positions), hand.tip(&now.positions));
         self.held |= distance(now.tip(), self.handle) <= HANDLE_RADIUS;
     }
 
@@ -167,12 +156,11 @@ impl Task for ToolAndPuck {
     }
 
     fn puck(&self) -> Option<Puck> {
-        Some(self.puck)
+        self.pushed.puck()
     }
 
     fn draw(&self, arm: &Arm, canvas: &mut Canvas<'_>) {
-        canvas.disc(self.goal, GOAL_RADIUS, GOAL_COLOUR);
-        self.puck.draw(canvas);
+        self.pushed.draw(arm, canvas);
         if self.held {
             let points = self.hand().points(&arm.positions);
             let [handle, end] = [arm.tip(), points[JOINTS]];
@@ -185,49 +173,31 @@ impl Task for ToolAndPuck {
         }
     }
 
-    fn sparse_reward(&self, arm: &Arm) -> f64 {
-        f64::from(u8::from(self.solved(arm)))
-    }
-
-    fn solved(&self, _: &Arm) -> bool {
-        self.distance() <= TOLERANCE
+    fn solved(&self, arm: &Arm) -> bool {
+        self.pushed.solved(arm)
     }
 
     fn way_left(&self, arm: &Arm) -> f64 {
-        let behind = self.puck.behind(self.goal);
+        let behind = self.pushed.puck.behind(self.pushed.goal);
         let to_puck = if self.held {
             distance(self.hand().tip(&arm.positions), behind)
         } else {
             // More than it can be once the tool is gripped, so that gripping never costs.
             distance(arm.tip(), self.handle) + distance(self.handle, behind) + TOOL_LENGTH
         };
-        to_puck + self.distance()
+        to_puck + self.pushed.distance()
     }
 
     fn objects(&self) -> Vec<Object> {
-        vec![
-            Object {
-                name: "puck",
-                place: self.puck.place,
-            },
-            Object {
-                name: "goal",
-                place: self.goal,
-            },
-        ]
+        self.pushed.objects()
     }
 
     fn put(&mut self, thing: &str, place: Place) -> bool {
-        match thing {
-            "puck" => self.puck = Puck { place },
-            "goal" => self.goal = place,
-            _ => return false,
-        }
-        true
+        self.pushed.put(thing, place)
     }
 
     fn expert(&self, arm: &Arm) -> Vec<Stage> {
-        let push = Stage::push(self.goal);
+        let push = Stage::push(self.pushed.goal);
         if self.held {
             return vec![push];
         }
@@ -239,8 +209,9 @@ impl Task for ToolAndPuck {
     fn waypoint(&self, arm: &Arm, rng: &mut dyn Rng) -> Vec<Stage> {
         let kind = uniform(rng, 0.0, 1.0);
         let tooled = Self::SHAPE.with_tool(TOOL_LENGTH);
+        let (puck, goal) = (self.pushed.puck.place, self.pushed.goal);
         let push = |rng: &mut dyn Rng| {
-            let target = puck_target(&tooled, self.puck.place, self.goal, BOX, rng);
+            let target = puck_target(&tooled, puck, goal, BOX, rng);
             target.map_or_else(|| anywhere(arm, &tooled, rng), Stage::push)
         };
         if self.held {
@@ -248,7 +219,7 @@ impl Task for ToolAndPuck {
             return vec![if kind < pushing {
                 push(rng)
             } else if kind < pushing + at {
-                at_puck(arm, &tooled, self.puck.place, rng)
+                at_puck(arm, &tooled, puck, rng)
             } else {
                 anywhere(arm, &tooled, rng)
             }];
@@ -303,10 +274,12 @@ mod tests {
                 handle: mirrored(task.handle),
                 tool_end: mirrored(task.tool_end),
                 held: task.held,
-                puck: Puck {
-                    place: mirrored(task.puck.place),
+                pushed: PuckAndGoal {
+                    puck: Puck {
+                        place: mirrored(task.pushed.puck.place),
+                    },
+                    goal: mirrored(task.pushed.goal),
                 },
-                goal: mirrored(task.goal),
             };
             let mut other_arm = Arm::at_rest(arm.shape, arm.positions.map(|q| -q));
             for _ in 0..300 {
@@ -317,7 +290,7 @@ mod tests {
                 task.moved(&before, &arm, 0.02);
                 other.moved(&other_before, &other_arm, 0.02);
             }
-            assert!(distance(mirrored(task.puck.place), other.puck.place) < 1e-9);
+            assert!(distance(mirrored(task.pushed.puck.place), other.pushed.puck.place) < 1e-9);
             let (one, two) = (
                 picture(&task, &arm, size),
                 picture(&other, &other_arm, size),

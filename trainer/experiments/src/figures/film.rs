@@ -25,7 +25,7 @@ const ITERATIONS: (&[u32], &[u32]) = (&[1, 5, 20, 60], &[1, 3, 10, 30, 100, 200]
 /// Columns of the strip.
 const COLUMNS: usize = 9;
 
-/// What is shown.
+/// Arguments of `latco-train experiment film-strip`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// What all experiments take.
@@ -54,9 +54,9 @@ pub struct Args {
 /// One plan of the strip.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
-    /// Planner.
+    /// Name of the planner.
     pub planner: &'static str,
-    /// Iterations.
+    /// Number of iterations of the plan.
     pub iterations: u32,
     /// Largest squared dynamics violation of the planned states; none where states follow from actions.
     pub violation: Option<f64>,
@@ -64,7 +64,7 @@ pub struct Row {
     pub planned_reward: Option<f64>,
     /// Predicted return of the actions.
     pub predicted_return: f64,
-    /// Sum of the true rewards, executed without looking.
+    /// Sum of the true rewards when the plan is executed without looking.
     pub true_return: f64,
     /// Whether the task was solved on the way.
     pub solved: bool,

@@ -1,13 +1,13 @@
 //! The first plan of an episode: a belief after one image, and a planner that starts from nothing.
 
 use latco_controller::belief::BeliefFilter;
-use latco_controller::inputs::{ImageInput, JointInput};
+use latco_controller::inputs::ImageInput;
 use latco_controller::model::OnnxFilter;
 use latco_controller::plan::{self, PlanReport, PlanRequest, PlanSizes, Planner, Solution};
 use latco_controller::trace::PlanTrace;
 use latco_controller::{Config, Robot as Joints, SetupError, Time};
 use latco_envs::Robot;
-use latco_evaluate::ThreadClock;
+use latco_evaluate::{ThreadClock, joints_of};
 use latco_models::Bundle;
 
 use crate::ExperimentError;
@@ -57,12 +57,7 @@ impl First {
         self.planner.drop_warm_start();
         self.planner.reset(seed);
         robot.render(&mut self.pixels);
-        let joints = JointInput {
-            stamp,
-            positions: robot.positions(),
-            velocities: robot.velocities(),
-        };
-        self.filter.joints(&joints, stamp)?;
+        self.filter.joints(&joints_of(robot, stamp), stamp)?;
         let image = ImageInput {
             stamp,
             width: side,

@@ -18,7 +18,7 @@ use crate::table::{self, Table, count, exponent, fixed, text};
 use crate::tables::grid::Wanted;
 use crate::{ExperimentError, rows, write_file};
 
-/// What is measured.
+/// Arguments of `latco-train experiment curves`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// What all experiments take.
@@ -50,13 +50,13 @@ pub type Quartiles = Vec<[f64; 3]>;
 /// One variant on one task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
-    /// Task.
+    /// Name of the task.
     pub task: String,
-    /// Variant.
+    /// Name of the variant of LatCo.
     pub row: String,
     /// What it was made with: see [`Wanted::made_with`].
     pub made_with: String,
-    /// Plans.
+    /// Number of plans.
     pub plans: u32,
     /// Mean over the steps of the squared dynamics violation.
     pub violation: Quartiles,

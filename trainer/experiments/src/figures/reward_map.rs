@@ -26,12 +26,12 @@ const THINGS: [(&str, &str, Option<&str>); 5] = [
 ];
 /// The table is seen from -1 to 1 in both directions, m.
 const TABLE: std::ops::Range<f64> = -1.0..1.0;
-/// Looks at each still picture.
+/// Number of looks at each still picture.
 const LOOKS: usize = 3;
-/// States that are looked at together.
+/// Number of states that are looked at together.
 const ROWS: usize = 32;
 
-/// What is drawn.
+/// Arguments of `latco-train experiment reward-map`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// What all experiments take; its seed is the evaluation episode of which everything else is left as it is.
@@ -51,7 +51,7 @@ pub struct Args {
 /// Rewards over the table in one situation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rewards {
-    /// Which, in words.
+    /// The situation in words.
     pub situation: String,
     /// Predicted and true reward, row by row from the lowest y; none out of reach.
     pub values: Vec<Option<(f64, f64)>>,
@@ -141,7 +141,7 @@ struct Look<'a> {
     bundle: &'a Bundle,
     observe: latco_models::Observe,
     reward: latco_models::Reward,
-    /// Those that were added and not looked at yet.
+    /// Number of robots that were added and not looked at yet.
     waiting: usize,
     predicted: Vec<f64>,
 }

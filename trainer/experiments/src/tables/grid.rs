@@ -33,24 +33,24 @@ pub struct Wanted {
 /// One episode of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// How far from solved it began, m.
+    /// How far from solved the episode began, m.
     pub difficulty: f64,
-    /// Solved after any of its steps.
+    /// Whether it was solved after any of its steps.
     pub success: bool,
-    /// Sum of its rewards.
+    /// Sum of the rewards of the episode.
     pub episode_return: f64,
     /// The first reward that was not 0; 0 when there was none.
     pub first_reward: f64,
 }
 
-/// What is another at every run.
+/// The figures of a cell that are others at every run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// Median CPU time of a plan, ms.
     pub plan_ms_p50: f64,
-    /// 99th percentile, ms.
+    /// 99th percentile of the CPU time of a plan, ms.
     pub plan_ms_p99: f64,
-    /// Plans by the CPU time of all.
+    /// Number of plans by the CPU time of all, 1/s.
     pub plans_per_s: f64,
 }
 
@@ -59,19 +59,19 @@ pub struct Measured {
 pub struct Cell {
     /// Simulated task.
     pub task: String,
-    /// Row of the table.
+    /// Row of the table: planner or variant.
     pub row: String,
-    /// What is held equal.
+    /// What is held equal: `paper` or `equal_time`.
     pub setting: String,
     /// What it was made with: see [`Wanted::made_with`].
     pub made_with: String,
-    /// What a plan may spend.
+    /// What a plan may spend, in words.
     pub budget: String,
     /// Share of episodes solved after any step, and its 95 % Wilson interval.
     pub success: f64,
-    /// Lower end.
+    /// Lower end of that interval.
     pub success_low: f64,
-    /// Upper end.
+    /// Upper end of that interval.
     pub success_high: f64,
     /// Share of episodes solved after the last step.
     pub success_at_end: f64,
@@ -85,15 +85,15 @@ pub struct Cell {
     pub real_return: f64,
     /// Median over the plans of the largest squared dynamics violation.
     pub violation_median: f64,
-    /// Its 90th percentile.
+    /// The 90th percentile of the same.
     pub violation_p90: f64,
     /// Median iterations of a plan.
     pub iterations: f64,
-    /// Plans made.
+    /// Number of plans that were made.
     pub plans: usize,
-    /// The episodes.
+    /// Outcomes of the episodes.
     pub episodes: Vec<Outcome>,
-    /// Times.
+    /// Times of the plans.
     pub measured: Measured,
 }
 
@@ -215,7 +215,7 @@ impl Wanted {
 }
 
 impl Measured {
-    /// Of the times of plans, ms.
+    /// Summarises the times of plans, ms.
     #[must_use]
     pub fn of(mut plan_ms: Vec<f64>) -> Self {
         Self {

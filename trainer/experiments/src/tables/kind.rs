@@ -11,11 +11,11 @@ use crate::paper::Figure;
 use crate::rows::Row;
 
 latco_controller::choices! {
-    /// What is held equal.
+    /// What the planners of a table have in common.
     pub enum Setting {
-        /// The same CPU time for a plan, and a new one at every step.
+        /// A plan of every planner may take the same CPU time, and there is a new one at every step.
         EqualTime = "equal_time",
-        /// The iterations, samples and replanning of the paper.
+        /// Planners have the iterations, samples and replanning of the paper.
         Paper = "paper",
     }
 }
@@ -24,7 +24,7 @@ latco_controller::choices! {
 pub struct Table {
     /// The name as it stands in commands.
     pub name: &'static str,
-    /// What it shows.
+    /// Title, which says what the table shows.
     pub(crate) title: &'static str,
     /// Tasks if none are named.
     pub(crate) tasks: &'static [&'static str],
@@ -32,7 +32,7 @@ pub struct Table {
     pub(crate) equal_ms: f64,
     /// The rows from the settings of each planner.
     pub(crate) rows: fn(&dyn Fn(PlannerKind) -> Config) -> Vec<Row>,
-    /// Whose iterations and samples are those of the setting `paper`.
+    /// Suite of the paper whose iterations and samples the setting `paper` has.
     pub(crate) suite: &'static str,
     /// What the paper found for a cell.
     pub(crate) found: fn(&Cell) -> Option<Figure>,

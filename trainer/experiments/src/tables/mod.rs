@@ -2,7 +2,7 @@
 
 pub mod grid;
 mod kind;
-pub(crate) mod report;
+pub mod report;
 
 use std::path::PathBuf;
 
@@ -77,7 +77,7 @@ fn planners(of: &dyn Fn(PlannerKind) -> Config) -> Vec<Row> {
         .collect()
 }
 
-/// What a table is made of.
+/// Arguments of `latco-train experiment` for tables of planners on tasks.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// What all experiments take.

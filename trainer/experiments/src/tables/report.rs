@@ -11,9 +11,7 @@ use crate::table::{self, Value, count, fixed, interval, text};
 use crate::{ExperimentError, paper, rows};
 
 /// The columns that all comparisons of planners have, with what the paper found for a cell.
-pub(crate) fn columns<'a>(
-    found: impl Fn(&Cell) -> Option<String> + 'a,
-) -> table::Table<'a, &'a Cell> {
+pub fn columns<'a>(found: impl Fn(&Cell) -> Option<String> + 'a) -> table::Table<'a, &'a Cell> {
     table::Table::new()
         .column("task", "task", |c: &&Cell| text(&c.task))
         .column("row", "row", |c| text(&c.row))
@@ -137,7 +135,7 @@ fn choices(cell: &Cell) -> [usize; 3] {
 }
 
 /// Values of a column in the order in which they come.
-pub(crate) fn distinct<'a>(
+fn distinct<'a>(
     cells: impl IntoIterator<Item = &'a Cell>,
     of: impl Fn(&'a Cell) -> &'a str,
 ) -> Vec<&'a str> {
@@ -151,7 +149,7 @@ pub(crate) fn distinct<'a>(
 }
 
 /// Success by task, row and setting.
-pub(crate) fn successes<'a>(
+pub fn successes<'a>(
     title: String,
     cells: impl IntoIterator<Item = &'a Cell> + Clone,
 ) -> Intervals {

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
 use latco_experiments::ExperimentError;
@@ -13,7 +13,7 @@ use latco_experiments::options::{Common, Parts};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::commands::shell::{BadInput, print_json, stop_flag};
+use crate::commands::shell::{BadInput, go_on, print_json, stop_flag};
 use latco_trainer::progress::Progress;
 
 /// An error of an experiment, as usage where it is the user's.
@@ -100,11 +100,7 @@ impl Shown {
             .get_or_insert_with(|| (Progress::new(self.unit, progress.total), 0));
         bar.advance(progress.done.saturating_sub(*shown), &progress.cell);
         *shown = progress.done;
-        if self.stop.load(Ordering::Relaxed) {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        go_on(&self.stop)
     }
 
     pub(super) fn finish(self) {

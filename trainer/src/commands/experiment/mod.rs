@@ -1,13 +1,15 @@
 //! `latco-train experiment`: the tables and figures of the paper, resumable and in parts.
 
 mod cells;
-mod online;
+mod learning;
+mod table2;
+mod training;
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use latco_experiments::figures::{film, optimisation, reward_map};
-use latco_experiments::{tables, warm_start};
+use latco_experiments::tables;
 
 use cells::{Shown, as_usage_error, print, run_cells};
 
@@ -23,7 +25,7 @@ enum Experiment {
     /// Planners on tasks (table 1 of the paper).
     Table1(tables::Args),
     /// Planners on models of offline data, then improved online (table 2).
-    Table2(online::Table2Args),
+    Table2(table2::Args),
     /// LatCo without one of its parts each (table 3).
     Table3(tables::Args),
     /// Success by how far from solved an episode begins (figure 4).
@@ -33,16 +35,14 @@ enum Experiment {
     /// Dynamics violation, reward and multipliers by iteration (figures 6 and 11).
     Curves(optimisation::Args),
     /// Success by environment steps of online runs (figures 8 to 10).
-    LearningCurves(online::LearningArgs),
+    LearningCurves(learning::Args),
     /// Plans along the iterations as pictures, and what became of them (figures 1 and 5).
     FilmStrip(film::Args),
     /// Predicted and true reward by place (figure 12).
     RewardMap(reward_map::Args),
-    /// What a plan should take over from the one before it, over iteration budgets.
-    WarmStart(warm_start::Args),
 }
 
-/// The experiment.
+/// Runs the experiment to its end.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let table = |table, args: tables::Args| {
         let experiment = args.experiment(table).map_err(as_usage_error)?;
@@ -50,7 +50,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     match args.experiment {
         Experiment::Table1(args) => table(&tables::PLANNERS, args),
-        Experiment::Table2(args) => online::table2(args),
+        Experiment::Table2(args) => table2::run(&args),
         Experiment::Table3(args) => table(&tables::ABLATIONS, args),
         Experiment::Difficulty(args) => table(&tables::DIFFICULTY, args),
         Experiment::Lottery(args) => table(&tables::LOTTERY, args),
@@ -58,13 +58,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             let experiment = args.experiment().map_err(as_usage_error)?;
             run_cells(&args.common, &args.parts, experiment)
         }
-        Experiment::LearningCurves(args) => online::learning_curves(args),
+        Experiment::LearningCurves(args) => learning::run(&args),
         Experiment::FilmStrip(args) => film_strip(&args),
         Experiment::RewardMap(args) => reward_map(&args),
-        Experiment::WarmStart(args) => {
-            let experiment = args.experiment().map_err(as_usage_error)?;
-            run_cells(&args.common, &args.parts, experiment)
-        }
     }
 }
 
