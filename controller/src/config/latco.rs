@@ -45,7 +45,7 @@ crate::settings! {
         /// unit of violation above the tolerance. With 0 they stay, and the constraints are penalties.
         multiplier_rate: f64 = 0.1, at_least(0.0);
         /// Damping of the Levenberg-Marquardt step: more of it keeps the iterates nearer to where they started, which is
-        /// where a sampled or shifted plan believes the model rightly (decision 12).
+        /// where a sampled or shifted plan believes the model rightly (decision 13).
         damping: f64 = 1e-1, above(0.0);
         /// Factor on the multipliers at each warm start: 1 copies them, less relaxes the dynamics (but none that is above its
         /// initial value below that), 0 sets them to their initial values.
