@@ -19,6 +19,8 @@ const DOMAIN: u16 = 131;
 const ADDRESS_SPACE_KB: u32 = 4 << 20;
 /// Memory that it may take beyond what it had before the flood, kB.
 const MOST_GROWTH_KB: u64 = 400_000;
+/// Port at which he hears what the controller sends to him.
+const EAR: u16 = 17_731;
 /// Least rate of commands while the robot is driven, of 100 a second, on cores that are shared with the flood.
 const LEAST_RATE: f64 = 50.0;
 
@@ -266,7 +268,11 @@ const FLOODS: [(&str, Packets); 7] = [
     (
         "readers of the commands that acknowledge nothing",
         |chance, number| {
-            let port = 10_000 + chance.below(50_000) as u16;
+            // One in a hundred is where he listens.
+            let port = match number % 100 {
+                0 => EAR,
+                _ => 10_000 + chance.below(50_000) as u16,
+            };
             endpoint(
                 &prefix_of(0),
                 true,
@@ -345,12 +351,19 @@ fn a_hostile_host_neither_ends_the_controller_nor_holds_up_its_loop() {
             }
         })
     };
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    for (name, packets) in FLOODS {
+    let socket = UdpSocket::bind(("127.0.0.1", EAR)).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let heard = || std::iter::from_fn(|| socket.recv(&mut [0; 2048]).ok()).count();
+    let is_known = eventually(Duration::from_secs(10), || {
         for port in &ports {
-            let own = participant(&prefix_of(0), socket.local_addr().unwrap().port());
+            let own = participant(&prefix_of(0), EAR);
             socket.send_to(&own, ("127.0.0.1", *port)).unwrap();
         }
+        robot.period();
+        heard() > 0
+    });
+    assert!(is_known, "what is sent to him says that he is known");
+    for (name, packets) in FLOODS {
         let commands = || robot.commands.lock().unwrap().len();
         let (packets_before, began) = (sent.load(Ordering::Relaxed), Instant::now());
         let (before, late_before) = (commands(), figure("late_ticks"));
@@ -359,6 +372,7 @@ fn a_hostile_host_neither_ends_the_controller_nor_holds_up_its_loop() {
             robot.period();
         }
         *flood.lock().unwrap() = None;
+        let answers = heard();
         let seconds = began.elapsed().as_secs_f64();
         let rate = (commands() - before) as f64 / seconds;
         let packets = (sent.load(Ordering::Relaxed) - packets_before) as f64 / seconds;
@@ -367,7 +381,7 @@ fn a_hostile_host_neither_ends_the_controller_nor_holds_up_its_loop() {
         let status = robot.last_status().map_or(String::new(), |s| s.message);
         let late = figure("late_ticks") - late_before;
         println!(
-            "hostile: {name}: {packets:.0} packets/s, {rate:.0} commands/s, {late} late ticks, {grown} kB more, {status:?}"
+            "hostile: {name}: {packets:.0} packets/s, {rate:.0} commands/s, {late} late ticks, {answers} answers, {grown} kB more, {status:?}"
         );
         assert!(grown < MOST_GROWTH_KB, "{name}: {grown} kB more");
         assert!(!status.contains("executor_stalled"), "{name}: {status}");

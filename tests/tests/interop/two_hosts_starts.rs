@@ -32,7 +32,7 @@ const HEARD: [&str; 2] = ["/joint_states:JointState", "/camera/image_raw:Image"]
 #[ignore = "needs ROS 2 Jazzy from PyPI and network namespaces: make test-interop"]
 fn f07_a_start_that_leaves_a_topic_unconnected_heals_within_five_seconds() {
     let _turn = my_turn();
-    let starts: u64 = std::env::var("LATCO_STARTS").map_or(2, |n| n.parse().expect("a number"));
+    let starts: u64 = std::env::var("LATCO_STARTS").map_or(1, |n| n.parse().expect("a number"));
     let python = ROS_JAZZY.python();
     let folder = tempfile::tempdir().unwrap();
     let picture = folder.path().join("image.jpg");
@@ -50,7 +50,7 @@ fn f07_a_start_that_leaves_a_topic_unconnected_heals_within_five_seconds() {
             hosts.start(1, command.args(["--domain", &DOMAIN.to_string(), "--json"]))
         };
         let listener = peer(&[&["listen"], &HEARD[..]].concat());
-        let talk = ["talk", "2", picture.to_str().unwrap()];
+        let talk = ["talk", "6", picture.to_str().unwrap()];
         let mut talker = peer(&[&talk[..], &SENT].concat());
         let robot = ours(&["sim", "--task", "reach", "--image-size", "32"]);
         let bag = folder.path().join(format!("bag-{seed}"));
@@ -64,7 +64,7 @@ fn f07_a_start_that_leaves_a_topic_unconnected_heals_within_five_seconds() {
         // It says so a second after all of its topics have a subscription.
         talker.says("sending", LIMIT);
         let sending_s = good.elapsed().as_secs_f64() - 1.0;
-        let sent = talker.end(LIMIT).assert_code(0).last_line_json();
+        talker.end(LIMIT).assert_code(0);
         wait(Duration::from_secs_f64(
             (HEALED_S - good.elapsed().as_secs_f64()).max(0.0),
         ));
@@ -82,15 +82,10 @@ fn f07_a_start_that_leaves_a_topic_unconnected_heals_within_five_seconds() {
         }
         for topic in SENT.map(|topic| topic.split(':').next().unwrap()) {
             let bag = BagReader::open(&bag).unwrap();
-            let messages = bag.messages().map(Result::unwrap);
-            let arrived = messages
-                .filter(|m| topics::matches(&m.topic, topic))
-                .count();
-            let all = sent[topic].as_array().unwrap().len();
-            assert!(
-                2 * arrived > all,
-                "start {seed}: {arrived} of {all} on {topic}"
-            );
+            let mut messages = bag.messages().map(Result::unwrap);
+            let first = messages.find(|m| topics::matches(&m.topic, topic));
+            let after = first.map_or(f64::INFINITY, |m| (m.time_ns - good_ns) as f64 * 1e-9);
+            healed.push((topic.to_owned(), after));
         }
         let latest = healed.iter().map(|(_, s)| *s).fold(0.0, f64::max);
         unconnected += u32::from(latest > 0.0);

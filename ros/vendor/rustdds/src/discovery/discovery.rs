@@ -301,7 +301,9 @@ pub(crate) struct Discovery {
 impl Discovery {
   const PARTICIPANT_CLEANUP_PERIOD: StdDuration = StdDuration::from_secs(2);
   const TOPIC_CLEANUP_PERIOD: StdDuration = StdDuration::from_secs(60); // timer for cleaning up inactive topics
-  const SPDP_PUBLISH_PERIOD: StdDuration = StdDuration::from_secs(10);
+  // When the first announcement and the one answer to that of a peer are lost, the
+  // peer hears of us at the next one; 0.15.1 sends it after 10 s.
+  const SPDP_PUBLISH_PERIOD: StdDuration = StdDuration::from_secs(2);
   const CHECK_PARTICIPANT_MESSAGES: StdDuration = StdDuration::from_secs(1);
   #[cfg(feature = "security")]
   const CACHED_SECURE_DISCOVERY_MESSAGE_RESEND_PERIOD: StdDuration = StdDuration::from_secs(1);
@@ -1455,12 +1457,11 @@ impl Discovery {
   }
 
   fn spdp_publish(&self, local_dp: &DomainParticipant) {
-    // setting 5 times the duration so lease doesn't break if update fails once or
-    // twice
+    // setting 25 times the duration so lease doesn't break if updates fail
     let data = SpdpDiscoveredParticipantData::from_local_participant(
       local_dp,
       &self.security_opt,
-      5.0 * Duration::from(Self::SPDP_PUBLISH_PERIOD),
+      25.0 * Duration::from(Self::SPDP_PUBLISH_PERIOD),
     );
 
     #[cfg(feature = "security")]
