@@ -11,6 +11,7 @@ mod contract;
 mod deadline;
 mod decisions;
 mod dump;
+mod elites;
 mod graphs;
 mod incumbent;
 mod make;
