@@ -44,7 +44,7 @@ pub use model::OnnxModel;
 pub use noise::{Noise, NoiseState};
 pub use optimiser::{Optimiser, Outcome, Schedule, Step};
 pub use problem::Problem;
-pub use report::{PlanReport, StartKind, StopCause};
+pub use report::{CandidateReturns, PlanReport, StartKind, StopCause};
 pub use rollout::{ActionRollout, PriorSteps, Valuation};
 pub use sampling::Sampling;
 pub use solution::{Plan, PlanSizes, Solution};
