@@ -206,6 +206,11 @@ impl Controller {
         self.take(inputs, now, clock, None)
     }
 
+    /// Lets the planner find out how long its work takes by `clock`, where that is not the machine's.
+    pub fn learn_times(&mut self, clock: &dyn Clock) {
+        self.planner.learn_times(clock);
+    }
+
     /// Repeats the step that was made at `now`, by the clock's decisions then ([`Controller::decisions`]) and
     /// without a clock.
     pub fn repeat(&mut self, inputs: &Inputs<'_>, now: Time, decisions: Decisions) -> Tick {

@@ -352,6 +352,14 @@ fn cases() -> Vec<Case> {
             0.005,
             |config| config.planner.latco.iterations_cold = 3000,
         ),
+        case(
+            "sampled_gn",
+            PlannerKind::SampledGn,
+            true,
+            0.1,
+            0.005,
+            |config| config.planner.latco.iterations_cold = 3000,
+        ),
         case("ilqr", PlannerKind::Ilqr, true, 0.06, 0.01, |config| {
             config.planner.latco.iterations_cold = 500;
         }),

@@ -293,8 +293,8 @@ fn a_plan_that_has_converged_ends() {
 #[test]
 fn the_deadline_is_kept_and_the_best_so_far_is_the_answer() {
     for kind in PlannerKind::ALL {
-        // iLQR finds its optimum here before the deadline: it has a test of its own.
-        if kind == PlannerKind::Ilqr {
+        // These find their optimum here before the deadline; iLQR has a test of its own.
+        if matches!(kind, PlannerKind::Ilqr | PlannerKind::SampledGn) {
             continue;
         }
         if kind == PlannerKind::SamplingOnly {
@@ -632,6 +632,54 @@ fn with_a_logit_as_reward_head_plans_are_compared_by_probabilities() {
         );
         let promised = bench.trace.iterations().iter().map(|i| i.planned_reward);
         assert!(promised.into_iter().all(|sum| 0.0 < sum && sum < 8.0));
+    }
+}
+
+/// A budget of another clock than the machine's: what is learnt by that clock decides from the first plan on.
+#[test]
+fn times_are_learnt_by_the_clock_of_the_deadlines() {
+    let mut bench = Bench::new(|config| config.planner.budget_ms = Some(50.0));
+    let iterations = |bench: &mut Bench, tick| {
+        let clock = TickingClock::new(tick);
+        bench.planner.learn_times(&clock);
+        let deadline = clock.now() + Duration::from_millis(50);
+        bench.plan_until(None, Some(deadline), &clock).iterations
+    };
+    assert_eq!(iterations(&mut bench, Duration::from_millis(40)), 0);
+    assert!(iterations(&mut bench, Duration::from_micros(10)) > 5);
+}
+
+/// Starts of LatCo and steps of Gauss-Newton: what is executed is at least worth the best start, and goes on from the last plan.
+#[test]
+fn sampled_gn_improves_on_the_starts_of_latco() {
+    let mut bench = Bench::new(|config| {
+        config.planner.kind = PlannerKind::SampledGn;
+        let latco = &mut config.planner.latco;
+        (latco.starts, latco.sampled_starts) = (2, 1);
+    });
+    let cold = bench.plan(None);
+    let candidates = bench.planner.candidates();
+    assert!(candidates.iterates > candidates.sampled, "{candidates:?}");
+    assert_eq!(Some(cold.predicted_return), candidates.iterates);
+    assert_eq!(cold.executed_candidate(), "iterate");
+    assert!(bench.plan(Some(1.0)).warm);
+    assert!(bench.planner.candidates().shifted.is_some());
+}
+
+/// Correlated noise moves CEM and MPPI farther: the samples of the first iteration are others, the plans as repeatable.
+#[test]
+fn correlated_noise_is_another_search() {
+    for kind in [PlannerKind::Cem, PlannerKind::Mppi] {
+        let plan = |correlated_noise| {
+            let mut bench = Bench::new(|config| {
+                config.planner.kind = kind;
+                config.planner.cem.correlated_noise = correlated_noise;
+            });
+            bench.plan(None);
+            bench.solution
+        };
+        assert_eq!(plan(true), plan(true));
+        assert_ne!(plan(true), plan(false));
     }
 }
 

@@ -72,6 +72,18 @@ fn a_plan_is_drawn_dumped_and_solved_again() {
     let table = table.assert_code(0).json();
     assert_eq!(table["iterations"], 12);
     assert_eq!(table["stop"], "iteration_budget");
+    // What is executed is the best of the candidates.
+    let value = |key: &str| table[key].as_f64().unwrap();
+    let (iterates, sampled) = (value("iterates_best_return"), value("sampled_best_return"));
+    assert_eq!(value("predicted_return"), iterates.max(sampled));
+    let executed = if iterates > sampled {
+        "iterate"
+    } else {
+        "sampled"
+    };
+    assert_eq!(table["executed_candidate"], executed);
+    assert!(value("violation_mean") > 0.0);
+    assert!(value("violation_max") >= value("violation_mean"));
     assert_eq!(table["true_rewards"].as_array().map(Vec::len), Some(6));
     for picture in ["film_strip.png", "plan_curves.png"] {
         assert!(folder.path().join("out").join(picture).is_file());

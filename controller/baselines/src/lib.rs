@@ -22,17 +22,17 @@ pub use unrolled::Unrolled;
 
 /// Declares the module of each planner and the table of what makes them.
 macro_rules! planners {
-    ($($module:ident: $kind:ident = $make:expr;)*) => {
+    ($($module:ident: $($kind:ident = $make:expr),+;)*) => {
         $(mod $module;)*
 
-        static PLANNERS: &[(PlannerKind, MakePlanner)] = &[$((PlannerKind::$kind, $make)),*];
+        static PLANNERS: &[(PlannerKind, MakePlanner)] = &[$($((PlannerKind::$kind, $make)),+),*];
     };
 }
 
 planners! {
     descent: ShootingGd = planner::<Descent>;
     first_order: LatcoFirstOrder = first_order::make;
-    gauss_newton: ShootingGn = planner::<GaussNewton>;
+    gauss_newton: ShootingGn = planner::<GaussNewton>, SampledGn = gauss_newton::sampled;
     grasp: Grasp = planner::<grasp::Grasp>;
     ilqr: Ilqr = planner::<Ilqr>;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use latco_controller::Clock;
 use latco_controller::plan::{
-    Decisions, PlanReport, PlanRequest, Planner, Problem, Solution, StopCause,
+    CandidateReturns, Decisions, PlanReport, PlanRequest, Planner, Problem, Solution, StopCause,
 };
 use latco_controller::trace::PlanTrace;
 
@@ -76,6 +76,14 @@ impl Planner for FaultyPlanner {
 
     fn decisions(&self) -> Option<Decisions> {
         self.inner.decisions()
+    }
+
+    fn learn_times(&mut self, clock: &dyn Clock) {
+        self.inner.learn_times(clock);
+    }
+
+    fn candidates(&self) -> CandidateReturns {
+        self.inner.candidates()
     }
 
     fn name(&self) -> &'static str {

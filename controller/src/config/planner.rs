@@ -24,6 +24,8 @@ crate::choices! {
         ShootingGd = "shooting_gd",
         /// Gauss-Newton on the actions through the model.
         ShootingGn = "shooting_gn",
+        /// Gauss-Newton on the actions through the model, from what latent collocation starts from.
+        SampledGn = "sampled_gn",
         /// Iterative linear-quadratic regulator.
         Ilqr = "ilqr",
         /// Gradient steps on virtual states and actions without the model's slope by the state (arXiv 2602.00475).
@@ -50,8 +52,8 @@ crate::settings! {
         dump_dir: Option<String>, filled;
         /// A solve that takes longer than this is dumped as well.
         dump_above_ms: Option<f64>, above(0.0), at_most(DAY_MS);
-        /// Parameters of latent collocation, Eq. 8 to 10 of the paper: of all planners whose name has `latco` in it, and of
-        /// `sampling_only`. The iterations and the warm start are those of shooting, iLQR and `grasp` as well.
+        /// Parameters of latent collocation, Eq. 8 to 10 of the paper: of all planners whose name has `latco` in it, and, as far
+        /// as starts go, of `sampling_only` and `sampled_gn`. The iterations and the warm start are those of shooting, iLQR and `grasp` as well.
         latco: LatcoSection;
         /// Parameters of `kind = "gaussian_latco"` (section 3.4, appendices B and C of the paper) beside those of
         /// `[planner.latco]`.

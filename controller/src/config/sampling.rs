@@ -11,6 +11,9 @@ crate::settings! {
         elites: u32 = 100, within(1.0, 100_000.0);
         /// Inverse temperature of `mppi`, gamma: the weight of a sequence is exp(gamma times its return).
         gamma: f64 = 10.0, above(0.0);
+        /// Whether the noise of the sequences is correlated from step to step, differently from sequence to sequence, as that
+        /// of the sequences which `latco` starts from; otherwise it is white.
+        correlated_noise: bool;
         /// Lowest standard deviation; it begins with 1.
         min_std: f64, at_least(0.0), unit_of("of the normalised action");
         /// Whether the mean starts from the shifted previous plan (the paper starts at zero).

@@ -21,7 +21,7 @@ use super::decisions::Decisions;
 use super::incumbent::Incumbent;
 use super::optimiser::{Optimiser, Outcome, Schedule, Step};
 use super::problem::Problem;
-use super::report::{PlanReport, StartKind, StopCause};
+use super::report::{CandidateReturns, PlanReport, StartKind, StopCause};
 use super::rollout::PriorSteps;
 use super::solution::{PlanSizes, Solution};
 use super::warm_start::Shift;
@@ -48,7 +48,11 @@ pub struct Anytime<O> {
     starts: Vec<StartKind>,
     /// The clock's decisions in the last plan.
     decisions: Decisions,
+    /// Returns of the last plan's candidates.
+    candidates: CandidateReturns,
     problem: Option<Problem>,
+    /// The seed of a planner that has a budget, and so has to know how long its work takes.
+    budgeted: Option<u64>,
 }
 
 /// Timers of the parts of the loop.
@@ -157,11 +161,11 @@ impl<O: Optimiser> Anytime<O> {
             plans: Vec::with_capacity(most_plans),
             starts: Vec::with_capacity(most_plans),
             decisions: Decisions::default(),
+            candidates: CandidateReturns::default(),
             problem: keeps_problems.then(|| Problem::new(sizes, PlanTrace::lines(config))),
+            budgeted: config.planner.budget_ms.map(|_| config.planner.seed),
         };
-        if config.planner.budget_ms.is_some() {
-            planner.learn_times(config.planner.seed);
-        }
+        planner.learn_times(&MonotonicClock::starting_at(Time(0)));
         Ok(planner)
     }
 
@@ -307,6 +311,8 @@ impl<O: Optimiser> Anytime<O> {
             }
             let candidate = call.request.penalised(self.optimiser.candidate(number));
             plan.worth = candidate.worth;
+            let value = candidate.predicted_return;
+            self.candidates.note(iteration, plan.start, value);
             let place = (iteration, number as u32, plan.start);
             call.incumbent.challenge(&candidate, place);
         }
@@ -393,33 +399,6 @@ impl<O: Optimiser> Anytime<O> {
             problem.take_trace(trace);
         }
     }
-
-    /// Makes plans from a state of zeros until the time of every quantum is known, and forgets them.
-    fn learn_times(&mut self, seed: u64) {
-        let clock = MonotonicClock::starting_at(Time(0));
-        let state = vec![0.0; self.sizes.state];
-        let mut solution = Solution::new(&self.sizes);
-        let mut trace = PlanTrace::with_capacity(1);
-        // Of an iteration of many parts a few have to do.
-        let is_parted = self.optimiser.parts() > 1;
-        let decisions = Decisions {
-            sampling_rounds: 1,
-            parts: LEARNT_QUANTA,
-            out_of_time_after: Some(if is_parted { 0 } else { LEARNT_QUANTA }),
-        };
-        for _ in 0..super::deadline::KNOWN_AFTER {
-            let request = PlanRequest {
-                state: &state,
-                elapsed_periods: None,
-                constraints: None,
-                deadline: None,
-                replay: Some(decisions),
-            };
-            trace.clear(0, clock.now());
-            self.plan(&request, &clock, &mut solution, &mut trace);
-        }
-        self.reset(seed);
-    }
 }
 
 /// Number of quanta of each plan from which the times are learnt.
@@ -435,6 +414,7 @@ impl<O: Optimiser> Planner for Anytime<O> {
     ) -> PlanReport {
         self.record_problem(request);
         self.decisions = Decisions::default();
+        self.candidates = CandidateReturns::default();
         let mut call = Call {
             request,
             clock,
@@ -484,6 +464,37 @@ impl<O: Optimiser> Planner for Anytime<O> {
         report
     }
 
+    /// Makes plans from a state of zeros until the time of every quantum is known, and forgets them.
+    fn learn_times(&mut self, clock: &dyn Clock) {
+        let Some(seed) = self.budgeted else {
+            return;
+        };
+        self.timers = [Timers::default(); 2];
+        (self.rounds_timer, self.end_timer) = Default::default();
+        let state = vec![0.0; self.sizes.state];
+        let mut solution = Solution::new(&self.sizes);
+        let mut trace = PlanTrace::with_capacity(1);
+        // Of an iteration of many parts a few have to do.
+        let is_parted = self.optimiser.parts() > 1;
+        let decisions = Decisions {
+            sampling_rounds: 1,
+            parts: LEARNT_QUANTA,
+            out_of_time_after: Some(if is_parted { 0 } else { LEARNT_QUANTA }),
+        };
+        for _ in 0..super::deadline::KNOWN_AFTER {
+            let request = PlanRequest {
+                state: &state,
+                elapsed_periods: None,
+                constraints: None,
+                deadline: None,
+                replay: Some(decisions),
+            };
+            trace.clear(0, clock.now());
+            self.plan(&request, clock, &mut solution, &mut trace);
+        }
+        self.reset(seed);
+    }
+
     fn reset(&mut self, seed: u64) {
         self.optimiser.reset(seed);
         self.has_previous = false;
@@ -507,6 +518,10 @@ impl<O: Optimiser> Planner for Anytime<O> {
 
     fn decisions(&self) -> Option<Decisions> {
         Some(self.decisions)
+    }
+
+    fn candidates(&self) -> CandidateReturns {
+        self.candidates
     }
 
     fn name(&self) -> &'static str {

@@ -3,7 +3,7 @@
 use super::decisions::Decisions;
 use super::incumbent::Candidate;
 use super::problem::Problem;
-use super::report::PlanReport;
+use super::report::{CandidateReturns, PlanReport};
 use super::solution::Solution;
 use crate::constraints::Constraints;
 use crate::time::{Clock, Time};
@@ -57,6 +57,10 @@ pub trait Planner: Send {
         trace: &mut PlanTrace,
     ) -> PlanReport;
 
+    /// Finds out, as when it was made, how long its work takes, but by `clock`: that of its deadlines, where it is not the
+    /// machine's. It does nothing in a planner that was made without a budget.
+    fn learn_times(&mut self, _clock: &dyn Clock) {}
+
     /// Forgets the previous plan, and sets the random numbers back to the seed.
     fn reset(&mut self, seed: u64);
 
@@ -77,6 +81,11 @@ pub trait Planner: Send {
     /// The clock's decisions in the last plan; `None` where the report says it all.
     fn decisions(&self) -> Option<Decisions> {
         self.problem().map(|problem| problem.decisions)
+    }
+
+    /// The returns of the last plan's candidates, as far as the planner keeps them.
+    fn candidates(&self) -> CandidateReturns {
+        CandidateReturns::default()
     }
 
     /// The name of the planner in configurations.

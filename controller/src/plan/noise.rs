@@ -64,9 +64,23 @@ impl Noise {
     }
 }
 
+/// Correlations from step to step of sampled sequences, two sequences each: white noise hardly moves an arm, a nearly constant
+/// action moves it far.
+const CORRELATIONS: [f32; 4] = [0.0, 0.6, 0.9, 0.98];
+
+/// Makes of independent numbers of deviation 1, `[N, H, na]`, noise of the same deviation that is correlated from step to
+/// step, differently from sequence to sequence. A sequence has `len` numbers, an action `width`; `first` is the number of the
+/// first sequence.
+pub(super) fn correlate_sequences(values: &mut [f32], len: usize, width: usize, first: usize) {
+    for (number, sequence) in values.chunks_exact_mut(len).enumerate() {
+        let correlation = CORRELATIONS[(first + number) / 2 % CORRELATIONS.len()];
+        correlate(sequence, width, correlation);
+    }
+}
+
 /// Makes of independent numbers of deviation 1, `[steps, width]`, a first-order autoregression over the
 /// steps, of the same deviation.
-pub(super) fn correlate(values: &mut [f32], width: usize, correlation: f32) {
+fn correlate(values: &mut [f32], width: usize, correlation: f32) {
     let fresh = (1.0 - correlation * correlation).sqrt();
     for index in width..values.len() {
         values[index] = correlation * values[index - width] + fresh * values[index];

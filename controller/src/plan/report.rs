@@ -116,3 +116,48 @@ pub struct PlanReport {
     /// Largest action violation over the steps of the last iterate (LatCo).
     pub action_violation: f32,
 }
+
+impl PlanReport {
+    /// The name of the candidate that is executed, by where it is from: the start of a plan, or `iterate`.
+    #[must_use]
+    pub fn executed_candidate(&self) -> &'static str {
+        match self.best_iteration {
+            0 => self.best_start.name(),
+            _ => "iterate",
+        }
+    }
+
+    /// Says in words which candidate is executed.
+    #[must_use]
+    pub fn executed(&self) -> String {
+        let (plan, start) = (self.best_plan, self.best_start.name());
+        match self.best_iteration {
+            0 => format!("the start of plan {plan}, {start}"),
+            iteration => format!("iterate {iteration} of plan {plan}, started as {start}"),
+        }
+    }
+}
+
+/// The best predicted returns of the candidates of one plan, by where the candidates are from; `None` where none was valued.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CandidateReturns {
+    /// Return of the previous plan, shifted.
+    pub shifted: Option<f32>,
+    /// Best return of the sampled sequences.
+    pub sampled: Option<f32>,
+    /// Best return of the iterates.
+    pub iterates: Option<f32>,
+}
+
+impl CandidateReturns {
+    /// Notes the return of a candidate that iteration `iteration` made of a plan that started as `start`.
+    pub(super) fn note(&mut self, iteration: u32, start: StartKind, value: f32) {
+        let best = match (iteration, start) {
+            (0, StartKind::Shifted) => &mut self.shifted,
+            (0, StartKind::Sampled) => &mut self.sampled,
+            (0, _) => return,
+            _ => &mut self.iterates,
+        };
+        *best = Some(best.map_or(value, |best| best.max(value)));
+    }
+}

@@ -5,8 +5,9 @@ use latco_models::{Bundle, RewardHead, RunError};
 
 use super::contract::PlanRequest;
 use super::deadline::{Quantum, Rounds};
+use super::elites::{SequenceGaussian, finite, rank};
 use super::incumbent::Candidate;
-use super::noise::Noise;
+use super::noise::{Noise, correlate_sequences};
 use super::optimiser::{Optimiser, Outcome, Schedule, Step};
 use super::particles::Futures;
 use super::report::{StartKind, StopCause};
@@ -54,10 +55,7 @@ pub struct Sampling {
     actions: Vec<f32>,
     /// Rewards to expect of each sample, `[samples, H]`.
     rewards: Vec<f32>,
-    /// Mean of the Gaussian, `[H, na]`.
-    mean: Vec<f32>,
-    /// Deviation of the Gaussian, `[H, na]`.
-    std: Vec<f32>,
+    gaussian: SequenceGaussian,
     reward: RewardHead,
     /// Return of each sample, less the penalty for the constraints that it violates, `[samples]`.
     returns: Vec<f32>,
@@ -107,8 +105,7 @@ impl Sampling {
             noise: Noise::new(config.planner.seed),
             actions: vec![0.0; samples * len],
             rewards: vec![0.0; samples * sizes.horizon],
-            mean: vec![0.0; len],
-            std: vec![0.0; len],
+            gaussian: SequenceGaussian::new(len),
             reward: bundle.manifest().reward,
             returns: vec![0.0; samples],
             order: vec![0; samples],
@@ -129,15 +126,16 @@ impl Sampling {
 
     /// Draws a part of the samples and rolls it out.
     fn draw(&mut self, request: &PlanRequest<'_>, part: usize) -> Result<(), RunError> {
-        let (len, horizon) = (self.mean.len(), self.sizes.horizon);
+        let (len, horizon) = (self.gaussian.mean.len(), self.sizes.horizon);
         let (limit, head) = (self.action_limit, self.reward);
         let samples = part * PART..self.samples().min((part + 1) * PART);
         let actions = &mut self.actions[samples.start * len..samples.end * len];
         self.noise.fill(actions);
+        if self.settings.correlated_noise {
+            correlate_sequences(actions, len, self.sizes.action, samples.start);
+        }
         for sequence in actions.chunks_exact_mut(len) {
-            for ((action, mean), std) in sequence.iter_mut().zip(&self.mean).zip(&self.std) {
-                *action = (mean + std * *action).clamp(-limit, limit);
-            }
+            self.gaussian.sample(sequence, limit);
         }
         // The last part may be smaller: the rows behind it hold samples of the one before.
         self.part.action_mut()[..actions.len()].copy_from_slice(actions);
@@ -168,27 +166,8 @@ impl Sampling {
 
     /// Orders the samples that were drawn, the best first; returns whether any return is finite.
     fn rank(&mut self, drawn: usize) -> bool {
-        let elites = self.elites(drawn);
-        let returns = &self.returns;
-        let order = &mut self.order[..drawn];
-        for (number, place) in order.iter_mut().enumerate() {
-            *place = number as u32;
-        }
-        // By return, then by number, so that the order does not depend on the sort.
-        let value = |number: u32| {
-            let value = returns[number as usize];
-            if value.is_finite() {
-                value
-            } else {
-                f32::NEG_INFINITY
-            }
-        };
-        let better = |a: &u32, b: &u32| value(*b).total_cmp(&value(*a)).then(a.cmp(b));
-        if elites < order.len() {
-            order.select_nth_unstable_by(elites - 1, better);
-        }
-        order[..elites].sort_unstable_by(better);
-        value(order[0]).is_finite()
+        rank(&self.returns, self.elites(drawn), &mut self.order[..drawn]);
+        self.returns[self.order[0] as usize].is_finite()
     }
 
     /// Computes the weights of so many elites.
@@ -201,16 +180,11 @@ impl Sampling {
                 let best = self.returns[elites[0] as usize];
                 let mut sum = 0.0;
                 for (weight, &number) in weights.iter_mut().zip(elites) {
-                    let value = self.returns[number as usize];
-                    // The exponential of what is not finite would spoil the sum.
-                    *weight = if value.is_finite() {
-                        (gamma * (value - best)).exp()
-                    } else {
-                        0.0
-                    };
+                    // The exponential of the lowest number is 0, and the best has the weight 1.
+                    let value = finite(self.returns[number as usize]);
+                    *weight = (gamma * (value - best)).exp();
                     sum += *weight;
                 }
-                // The best has the weight 1.
                 for weight in weights {
                     *weight /= sum;
                 }
@@ -224,28 +198,13 @@ impl Sampling {
         let elites = self.elites(drawn);
         self.weigh(elites);
         let elites = self.order[..elites].iter().zip(&self.weights);
-        let len = self.mean.len();
         let mean_return = (elites.clone())
             .map(|(&number, weight)| weight * self.returns[number as usize])
             .sum();
-        let actions = &self.actions;
-        self.mean.fill(0.0);
-        self.std.fill(0.0);
-        for (&number, weight) in elites.clone() {
-            let sequence = &actions[number as usize * len..][..len];
-            for (mean, action) in self.mean.iter_mut().zip(sequence) {
-                *mean += weight * action;
-            }
-        }
-        for (&number, weight) in elites {
-            let sequence = &actions[number as usize * len..][..len];
-            for ((std, action), mean) in self.std.iter_mut().zip(sequence).zip(&self.mean) {
-                *std += weight * (action - mean) * (action - mean);
-            }
-        }
-        for std in &mut self.std {
-            *std = std.sqrt().max(self.settings.min_std as f32);
-        }
+        let (actions, len) = (&self.actions, self.gaussian.mean.len());
+        let sequence = |number: u32| &actions[number as usize * len..][..len];
+        let elites = elites.map(|(&number, &weight)| (sequence(number), weight));
+        self.gaussian.refit(elites, self.settings.min_std as f32);
         mean_return
     }
 }
@@ -271,16 +230,16 @@ impl Optimiser for Sampling {
     }
 
     fn begin(&mut self) {
-        self.std.fill(INITIAL_STD);
+        self.gaussian.deviation.fill(INITIAL_STD);
         (self.has_best, self.has_mean) = (false, false);
     }
 
     /// Starts from the shifted mean, followed by actions of 0.
     fn start_warm(&mut self, _request: &PlanRequest<'_>, shift: Shift) -> Result<(), RunError> {
         let gone = shift.whole() * self.sizes.action;
-        self.mean.copy_within(gone.., 0);
-        let kept = self.mean.len() - gone;
-        self.mean[kept..].fill(0.0);
+        self.gaussian.mean.copy_within(gone.., 0);
+        let kept = self.gaussian.mean.len() - gone;
+        self.gaussian.mean[kept..].fill(0.0);
         Ok(())
     }
 
@@ -290,7 +249,7 @@ impl Optimiser for Sampling {
         _rounds: &mut Rounds<'_>,
         starts: &mut Vec<StartKind>,
     ) -> Result<bool, RunError> {
-        self.mean.fill(0.0);
+        self.gaussian.mean.fill(0.0);
         starts.push(StartKind::Sampled);
         Ok(false)
     }
@@ -345,7 +304,7 @@ impl Optimiser for Sampling {
     /// The best of the ranked samples; never a sampled future, which was lucky.
     fn candidate(&mut self, _plan: usize) -> Candidate<'_> {
         let sample = self.order[0] as usize;
-        let (h, len) = (self.sizes.horizon, self.mean.len());
+        let (h, len) = (self.sizes.horizon, self.gaussian.mean.len());
         let rewards = &self.rewards[sample * h..][..h];
         let predicted_return = rewards.iter().sum();
         Candidate {
@@ -364,7 +323,8 @@ impl Optimiser for Sampling {
         if !self.has_mean {
             return Ok(None);
         }
-        self.rollout.value(&self.mean, self.action_limit, state)?;
+        self.rollout
+            .value(&self.gaussian.mean, self.action_limit, state)?;
         let candidate = self.rollout.candidate(0);
         let is_finite = candidate.worth.is_finite();
         Ok(Some(Candidate {

@@ -12,14 +12,11 @@ use latco_models::RunError;
 use super::batch::IterateMut;
 use super::contract::PlanRequest;
 use super::deadline::Rounds;
-use super::noise::{Noise, correlate};
+use super::elites::{SequenceGaussian, rank};
+use super::noise::{Noise, correlate_sequences};
 use super::report::StartKind;
 use super::rollout::{PriorSteps, Valuation};
 use super::solution::PlanSizes;
-
-/// Correlations from step to step of the sampled sequences, taken in turn: white noise hardly
-/// moves an arm, a nearly constant action moves it far.
-const CORRELATIONS: [f32; 4] = [0.0, 0.6, 0.9, 0.98];
 
 /// Deviation of the sequences drawn around the shifted plan, in units of the limit.
 const AROUND_PREVIOUS: f32 = 0.5;
@@ -53,10 +50,8 @@ pub(super) struct Sampler<V> {
     worths: Vec<f32>,
     /// The best sequences, while the others are drawn again, `[elites, H, na]`.
     elites: Vec<f32>,
-    /// Mean of the elites, `[H, na]`.
-    mean: Vec<f32>,
-    /// Deviation of the elites, `[H, na]`.
-    deviation: Vec<f32>,
+    /// The Gaussian of the elites.
+    gaussian: SequenceGaussian,
 }
 
 impl<V: Valuation> Sampler<V> {
@@ -75,8 +70,7 @@ impl<V: Valuation> Sampler<V> {
             order: vec![0; samples],
             worths: vec![0.0; samples],
             elites: vec![0.0; elites * sequence_len],
-            mean: vec![0.0; sequence_len],
-            deviation: vec![0.0; sequence_len],
+            gaussian: SequenceGaussian::new(sequence_len),
         }
     }
 
@@ -148,23 +142,17 @@ impl<V: Valuation> Sampler<V> {
         let (kept, drawn) = (self.valuation.actions_mut()).split_at_mut(self.elites.len());
         kept.copy_from_slice(&self.elites);
         for sequence in drawn.chunks_exact_mut(len) {
-            let around = self.mean.iter().zip(&self.deviation);
-            for (action, (mean, deviation)) in sequence.iter_mut().zip(around) {
-                *action = mean + deviation * *action;
-            }
+            self.gaussian.sample(sequence, self.limit);
         }
         self.rank(request)
     }
 
     /// Draws noise of deviation 1, differently correlated in time, for the sequences from number `first` on.
     fn draw_noise(&mut self, first: usize, noise: &mut Noise) {
-        let na = self.action_size;
-        let actions = &mut self.valuation.actions_mut()[first * self.sequence_len..];
+        let (len, na) = (self.sequence_len, self.action_size);
+        let actions = &mut self.valuation.actions_mut()[first * len..];
         noise.fill(actions);
-        for (number, sequence) in actions.chunks_exact_mut(self.sequence_len).enumerate() {
-            let correlation = CORRELATIONS[(first + number) / 2 % CORRELATIONS.len()];
-            correlate(sequence, na, correlation);
-        }
+        correlate_sequences(actions, len, na, first);
     }
 
     /// Takes the best sequences, their mean and their deviation.
@@ -174,24 +162,11 @@ impl<V: Valuation> Sampler<V> {
         for (elite, &number) in self.elites.chunks_exact_mut(len).zip(&self.order) {
             elite.copy_from_slice(&actions[number as usize * len..][..len]);
         }
+        let elites = self.elites.chunks_exact(len);
         let share = len as f32 / self.elites.len() as f32;
-        self.mean.fill(0.0);
-        for elite in self.elites.chunks_exact(len) {
-            for (mean, action) in self.mean.iter_mut().zip(elite) {
-                *mean += share * action;
-            }
-        }
-        self.deviation.fill(0.0);
-        for elite in self.elites.chunks_exact(len) {
-            let pairs = elite.iter().zip(&self.mean);
-            for (deviation, (action, mean)) in self.deviation.iter_mut().zip(pairs) {
-                *deviation += share * (action - mean) * (action - mean);
-            }
-        }
         let least = LEAST_DEVIATION * self.limit;
-        for deviation in &mut self.deviation {
-            *deviation = deviation.sqrt().max(least);
-        }
+        self.gaussian
+            .refit(elites.map(|elite| (elite, share)), least);
     }
 
     /// Clips the sequences to the limits, values and ranks them.
@@ -205,9 +180,6 @@ impl<V: Valuation> Sampler<V> {
             };
         }
         self.valuation.run(request.state)?;
-        for (number, place) in self.order.iter_mut().enumerate() {
-            *place = number as u32;
-        }
         self.worths.copy_from_slice(self.valuation.returns());
         if let Some(constraints) = request.constraints {
             let sequences = self.valuation.actions_mut();
@@ -216,11 +188,7 @@ impl<V: Valuation> Sampler<V> {
                 *worth -= constraints.penalty(sequence);
             }
         }
-        let worths = &self.worths;
-        // By worth, then by number, so that the order does not depend on the sort.
-        let value = |number: u32| worths[number as usize];
-        self.order
-            .sort_unstable_by(|a, b| value(*b).total_cmp(&value(*a)).then(a.cmp(b)));
+        rank(&self.worths, self.order.len(), &mut self.order);
         Ok(())
     }
 

@@ -152,8 +152,10 @@ fn curves(folder: &Path, plan: &PlanTraced, episode: &str) -> anyhow::Result<()>
         "from nothing"
     };
     let title = format!(
-        "one plan of episode {episode}, made {start}: {} iterations in {:.0} ms",
-        plan.report.iterations, plan.plan_ms
+        "one plan of episode {episode}, made {start}: {} iterations in {:.0} ms; executed is {}",
+        plan.report.iterations,
+        plan.plan_ms,
+        plan.report.executed()
     );
     let file = folder.join(CURVES);
     pictures::curves(&file, &title, &plan.iterations, plan.report.best_plan)

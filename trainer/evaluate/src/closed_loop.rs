@@ -74,6 +74,11 @@ impl ClosedLoop {
         })
     }
 
+    /// Lets the planner find out how long its work takes by `clock`, of which its time budgets are.
+    pub fn learn_times(&mut self, clock: &dyn Clock) {
+        self.controller.learn_times(clock);
+    }
+
     /// Name of the planner.
     #[must_use]
     pub fn planner_name(&self) -> &'static str {

@@ -240,6 +240,7 @@ pub fn evaluate_by(
         None => config.clone(),
     };
     let mut closed_loop = ClosedLoop::new(&config, bundle)?;
+    closed_loop.learn_times(clock);
     let mut episodes = Vec::new();
     for number in 0..u64::from(options.episodes) {
         let seed = latco_envs::EVALUATION_SEED + options.seed + number;

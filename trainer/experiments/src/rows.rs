@@ -31,6 +31,7 @@ pub fn objective(kind: PlannerKind) -> &'static str {
             "return of one action sequence by Adam (Eq. 3), action limits by multipliers"
         }
         PlannerKind::ShootingGn => "LatCo's residuals over the actions alone, Gauss-Newton",
+        PlannerKind::SampledGn => "the same from the starts of LatCo",
         PlannerKind::Grasp => {
             "rewards of virtual states, dynamics as a penalty, no slope by the model's state input"
         }
@@ -64,7 +65,7 @@ pub fn at_the_papers(config: &Config, kind: PlannerKind) -> Config {
         PlannerKind::ShootingGd | PlannerKind::Grasp => 500,
         _ => 200,
     };
-    if kind != PlannerKind::SamplingOnly {
+    if !matches!(kind, PlannerKind::SamplingOnly | PlannerKind::SampledGn) {
         (latco.starts, latco.sampled_starts) = (1, 0);
     }
     (latco.damping, latco.tolerance) = (1e-3, 1e-4);
@@ -193,11 +194,7 @@ pub fn ablations(config: &Config) -> Vec<Row> {
             ..with("no_deterministic", |_| ())
         },
         with("no_second_order", no_second_order),
-        with("no_sampled_start", |config| {
-            let latco = &mut config.planner.latco;
-            (latco.starts, latco.sampled_starts) = (1, 0);
-            latco.starts_below_return = 0.0;
-        }),
+        with("no_sampled_start", no_sampled_start),
         with("shooting_gn", |config| {
             config.planner.kind = PlannerKind::ShootingGn;
             if config.planner.budget_ms.is_some() {
@@ -205,6 +202,45 @@ pub fn ablations(config: &Config) -> Vec<Row> {
             }
         }),
     ]
+}
+
+/// What the sampled candidates do for a planner, and what a planner does for them: sampling alone, improved by Gauss-Newton and
+/// by collocation, collocation without, and other planners, of samples with white and with correlated noise.
+#[must_use]
+pub fn candidates(of: &dyn Fn(PlannerKind) -> Config) -> Vec<Row> {
+    let row = |row, kind, change: fn(&mut Config)| {
+        let mut config = of(kind);
+        change(&mut config);
+        Row {
+            row,
+            config,
+            bundle: "",
+        }
+    };
+    let correlated = |config: &mut Config| config.planner.cem.correlated_noise = true;
+    vec![
+        // Every plan is sampled anew around the shifted one, whatever that promises.
+        row("sampling", PlannerKind::SamplingOnly, |config| {
+            config.planner.latco.starts_below_return = 1e6;
+        }),
+        row("sampling_only", PlannerKind::SamplingOnly, |_| ()),
+        row("sampled_gn", PlannerKind::SampledGn, |_| ()),
+        row("latco", PlannerKind::Latco, |_| ()),
+        row("no_sampled_start", PlannerKind::Latco, no_sampled_start),
+        row("shooting_gn", PlannerKind::ShootingGn, |_| ()),
+        row("grasp", PlannerKind::Grasp, |_| ()),
+        row("cem", PlannerKind::Cem, |_| ()),
+        row("cem_correlated", PlannerKind::Cem, correlated),
+        row("mppi", PlannerKind::Mppi, |_| ()),
+        row("mppi_correlated", PlannerKind::Mppi, correlated),
+    ]
+}
+
+/// Collocation from noise alone.
+fn no_sampled_start(config: &mut Config) {
+    let latco = &mut config.planner.latco;
+    (latco.starts, latco.sampled_starts) = (1, 0);
+    latco.starts_below_return = 0.0;
 }
 
 /// A bundle trained with `model.deter = 0`: a property of the model and not of the planner.
@@ -339,5 +375,10 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), count);
         assert!(planners().all(|kind| !objective(kind).is_empty()));
+        let candidates = candidates(&|kind| alone(&Config::default(), kind));
+        let told: std::collections::BTreeSet<_> = (candidates.iter())
+            .map(|row| format!("{:?}", row.config.planner))
+            .collect();
+        assert_eq!(told.len(), candidates.len(), "two rows are the same");
     }
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use latco_controller::config::PlannerKind;
 use latco_controller::plan::{self, DumpHeader, PlanRequest, PlanSizes, Solution, write_dump};
 use latco_controller::time::MonotonicClock;
-use latco_controller::trace::PlanTrace;
+use latco_controller::trace::{IterationTrace, PlanTrace};
 use latco_controller::{Clock, Config, Time};
 use latco_models::Bundle;
 
@@ -125,6 +125,12 @@ impl Plan {
             },
         )
         .map_err(Failure::failed)?;
+        let candidates = planner.candidates();
+        // Only plans of states have multipliers of the dynamics.
+        let of_executed = |line: &&IterationTrace| {
+            line.start == report.best_plan && line.dynamics_multiplier_max > 0.0
+        };
+        let last = trace.iterations().iter().rfind(of_executed);
         let table = Table {
             bundle: self.bundle,
             task: self.task,
@@ -132,6 +138,11 @@ impl Plan {
             planner: planner.name(),
             images: situation.images,
             plan_ms,
+            executed_candidate: report.executed_candidate(),
+            violation_max: last.map(|line| line.dynamics_violation_max),
+            violation_mean: last.map(|line| line.dynamics_violation_mean),
+            iterates_best_return: candidates.iterates,
+            sampled_best_return: candidates.sampled,
             report,
             predicted_rewards: solution.rewards,
             true_return: executed.as_ref().map(|e| e.rewards.iter().sum()),

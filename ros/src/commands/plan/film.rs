@@ -37,8 +37,11 @@ pub(super) fn draw(folder: &Path, bundle: &Bundle, drawn: &Drawn<'_>) -> anyhow:
     std::fs::create_dir_all(folder)
         .with_context(|| format!("output folder {}", folder.display()))?;
     let title = format!(
-        "one plan: {} iterations in {:.0} ms, predicted return {:.2}",
-        report.iterations, drawn.plan_ms, report.predicted_return
+        "one plan: {} iterations in {:.0} ms, predicted return {:.2}; executed is {}",
+        report.iterations,
+        drawn.plan_ms,
+        report.predicted_return,
+        report.executed()
     );
     let curves = folder.join(CURVES);
     if drawn.iterations.is_empty() {

@@ -18,6 +18,17 @@ pub(super) struct Table {
     pub(super) plan_ms: f64,
     #[serde(flatten)]
     pub(super) report: PlanReport,
+    /// Whether the executed actions are those of a start, by its kind, or of an iterate.
+    pub(super) executed_candidate: &'static str,
+    /// Largest squared dynamics violation over the steps of the executed plan's last iterate; `None` for a planner that plans
+    /// no states.
+    pub(super) violation_max: Option<f32>,
+    /// Mean of that violation over the steps.
+    pub(super) violation_mean: Option<f32>,
+    /// Best predicted return of the iterates, their actions clipped and rolled out.
+    pub(super) iterates_best_return: Option<f32>,
+    /// Best predicted return of the sampled sequences that plans start from.
+    pub(super) sampled_best_return: Option<f32>,
     /// Rewards after each step as the model predicts them.
     pub(super) predicted_rewards: Vec<f32>,
     /// Sum of the rewards of the simulated robot under the plan's actions, open loop.
@@ -42,15 +53,7 @@ impl Table {
                 "iterations",
                 format!("{} of {} plans", report.iterations, report.plans),
             ),
-            (
-                "kept",
-                format!(
-                    "iteration {} of plan {}, started as {}",
-                    report.best_iteration,
-                    report.best_plan,
-                    report.best_start.name()
-                ),
-            ),
+            ("executed", report.executed()),
             ("time", format!("{:.1} ms", self.plan_ms)),
             (
                 "predicted return",

@@ -40,6 +40,14 @@ pub const ABLATIONS: Table = Table {
     ..PLANNERS
 };
 
+/// Planners from the same sampled candidates, and without them.
+pub const CANDIDATES: Table = Table {
+    name: "candidates",
+    title: "Planners with and without the sampled starts of LatCo",
+    rows: rows::candidates,
+    ..PLANNERS
+};
+
 /// Success by the distance from the goal (figure 4 of the paper).
 pub const DIFFICULTY: Table = Table {
     name: "difficulty",

@@ -28,6 +28,8 @@ enum Experiment {
     Table2(table2::Args),
     /// LatCo without one of its parts each (table 3).
     Table3(tables::Args),
+    /// Planners from the same sampled candidates, and without them.
+    Candidates(tables::Args),
     /// Success by how far from solved an episode begins (figure 4).
     Difficulty(tables::Args),
     /// Which goal of the Lottery each planner chooses (figure 7).
@@ -52,6 +54,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Experiment::Table1(args) => table(&tables::PLANNERS, args),
         Experiment::Table2(args) => table2::run(&args),
         Experiment::Table3(args) => table(&tables::ABLATIONS, args),
+        Experiment::Candidates(args) => table(&tables::CANDIDATES, args),
         Experiment::Difficulty(args) => table(&tables::DIFFICULTY, args),
         Experiment::Lottery(args) => table(&tables::LOTTERY, args),
         Experiment::Curves(args) => {
