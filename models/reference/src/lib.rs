@@ -5,7 +5,7 @@
 //! use ndarray::{Array1, Array2};
 //!
 //! let layer = |inputs, outputs| Dense { kernel: Array2::ones((inputs, outputs)), bias: Array1::zeros(outputs) };
-//! let head = Mlp { layers: vec![layer(3, 2), layer(2, 1)], activation: Activation::Elu };
+//! let head: Mlp = Mlp { layers: vec![layer(3, 2), layer(2, 1)], activation: Activation::Elu };
 //! assert_eq!(head.apply(Array2::ones((5, 3)).view())[[0, 0]], 6.0);
 //! ```
 //!
