@@ -12,7 +12,7 @@ const LIVE: [&str; 2] = ["/latco/imagined/image", "/diagnostics"];
 ///
 /// # Panics
 /// When one of them is not there.
-pub fn check(bag: &Path) -> usize {
+pub(crate) fn check(bag: &Path) -> usize {
     let bag = BagReader::open(bag).unwrap();
     let foxglove: serde_json::Value = serde_json::from_str(&layout("foxglove.json")).unwrap();
     let mut paths = Vec::new();
