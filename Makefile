@@ -7,7 +7,7 @@ export ORT_DYLIB_PATH ?= $(CURDIR)/.cache/onnxruntime/cpu/libonnxruntime.so
 PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup onnxruntime onnxruntime-gpu demo test test-core test-interop test-realtime test-data ignored bench figures programs lint install deb
+.PHONY: help setup onnxruntime onnxruntime-gpu demo test test-core test-interop test-realtime test-data ignored bench figures programs lint install deb book book-commands
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -52,6 +52,14 @@ bench: programs ## short figures of this machine, one JSON line each; keeps noth
 figures: programs ## the same, kept in docs/figures/, and docs/figures.md written from all that are kept
 	@python3 tests/figures.py
 
+book: ## the documents as a book in target/book/html (needs `cargo install mdbook --locked`)
+	@command -v mdbook >/dev/null || { echo "mdbook is missing: cargo install mdbook --locked" >&2; exit 1; }
+	@python3 tests/book.py --stage
+	mdbook build
+
+book-commands: programs ## run the short commands of the documents in a scratch folder; docs/commands.md keeps when and how long
+	@python3 tests/book.py
+
 programs: onnxruntime
 	$(BUILD) --bin latco --bin latco-train
 
@@ -61,13 +69,19 @@ lint: ## format, clippy (warnings are errors), and no two source files import ea
 	$(BUILD) --bin latco-circles
 	$(PROGRAMS)/latco-circles
 
-install: onnxruntime ## the latco command and its ROS 2 package under PREFIX (default /usr/local)
+TRAINER ?= yes
+install: onnxruntime ## latco, its ROS 2 package and latco-train under PREFIX (default /usr/local); TRAINER=no: what a robot needs
+ifeq ($(TRAINER),no)
 	$(CARGO) build --release --locked -p latco-ros
-	@sh ros/install.sh $(abspath $(PREFIX))
+	@sh ros/install.sh $(abspath $(PREFIX)) $(PROGRAMS)/latco
+else
+	$(BUILD) --bin latco --bin latco-train
+	@sh ros/install.sh $(abspath $(PREFIX)) $(PROGRAMS)/latco $(ORT_DYLIB_PATH) $(PROGRAMS)/latco-train
+endif
 
-deb: onnxruntime ## Debian package in target/debian/ (needs `cargo install cargo-deb --locked`)
-	@$(CARGO) deb --version >/dev/null || { echo "cargo-deb is missing: cargo install cargo-deb --locked" >&2; exit 1; }
+DIST := $${CARGO_TARGET_DIR:-$(CURDIR)/target}/dist
+deb: onnxruntime ## Debian packages in target/debian/: latco for a robot, latco-sim with simulated robots and latco-train
 	$(CARGO) build --profile dist --locked -p latco-ros --no-default-features
-	@rm -rf target/debian-root
-	@DESTDIR=$(CURDIR)/target/debian-root sh ros/install.sh /usr "$${CARGO_TARGET_DIR:-$(CURDIR)/target}/dist/latco"
-	$(CARGO) deb --locked --no-build -p latco-ros
+	@sh ros/package.sh latco target/debian $(DIST)/latco $(ORT_DYLIB_PATH)
+	$(CARGO) build --profile dist --locked --workspace --bin latco --bin latco-train
+	@sh ros/package.sh latco-sim target/debian $(DIST)/latco $(ORT_DYLIB_PATH) $(DIST)/latco-train

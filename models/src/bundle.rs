@@ -18,6 +18,7 @@ use crate::provider::{Declined, Provider};
 use crate::runtime;
 use crate::session::BoundSession;
 use crate::sessions::Sessions;
+use crate::shipped::shipped;
 use crate::signature::PublicKey;
 use crate::unavailable;
 use crate::verify::{self, Verification};
@@ -34,7 +35,7 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// Loads the bundle in folder `dir` and checks all of it: manifest, seal, signature, sums, operators, inputs and outputs of the graphs, the
+    /// Loads the bundle in folder `dir`, or the [`shipped`] one of that name, and checks all of it: manifest, seal, signature, sums, operators, inputs and outputs of the graphs, the
     /// shapes of the weights, the joints that are expected, the golden vectors on the provider, and the Jacobian
     /// against finite differences.
     ///
@@ -46,7 +47,7 @@ impl Bundle {
     /// message lists every mismatch.
     pub fn load(dir: impl AsRef<Path>, options: &LoadOptions) -> Result<Self, BundleError> {
         let began = Instant::now();
-        let dir = dir.as_ref().to_path_buf();
+        let dir = shipped(dir.as_ref());
         let content = Content::read(&dir, options)?;
         runtime::load()?;
         let mut bundle = Self {

@@ -12,6 +12,7 @@ use crate::manifest::Manifest;
 use crate::manifest_file::read_manifest;
 use crate::provider::{Declined, Provider};
 use crate::runtime;
+use crate::shipped::shipped;
 use crate::signature::{PublicKey, TrustedKeys};
 use crate::verify::Verification;
 
@@ -33,6 +34,7 @@ pub struct Info {
 /// # Errors
 /// [`BundleError::Manifest`] when there is no readable manifest.
 pub fn info(dir: &Path) -> Result<Info, BundleError> {
+    let dir = &shipped(dir);
     let manifest = read_manifest(dir)?;
     Ok(Info {
         bundle: dir.to_path_buf(),

@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used)] // in tests and what they share
 
 mod common;
+mod layouts;
 
 use std::time::Duration;
 
-use common::{Latco, configuration, eventually, my_turn};
+use common::{Latco, configuration, eventually, install, my_turn};
 use latco_bag::{BagReader, topics};
 
 const LONG: Duration = Duration::from_secs(120);
@@ -30,6 +31,27 @@ fn processes_with(word: &str) -> usize {
 fn the_folder_and_the_table_are_complete() {
     let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();
+    // Installed, in another folder than the repository, with the configuration and the bundle that came with it.
+    let prefix = folder.path().join("opt");
+    assert!(install(prefix.to_str().unwrap(), None).status.success());
+    let mut installed = latco_testkit::latco::command(
+        &prefix.join("bin/latco"),
+        &[
+            "demo",
+            "--episodes",
+            "1",
+            "--out",
+            "output",
+            "--domain",
+            "51",
+            "--json",
+        ],
+    );
+    installed.current_dir(&folder).env_remove("ORT_DYLIB_PATH");
+    let ended = Latco::start_command(&mut installed).end(LONG);
+    assert_eq!(ended.assert_code(0).json()["output_dir"], "output");
+    assert!(layouts::check(&folder.path().join("output/bag")) > 15);
+
     let config = configuration(folder.path(), "");
     let out = folder.path().join("output");
     let demo = [
@@ -41,30 +63,28 @@ fn the_folder_and_the_table_are_complete() {
         "--out",
         out.to_str().unwrap(),
     ];
-    // Twice: the second replaces what the first left.
-    for _ in 0..2 {
-        let ended = Latco::run(&[&demo[..], &["--domain", "51", "--json"]].concat(), LONG);
-        let report = ended.assert_code(0).json();
-        assert_eq!(report["episodes"], 1, "{report}");
-        for field in [
-            "successes",
-            "plan_ms_p50",
-            "plan_ms_p99",
-            "stamp_to_command_ms_p99",
-            "deadline_misses",
-            "commands_sent",
-        ] {
-            assert!(report[field].is_number(), "{field}: {report}");
-        }
-        assert!(report["commands_sent"].as_u64() > Some(50), "{report}");
-        assert_eq!(report["output_dir"].as_str(), out.to_str());
-        assert_eq!(
-            ended.stdout.trim().lines().count(),
-            1,
-            "one object and nothing else: {}",
-            ended.stdout
-        );
+    // It replaces what the one before left.
+    let ended = Latco::run(&[&demo[..], &["--domain", "51", "--json"]].concat(), LONG);
+    let report = ended.assert_code(0).json();
+    assert_eq!(report["episodes"], 1, "{report}");
+    for field in [
+        "successes",
+        "plan_ms_p50",
+        "plan_ms_p99",
+        "stamp_to_command_ms_p99",
+        "deadline_misses",
+        "commands_sent",
+    ] {
+        assert!(report[field].is_number(), "{field}: {report}");
     }
+    assert!(report["commands_sent"].as_u64() > Some(50), "{report}");
+    assert_eq!(report["output_dir"].as_str(), out.to_str());
+    assert_eq!(
+        ended.stdout.trim().lines().count(),
+        1,
+        "one object and nothing else: {}",
+        ended.stdout
+    );
     for name in ["film_strip.png", "plan_curves.png", "latency_histogram.png"] {
         let bytes = std::fs::read(out.join(name)).unwrap();
         assert!(

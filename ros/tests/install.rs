@@ -2,24 +2,12 @@
 
 #![allow(clippy::unwrap_used)] // in tests
 
+mod common;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn install(prefix: &str, destination: Option<&Path>) -> Output {
-    let mut command = Command::new("sh");
-    command
-        .arg(root().join("ros/install.sh"))
-        .args([prefix, env!("CARGO_BIN_EXE_latco")])
-        .arg(std::env::var_os("ORT_DYLIB_PATH").unwrap());
-    if let Some(destination) = destination {
-        command.env("DESTDIR", destination);
-    }
-    command.output().unwrap()
-}
+use common::install;
 
 #[test]
 fn the_installed_command_runs_from_anywhere() {
@@ -43,6 +31,7 @@ fn the_installed_command_runs_from_anywhere() {
 
     let configs: Vec<PathBuf> = (std::fs::read_dir(share.join("configs")).unwrap())
         .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
         .collect();
     assert!(configs.len() >= 4, "{configs:?}");
     for config in configs {
@@ -51,15 +40,20 @@ fn the_installed_command_runs_from_anywhere() {
         let bundle = path.split('"').nth(1).unwrap();
         assert!(Path::new(bundle).join("manifest.toml").is_file(), "{path}");
     }
-    // Without the repository, its environment or its working directory.
-    let info = Command::new(prefix.join("bin/latco"))
-        .args(["model", "check"])
-        .arg(share.join("models/bundles/reach"))
-        .current_dir("/")
-        .env_remove("ORT_DYLIB_PATH")
-        .output()
-        .unwrap();
-    assert!(info.status.success(), "{info:?}");
+    // Without the repository, its environment or its working directory; what comes with the program is found by its name.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let run = |arguments: &str| {
+        let mut command = Command::new(prefix.join("bin/latco"));
+        command.args(arguments.split(' ')).current_dir(&elsewhere);
+        let ended = command.env_remove("ORT_DYLIB_PATH").output().unwrap();
+        assert!(ended.status.success(), "{arguments}: {ended:?}");
+    };
+    run("model check models/bundles/reach");
+    run("config check configs/reach.toml");
+    run(
+        "plan --bundle models/bundles/reach --task reach --config configs/reach.toml --iterations 2",
+    );
+    assert!(elsewhere.path().join("plan-output").is_dir());
 }
 
 #[test]

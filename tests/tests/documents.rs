@@ -5,118 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use latco_testkit::documents::{Document, KINDS, documents};
 use latco_testkit::latco::{latco, latco_train};
 use latco_testkit::paths::workspace;
-
-/// A Markdown file: its text with what is fenced, and without.
-struct Document {
-    path: PathBuf,
-    text: String,
-    prose: String,
-    fenced: Vec<String>,
-}
-
-impl Document {
-    fn read(path: &Path) -> Self {
-        let text = std::fs::read_to_string(path).expect("a tracked file is readable");
-        let (mut prose, mut fenced, mut open) = (String::new(), Vec::new(), None);
-        for line in text.lines() {
-            match (&open, line.trim_start().strip_prefix("```")) {
-                (None, Some(language)) => open = Some(language.to_owned()),
-                (Some(_), Some(_)) => open = None,
-                (None, None) => prose.extend([line, "\n"]),
-                (Some(language), None) if language.is_empty() || language == "sh" => {
-                    fenced.push(line.trim().to_owned());
-                }
-                (Some(_), None) => {}
-            }
-        }
-        Self {
-            path: path.to_owned(),
-            text,
-            prose,
-            fenced,
-        }
-    }
-
-    fn name(&self) -> String {
-        self.path
-            .strip_prefix(workspace())
-            .expect("a file of the workspace")
-            .display()
-            .to_string()
-    }
-
-    /// Whether it tells what was, which later versions need not have.
-    fn is_history(&self) -> bool {
-        self.name() == "CHANGELOG.md" || self.name().starts_with("docs/decisions/")
-    }
-
-    /// Inline code.
-    fn spans(&self) -> impl Iterator<Item = String> {
-        let spans = self.prose.split('`').skip(1).step_by(2);
-        spans.map(|span| span.split_whitespace().collect::<Vec<_>>().join(" "))
-    }
-
-    /// Commands, with line continuations joined and without comments.
-    fn commands(&self) -> Vec<String> {
-        let lines = self.fenced.join("\n").replace("\\\n", " ");
-        let fenced = lines
-            .lines()
-            .map(|line| line.split(" #").next().unwrap_or_default().to_owned());
-        fenced.chain(self.spans()).collect()
-    }
-
-    /// The anchors that GitHub makes of the headings.
-    fn anchors(&self) -> BTreeSet<String> {
-        let headings = self.prose.lines().filter(|line| line.starts_with('#'));
-        let slug = |heading: &str| -> String {
-            let words = heading.trim_start_matches('#').trim().to_lowercase();
-            let kept = words
-                .chars()
-                .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
-            kept.map(|c| if c == ' ' { '-' } else { c }).collect()
-        };
-        headings.map(slug).collect()
-    }
-
-    /// Targets of links and pictures, without those on other hosts.
-    fn links(&self) -> Vec<String> {
-        let ends = self.prose.split("](").skip(1);
-        let links = ends.filter_map(|rest| rest.split([')', ' ']).next());
-        links
-            .filter(|link| !link.contains("://"))
-            .map(str::to_owned)
-            .collect()
-    }
-}
-
-fn documents() -> Vec<Document> {
-    let listed = Command::new("git")
-        .current_dir(workspace())
-        .args([
-            "ls-files",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-            "*.md",
-        ])
-        .output()
-        .expect("git lists the Markdown files");
-    let names = String::from_utf8(listed.stdout).expect("names in UTF-8");
-    let documents: Vec<Document> = names
-        .lines()
-        .map(|name| workspace().join(name))
-        .filter(|path| path.exists())
-        .map(|path| Document::read(&path))
-        .collect();
-    assert!(
-        documents.len() > 10,
-        "expected the Markdown files of the repository, found {}",
-        documents.len()
-    );
-    documents
-}
 
 fn assert_none(problems: &[String]) {
     assert!(
@@ -355,6 +246,52 @@ fn packages() -> BTreeMap<String, PathBuf> {
         }
     }
     packages
+}
+
+#[test]
+fn every_block_of_commands_says_how_it_is_run_and_is_listed() {
+    let list = std::fs::read_to_string(workspace().join("docs/commands.md")).expect("the list");
+    let (mut problems, mut checked) = (Vec::new(), 0);
+    for document in documents().iter().filter(|document| !document.is_history()) {
+        for block in document.blocks.iter().filter(|block| block.is_shell()) {
+            let place = format!("{}:{}", document.name(), block.line);
+            let commands = block.commands();
+            let programs = ["latco ", "latco-train ", "make ", "cargo "];
+            let is_command =
+                |line: &String| line.is_ascii() && programs.iter().any(|p| line.starts_with(p));
+            match block.kind() {
+                Some(kind) if KINDS.contains(&kind) => {
+                    checked += 1;
+                    let cells = commands
+                        .iter()
+                        .map(|command| format!("`{}`", command.replace('|', "\\|")));
+                    problems.extend(cells.filter(|cell| !list.contains(cell)).map(|cell| {
+                        format!("{place}: {cell}: not in docs/commands.md; run make book-commands")
+                    }));
+                }
+                None if !commands.iter().any(is_command) => {}
+                other => problems.push(format!(
+                    "{place}: expected \"sh\" and one of {KINDS:?} after the fence, found {other:?}"
+                )),
+            }
+        }
+    }
+    assert!(checked > 30, "expected blocks of commands, found {checked}");
+    assert_none(&problems);
+}
+
+#[test]
+fn every_page_is_a_chapter_of_the_book() {
+    let summary = Document::read(&workspace().join("docs/SUMMARY.md"));
+    let chapters: BTreeSet<PathBuf> = (summary.links().iter())
+        .filter_map(|link| workspace().join("docs").join(link).canonicalize().ok())
+        .collect();
+    let missing: Vec<String> = (documents().iter())
+        .filter(|d| d.name().starts_with("docs/") && !d.name().ends_with("SUMMARY.md"))
+        .filter(|d| !chapters.contains(&d.path.canonicalize().expect("it exists")))
+        .map(|d| format!("{}: not in docs/SUMMARY.md", d.name()))
+        .collect();
+    assert_none(&missing);
 }
 
 #[test]

@@ -1,5 +1,16 @@
-//! Offline trainer: RSSM, data from bags, evaluation, export
+//! Offline trainer: learns an RSSM from bags, measures its gates, and exports it as a bundle.
+//!
+//! ```no_run
+//! use latco_trainer::export::export;
+//! use latco_trainer::fit::{checkpoint::Checkpoint, trained::Model};
+//!
+//! let checkpoint = Checkpoint::load("runs/reach".as_ref())?;
+//! let worst = export(&Model::of(&checkpoint), &[], "runs/reach/bundle".as_ref())?;
+//! println!("largest difference between burn and ONNX Runtime: {worst:.1e}");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+pub mod card;
 pub mod data;
 pub mod export;
 pub mod fit;
@@ -7,6 +18,7 @@ pub mod gates;
 pub mod label;
 pub mod memory;
 pub mod online;
+pub mod page;
 pub mod progress;
 pub mod report;
 pub mod rssm;

@@ -35,3 +35,19 @@ fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_of_the_documents_is_taken() {
+        let lines = latco_testkit::documents::command_lines("latco-train");
+        assert!(lines.len() > 30, "found {}", lines.len());
+        for (place, words) in lines {
+            if let Err(error) = Cli::try_parse_from(&words) {
+                panic!("{place}: {words:?}: {error}");
+            }
+        }
+    }
+}

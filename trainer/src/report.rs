@@ -3,15 +3,19 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use anyhow::Context as _;
 use latco_models::ExpectedSurprise;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::fit::checkpoint::Checkpoint;
 use crate::gates::Gate;
 use crate::source::Source;
 
+/// Name of the report for programs in the folder of a run.
+pub const REPORT_FILE: &str = "report.json";
+
 /// What a training run came to.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
     /// Name of the task.
     pub task: String,
@@ -32,18 +36,23 @@ pub struct Report {
     /// SHA-256 of the training frames.
     pub data_hash: String,
     /// What was wrong with single bags, each with the bag's name.
+    #[serde(default)]
     pub problems: Vec<String>,
     /// The last held-out loss, of the weights in use; none without held-out episodes.
+    #[serde(default)]
     pub held_out_loss: Option<f32>,
     /// Steps of the world model after which these weights were measured.
+    #[serde(default)]
     pub held_out_step: Option<usize>,
     /// The gates, in the order in which they are measured.
     pub gates: Vec<Gate>,
     /// Whether all gates were measured and none failed.
     pub gates_passed: bool,
     /// How far posteriors are expected to be from their priors; none if that could not be calibrated.
+    #[serde(default)]
     pub surprise: Option<ExpectedSurprise>,
     /// Largest difference between burn and ONNX Runtime; none before the export.
+    #[serde(default)]
     pub export_worst_difference: Option<f64>,
 }
 
@@ -71,13 +80,29 @@ impl Report {
         }
     }
 
+    /// Reads the `report.json` in the folder of a run, of this version or an earlier one.
+    ///
+    /// # Errors
+    /// Those of the file system, and a file that is no report.
+    pub fn read(folder: &Path) -> anyhow::Result<Self> {
+        let file = folder.join(REPORT_FILE);
+        let text = std::fs::read_to_string(&file).with_context(|| {
+            format!(
+                "expected the folder of a training, cannot read {}",
+                file.display()
+            )
+        })?;
+        serde_json::from_str(&text)
+            .with_context(|| format!("{}: expected the report of a training", file.display()))
+    }
+
     /// Writes `report.md` and `report.json` into a folder.
     ///
     /// # Errors
     /// The errors of the file system.
     pub fn write(&self, folder: &Path) -> std::io::Result<()> {
         let json = serde_json::to_string_pretty(self).map_err(std::io::Error::other)?;
-        std::fs::write(folder.join("report.json"), json + "\n")?;
+        std::fs::write(folder.join(REPORT_FILE), json + "\n")?;
         std::fs::write(folder.join("report.md"), self.markdown())
     }
 

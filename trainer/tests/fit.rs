@@ -612,5 +612,8 @@ fn a_model_without_a_deterministic_part_is_trained_and_agrees_with_onnx_runtime(
         assert!(output.status.success(), "{output:?}");
         let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert!(said["plans"].as_u64() > Some(0), "{said}");
+        for field in ["bundle_sha256", "head", "machine", "version", "settings"] {
+            assert!(!said[field].is_null(), "{field}: {said}");
+        }
     }
 }

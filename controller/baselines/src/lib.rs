@@ -1,6 +1,18 @@
 //! Planners that LatCo is compared with. A robot needs none of them: a program that wants them calls
 //! [`add`] when it starts, and then they are found by `planner.kind` as the controller's own are.
 //!
+//! ```no_run
+//! use latco_controller::{Config, Controller};
+//!
+//! latco_baselines::add();
+//! let mut config = Config::load("configs/reach.toml".as_ref())?;
+//! config.planner.kind = "shooting_gn".parse()?;
+//! let bundle = latco_models::Bundle::load(&config.bundle.path, &Default::default())?;
+//! let controller = Controller::new(&config, &bundle)?;
+//! assert_eq!(controller.planner_name(), "shooting_gn");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! A planner on actions alone is a [`Method`] in a file of its own, and a line in the table below.
 
 mod adam;

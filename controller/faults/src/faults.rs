@@ -169,7 +169,7 @@ impl Faults {
     /// # Errors
     /// [`FaultsError`] with all that is wrong.
     pub fn load(path: &Path) -> Result<Self, FaultsError> {
-        std::fs::read_to_string(path)
+        std::fs::read_to_string(latco_models::shipped(path))
             .map_err(|error| FaultsError::Read(path.to_owned(), error))?
             .parse()
     }

@@ -47,14 +47,16 @@ pub use sections::{
 };
 
 impl Config {
-    /// Reads and checks a file.
+    /// Reads and checks a file, or the [`shipped`](latco_models::shipped) one of that name.
     ///
     /// # Errors
     /// [`ConfigError`], with every mistake of the file at once.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io {
-            path: path.to_path_buf(),
-            source,
+        let text = std::fs::read_to_string(latco_models::shipped(path)).map_err(|source| {
+            ConfigError::Io {
+                path: path.to_path_buf(),
+                source,
+            }
         })?;
         Self::from_toml(&text)
     }

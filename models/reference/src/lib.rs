@@ -1,5 +1,14 @@
 //! A recurrent state-space model with all its graphs in plain arrays, written for reading and not for speed.
 //!
+//! ```no_run
+//! use latco_reference::{Activation, Dense, Mlp};
+//! use ndarray::{Array1, Array2};
+//!
+//! let layer = |inputs, outputs| Dense { kernel: Array2::ones((inputs, outputs)), bias: Array1::zeros(outputs) };
+//! let head: Mlp = Mlp { layers: vec![layer(3, 2), layer(2, 1)], activation: Activation::Elu };
+//! assert_eq!(head.apply(Array2::ones((5, 3)).view())[[0, 0]], 6.0);
+//! ```
+//!
 //! The exporter completes golden vectors with it, the graphs in ONNX Runtime and the solver's Jacobians are tested
 //! against it, and the program `golden` solves with it. No program on a robot contains it.
 //!

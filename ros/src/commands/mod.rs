@@ -135,3 +135,24 @@ impl Cli {
         code
     }
 }
+
+#[cfg(all(test, feature = "sim"))]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+
+    #[test]
+    fn every_command_of_the_documents_is_taken() {
+        let lines = latco_testkit::documents::command_lines("latco");
+        assert!(lines.len() > 10, "found {}", lines.len());
+        for (place, words) in lines {
+            let line = words.iter().map(OsString::from);
+            let split = RosArguments::split(line, |file| std::fs::read_to_string(file));
+            let (line, _) = split.unwrap_or_else(|error| panic!("{place}: {words:?}: {error}"));
+            if let Err(error) = Cli::try_parse_from(line) {
+                panic!("{place}: {words:?}: {error}");
+            }
+        }
+    }
+}

@@ -3,21 +3,12 @@
 use std::collections::BTreeMap;
 
 use latco_envs::statistics::wilson_interval;
-use serde::Serialize;
+use latco_pictures::page::Answer;
 
 use super::episodes::Episode;
 use super::heard::Heard;
 use super::rows::{Times, ms_at};
 use super::seen::Seen;
-
-/// A question with its answer.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Answer {
-    pub(super) question: &'static str,
-    pub(super) answer: String,
-    /// Identifier of the section that shows it.
-    pub(super) place: &'static str,
-}
 
 /// All questions.
 pub(super) fn all(

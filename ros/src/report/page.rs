@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use latco_controller::Config;
 use latco_controller::trace::IterationTrace;
 use latco_models::Bundle;
-use minijinja::{Environment, context};
+use latco_pictures::page::{Page as Html, context};
 use serde::Serialize;
 
 use super::answers;
@@ -16,8 +16,14 @@ use super::rows;
 use super::seen::{Planned, Seen};
 use super::strips::{Iterate, Strip, Strips};
 
-const TEMPLATE: &str = include_str!("page.html");
-const STYLE: &str = include_str!("page.css");
+const SECTIONS: [(&str, &str); 5] = [
+    ("run", "run"),
+    ("tick", "one image, one plan"),
+    ("times", "times"),
+    ("episodes", "episodes"),
+    ("states", "stops and faults"),
+];
+const BODY: &str = include_str!("page.html");
 const SCRIPT: &str = include_str!("page.js");
 
 /// Everything that a page is made of.
@@ -87,8 +93,6 @@ impl Page<'_> {
         let manifest = self.bundle.manifest();
         let data = serde_json::to_string(&self.data(&times, &episodes))?;
         let plans = self.seen.iter().filter(|s| s.plan.is_some()).count();
-        let mut environment = Environment::new();
-        environment.add_template("page.html", TEMPLATE)?;
         let facts = [
             ("recording", self.bag.display().to_string()),
             ("bundle", self.config.bundle.path.clone()),
@@ -114,22 +118,24 @@ impl Page<'_> {
             .map(|(time, level, text)| (format!("{:.2}", self.seconds(*time)), word(*level), text))
             .collect();
         let shown = self.strips.plans.iter().flatten().count();
-        let page = environment.get_template("page.html")?.render(context! {
-            style => STYLE,
-            script => SCRIPT,
-            // A script element ends at the first "</", wherever it stands.
-            data => data.replace("</", "<\\/"),
-            title => format!("{}: {}", manifest.task, self.config.planner.kind.name()),
-            facts,
-            answers => answers::all(self.seen, self.heard, &episodes, &times),
+        let configuration = toml::to_string(self.config).context("the configuration as TOML")?;
+        let page = Html {
+            title: &format!("{}: {}", manifest.task, self.config.planner.kind.name()),
+            answers: &answers::all(self.seen, self.heard, &episodes, &times),
+            sections: &SECTIONS,
+            body: BODY,
+            script: SCRIPT,
+            data: &data,
+            facts: &facts,
+            configuration: Some(&configuration),
+        };
+        Ok(page.render(context! {
             episodes,
             states,
             has_decoder => self.strips.has_decoder,
             not_shown => plans.saturating_sub(shown),
             by_iteration => self.strips.iterates.len(),
-            config => toml::to_string(self.config).context("the configuration as TOML")?,
-        })?;
-        Ok(page)
+        })?)
     }
 
     fn seconds(&self, time_ns: i64) -> f64 {

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use latco_bag::image::{Compression, compress};
 use latco_bag::messages::{Header, Image};
 use latco_controller::plan::{Decisions, PlanRequest, PlanSizes, Planner, Problem, Solution};
@@ -13,6 +11,7 @@ use latco_controller::trace::PlanTrace;
 use latco_controller::{Config, SetupError, plan};
 use latco_models::{Bundle, Decode};
 use latco_pictures::Frame;
+use latco_pictures::page::base64;
 use serde::Serialize;
 
 use super::seen::{Planned, Seen};
@@ -261,7 +260,7 @@ impl Pen {
             strip,
         );
         let jpeg = compress(image, Compression::Jpeg { quality: QUALITY })?.data;
-        let text = STANDARD.encode(jpeg);
+        let text = base64(&jpeg);
         self.spent += text.len();
         Ok(text)
     }

@@ -87,6 +87,19 @@ impl DerefMut for Latco {
     }
 }
 
+/// Installs this program under a prefix, in a folder of its own if there is one, by `ros/install.sh`.
+pub fn install(prefix: &str, destination: Option<&Path>) -> std::process::Output {
+    let mut command = Command::new("sh");
+    command
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("install.sh"))
+        .args([prefix, env!("CARGO_BIN_EXE_latco")])
+        .arg(std::env::var_os("ORT_DYLIB_PATH").expect("the path of ONNX Runtime"));
+    if let Some(destination) = destination {
+        command.env("DESTDIR", destination);
+    }
+    command.output().expect("install.sh runs")
+}
+
 pub const IMAGE: usize = 32;
 pub const JOINTS: [&str; 3] = ["joint_1", "joint_2", "joint_3"];
 

@@ -4,15 +4,15 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use latco_testkit::latco::latco_command;
+use latco_testkit::latco::{command, latco_command, latco_train};
 use latco_testkit::program::Program;
 use latco_testkit::time::my_turn;
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// What Chromium prints when it opens the page at an image, and a picture of it.
-fn open(page: &Path, image: usize, folder: &Path) -> (String, Vec<u8>) {
-    let address = format!("file://{}#image={image}", page.display());
+/// What Chromium prints when it opens the page at a place, and a picture of it.
+fn open(page: &Path, place: &str, folder: &Path) -> (String, Vec<u8>) {
+    let address = format!("file://{}#{place}", page.display());
     let common = [
         "--headless",
         "--no-sandbox",
@@ -29,7 +29,7 @@ fn open(page: &Path, image: usize, folder: &Path) -> (String, Vec<u8>) {
     let log = String::from_utf8_lossy(&dumped.stderr).into_owned();
     let said: Vec<&str> = log.lines().filter(|l| l.contains("CONSOLE")).collect();
     assert!(said.is_empty(), "the page complains: {said:?}");
-    let shot = folder.join(format!("{image}.png"));
+    let shot = folder.join("shot.png");
     let taken = Command::new("chromium")
         .args(common)
         .arg(format!("--screenshot={}", shot.display()))
@@ -62,8 +62,8 @@ fn the_page_of_a_run_is_drawn_and_its_sliders_change_it() {
     ]);
     Program::start(&mut command).end(LIMIT).assert_code(0);
     let page = out.join("report.html");
-    let (first, first_picture) = open(&page, 1, folder.path());
-    let (later, later_picture) = open(&page, 12, folder.path());
+    let (first, first_picture) = open(&page, "image=1", folder.path());
+    let (later, later_picture) = open(&page, "image=12", folder.path());
     for (image, dom) in [(1, &first), (12, &later)] {
         assert!(
             dom.contains(&format!(">{image} of ")),
@@ -80,4 +80,41 @@ fn the_page_of_a_run_is_drawn_and_its_sliders_change_it() {
         assert!(dom.matches("<dt>").count() >= 5 && !dom.contains(">undefined"));
     }
     assert_ne!(first_picture, later_picture);
+}
+
+#[test]
+#[ignore = "needs Chromium (apt-get install chromium): make test-interop"]
+fn the_page_of_a_training_is_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path();
+    let report = serde_json::json!({
+        "task": "reach", "recipe": "two_stage", "seed": 0, "train_episodes": 20, "train_frames": 1000, "held_out_episodes": 2,
+        "parameters": 1234, "training_s": 5.0, "data_hash": "0f", "gates_passed": false, "problems": ["bag a < b: damaged"],
+        "gates": [{ "name": "plan_calibration", "value": 0.25, "threshold": 0.5, "higher_is_better": true, "note": "3 plans" }],
+    });
+    std::fs::write(run.join("report.json"), report.to_string()).unwrap();
+    let rows = (1..50).map(|step| {
+        format!(
+            "world,{step},loss,{}\nworld,{step},held_out_loss,1\n",
+            9.0 / f64::from(step)
+        )
+    });
+    let losses = format!("stage,step,name,value\n{}", rows.collect::<String>());
+    std::fs::write(run.join("losses.csv"), losses).unwrap();
+    std::fs::create_dir(run.join("pictures")).unwrap();
+    let strip = latco_testkit::paths::workspace().join("docs/film-strip.png");
+    std::fs::copy(strip, run.join("pictures/world-open_loop.png")).unwrap();
+
+    let mut write = command(&latco_train(), &["report", &run.to_string_lossy()]);
+    Program::start(&mut write).end(LIMIT).assert_code(0);
+    let (dom, _) = open(&run.join("report.html"), "losses", run);
+    assert_eq!(dom.matches("<polyline").count(), 2, "learned and held out");
+    assert_eq!(dom.matches("<dt>").count(), 5);
+    for text in [
+        "its plans do not do what they promise",
+        "world: open loop",
+        "bag a &lt; b: damaged",
+    ] {
+        assert!(dom.contains(text), "{text}: {dom}");
+    }
 }

@@ -50,6 +50,9 @@ pub enum PictureError {
         /// What the library said.
         reason: String,
     },
+    /// The template of a page is wrong.
+    #[error("cannot write the page: {0:#}")]
+    Page(#[from] minijinja::Error),
     /// The file cannot be written.
     #[error("cannot write the picture {}: {source}; the folder must exist and be writable", path.display())]
     Write {

@@ -1,4 +1,4 @@
-//! Film strips, curves, histograms, intervals and heat maps as PNG pictures.
+//! Film strips, curves, histograms, intervals and heat maps as PNG pictures, and [pages](page) of HTML that hold all they show.
 //!
 //! ```
 //! # fn main() -> Result<(), latco_pictures::PictureError> {
@@ -37,6 +37,7 @@ mod frame;
 mod heat_map;
 mod histogram;
 mod intervals;
+pub mod page;
 mod sheet;
 
 pub use curves::{Curves, Panel};

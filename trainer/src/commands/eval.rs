@@ -24,11 +24,15 @@ use latco_trainer::progress::Progress;
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Folder of the model bundle.
-    #[arg(long)]
-    bundle: PathBuf,
+    #[arg(long, required_unless_present = "pair")]
+    bundle: Option<PathBuf>,
     /// Simulated task.
-    #[arg(long)]
-    task: String,
+    #[arg(long, required_unless_present = "pair")]
+    task: Option<String>,
+    /// Compare two evaluations of the same episodes, in files of what --json printed: McNemar's exact test, and by how much more the
+    /// second solves, with its 95 % interval.
+    #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["bundle", "task"])]
+    pair: Vec<PathBuf>,
     /// Planner; by default the one of the configuration.
     #[arg(long)]
     planner: Option<PlannerKind>,
@@ -62,6 +66,11 @@ pub(crate) struct Args {
 
 /// Evaluation.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let (folder, task) = match (&args.pair[..], args.bundle, args.task) {
+        ([a, b], ..) => return super::pair::run([a, b], args.json),
+        (_, Some(folder), Some(task)) => (folder, task),
+        _ => return Err(BadInput::new("expected --bundle and --task, or --pair")),
+    };
     let mut config = match &args.config {
         Some(path) => Config::load(path).map_err(|e| BadInput::new(e.to_string()))?,
         None => Config::default(),
@@ -73,13 +82,13 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(providers) = args.provider {
         config.bundle.providers = providers;
     }
-    let bundle = Bundle::load(&args.bundle, &config.bundle.load_options())
+    let bundle = Bundle::load(&folder, &config.bundle.load_options())
         .map_err(|e| BadInput::new(e.to_string()))?;
     for shortcoming in latco_models::gates::shortcomings(bundle.manifest()) {
-        tracing::warn!("{}: {shortcoming}", args.bundle.display());
+        tracing::warn!("{}: {shortcoming}", folder.display());
     }
     let options = Options {
-        task: args.task,
+        task,
         episodes: args.episodes,
         seed: args.seed,
         expert: true,
@@ -118,12 +127,46 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     if args.json {
         let mut value = serde_json::to_value(&evaluation)?;
-        value["provider"] = bundle.provider().to_string().into();
+        let provenance = provenance(&bundle, &config);
+        value
+            .as_object_mut()
+            .context("an evaluation is an object")?
+            .extend(provenance);
         print_json(&value);
     } else {
         print_table(&evaluation, bundle.provider());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was evaluated, by what, and where, for the JSON.
+fn provenance(bundle: &Bundle, config: &Config) -> serde_json::Map<String, serde_json::Value> {
+    let manifest = bundle.manifest();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    [
+        ("bundle", bundle.dir().display().to_string().into()),
+        ("bundle_sha256", manifest.sum().into()),
+        ("head", serde_json::json!(manifest.reward.kind)),
+        ("provider", bundle.provider().to_string().into()),
+        ("simulator", "latco-envs".into()),
+        ("version", env!("CARGO_PKG_VERSION").into()),
+        ("machine", format!("{}, {cores} cores", processor()).into()),
+        ("settings", serde_json::json!(config)),
+    ]
+    .into_iter()
+    .map(|(name, value): (&str, serde_json::Value)| (name.to_owned(), value))
+    .collect()
+}
+
+/// The name of the processor as the system tells it, or its architecture.
+fn processor() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    model
+        .map_or(std::env::consts::ARCH, |(_, name)| name)
+        .to_owned()
 }
 
 fn bad_input(error: EvaluateError) -> anyhow::Error {

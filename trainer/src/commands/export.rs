@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use latco_controller::settings::Settings;
 use latco_models::ExpectedSurprise;
 use latco_trainer::export::export;
 use latco_trainer::fit::checkpoint::{Checkpoint, Stage};
 use latco_trainer::fit::trained::Model;
 use latco_trainer::gates::Gate;
+use latco_trainer::report::{REPORT_FILE, Report};
 
 use super::shell::{BadInput, print_json};
 
@@ -77,20 +77,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 /// Gates and surprise in the run's report; none before there is one.
 fn measured_of(run: &std::path::Path) -> anyhow::Result<(Vec<Gate>, Option<ExpectedSurprise>)> {
-    /// What a report has of them; older ones have no surprise.
-    #[derive(serde::Deserialize)]
-    struct Measured {
-        gates: Vec<Gate>,
-        #[serde(default)]
-        surprise: Option<ExpectedSurprise>,
-    }
-    let file = run.join("report.json");
-    if !file.exists() {
+    if !run.join(REPORT_FILE).exists() {
         return Ok((Vec::new(), None));
     }
-    let text =
-        std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
-    let measured: Measured =
-        serde_json::from_str(&text).with_context(|| format!("the gates in {}", file.display()))?;
-    Ok((measured.gates, measured.surprise))
+    let report = Report::read(run)?;
+    Ok((report.gates, report.surprise))
 }

@@ -16,6 +16,7 @@ use latco_trainer::gates::{self, GateError};
 use latco_trainer::report::Report;
 use latco_trainer::rssm::device::Backend;
 use latco_trainer::source::{self, Source};
+use latco_trainer::{card, page};
 
 use super::shell::{BadInput, print_json, stop_flag};
 
@@ -161,6 +162,15 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     for gate in &report.gates {
         super::gates::log(gate);
     }
+    let card = card::markdown(
+        &report.task,
+        &latco_models::read_manifest(&folder)?,
+        Some(&report),
+        &[],
+    );
+    std::fs::write(folder.join(card::CARD_FILE), card).context("writing the model card")?;
+    let page = page::write(&args.out)?;
+    tracing::info!("{} explains the training", page.display());
     tracing::info!(
         "bundle {}, worst difference to ONNX Runtime {worst:.1e}",
         folder.display()

@@ -3,6 +3,7 @@
 //! Exit status: 0 done; 1 the run failed; 2 bad usage, configuration, bundle or bag.
 
 mod bundles;
+mod card;
 mod collect;
 mod collector;
 mod config;
@@ -14,6 +15,8 @@ mod gates;
 mod import;
 mod label;
 mod online;
+mod pair;
+mod report;
 mod shell;
 mod surprise;
 
@@ -46,6 +49,10 @@ pub(crate) enum Command {
     Surprise(surprise::Args),
     /// Measures closed-loop success in simulation, in process.
     Eval(eval::Args),
+    /// Writes one HTML file that explains a training: gates, losses, what the model sees and foresees.
+    Report(report::Args),
+    /// Writes the model card of a bundle.
+    Card(card::Args),
     /// Makes a table or a figure of the paper.
     Experiment(experiment::Args),
     /// Reports all errors of a training configuration at once, or prints all settings that there are.
@@ -66,6 +73,8 @@ impl Command {
             Self::Gates(args) => gates::run(args),
             Self::Surprise(args) => surprise::run(args),
             Self::Eval(args) => eval::run(args),
+            Self::Report(args) => report::run(args),
+            Self::Card(args) => card::run(args),
             Self::Experiment(args) => experiment::run(args),
             Self::Config(args) => config::run(args),
         }

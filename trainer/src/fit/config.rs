@@ -131,7 +131,7 @@ impl FitConfig {
 /// # Errors
 /// [`ConfigError::Io`].
 pub(crate) fn text_of(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path).map_err(|source| ConfigError::Io {
+    std::fs::read_to_string(latco_models::shipped(path)).map_err(|source| ConfigError::Io {
         path: path.to_path_buf(),
         source,
     })

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use latco_models::replace_file;
 
@@ -10,9 +10,15 @@ use super::pictures::Strip;
 use crate::progress::Progress;
 use crate::tensorboard::EventWriter;
 
+/// Name of the table of losses in the folder of a run: `stage,step,name,value`.
+pub const LOSSES_FILE: &str = "losses.csv";
+/// Name of the folder of the newest strips, `STAGE-NAME.png`, in the folder of a run.
+pub const PICTURES_FOLDER: &str = "pictures";
+
 /// Records the losses of one stage.
 pub struct Log {
     stage: &'static str,
+    pictures: PathBuf,
     csv: File,
     events: EventWriter,
     progress: Progress,
@@ -33,10 +39,11 @@ impl Log {
         steps: usize,
         record_steps: usize,
     ) -> io::Result<Self> {
-        let path = folder.join("losses.csv");
+        let path = folder.join(LOSSES_FILE);
         trim(&path, stage, first)?;
         Ok(Self {
             stage,
+            pictures: folder.join(PICTURES_FOLDER),
             csv: OpenOptions::new().create(true).append(true).open(path)?,
             events: EventWriter::create(&folder.join("tensorboard"))?,
             progress: Progress::from(stage, first as u64, steps as u64),
@@ -77,7 +84,7 @@ impl Log {
         self.events.scalars(done, &tagged)
     }
 
-    /// Records a strip of frames after `done` steps.
+    /// Records a strip of frames after `done` steps, and keeps it as a file in the place of the one before.
     ///
     /// # Errors
     /// The errors of the file system.
@@ -92,9 +99,13 @@ impl Log {
             image::ImageFormat::Png,
         );
         written.map_err(io::Error::other)?;
+        let png = png.into_inner();
+        std::fs::create_dir_all(&self.pictures)?;
+        let file = format!("{}-{}.png", self.stage, strip.name);
+        std::fs::write(self.pictures.join(file), &png)?;
         let tag = format!("{}/{}", self.stage, strip.name);
         self.events
-            .picture(done, &tag, strip.width, strip.height, png.into_inner())
+            .picture(done, &tag, strip.width, strip.height, png)
     }
 }
 

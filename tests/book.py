@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""The book: its files, and its commands.
+
+    book.py --stage        put the documents and what they link to into target/book/src, where mdBook reads them
+    book.py                run the short commands of the documents, in the order of the book, in a scratch folder; keep when, how
+                           long and with what result in docs/commands.json, and write docs/commands.md
+    book.py --long TEXT    run the long ones that contain TEXT
+    book.py --page         write docs/commands.md from what is kept
+
+A block says after its fence what is done with it: `sh run`, a line after the other; `sh together`, all lines side by side with a
+simulated robot, ended by Ctrl-C after ten seconds; `sh long`, by --long, or by figures.py, which keeps figures of some of them;
+`sh by-hand`, what needs a robot, another machine, or changes this one. Programs are taken from the target folder.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+KEPT, PAGE = ROOT / "docs" / "commands.json", ROOT / "docs" / "commands.md"
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+ROBOT, CONTROLLER = "latco sim --task reach", "latco run --auto --config configs/reach.toml"
+# What a robot and its owner have, and a scratch folder has not: made before the commands that need it.
+STAND_INS = {"ranges.toml": "[[range]]\nfrom_s = 1.0\nto_s = 2.0\n"}
+BOOK = re.compile(r"\.(md|png|toml|json|rs|py|sh|yaml|xml)$|^LICENSE-")
+
+
+def tracked():
+    """Names of the files that git tracks or would."""
+    listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+def stage():
+    """The book's files, with the summary at their root."""
+    to = ROOT / "target" / "book" / "src"
+    shutil.rmtree(to, ignore_errors=True)
+    for name in tracked():
+        if BOOK.search(name) and not name.startswith(("ros/vendor/rustdds/", "tests/cases/", "tests/fuzz/")):
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, to / name)
+    summary = re.sub(r"\]\((?=.)", "](docs/", (to / "docs/SUMMARY.md").read_text()).replace("](docs/../", "](").replace("](docs/)", "]()")
+    (to / "SUMMARY.md").write_text(summary)
+    (to / "docs/SUMMARY.md").unlink()
+
+
+def chapters():
+    """The documents in the order of the book, then the others."""
+    links = re.findall(r"\]\(([^)]+)\)", (ROOT / "docs/SUMMARY.md").read_text())
+    order = [os.path.normpath(f"docs/{link}") for link in links]
+    rest = [name for name in tracked() if name.endswith(".md") and name not in order and not name.startswith("ros/vendor/")]
+    return [name for name in order + rest if not name.startswith("docs/decisions/") and name not in ("CHANGELOG.md", "docs/SUMMARY.md", "docs/commands.md")]
+
+
+def blocks():
+    """Each block: its document, what is done with it, its commands."""
+    for name in chapters():
+        for info, text in re.findall(r"^ *```(sh [a-z-]+)\n(.*?)^ *```", (ROOT / name).read_text(), re.M | re.S):
+            lines = [line.strip() for line in text.splitlines()]
+            lines = [line.split(" #")[0].rstrip() for line in "\n".join(lines).replace("\\\n", " ").splitlines()]
+            yield name, info.split()[1], [line for line in lines if line]
+
+
+def start(command, folder, **more):
+    """A command in its folder: what works on the code runs in the repository."""
+    where = ROOT if command.startswith(("cargo ", "make ")) else folder
+    library = ROOT / ".cache/onnxruntime/cpu/libonnxruntime.so"
+    environment = {**os.environ, "PATH": f"{TARGET / 'release'}:{os.environ['PATH']}", "ROS_DOMAIN_ID": "97", "ROS_LOCALHOST_ONLY": "1",
+                   "STATE_DIRECTORY": str(folder / "state"), "ORT_DYLIB_PATH": os.environ.get("ORT_DYLIB_PATH", str(library))}
+    # The shell is replaced by a program, so that a signal reaches it.
+    command = command if "|" in command else f"exec {command}"
+    return subprocess.Popen(["bash", "-c", command], cwd=where, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **more)
+
+
+def finish(process, command, began):
+    """Its end: what is kept of it."""
+    said, _ = process.communicate(timeout=None)
+    took = time.monotonic() - began
+    print(f"{'ok ' if process.returncode == 0 else 'BAD'} {took:6.1f} s  {command}", file=sys.stderr)
+    if process.returncode != 0:
+        print(said[-3000:], file=sys.stderr)
+    return {"date": datetime.date.today().isoformat(), "seconds": round(took, 1), "status": process.returncode}
+
+
+def run(kind, commands, folder):
+    """Runs a block: what is kept of each of its commands."""
+    began = time.monotonic()
+    if kind != "together":
+        done = {}
+        for command in commands:
+            began = time.monotonic()
+            done[command] = finish(start(command, folder), command, began)
+        return done
+    has = lambda program: any(command.startswith(program) for command in commands)
+    beside = [] if has("latco sim") else [ROBOT] if has("latco run") else [ROBOT, CONTROLLER]
+    started = [(command, start(command, folder)) for command in beside + commands]
+    time.sleep(10)
+    for _, process in reversed(started):
+        process.send_signal(signal.SIGINT)
+    done = {command: finish(process, command, began) for command, process in reversed(started)}
+    return {command: done[command] for command in commands}
+
+
+def page(kept):
+    """docs/commands.md."""
+    figures = [json.loads(path.read_text()) for path in sorted((ROOT / "docs/figures").glob("*.json"))]
+    # A figure is of the same command, whatever it prints.
+    of = {figure["command"].removesuffix(" --json"): figure["date"] for figure in figures}
+    text = ["# Commands of this book", "", "Every block of commands in the documents, and when it was run last; written by `make book-commands`, which runs the short",
+            "ones in a scratch folder. *together*: side by side with a simulated robot, ended after ten seconds. *long*: run by `python3",
+            "tests/book.py --long TEXT`, or a [figure](figures.md). *by hand*: what needs a robot or another machine, or changes this one. A test",
+            "checks that the list is whole, and that the programs take every line."]
+    last = None
+    for name, kind, commands in blocks():
+        if name != last:
+            text += ["", f"## {name}", "", "| command | how | last run | took | status |", "|---" * 5 + "|"]
+            last = name
+        for command in commands:
+            record = kept.get(command)
+            when = f"{record['date']} | {record['seconds']:.0f} s | {record['status']}" if record else f"{of[command]} | | [figure](figures.md)" if command in of else "not kept | | "
+            words = "by hand" if kind == "by-hand" else kind
+            shown = command.replace("|", "\\|")
+            text.append(f"| `{shown}` | {words} | {when} |")
+    PAGE.write_text("\n".join(text) + "\n")
+
+
+def main():
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--stage", action="store_true", help="put the book's files together")
+    parser.add_argument("--page", action="store_true", help="write the page only")
+    parser.add_argument("--long", metavar="TEXT", help="run the long commands that contain TEXT")
+    options = parser.parse_args()
+    if options.stage:
+        stage()
+        return
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    failed = []
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pathlib.Path(scratch)
+        for name, text in STAND_INS.items():
+            (folder / name).write_text(text)
+        for _, kind, commands in [] if options.page else blocks():
+            if options.long:
+                commands = [command for command in commands if kind == "long" and options.long in command]
+            elif kind not in ("run", "together"):
+                continue
+            done = run(kind, commands, folder) if commands else {}
+            failed += [command for command, record in done.items() if record["status"] != 0]
+            kept |= done
+    listed = {command for _, _, commands in blocks() for command in commands}
+    kept = {command: record for command, record in kept.items() if command in listed}
+    KEPT.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    page(kept)
+    if failed:
+        sys.exit("expected exit status 0, found another of:\n" + "\n".join(failed))
+
+
+if __name__ == "__main__":
+    main()
