@@ -200,7 +200,7 @@ fn noise(chance: &mut Chance, prefix: &Prefix) -> Vec<u8> {
         return chance.bytes(length);
     }
     let mut packet = match chance.below(3) {
-        0 => participant(prefix, 9),
+        0 => participant(prefix, EAR),
         1 => endpoint(prefix, true, 7, ["rt/x", "x"], 9),
         _ => numbers(chance, prefix),
     };
