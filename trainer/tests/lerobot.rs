@@ -342,7 +342,9 @@ fn videos_are_read_frame_by_frame_and_a_cut_one_costs_its_end() {
 /// What LeRobot's side prints.
 fn peer(python: &Path, arguments: &[&str]) -> String {
     let mut command = Command::new(python);
-    command.arg(scripts().join("lerobot_peer.py")).args(arguments);
+    command
+        .arg(scripts().join("lerobot_peer.py"))
+        .args(arguments);
     run(command.env("HF_HUB_OFFLINE", "1")).unwrap()
 }
 
