@@ -16,6 +16,7 @@ pub mod export;
 pub mod fit;
 pub mod gates;
 pub mod label;
+pub mod lerobot;
 pub mod memory;
 pub mod online;
 pub mod page;

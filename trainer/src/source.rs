@@ -14,6 +14,8 @@ use crate::fit::dataset::Frames;
 
 /// Smallest side of an image made to look at the robot's facts, pixels.
 const ANY_IMAGE_SIZE: usize = 32;
+/// Part of the range of actions that the largest command should reach at least.
+const USED_OF_RANGE: f32 = 0.5;
 /// Number of bytes in a MB.
 const MB: usize = 1_000_000;
 
@@ -119,7 +121,18 @@ fn read_into(
         action_scale: scale.iter().map(|s| *s as f32).collect(),
         ..LoadOptions::default()
     };
-    let (shape, reports) = load_into(bags, &options, &mut sink)?;
+    let loaded = load_into(bags, &options, &mut sink);
+    let (shape, reports) = loaded.map_err(|error| match (error, &robot) {
+        (DataError::AllFailed { mut problems }, Some(robot)) => {
+            problems.push(format!(
+                "data.task is {:?}, a simulated robot with the joints {}: for another robot set data.task to a name of its own",
+                config.data.task,
+                robot.joint_names().join(", ")
+            ));
+            DataError::AllFailed { problems }
+        }
+        (error, _) => error,
+    })?;
     let mut problems = problems_of(&reports);
     let ranges = sink.ranges.clone();
     if !recent.is_empty() {
@@ -156,6 +169,9 @@ fn read_into(
         reward_range: RewardRange::of(train.rewards.iter().copied()),
         ..DataFacts::default()
     };
+    if robot.is_none() {
+        problems.extend(small_actions(&train.actions, &facts.action_scale));
+    }
     match &robot {
         Some(robot) => {
             let limits = robot.limits();
@@ -292,6 +308,27 @@ fn limits_of(ranges: &[(f32, f32)], facts: &mut DataFacts) {
     }
 }
 
+/// A word where the commands of the data use little of the range that a planner may.
+fn small_actions(actions: &[f32], scale: &[f32]) -> Option<String> {
+    let mut most = vec![0.0_f32; scale.len()];
+    for action in actions.chunks_exact(scale.len().max(1)) {
+        for (most, value) in most.iter_mut().zip(action) {
+            *most = most.max(value.abs());
+        }
+    }
+    let used = most.iter().copied().fold(0.0, f32::max);
+    let fits: Vec<String> = (most.iter().zip(scale))
+        .map(|(most, scale)| format!("{:.2}", most * scale))
+        .collect();
+    (used > 0.0 && used < USED_OF_RANGE).then(|| {
+        format!(
+            "the commands use at most {used:.2} of data.action_scale, and a planner may use all of it, where the model has no data; the \
+             largest commands of the joints are [{}]: set data.action_scale to them",
+            fits.join(", ")
+        )
+    })
+}
+
 /// SHA-256 over the frames.
 fn hash(frames: &Frames) -> io::Result<String> {
     let mut images = Sha256::new();
@@ -309,4 +346,20 @@ fn hash(frames: &Frames) -> io::Result<String> {
 
 fn hex(hash: Sha256) -> String {
     hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_that_use_little_of_their_range_are_told_with_the_scale_that_fits() {
+        let text = small_actions(&[0.1, -0.05, -0.2, 0.0], &[1.0, 2.0]).unwrap();
+        assert!(
+            text.contains("at most 0.20") && text.contains("[0.20, 0.10]"),
+            "{text}"
+        );
+        assert_eq!(small_actions(&[0.1, -0.9, 0.2, 0.0], &[1.0, 2.0]), None);
+        assert_eq!(small_actions(&[0.0, 0.0], &[1.0, 2.0]), None);
+    }
 }

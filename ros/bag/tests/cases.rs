@@ -388,6 +388,29 @@ fn case_10_a_channel_without_schema_is_named_and_the_others_are_used() {
 }
 
 #[test]
+fn case_11_a_malformed_database_gives_what_can_be_saved_and_says_so_within_two_seconds() {
+    let began = std::time::Instant::now();
+    let bag = open("12/bad1.db3");
+    let (messages, errors): (Vec<_>, Vec<_>) = bag.messages().partition(Result::is_ok);
+    assert_eq!(messages.len(), 122);
+    let errors: Vec<String> = (errors.into_iter())
+        .map(|error| error.unwrap_err().to_string())
+        .collect();
+    let told = |error: &String| {
+        let words = [
+            "bad1.db3",
+            "malformed",
+            "122 were found",
+            "the rest of the file is read",
+        ];
+        words.iter().all(|word| error.contains(word))
+    };
+    assert!(errors.iter().any(told), "{errors:?}");
+    let took = began.elapsed();
+    assert!(took < std::time::Duration::from_secs(2), "{took:?}");
+}
+
+#[test]
 fn case_17_depth_is_refused_in_words() {
     let image = |encoding: &str| {
         let image = Image {

@@ -25,7 +25,7 @@ use super::keep_out;
 use super::load::Loaded;
 use super::ros_clock::RosClock;
 use super::sink::{CommandOutbox, MotionStatus, Sink};
-use super::status::{RunSummary, SurpriseFigures};
+use super::status::{FEW_PLANS, RunSummary, SurpriseFigures};
 use super::topics;
 use super::trace::{PlanTraced, RunTrace, TickTrace};
 use crate::middleware::peers::Peers;
@@ -325,6 +325,12 @@ impl Configured {
             summary.plans += 1;
             *summary.stop_causes.entry(report.stop.name()).or_default() += 1;
             summary.failed_plans += u64::from(!report.stop.was_successful());
+            summary.plans_without_iteration += u64::from(report.iterations == 0);
+            if summary.plans == FEW_PLANS
+                && let Some(text) = summary.no_iteration()
+            {
+                tracing::warn!("{text}");
+            }
             let missed =
                 record.done.0 > record.stamp.0.saturating_add(self.lead_ns) && self.lead_ns > 0;
             summary.deadline_misses += u64::from(missed);

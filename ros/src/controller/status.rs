@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use latco_bag::messages::{DiagnosticStatus, KeyValue};
 use latco_controller::Config;
-use latco_controller::config::SurpriseAction;
+use latco_controller::config::{PlannerKind, SurpriseAction};
 use latco_controller::execute::{Action, Decision, StopReason};
 use latco_controller::safety::Surprise;
 use latco_controller::safety::monitors::EXECUTOR_LIMIT;
@@ -56,6 +56,8 @@ pub struct RunSummary {
     pub plans: u64,
     /// Number of solves that failed; the plan before, shifted, was followed.
     pub failed_plans: u64,
+    /// Number of plans without a completed iteration.
+    pub plans_without_iteration: u64,
     /// How often the planner stopped for each reason.
     pub stop_causes: BTreeMap<&'static str, u64>,
     /// Times and iterations over all plans.
@@ -219,7 +221,23 @@ impl Now<'_> {
     }
 }
 
+/// Number of plans after which a planner that has not completed an iteration is told of.
+pub(super) const FEW_PLANS: u64 = 20;
+
 impl RunSummary {
+    /// What to do where the first plans have no iteration: nothing was planned then but the plan before, shifted.
+    pub(super) fn no_iteration(&self) -> Option<String> {
+        let none = self.plans >= FEW_PLANS && self.plans_without_iteration == self.plans;
+        let iterates = self.planner != PlannerKind::SamplingOnly.name();
+        (none && iterates).then(|| {
+            format!(
+                "none of {} plans completed an iteration of {}: the time that planner.budget_ms gives is too short for one; raise it, \
+                 or make iterations smaller (planner.cem.samples for cem and mppi, horizon in training)",
+                self.plans, self.planner
+            )
+        })
+    }
+
     /// The injected faults in a line: name and number of each.
     pub(super) fn injected_faults(&self) -> String {
         let all = self.injected.iter().map(|(name, n)| format!("{name} {n}"));

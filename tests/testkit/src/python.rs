@@ -41,6 +41,12 @@ pub const CYCLONEDDS: Environment = Environment {
     variable: "LATCO_PYTHON_CYCLONEDDS",
 };
 
+/// LeRobot, which brings PyTorch and, by imageio-ffmpeg, the program ffmpeg: about 7 GB.
+pub const LEROBOT: Environment = Environment {
+    name: "lerobot",
+    variable: "LATCO_PYTHON_LEROBOT",
+};
+
 impl Environment {
     /// The Python of this environment, which is made if need be.
     ///

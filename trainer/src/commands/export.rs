@@ -7,6 +7,7 @@ use latco_controller::settings::Settings;
 use latco_models::ExpectedSurprise;
 use latco_trainer::export::export;
 use latco_trainer::fit::checkpoint::{Checkpoint, Stage};
+use latco_trainer::fit::config::RewardKind;
 use latco_trainer::fit::trained::Model;
 use latco_trainer::gates::Gate;
 use latco_trainer::report::{REPORT_FILE, Report};
@@ -25,6 +26,10 @@ pub(crate) struct Args {
     /// for nothing. Needs a run with an ensemble.
     #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
     penalty: Option<f64>,
+    /// Head of the bundle's reward graph (`model.plan_with`), instead of the run's: `regression` or `bernoulli_logit`. Needs a
+    /// run that learned both.
+    #[arg(long, value_name = "HEAD")]
+    plan_with: Option<RewardKind>,
     /// One JSON object on standard output.
     #[arg(long)]
     json: bool,
@@ -54,9 +59,14 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             gates.clear();
         }
         model.config.model.penalty = penalty;
-        (model.config.check())
-            .map_err(|e| BadInput::new(format!("{}: {e}", args.run.display())))?;
     }
+    if let Some(head) = args.plan_with {
+        if head != model.config.model.plan_with {
+            gates.clear();
+        }
+        model.config.model.plan_with = head;
+    }
+    (model.config.check()).map_err(|e| BadInput::new(format!("{}: {e}", args.run.display())))?;
     let worst = export(&model, &gates, &args.out)?;
     if surprise.is_some() && checkpoint.stage == Stage::Done {
         latco_models::gates::rewrite(&args.out, |manifest| manifest.surprise = surprise)?;

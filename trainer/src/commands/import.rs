@@ -1,40 +1,58 @@
-//! `latco-train import`: npz episodes of other projects to bags.
+//! `latco-train import`: npz episodes and LeRobot data sets of other projects to bags.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use latco_bag::BagWriter;
 use latco_trainer::data::npz::{self, NpzEpisode};
-use latco_trainer::data::record::{EpisodeRecorder, Step};
-
-use super::shell::{BadInput, print_json};
+use latco_trainer::data::record::Step;
 use latco_trainer::progress::Progress;
 
-/// Time between two episodes of a bag, ns.
-const PAUSE_NS: i64 = 1_000_000_000;
+use super::bag_series::BagSeries;
+use super::import_lerobot::{self, LeRobotArgs};
+use super::shell::{BadInput, print_json};
+
+/// What `latco-train import --help` says behind the options.
+const CONTENTS: &str = "\
+An npz file is an episode of T frames: `image` (u8 [T, height, width, 3], RGB), `action` ([T, na]) and `reward` ([T] or [T, 1]);
+optional are `state` ([T, ns]), `is_first` and `is_last` ([T], bool or u8). Numbers may be floats of 16, 32 or 64 bits,
+integers or bool. The state becomes joint positions, whose velocities are the differences of successive states by --rate-hz
+(0 in the first frame); files without it give bags without joints.
+
+Of a LeRobot data set (v2.1 or v3.0), one camera, `observation.state`, `action` and a reward become images, joint positions,
+commands and rewards; velocities are `observation.velocity`, else the differences of the positions. Videos need ffmpeg.
+
+Commands are joint velocities in rad/s, or in the units of the state a second: the actions of npz files as they are. They are
+not scaled here: set `data.action_scale` of the training to the velocity that an action of 1 is to stand for, about the
+largest of the data.";
 
 /// Arguments of `latco-train import`.
-///
-/// The `state` of the files becomes joint positions named state_0, state_1, ..., with velocities
-/// from differences of successive states; files without it give bags without joints. Actions
-/// become commands unchanged (an action scale of 1).
 #[derive(clap::Args)]
+#[command(after_long_help = CONTENTS, group(clap::ArgGroup::new("source").required(true)))]
 pub(crate) struct Args {
     /// Episode files, or folders of them.
-    #[arg(long, required = true, num_args = 1..)]
+    #[arg(long, num_args = 1.., group = "source")]
     npz: Vec<PathBuf>,
+    /// Folder of a LeRobot data set: the one with `meta`, `data` and, if there are any, `videos`.
+    #[arg(long, value_name = "DIR", group = "source")]
+    lerobot: Option<PathBuf>,
     /// Folder for the bags; must not exist or be empty.
     #[arg(long)]
     out: PathBuf,
-    /// Frames per second.
-    #[arg(long)]
-    rate_hz: f64,
-    /// Which observation an action belongs to: `follows` the observation at the same index, or
-    /// led to it (`precedes`, as Dreamer stores it).
-    #[arg(long, value_enum, default_value_t = Alignment::Follows)]
+    /// Frames per second of npz files.
+    #[arg(long, required_unless_present = "lerobot", conflicts_with = "lerobot")]
+    rate_hz: Option<f64>,
+    /// Which observation an action of an npz file belongs to: `follows` the observation at the same index, or led to it
+    /// (`precedes`, as Dreamer stores it).
+    #[arg(long, value_enum, default_value_t = Alignment::Follows, conflicts_with = "lerobot")]
     action: Alignment,
-    /// Files in one bag.
+    /// Names of the joints in the order of the state, with commas between them [default: state_0, state_1, ...; those of the
+    /// LeRobot data set without `.pos`].
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    joint_names: Option<Vec<String>>,
+    #[command(flatten)]
+    of_lerobot: LeRobotArgs,
+    /// Files, or episodes of a LeRobot data set, in one bag.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     episodes_per_bag: u64,
     /// One JSON object on standard output.
@@ -50,23 +68,33 @@ enum Alignment {
     Precedes,
 }
 
-/// Imports all files, or none when one of them is wrong.
+/// Imports a data set, or all files; none where one of them is wrong.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    if !(args.rate_hz.is_finite() && (1e-3..=1e4).contains(&args.rate_hz)) {
-        return Err(BadInput::new(format!(
-            "--rate-hz: expected 0.001 to 10000, found {}",
-            args.rate_hz
-        )));
+    let names = args.joint_names.as_deref();
+    for (at, name) in names.iter().flat_map(|names| names.iter().enumerate()) {
+        if name.is_empty() || names.is_some_and(|names| names[..at].contains(name)) {
+            let text = format!("--joint-names: expected different names, found {name:?}");
+            return Err(BadInput::new(text));
+        }
     }
-    let period_ns = (1e9 / args.rate_hz).round() as i64;
-    let files = find_files(&args.npz)?;
-    if std::fs::read_dir(&args.out).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(BadInput::new(format!(
-            "{}: expected a new or empty folder for --out, found files in it",
-            args.out.display()
-        )));
+    match (&args.lerobot, args.rate_hz) {
+        (Some(root), _) => {
+            let out = (args.out.as_path(), args.episodes_per_bag);
+            import_lerobot::run(root, &args.of_lerobot, args.joint_names, out, args.json)
+        }
+        (None, Some(rate_hz)) => import_npz(&args, rate_hz),
+        (None, None) => unreachable!("clap requires a rate for npz files"),
     }
+}
 
+fn import_npz(args: &Args, rate_hz: f64) -> anyhow::Result<ExitCode> {
+    if !(rate_hz.is_finite() && (1e-3..=1e4).contains(&rate_hz)) {
+        return Err(BadInput::new(format!(
+            "--rate-hz: expected 0.001 to 10000, found {rate_hz}"
+        )));
+    }
+    let period_ns = (1e9 / rate_hz).round() as i64;
+    let files = find_files(&args.npz)?;
     let mut problems = Vec::new();
     let mut shape: Option<(Shape, PathBuf)> = None;
     for file in &files {
@@ -86,6 +114,18 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             }
         }
     }
+    let names = match (&args.joint_names, &shape) {
+        (Some(names), Some((shape, _))) if names.len() != shape.state => {
+            let (expected, found) = (shape.state, names.len());
+            problems.push(format!(
+                "--joint-names: expected {expected} names as the state has values, found {found}"
+            ));
+            Vec::new()
+        }
+        (Some(names), _) => names.clone(),
+        (None, Some((shape, _))) => (0..shape.state).map(|at| format!("state_{at}")).collect(),
+        (None, None) => Vec::new(),
+    };
     let (Some((shape, _)), true) = (shape, problems.is_empty()) else {
         return Err(BadInput::new(format!(
             "{} of {} files cannot be imported, nothing was written:\n{}",
@@ -96,44 +136,23 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
 
     let mut progress = Progress::new("files", files.len() as u64);
-    let (mut frames, mut episodes, mut bags) = (0, 0, Vec::new());
-    for (number, group) in files.chunks(args.episodes_per_bag as usize).enumerate() {
-        let bag = args.out.join(format!("import-{number:04}"));
-        let names = (0..shape.state)
-            .map(|index| format!("state_{index}"))
-            .collect();
-        let mut recorder = EpisodeRecorder::new(
-            BagWriter::create(&bag)?,
-            shape.width as u32,
-            shape.height as u32,
-            names,
-        )?;
-        let mut time_ns = 0;
+    let size = (shape.width as u32, shape.height as u32);
+    let mut bags = BagSeries::new(&args.out, size, names, period_ns)?;
+    for group in files.chunks(args.episodes_per_bag as usize) {
         for file in group {
             let episode = npz::read(file)?;
             for (begin, end) in parts(&episode) {
-                recorder.begin(episodes, time_ns)?;
-                time_ns = write(
-                    &mut recorder,
-                    &episode,
-                    begin..end,
-                    time_ns,
-                    period_ns,
-                    args.action,
-                )?;
-                time_ns += PAUSE_NS;
-                episodes += 1;
+                write(&mut bags, &episode, begin..end, period_ns, args.action)?;
             }
-            frames += episode.frames;
             progress.advance(1, "");
         }
-        recorder.finish()?;
-        bags.push(bag.display().to_string());
+        bags.next_bag()?;
     }
     progress.finish();
+    let (episodes, frames) = bags.written();
+    let bags = bags.finish()?;
     tracing::info!(
-        "{episodes} episodes, {frames} frames at {} Hz into {}",
-        args.rate_hz,
+        "{episodes} episodes, {frames} frames at {rate_hz} Hz into {}",
         args.out.display()
     );
     if args.json {
@@ -141,7 +160,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             "files": files.len(),
             "episodes": episodes,
             "frames": frames,
-            "rate_hz": args.rate_hz,
+            "rate_hz": rate_hz,
             "image_height": shape.height,
             "image_width": shape.width,
             "state_width": shape.state,
@@ -225,20 +244,19 @@ fn parts(episode: &NpzEpisode) -> Vec<(usize, usize)> {
     begins.windows(2).map(|pair| (pair[0], pair[1])).collect()
 }
 
-/// Writes the frames `range`; gives the time after the last.
+/// Writes the frames `range` as an episode.
 fn write(
-    recorder: &mut EpisodeRecorder,
+    bags: &mut BagSeries,
     episode: &NpzEpisode,
     range: std::ops::Range<usize>,
-    start_ns: i64,
     period_ns: i64,
     alignment: Alignment,
-) -> anyhow::Result<i64> {
+) -> anyhow::Result<()> {
     let pixels = episode.width * episode.height * 3;
     let (ns, na) = (episode.state_width, episode.action_width);
     let still = vec![0.0; na];
     let mut velocities = vec![0.0; ns];
-    let mut time_ns = start_ns;
+    bags.begin()?;
     for frame in range.clone() {
         let state = |frame: usize| &episode.states[frame * ns..][..ns];
         if frame > range.start {
@@ -257,17 +275,13 @@ fn write(
             }
             Alignment::Precedes => &still[..],
         };
-        recorder.step(
-            time_ns,
-            &Step {
-                image: &episode.images[frame * pixels..][..pixels],
-                positions: state(frame),
-                velocities: &velocities,
-                command,
-                reward: episode.rewards[frame],
-            },
-        )?;
-        time_ns += period_ns;
+        bags.step(&Step {
+            image: &episode.images[frame * pixels..][..pixels],
+            positions: state(frame),
+            velocities: &velocities,
+            command,
+            reward: Some(episode.rewards[frame]),
+        })?;
     }
-    Ok(time_ns)
+    Ok(())
 }

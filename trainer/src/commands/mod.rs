@@ -2,6 +2,7 @@
 //!
 //! Exit status: 0 done; 1 the run failed; 2 bad usage, configuration, bundle or bag.
 
+mod bag_series;
 mod bundles;
 mod card;
 mod collect;
@@ -13,12 +14,14 @@ mod export;
 mod fit;
 mod gates;
 mod import;
+mod import_lerobot;
 mod label;
 mod online;
 mod pair;
 mod report;
 mod shell;
 mod surprise;
+mod to_lerobot;
 
 use std::process::ExitCode;
 
@@ -31,8 +34,10 @@ use shell::BadInput;
 pub(crate) enum Command {
     /// Drives a simulated robot with a scripted policy or the planner and records bags.
     Collect(collect::Args),
-    /// Makes bags from npz episodes in the layout of PlaNet, Dreamer and LatCo.
+    /// Makes bags from npz episodes in the layout of PlaNet, Dreamer and LatCo, or from a LeRobot data set.
     Import(import::Args),
+    /// Makes a LeRobot data set from bags.
+    ToLerobot(to_lerobot::Args),
     /// Copies a bag with a reward for every image: from a topic, time ranges, or the last seconds.
     Label(label::Args),
     /// Learns a model from bags, measures its gates, and exports the bundle.
@@ -65,6 +70,7 @@ impl Command {
         match self {
             Self::Collect(args) => collect::run(args),
             Self::Import(args) => import::run(args),
+            Self::ToLerobot(args) => to_lerobot::run(args),
             Self::Label(args) => label::run(args),
             Self::Fit(args) => fit::run(args),
             Self::Online(args) => online::run(args),

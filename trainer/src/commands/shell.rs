@@ -63,3 +63,14 @@ pub(crate) fn check_writable(folder: &Path) -> anyhow::Result<()> {
             ))
         })
 }
+
+/// Checks that nothing of another run is in the folder of the results.
+pub(crate) fn check_empty(folder: &Path) -> anyhow::Result<()> {
+    match std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
+        false => Ok(()),
+        true => Err(BadInput::new(format!(
+            "{}: expected a new or empty folder for --out, found files in it",
+            folder.display()
+        ))),
+    }
+}

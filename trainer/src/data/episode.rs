@@ -77,7 +77,7 @@ pub fn record_episode(
                 positions: robot.positions(),
                 velocities: robot.velocities(),
                 command: &command,
-                reward,
+                reward: Some(reward),
             },
         )?;
         robot.step(&action);

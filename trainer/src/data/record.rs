@@ -16,8 +16,8 @@ pub struct Step<'a> {
     pub velocities: &'a [f64],
     /// Joint velocity set-points in rad/s that are held until the next step, `[na]`.
     pub command: &'a [f64],
-    /// Reward of the observation.
-    pub reward: f64,
+    /// Reward of the observation; `None` where it is not known.
+    pub reward: Option<f64>,
 }
 
 /// Writes the steps of episodes into a bag.
@@ -44,7 +44,6 @@ impl EpisodeRecorder {
         if !joint_names.is_empty() {
             bag.announce::<JointState>(topics::JOINT_STATES)?;
         }
-        bag.announce::<Float64>(topics::REWARD)?;
         bag.announce::<Float64MultiArray>(topics::COMMANDS)?;
         Ok(Self {
             bag,
@@ -88,7 +87,9 @@ impl EpisodeRecorder {
             };
             self.write(topics::JOINT_STATES, time_ns, &joints)?;
         }
-        self.write(topics::REWARD, time_ns, &Float64 { data: step.reward })?;
+        if let Some(data) = step.reward {
+            self.write(topics::REWARD, time_ns, &Float64 { data })?;
+        }
         let command = Float64MultiArray::vector(step.command.to_vec());
         self.write(topics::COMMANDS, time_ns, &command)
     }

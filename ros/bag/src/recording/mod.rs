@@ -482,6 +482,11 @@ impl Walk<'_> {
         ) {
             remarks.push(missing.to_string());
         }
+        if self.joints.velocities_unknown() && self.has_sample {
+            let text =
+                "joint states come without velocities, or with NaN for them: they are taken as 0";
+            remarks.push(text.to_owned());
+        }
         let mut joint_stamps = Stamps::default();
         for stamps in self.joint_stamps.values() {
             joint_stamps.add(stamps);

@@ -52,6 +52,8 @@ pub(super) fn planner(facts: &Facts<'_>, fresh: &Fresh) -> Part {
     } else if fresh.misses > 0 {
         let text = format!("{} plans were late in the last second", fresh.misses);
         (DiagnosticStatus::WARN, text)
+    } else if let Some(text) = summary.no_iteration() {
+        (DiagnosticStatus::WARN, text)
     } else if fresh.plan_rate == 0.0 {
         (
             DiagnosticStatus::WARN,
@@ -74,6 +76,7 @@ pub(super) fn planner(facts: &Facts<'_>, fresh: &Fresh) -> Part {
     );
     part.add("plans", summary.plans);
     part.add("failed_plans", summary.failed_plans);
+    part.add("plans_without_iteration", summary.plans_without_iteration);
     part.add("deadline_misses", summary.deadline_misses);
     for (cause, count) in &summary.stop_causes {
         part.add(&format!("stopped_by_{cause}"), count);

@@ -301,8 +301,9 @@ impl<C: Context> Writable<C> for DataFrag {
     writer.write_value(&self.fragments_in_submessage)?;
     writer.write_value(&self.fragment_size)?;
     writer.write_value(&self.data_size)?;
-    if self.inline_qos.is_some() && !self.inline_qos.as_ref().unwrap().parameters.is_empty() {
-      writer.write_value(&self.inline_qos)?;
+    // The list itself: an Option is written with a byte before it.
+    if let Some(inline_qos) = self.inline_qos.as_ref() {
+      writer.write_value(inline_qos)?;
     }
     writer.write_bytes(&self.serialized_payload)?;
     Ok(())
@@ -325,7 +326,10 @@ mod tests {
   use speedy::{Endianness, Writable};
 
   use super::*;
-  use crate::messages::submessages::submessages::DATAFRAG_Flags;
+  use crate::{
+    messages::submessages::{elements::parameter::Parameter, submessages::DATAFRAG_Flags},
+    structure::parameter_id::ParameterId,
+  };
 
   fn serialize_body(df: &DataFrag) -> Bytes {
     let mut buf = Vec::new();
@@ -352,6 +356,29 @@ mod tests {
     let last = start_u32 + count_u32 - 1;
     assert!(last <= u32::from(expected_total));
     assert!(df.serialized_payload.len() <= (count_u32 as usize) * (df.fragment_size as usize));
+  }
+
+  #[test]
+  fn inline_qos_is_written_as_long_as_announced_and_read_back() {
+    let mut inline_qos = ParameterList::new();
+    inline_qos.push(Parameter {
+      parameter_id: ParameterId::PID_RELATED_SAMPLE_IDENTITY,
+      value: vec![7u8; 24],
+    });
+    let df = DataFrag {
+      writer_sn: SequenceNumber::new(1),
+      fragment_starting_num: FragmentNumber::new(1),
+      fragments_in_submessage: 1,
+      fragment_size: 256,
+      data_size: 512,
+      inline_qos: Some(inline_qos),
+      serialized_payload: Bytes::from(vec![1u8; 256]),
+      ..Default::default()
+    };
+    let bytes = serialize_body(&df);
+    assert_eq!(bytes.len(), df.len_serialized());
+    let flags = DATAFRAG_Flags::Endianness | DATAFRAG_Flags::InlineQos;
+    assert_eq!(DataFrag::deserialize(&bytes, flags).unwrap(), df);
   }
 
   #[test]
