@@ -124,11 +124,13 @@ fn read_into(
     let loaded = load_into(bags, &options, &mut sink);
     let (shape, reports) = loaded.map_err(|error| match (error, &robot) {
         (DataError::AllFailed { mut problems }, Some(robot)) => {
-            problems.push(format!(
-                "data.task is {:?}, a simulated robot with the joints {}: for another robot set data.task to a name of its own",
-                config.data.task,
-                robot.joint_names().join(", ")
-            ));
+            if let Some(last) = problems.last_mut() {
+                last.push_str(&format!(
+                    "\ndata.task is {:?}, a simulated robot with the joints {}: for another robot set data.task to a name of its own",
+                    config.data.task,
+                    robot.joint_names().join(", ")
+                ));
+            }
             DataError::AllFailed { problems }
         }
         (error, _) => error,

@@ -1,6 +1,6 @@
 //! LeRobot data sets in and out: what is written is read with equal values, and a fault costs one episode.
 
-#![allow(clippy::unwrap_used)] // a failed helper fails the test
+#![allow(clippy::unwrap_used, clippy::type_complexity)] // a failed helper fails the test
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

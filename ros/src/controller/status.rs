@@ -379,3 +379,25 @@ fn words(decision: Decision) -> (u8, String) {
     };
     (level, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_planner_that_completes_no_iteration_is_told_of_after_a_few_plans() {
+        let told = |plans, plans_without_iteration, planner: &str| {
+            let summary = RunSummary {
+                plans,
+                plans_without_iteration,
+                planner: planner.to_owned(),
+                ..RunSummary::default()
+            };
+            summary.no_iteration().is_some()
+        };
+        assert!(told(FEW_PLANS, FEW_PLANS, "cem"));
+        assert!(!told(FEW_PLANS - 1, FEW_PLANS - 1, "cem"));
+        assert!(!told(FEW_PLANS, FEW_PLANS - 1, "mppi"));
+        assert!(!told(FEW_PLANS, FEW_PLANS, "sampling_only"));
+    }
+}

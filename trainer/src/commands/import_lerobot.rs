@@ -92,7 +92,7 @@ pub(crate) fn run(
         };
         if frame.begins {
             let (episodes, _) = bags.written();
-            if episodes > 0 && episodes as u64 % episodes_per_bag == 0 {
+            if episodes > 0 && (episodes as u64).is_multiple_of(episodes_per_bag) {
                 bags.next_bag()?;
             }
             bags.begin()?;

@@ -75,7 +75,7 @@ impl Column {
                 leaf::<ByteArrayType>(group, &values, 1, None)
             }
             Self::Vectors(width, values) => {
-                let repeated = (0..values.len()).map(|at| i16::from(at % width != 0));
+                let repeated = (0..values.len()).map(|at| i16::from(!at.is_multiple_of(*width)));
                 leaf::<FloatType>(group, values, 3, Some(repeated.collect()))
             }
             Self::TextLists(rows) => {

@@ -30,7 +30,7 @@ impl Stats {
         let mut seen = 0_u64;
         for (at, value) in values.enumerate() {
             sums.take(at % width, value);
-            seen += u64::from(at % width == 0);
+            seen += u64::from(at.is_multiple_of(width));
         }
         sums.count = before + seen;
         sums.frames = sums.count;
