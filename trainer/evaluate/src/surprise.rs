@@ -95,6 +95,9 @@ pub fn try_surprise(
         let seed = FIRST_SEED + options.seed + number as u64;
         let faulty = number < options.faulty;
         let driven = drive(&mut filter, robot.as_mut(), policy, seed, faulty)?;
+        if let Some(error) = robot.failure() {
+            return Err(error.into());
+        }
         trial.episodes.push(driven.0);
         for (all, fault) in trial.faults.iter_mut().zip(driven.1) {
             all.push(fault);

@@ -10,9 +10,10 @@ use anyhow::Context;
 use latco_controller::config::PlannerKind;
 use latco_controller::time::MonotonicClock;
 use latco_controller::{Config, Time};
+use latco_envs::PolicyKind;
 use latco_evaluate::{
-    EvaluateError, Evaluation, FaultEvaluation, KeepOut, Obstacles, Options, evaluate,
-    evaluate_faults,
+    Episode, EvaluateError, Evaluation, FaultEvaluation, KeepOut, Obstacles, Options, evaluate,
+    evaluate_faults, evaluate_policy,
 };
 use latco_faults::Faults;
 use latco_models::{Bundle, Provider, Providers};
@@ -24,11 +25,14 @@ use latco_trainer::progress::Progress;
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Folder of the model bundle.
-    #[arg(long)]
-    bundle: PathBuf,
-    /// Simulated task.
+    #[arg(long, required_unless_present = "policy")]
+    bundle: Option<PathBuf>,
+    /// Simulated task, or the TOML file of a robot that others made (docs/simulators.md).
     #[arg(long)]
     task: String,
+    /// A scripted policy in place of a bundle and its planner.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["bundle", "planner", "config", "provider", "inject", "keep_out"])]
+    policy: Option<PolicyKind>,
     /// Planner; by default the one of the configuration.
     #[arg(long)]
     planner: Option<PlannerKind>,
@@ -62,6 +66,28 @@ pub(crate) struct Args {
 
 /// Evaluation.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let options = Options {
+        task: args.task,
+        episodes: args.episodes,
+        seed: args.seed,
+        expert: true,
+        keep_out: args.keep_out.map(|obstacles| KeepOut {
+            obstacles,
+            is_told: !args.untold,
+        }),
+    };
+    let interrupted = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted))
+        .context("cannot take Ctrl-C")?;
+    let Some(folder) = &args.bundle else {
+        let policy = args.policy.context("clap asks for a bundle or a policy")?;
+        let mut progress = Progress::new("episodes", u64::from(args.episodes));
+        let evaluation = evaluate_policy(policy, &options, see(&mut progress, &interrupted))
+            .map_err(bad_input)?;
+        progress.finish();
+        report(&evaluation, args.episodes, None, args.json)?;
+        return Ok(ExitCode::SUCCESS);
+    };
     let mut config = match &args.config {
         Some(path) => Config::load(path).map_err(|e| BadInput::new(e.to_string()))?,
         None => Config::default(),
@@ -73,31 +99,34 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(providers) = args.provider {
         config.bundle.providers = providers;
     }
-    let bundle = Bundle::load(&args.bundle, &config.bundle.load_options())
+    let bundle = Bundle::load(folder, &config.bundle.load_options())
         .map_err(|e| BadInput::new(e.to_string()))?;
     for shortcoming in latco_models::gates::shortcomings(bundle.manifest()) {
-        tracing::warn!("{}: {shortcoming}", args.bundle.display());
+        tracing::warn!("{}: {shortcoming}", folder.display());
     }
-    let options = Options {
-        task: args.task,
-        episodes: args.episodes,
-        seed: args.seed,
-        expert: true,
-        keep_out: args.keep_out.map(|obstacles| KeepOut {
-            obstacles,
-            is_told: !args.untold,
-        }),
-    };
-
-    let interrupted = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted))
-        .context("cannot take Ctrl-C")?;
     if let Some(file) = &args.inject {
         return with_faults(file, &bundle, &config, &options, &interrupted, args.json);
     }
     let mut progress = Progress::new("episodes", u64::from(args.episodes));
+    let evaluation = evaluate(&bundle, &config, &options, see(&mut progress, &interrupted))
+        .map_err(bad_input)?;
+    progress.finish();
+    report(
+        &evaluation,
+        args.episodes,
+        Some(bundle.provider()),
+        args.json,
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Counts the episodes, until Ctrl-C.
+fn see(
+    progress: &mut Progress,
+    interrupted: &AtomicBool,
+) -> impl FnMut(&Episode) -> ControlFlow<()> {
     let (mut done, mut solved) = (0, 0);
-    let evaluation = evaluate(&bundle, &config, &options, |episode| {
+    move |episode| {
         done += 1;
         solved += u32::from(episode.success);
         progress.advance(1, &format!("{solved} of {done} solved"));
@@ -106,24 +135,32 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         } else {
             ControlFlow::Continue(())
         }
-    })
-    .map_err(bad_input)?;
-    progress.finish();
-    if evaluation.episodes < args.episodes as usize {
+    }
+}
+
+/// Prints what came of an evaluation; a scripted policy has no provider.
+fn report(
+    evaluation: &Evaluation,
+    wanted: u32,
+    provider: Option<Provider>,
+    json: bool,
+) -> anyhow::Result<()> {
+    if evaluation.episodes < wanted as usize {
         tracing::warn!(
-            "stopped after {} of {} episodes; the figures are of these",
-            evaluation.episodes,
-            args.episodes
+            "stopped after {} of {wanted} episodes; the figures are of these",
+            evaluation.episodes
         );
     }
-    if args.json {
-        let mut value = serde_json::to_value(&evaluation)?;
-        value["provider"] = bundle.provider().to_string().into();
+    if json {
+        let mut value = serde_json::to_value(evaluation)?;
+        if let Some(provider) = provider {
+            value["provider"] = provider.to_string().into();
+        }
         print_json(&value);
     } else {
-        print_table(&evaluation, bundle.provider());
+        print_table(evaluation, provider);
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn bad_input(error: EvaluateError) -> anyhow::Error {
@@ -202,11 +239,13 @@ fn print_faults(evaluation: &FaultEvaluation) {
 }
 
 #[allow(clippy::print_stdout)]
-fn print_table(evaluation: &Evaluation, provider: Provider) {
+fn print_table(evaluation: &Evaluation, provider: Option<Provider>) {
     let e = evaluation;
     println!("task                 {}", e.task);
     println!("planner              {}", e.planner);
-    println!("provider             {provider}");
+    if let Some(provider) = provider {
+        println!("provider             {provider}");
+    }
     println!("episodes             {}", e.episodes);
     println!(
         "success              {:.3}  (95 %: {:.3} to {:.3})",
@@ -217,10 +256,12 @@ fn print_table(evaluation: &Evaluation, provider: Provider) {
         println!("expert's success     {expert:.3}");
     }
     println!("mean return          {:.2}", e.mean_return);
-    println!(
-        "planning             {:.1} ms median, {:.1} ms p99, {} iterations median",
-        e.plan_ms_p50, e.plan_ms_p99, e.iterations_median
-    );
+    if e.plans > 0 {
+        println!(
+            "planning             {:.1} ms median, {:.1} ms p99, {} iterations median",
+            e.plan_ms_p50, e.plan_ms_p99, e.iterations_median
+        );
+    }
     if let Some(k) = &e.keep_out {
         println!(
             "obstacle touched     in {} of {} episodes ({} of {} with one that moves), {:.3} m deep at most",
