@@ -7,7 +7,7 @@ export ORT_DYLIB_PATH ?= $(CURDIR)/.cache/onnxruntime/cpu/libonnxruntime.so
 PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup onnxruntime onnxruntime-gpu demo test test-core test-interop test-realtime test-data ignored bench figures programs lint install deb book book-commands
+.PHONY: help setup onnxruntime onnxruntime-gpu simulators demo test test-core test-interop test-realtime test-data ignored bench figures programs lint install deb book book-commands
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -21,6 +21,9 @@ onnxruntime: ## fetch the ONNX Runtime library (CPU) into .cache/, checked by sh
 
 onnxruntime-gpu: ## fetch its GPU build (CUDA, TensorRT; x86-64, 256 MB) into .cache/, checked by sha256
 	@sh models/fetch-onnxruntime.sh gpu
+
+simulators: ## robots that others made (MetaWorld, Push-T, Gymnasium-Robotics) into .cache/, from PyPI; nothing else needs them
+	@sh configs/setup/simulators.sh
 
 demo: onnxruntime ## the main job: simulated robot and controller over DDS, pictures in demo-output/
 	$(BUILD) --bin latco

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use latco_bag::recording::{Actions, Keys, Wanted};
+use latco_envs::EnvError;
 use latco_models::RewardRange;
 use sha2::{Digest, Sha256};
 
@@ -83,7 +84,12 @@ fn read_into(
     config: &FitConfig,
     mut sink: Collected,
 ) -> Result<Source, DataError> {
-    let robot = latco_envs::make(&config.data.task, ANY_IMAGE_SIZE).ok();
+    let robot = match latco_envs::make(&config.data.task, ANY_IMAGE_SIZE) {
+        Ok(robot) => Some(robot),
+        // A robot of one's own.
+        Err(EnvError::UnknownName { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
     let period = match (config.data.control_period_s, &robot) {
         (period, _) if period > 0.0 => period,
         (_, Some(robot)) => robot.control_period_s(),
@@ -157,7 +163,9 @@ fn read_into(
         ..
     } = sink;
     let mut facts = DataFacts {
-        task: config.data.task.clone(),
+        task: (robot.as_ref())
+            .map_or(&*config.data.task, |robot| robot.task())
+            .to_owned(),
         control_period_s: period,
         height: shape.height,
         width: shape.width,

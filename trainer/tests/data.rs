@@ -190,6 +190,61 @@ fn bags_of_every_task_carry_the_chosen_reward_and_the_difficulty() {
 }
 
 #[test]
+fn a_robot_in_another_process_that_dies_costs_no_finished_episode() {
+    let folder = tempfile::tempdir().unwrap();
+    let plane = concat!(env!("CARGO_MANIFEST_DIR"), "/envs/tests/bridge/plane");
+    let file = |name: &str, options: &str| {
+        let text = std::fs::read_to_string(format!("{plane}.toml")).unwrap();
+        let options = format!("options = {{ {options} }}\nanswer_s");
+        let text = text.replace("plane.py", &format!("{plane}.py"));
+        let file = folder.path().join(name);
+        std::fs::write(&file, text.replace("answer_s", &options)).unwrap();
+        file
+    };
+    let collect = |file: &Path, out: &Path| {
+        let task = ["collect", "--task", path(file), "--policy", "mixed"];
+        let size = ["--episodes", "3", "--image-size", "16", "--json"];
+        latco_train(&[&task[..], &size, &["--out", path(out)]].concat())
+    };
+    // Dies once in the first episode, which is made again.
+    let once = folder.path().join("died");
+    let dies = file("dies.toml", &format!("does = \"die\", once = {once:?}"));
+    let [out, sound] = ["dies", "sound"].map(|name| folder.path().join(name));
+    let collected = collect(&dies, &out);
+    let said = json(&collected);
+    assert_eq!(
+        (&said["episodes"], &said["task"]),
+        (&3.into(), &"plane".into())
+    );
+    let log = text(&collected.stderr);
+    assert!(
+        log.contains("the motor is on fire") && log.contains("started again"),
+        "{log}"
+    );
+    json(&collect(&file("sound.toml", ""), &sound));
+    let bag = |folder: &Path| {
+        let bag = BagReader::open(folder.join("plane-0000")).unwrap();
+        let all = bag.messages().map(Result::unwrap);
+        all.map(|m| (m.time_ns, m.data)).collect::<Vec<_>>()
+    };
+    assert!(bag(&out) == bag(&sound));
+
+    let eval = ["eval", "--task", path(&dies), "--policy", "expert"];
+    let said = json(&latco_train(
+        &[&eval[..], &["--episodes", "4", "--json"]].concat(),
+    ));
+    assert_eq!(
+        (&said["success"], &said["planner"]),
+        (&1.0.into(), &"expert".into())
+    );
+    // One that dies each time ends the command, with its last words.
+    let dies = file("always.toml", "does = \"die\"");
+    let ended = collect(&dies, &folder.path().join("always"));
+    assert_eq!(ended.status.code(), Some(2));
+    assert!(text(&ended.stderr).contains("the motor is on fire"));
+}
+
+#[test]
 fn what_cannot_be_collected_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("bags");

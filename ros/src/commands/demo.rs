@@ -14,6 +14,9 @@ use crate::middleware::{MAX_DOMAIN, Network, Stop};
 /// Simulated robot and controller as two processes over DDS, with film strip, curves, bag and table
 #[derive(Debug, Args)]
 pub(super) struct Demo {
+    /// The task of the simulated robot, or the TOML file of a robot that others made (docs/simulators.md); another needs --config
+    #[arg(long, default_value = "reach")]
+    task: String,
     /// Episodes
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1000))]
     episodes: u64,
@@ -54,6 +57,7 @@ impl Demo {
         self.provider.apply(&mut config.bundle);
         let options = DemoOptions {
             network,
+            task: self.task,
             episodes: self.episodes,
             seed: self.seed,
             out: self.out,

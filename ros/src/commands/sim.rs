@@ -18,8 +18,8 @@ const DEFAULT_SIZE: ImageSize = ImageSize {
 /// Run the simulated robot with a camera, as a node
 #[derive(Debug, Args)]
 pub(super) struct Sim {
-    /// The task
-    #[arg(long, default_value = "reach", value_parser = clap::builder::PossibleValuesParser::new(latco_envs::TASKS))]
+    /// The task: reach, push, key, stick, lottery, or the TOML file of a robot that others made (docs/simulators.md)
+    #[arg(long, default_value = "reach")]
     task: String,
     /// What the published reward pays for: sparse (the result) or dense (every part of the way)
     #[arg(long, default_value_t = latco_envs::RewardKind::Sparse)]

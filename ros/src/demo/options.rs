@@ -29,6 +29,8 @@ pub(super) const CONTROLLER_LOG: &str = "run.log";
 pub struct DemoOptions {
     /// ROS domain of the two processes; they talk on the loopback interface in any case.
     pub network: Network,
+    /// Task of the simulated robot, or the file of a robot that others made.
+    pub task: String,
     /// Number of episodes.
     pub episodes: u64,
     /// Number of the first evaluation seed.

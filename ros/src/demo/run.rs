@@ -137,7 +137,7 @@ fn start(options: &DemoOptions, image_size: usize) -> Result<(Child, Child), Dem
     .map(String::from);
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let seed = latco_envs::EVALUATION_SEED.wrapping_add(options.seed);
-    let mut robot = vec!["sim".to_owned(), "--task".into(), "reach".into()];
+    let mut robot = vec!["sim".to_owned(), "--task".into(), options.task.clone()];
     robot.extend([
         "--seed".into(),
         seed.to_string(),

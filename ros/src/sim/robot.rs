@@ -105,6 +105,8 @@ struct Endpoints {
 const PAUSE: Duration = Duration::from_millis(200);
 /// Time between the mark and the first image, for the same reason.
 const SETTLE: Duration = Duration::from_millis(100);
+/// Failures in a row, of a robot in another process, after which no further episode is tried.
+const FAILURES: u32 = 3;
 
 /// Runs the robot until its episodes are done or a stop is asked for. `progress` is called as each episode ends.
 ///
@@ -118,17 +120,29 @@ pub fn run(
 ) -> anyhow::Result<RobotSummary> {
     let (ends, _node) = connect(options).context("the simulated robot's node")?;
     robot.reset(options.seed);
+    if let Some(error) = robot.failure() {
+        return Err(error.into());
+    }
     let mut simulation = Simulation::new(robot, ends, &options.faults);
     tracing::info!("the camera runs; waiting for the first command");
     if simulation.wait_for_command(stop) {
         return Ok(simulation.summary);
     }
     simulation.injector.begin();
-    let mut episode = 0;
+    let (mut episode, mut failures) = (0, 0);
     while options.episodes.is_none_or(|wanted| episode < wanted) && !stop.is_requested() {
         let seed = options.seed.wrapping_add(episode);
-        let Some(result) = simulation.episode(episode, seed, options.after_success_steps, stop)
-        else {
+        let outcome = simulation.episode(episode, seed, options.after_success_steps, stop);
+        if let Some(error) = simulation.robot.failure() {
+            failures += 1;
+            if failures == FAILURES || !error.may_pass() {
+                return Err(error.into());
+            }
+            tracing::warn!("{error}\nits process is started again, and the episode with it");
+            continue;
+        }
+        failures = 0;
+        let Some(result) = outcome else {
             break;
         };
         simulation.summary.episodes += 1;
@@ -227,7 +241,7 @@ impl Simulation {
         }
     }
 
-    /// Runs one episode; `None` when stopped before its end.
+    /// Runs one episode; `None` when stopped before its end, also by a failure of the robot.
     fn episode(
         &mut self,
         episode: u64,
@@ -259,6 +273,9 @@ impl Simulation {
             self.publish_image(Some(self.robot.reward()));
             if success && solved_at_step.is_none() {
                 solved_at_step = Some(step);
+            }
+            if self.robot.failure().is_some() {
+                return None;
             }
             if step >= self.robot.episode_steps()
                 || solved_at_step.is_some_and(|at| step >= at + after_success)

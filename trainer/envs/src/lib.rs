@@ -33,6 +33,8 @@
 //! | [`stick`](tasks::stick) | grip the tool, push the puck with it | two stages, out of the arm's own reach |
 //! | [`lottery`](tasks::lottery) | bring the head of a gantry to one of two goals | one of them may pay 20 or cost 40 |
 //!
+//! A TOML file in place of the name is a robot that others made ([`bridge`]).
+//!
 //! Layers, from the bottom: [`arm`] and [`gantry`] (kinematics and motion of the two robots), [`contact`] (what the arm
 //! pushes), [`render`] and [`scene`] (its camera and what that sees), [`tabletop`] (all that tasks
 //! of the arm have in common), [`tasks`] (starts, rewards, and what an expert does), [`policy`] (who moves it), [`obstacle`] (what it must not
@@ -41,6 +43,8 @@
 //! on one machine.
 
 pub mod arm;
+mod attempts;
+pub mod bridge;
 pub mod contact;
 mod error;
 pub mod gantry;
@@ -60,6 +64,7 @@ mod steer;
 pub mod tabletop;
 pub mod tasks;
 
+pub use attempts::undisturbed;
 pub use error::EnvError;
 pub use link::Link;
 pub use motion::JointLimits;
@@ -78,12 +83,15 @@ pub const TASKS: &[&str] = &["reach", "push", "key", "stick", "lottery"];
 /// Training data uses seeds below it, so that no evaluated goal was trained on.
 pub const EVALUATION_SEED: u64 = 1_000_000;
 
-/// Makes the simulated robot for a task, reset with seed 0.
+/// Makes the robot for a task: one of [`TASKS`], the TOML file of a robot that others made, or the name of such a file in
+/// `configs/robots` below the present folder. The former are reset with seed 0; of the latter, nothing runs before the first
+/// reset.
 ///
 /// `image_size` is the width and height of the camera picture in pixels.
 ///
 /// # Errors
-/// [`EnvError::UnknownName`] lists the known tasks; [`EnvError::ImageSize`] the allowed sizes.
+/// [`EnvError::UnknownName`] lists the known tasks; [`EnvError::ImageSize`] the allowed sizes; [`EnvError::RobotFile`] what is
+/// wrong in a file.
 pub fn make(task: &str, image_size: usize) -> Result<Box<dyn Robot>, EnvError> {
     if !(MIN_IMAGE_SIZE..=MAX_IMAGE_SIZE).contains(&image_size) {
         return Err(EnvError::ImageSize { found: image_size });
@@ -94,7 +102,14 @@ pub fn make(task: &str, image_size: usize) -> Result<Box<dyn Robot>, EnvError> {
         "key" => Ok(Box::new(tasks::Key::new(image_size))),
         "stick" => Ok(Box::new(tasks::Stick::new(image_size))),
         "lottery" => Ok(Box::new(tasks::Lottery::new(image_size))),
-        _ => Err(EnvError::unknown("task", task, TASKS)),
+        _ => match bridge::file::find(task) {
+            Some(file) => Ok(Box::new(bridge::Bridged::open(&file, image_size)?)),
+            None => {
+                let mut known = TASKS.to_vec();
+                known.push("the TOML file of another robot (docs/simulators.md)");
+                Err(EnvError::unknown("task", task, known))
+            }
+        },
     }
 }
 

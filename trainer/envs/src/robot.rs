@@ -2,6 +2,7 @@
 
 use rand::Rng;
 
+use crate::error::EnvError;
 use crate::link::Link;
 use crate::motion::JointLimits;
 use crate::reward::RewardKind;
@@ -101,6 +102,10 @@ pub trait Robot: Send {
 
     /// How way-point policies go about the task.
     fn habits(&self) -> Habits;
+    /// Whether there is a scripted expert.
+    fn has_expert(&self) -> bool {
+        true
+    }
     /// The scripted expert's way from here. It uses the true state, which no planner may; so do the three
     /// methods below.
     fn expert(&self) -> Way;
@@ -115,6 +120,12 @@ pub trait Robot: Send {
     /// # Panics
     /// If `action` has not one value per joint.
     fn follow(&self, way: &mut Way, action: &mut [f32]);
+
+    /// What went wrong since the last reset, if anything: a robot in another process may fail, and then stands still until it is
+    /// reset. An episode in which it did says nothing ([`undisturbed`](crate::undisturbed)).
+    fn failure(&self) -> Option<EnvError> {
+        None
+    }
 
     /// Holds a normalised action (shape `[nj]`) for one control period. Actions are clipped to
     /// `[-1, 1]`; one that is not finite counts as 0.

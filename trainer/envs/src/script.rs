@@ -22,6 +22,10 @@ pub enum Way {
     Arm(Stages),
     /// The place in m to which the head of a gantry goes, and where it stays.
     Head(Place),
+    /// Places of the joints (rad or m) to which they go, and where they stay.
+    Joints(Vec<f64>),
+    /// What the scripted policy of an environment in another process does.
+    Scripted,
 }
 
 /// Stages that are gone through in turn.

@@ -291,7 +291,7 @@ impl<T: Task> Robot for Tabletop<T> {
     fn follow(&self, way: &mut Way, action: &mut [f32]) {
         match way {
             Way::Arm(stages) => stages.follow(&self.view(), action),
-            Way::Head(_) => action.fill(0.0),
+            _ => action.fill(0.0),
         }
     }
 }

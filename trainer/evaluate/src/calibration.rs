@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use latco_controller::time::MonotonicClock;
 use latco_controller::{Config, Time};
-use latco_envs::Robot;
+use latco_envs::{Robot, undisturbed};
 use latco_models::{Bundle, RewardHead};
 use serde::Serialize;
 
@@ -108,12 +108,14 @@ pub fn calibrate(
     let mut plans = Vec::new();
     for number in 0..u64::from(options.plans) {
         let seed = latco_envs::EVALUATION_SEED + options.seed + number;
-        robot.reset(seed);
-        closed_loop.begin(seed);
-        for _ in 0..options.warm_up {
-            closed_loop.period(robot.as_mut(), &clock);
-        }
-        let plan = one_plan(&mut closed_loop, robot.as_mut(), seed, reward, &clock)?;
+        let plan = undisturbed(robot.as_mut(), |robot| {
+            robot.reset(seed);
+            closed_loop.begin(seed);
+            for _ in 0..options.warm_up {
+                closed_loop.period(robot, &clock);
+            }
+            one_plan(&mut closed_loop, robot, seed, reward, &clock)
+        })??;
         let flow = progress(&plan);
         plans.push(plan);
         if flow.is_break() {

@@ -148,6 +148,9 @@ pub fn evaluate_faults(
         fault.seed = seed;
         faulty.arm(&Faults(Vec::new()));
         let without = run(&mut faulty, robot.as_mut(), seed, None, &limits, clock);
+        if let Some(error) = robot.failure() {
+            return Err(error.into());
+        }
         faulty.arm(&Faults(vec![fault.clone()]));
         let mut episode = run(
             &mut faulty,
@@ -157,6 +160,9 @@ pub fn evaluate_faults(
             &limits,
             clock,
         );
+        if let Some(error) = robot.failure() {
+            return Err(error.into());
+        }
         episode.success_without = without.success;
         let is_outside = |e: &FaultyEpisode| e.shares.iter().any(|&s| s > 1.0 + ROUNDING);
         evaluation.outside_limits += usize::from(is_outside(&episode) || is_outside(&without));

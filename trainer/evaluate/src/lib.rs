@@ -33,7 +33,7 @@ use std::ops::ControlFlow;
 
 use latco_controller::time::MonotonicClock;
 use latco_controller::{Clock, Config, SetupError, Time};
-use latco_envs::{EnvError, PolicyKind, Robot};
+use latco_envs::{EnvError, PolicyKind, Robot, undisturbed};
 use latco_faults::FaultsError;
 use latco_models::{Bundle, RunError};
 use serde::Serialize;
@@ -55,7 +55,7 @@ pub use thread_clock::ThreadClock;
 /// Options of an evaluation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Name of the simulated task.
+    /// Name of the simulated task, or the file of a robot that others made.
     pub task: String,
     /// Number of episodes.
     pub episodes: u32,
@@ -244,15 +244,14 @@ pub fn evaluate_by(
     let mut episodes = Vec::new();
     for number in 0..u64::from(options.episodes) {
         let seed = latco_envs::EVALUATION_SEED + options.seed + number;
-        let mut episode = run_episode(
-            &mut closed_loop,
-            robot.as_mut(),
-            seed,
-            clock,
-            options.keep_out,
-        );
-        if options.expert {
-            episode.expert_success = Some(expert_solves(robot.as_mut(), seed));
+        let mut episode = undisturbed(robot.as_mut(), |robot| {
+            run_episode(&mut closed_loop, robot, seed, clock, options.keep_out)
+        })?;
+        if options.expert && robot.has_expert() {
+            let expert = undisturbed(robot.as_mut(), |robot| {
+                drive(PolicyKind::Expert, robot, seed).success
+            })?;
+            episode.expert_success = Some(expert);
         }
         let flow = progress(&episode);
         episodes.push(episode);
@@ -262,10 +261,53 @@ pub fn evaluate_by(
     }
     Ok(summarise(
         options,
+        robot.task(),
         closed_loop.planner_name(),
-        options.seed,
         &episodes,
     ))
+}
+
+/// Runs the episodes with a scripted policy in place of a planner. No picture is drawn.
+///
+/// # Errors
+/// [`EvaluateError::Env`]; also where there is no expert for the task.
+pub fn evaluate_policy(
+    policy: PolicyKind,
+    options: &Options,
+    mut progress: impl FnMut(&Episode) -> ControlFlow<()>,
+) -> Result<Evaluation, EvaluateError> {
+    let mut robot = latco_envs::make(&options.task, latco_envs::DEFAULT_IMAGE_SIZE)?;
+    if policy == PolicyKind::Expert {
+        check_expert(robot.as_ref())?;
+    }
+    let mut episodes = Vec::new();
+    for number in 0..u64::from(options.episodes) {
+        let seed = latco_envs::EVALUATION_SEED + options.seed + number;
+        let episode = undisturbed(robot.as_mut(), |robot| drive(policy, robot, seed))?;
+        let flow = progress(&episode);
+        episodes.push(episode);
+        if flow.is_break() {
+            break;
+        }
+    }
+    let options = Options {
+        expert: false,
+        ..options.clone()
+    };
+    Ok(summarise(&options, robot.task(), policy.name(), &episodes))
+}
+
+/// Checks that there is an expert for the task of the robot.
+///
+/// # Errors
+/// [`EnvError::NoExpert`].
+pub fn check_expert(robot: &dyn Robot) -> Result<(), EnvError> {
+    if robot.has_expert() {
+        return Ok(());
+    }
+    Err(EnvError::NoExpert {
+        task: robot.task().to_owned(),
+    })
 }
 
 /// Checks that a bundle was trained for this robot: joints, image size, control period.
@@ -327,6 +369,9 @@ fn run_episode(
         ..Episode::default()
     };
     for step in 0..robot.episode_steps() {
+        if robot.failure().is_some() {
+            break;
+        }
         if let Some((obstacle, _)) = &obstacle {
             let time_s = robot.control_period_s() * step as f64;
             closed_loop.move_regions(&keep_out::middles(obstacle, time_s));
@@ -363,19 +408,32 @@ fn run_episode(
     episode
 }
 
-fn expert_solves(robot: &mut dyn Robot, seed: u64) -> bool {
-    let mut policy = PolicyKind::Expert.make();
+/// Runs one episode with a scripted policy.
+fn drive(policy: PolicyKind, robot: &mut dyn Robot, seed: u64) -> Episode {
+    let mut policy = policy.make();
     let mut action = vec![0.0; robot.joints()];
     robot.reset(seed);
     policy.begin(robot, seed);
-    (0..robot.episode_steps()).any(|_| {
+    let mut episode = Episode {
+        seed,
+        difficulty: robot.difficulty(),
+        ..Episode::default()
+    };
+    for _ in 0..robot.episode_steps() {
         policy.act(robot, &mut action);
         robot.step(&action);
-        robot.success()
-    })
+        episode.rewards.push(robot.reward());
+        episode.episode_return += robot.reward();
+        episode.success |= robot.success();
+        episode.success_at_end = robot.success();
+        if robot.failure().is_some() {
+            break;
+        }
+    }
+    episode
 }
 
-fn summarise(options: &Options, planner: &str, seed: u64, episodes: &[Episode]) -> Evaluation {
+fn summarise(options: &Options, task: &str, planner: &str, episodes: &[Episode]) -> Evaluation {
     let count = episodes.len();
     let share = |solved: usize| solved as f64 / count.max(1) as f64;
     let mean =
@@ -391,14 +449,14 @@ fn summarise(options: &Options, planner: &str, seed: u64, episodes: &[Episode]) 
         *stop_causes.entry(*cause).or_default() += times;
     }
     Evaluation {
-        task: options.task.clone(),
+        task: task.to_owned(),
         planner: planner.to_owned(),
         episodes: count,
         success: share(successes),
         success_low,
         success_high,
         success_at_end: share(episodes.iter().filter(|e| e.success_at_end).count()),
-        expert_success: options.expert.then(|| {
+        expert_success: (episodes.iter().any(|e| e.expert_success.is_some())).then(|| {
             share(
                 episodes
                     .iter()
@@ -413,7 +471,7 @@ fn summarise(options: &Options, planner: &str, seed: u64, episodes: &[Episode]) 
         plans: plan_ms.len(),
         iterations_median: percentile(&mut iterations, 0.5),
         stop_causes,
-        seed,
+        seed: options.seed,
         keep_out: (options.keep_out)
             .map(|keep_out| keep_out.summarise(episodes.iter().filter_map(|e| e.touches.as_ref()))),
         failed_seeds: (episodes.iter().filter(|e| !e.success))

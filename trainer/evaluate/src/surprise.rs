@@ -114,6 +114,9 @@ pub fn try_surprise(
             seed,
             faulty,
         )?;
+        if let Some(error) = robot.failure() {
+            return Err(error.into());
+        }
         trial.episodes.push(driven.0);
         for (all, fault) in trial.faults.iter_mut().zip(driven.1) {
             all.push(fault);

@@ -12,7 +12,7 @@ use latco_controller::Config;
 use latco_envs::{DEFAULT_IMAGE_SIZE, EVALUATION_SEED, Policy, PolicyKind, RewardKind, Robot};
 use latco_evaluate::{PlannerPolicy, check_fit};
 use latco_models::Bundle;
-use latco_trainer::data::episode::{EpisodeBegin, record_episode};
+use latco_trainer::data::episode::{EpisodeBegin, EpisodeError, record_episode};
 use latco_trainer::data::record::EpisodeRecorder;
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,7 @@ const SEED_STRIDE: u64 = 10_007;
 /// Arguments of `latco-train collect`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Task of the simulated robot.
+    /// Task of the simulated robot, or the TOML file of a robot that others made (docs/simulators.md).
     #[arg(long)]
     task: String,
     /// What the recorded reward pays for: sparse (the result) or dense (every part of the way).
@@ -160,9 +160,12 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let mut robot = latco_envs::make(&args.task, args.image_size)?;
     robot.set_reward_kind(args.reward);
+    if args.policy == PolicyArg::Expert {
+        latco_evaluate::check_expert(robot.as_ref())?;
+    }
     let (mut policy, policy_name) = make_policy(&args, robot.as_ref())?;
     let settings = Settings {
-        task: args.task.clone(),
+        task: robot.task().to_owned(),
         policy: policy_name,
         reward: (args.reward != RewardKind::default()).then(|| args.reward.to_string()),
         seed: args.seed,
@@ -181,7 +184,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         let count = args.episodes_per_bag.min(args.episodes - first);
         let bag = args.out.join(format!(
             "{}-{:04}",
-            args.task,
+            settings.task,
             first / args.episodes_per_bag
         ));
         if let Some(old) = complete_bag(&bag, count)? {
@@ -326,8 +329,21 @@ fn record(
             time_ns,
             seed: episode_seed(settings.seed, episode),
         };
-        let Some(recorded) = record_episode(robot, policy, &mut recorder, &begin, stop)? else {
-            // With a part of an episode it would be taken for complete.
+        let recorded = match record_episode(robot, policy, &mut recorder, &begin, stop) {
+            Ok(recorded) => recorded,
+            Err(EpisodeError::Robot(error)) => {
+                let bag = recorder.finish()?.folder;
+                let kept = format!(
+                    "{}: {} episodes before it are kept",
+                    bag.display(),
+                    begin.number
+                );
+                return Err(anyhow::Error::new(error).context(kept));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let Some(recorded) = recorded else {
+            // With too few episodes it would be taken for complete.
             let folder = recorder.finish()?.folder;
             return std::fs::remove_dir_all(&folder)
                 .with_context(|| format!("removing the incomplete bag {}", folder.display()));

@@ -10,9 +10,10 @@ use anyhow::Context;
 use latco_controller::config::PlannerKind;
 use latco_controller::time::MonotonicClock;
 use latco_controller::{Config, Time};
+use latco_envs::PolicyKind;
 use latco_evaluate::{
-    EvaluateError, Evaluation, FaultEvaluation, KeepOut, Obstacles, Options, evaluate,
-    evaluate_faults,
+    Episode, EvaluateError, Evaluation, FaultEvaluation, KeepOut, Obstacles, Options, evaluate,
+    evaluate_faults, evaluate_policy,
 };
 use latco_faults::Faults;
 use latco_models::{Bundle, Provider, Providers};
@@ -24,15 +25,18 @@ use latco_trainer::progress::Progress;
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Folder of the model bundle.
-    #[arg(long, required_unless_present = "pair")]
+    #[arg(long, required_unless_present_any = ["pair", "policy"])]
     bundle: Option<PathBuf>,
-    /// Simulated task.
+    /// Simulated task, or the TOML file of a robot that others made (docs/simulators.md).
     #[arg(long, required_unless_present = "pair")]
     task: Option<String>,
     /// Compare two evaluations of the same episodes, in files of what --json printed: McNemar's exact test, and by how much more the
     /// second solves, with its 95 % interval.
     #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["bundle", "task"])]
     pair: Vec<PathBuf>,
+    /// A scripted policy in place of a bundle and its planner.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["bundle", "planner", "config", "provider", "inject", "keep_out", "pair"])]
+    policy: Option<PolicyKind>,
     /// Planner; by default the one of the configuration.
     #[arg(long)]
     planner: Option<PlannerKind>,
@@ -66,10 +70,32 @@ pub(crate) struct Args {
 
 /// Evaluation.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let (folder, task) = match (&args.pair[..], args.bundle, args.task) {
+    let task = match (&args.pair[..], args.task) {
         ([a, b], ..) => return super::pair::run([a, b], args.json),
-        (_, Some(folder), Some(task)) => (folder, task),
+        (_, Some(task)) => task,
         _ => return Err(BadInput::new("expected --bundle and --task, or --pair")),
+    };
+    let options = Options {
+        task,
+        episodes: args.episodes,
+        seed: args.seed,
+        expert: true,
+        keep_out: args.keep_out.map(|obstacles| KeepOut {
+            obstacles,
+            is_told: !args.untold,
+        }),
+    };
+    let interrupted = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted))
+        .context("cannot take Ctrl-C")?;
+    let Some(folder) = &args.bundle else {
+        let policy = args.policy.context("clap asks for a bundle or a policy")?;
+        let mut progress = Progress::new("episodes", u64::from(args.episodes));
+        let evaluation = evaluate_policy(policy, &options, see(&mut progress, &interrupted))
+            .map_err(bad_input)?;
+        progress.finish();
+        report(&evaluation, &options, None, args.json)?;
+        return Ok(ExitCode::SUCCESS);
     };
     let mut config = match &args.config {
         Some(path) => Config::load(path).map_err(|e| BadInput::new(e.to_string()))?,
@@ -82,31 +108,29 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(providers) = args.provider {
         config.bundle.providers = providers;
     }
-    let bundle = Bundle::load(&folder, &config.bundle.load_options())
+    let bundle = Bundle::load(folder, &config.bundle.load_options())
         .map_err(|e| BadInput::new(e.to_string()))?;
     for shortcoming in latco_models::gates::shortcomings(bundle.manifest()) {
         tracing::warn!("{}: {shortcoming}", folder.display());
     }
-    let options = Options {
-        task,
-        episodes: args.episodes,
-        seed: args.seed,
-        expert: true,
-        keep_out: args.keep_out.map(|obstacles| KeepOut {
-            obstacles,
-            is_told: !args.untold,
-        }),
-    };
-
-    let interrupted = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted))
-        .context("cannot take Ctrl-C")?;
     if let Some(file) = &args.inject {
         return with_faults(file, &bundle, &config, &options, &interrupted, args.json);
     }
     let mut progress = Progress::new("episodes", u64::from(args.episodes));
+    let evaluation = evaluate(&bundle, &config, &options, see(&mut progress, &interrupted))
+        .map_err(bad_input)?;
+    progress.finish();
+    report(&evaluation, &options, Some((&bundle, &config)), args.json)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Counts the episodes, until Ctrl-C.
+fn see(
+    progress: &mut Progress,
+    interrupted: &AtomicBool,
+) -> impl FnMut(&Episode) -> ControlFlow<()> {
     let (mut done, mut solved) = (0, 0);
-    let evaluation = evaluate(&bundle, &config, &options, |episode| {
+    move |episode| {
         done += 1;
         solved += u32::from(episode.success);
         progress.advance(1, &format!("{solved} of {done} solved"));
@@ -115,47 +139,64 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         } else {
             ControlFlow::Continue(())
         }
-    })
-    .map_err(bad_input)?;
-    progress.finish();
-    if evaluation.episodes < args.episodes as usize {
+    }
+}
+
+/// Prints what came of an evaluation; a scripted policy has no bundle.
+fn report(
+    evaluation: &Evaluation,
+    options: &Options,
+    planned: Option<(&Bundle, &Config)>,
+    json: bool,
+) -> anyhow::Result<()> {
+    if evaluation.episodes < options.episodes as usize {
         tracing::warn!(
             "stopped after {} of {} episodes; the figures are of these",
             evaluation.episodes,
-            args.episodes
+            options.episodes
         );
     }
-    if args.json {
-        let mut value = serde_json::to_value(&evaluation)?;
-        let provenance = provenance(&bundle, &config);
+    if json {
+        let mut value = serde_json::to_value(evaluation)?;
         value
             .as_object_mut()
             .context("an evaluation is an object")?
-            .extend(provenance);
+            .extend(provenance(&options.task, planned));
         print_json(&value);
     } else {
-        print_table(&evaluation, bundle.provider());
+        print_table(evaluation, planned.map(|(bundle, _)| bundle.provider()));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// What was evaluated, by what, and where, for the JSON.
-fn provenance(bundle: &Bundle, config: &Config) -> serde_json::Map<String, serde_json::Value> {
-    let manifest = bundle.manifest();
+fn provenance(
+    task: &str,
+    planned: Option<(&Bundle, &Config)>,
+) -> serde_json::Map<String, serde_json::Value> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    [
-        ("bundle", bundle.dir().display().to_string().into()),
-        ("bundle_sha256", manifest.sum().into()),
-        ("head", serde_json::json!(manifest.reward.kind)),
-        ("provider", bundle.provider().to_string().into()),
-        ("simulator", "latco-envs".into()),
+    // A robot in a process of its own is named by its file.
+    let is_file = Path::new(task).extension().is_some();
+    let simulator = if is_file { task } else { "latco-envs" };
+    let mut fields: Vec<(&str, serde_json::Value)> = vec![
+        ("simulator", simulator.into()),
         ("version", env!("CARGO_PKG_VERSION").into()),
         ("machine", format!("{}, {cores} cores", processor()).into()),
-        ("settings", serde_json::json!(config)),
-    ]
-    .into_iter()
-    .map(|(name, value): (&str, serde_json::Value)| (name.to_owned(), value))
-    .collect()
+    ];
+    if let Some((bundle, config)) = planned {
+        let manifest = bundle.manifest();
+        fields.extend([
+            ("bundle", bundle.dir().display().to_string().into()),
+            ("bundle_sha256", manifest.sum().into()),
+            ("head", serde_json::json!(manifest.reward.kind)),
+            ("provider", bundle.provider().to_string().into()),
+            ("settings", serde_json::json!(config)),
+        ]);
+    }
+    let fields = fields.into_iter();
+    fields
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 /// The name of the processor as the system tells it, or its architecture.
@@ -245,11 +286,13 @@ fn print_faults(evaluation: &FaultEvaluation) {
 }
 
 #[allow(clippy::print_stdout)]
-fn print_table(evaluation: &Evaluation, provider: Provider) {
+fn print_table(evaluation: &Evaluation, provider: Option<Provider>) {
     let e = evaluation;
     println!("task                 {}", e.task);
     println!("planner              {}", e.planner);
-    println!("provider             {provider}");
+    if let Some(provider) = provider {
+        println!("provider             {provider}");
+    }
     println!("episodes             {}", e.episodes);
     println!(
         "success              {:.3}  (95 %: {:.3} to {:.3})",
@@ -260,10 +303,12 @@ fn print_table(evaluation: &Evaluation, provider: Provider) {
         println!("expert's success     {expert:.3}");
     }
     println!("mean return          {:.2}", e.mean_return);
-    println!(
-        "planning             {:.1} ms median, {:.1} ms p99, {} iterations median",
-        e.plan_ms_p50, e.plan_ms_p99, e.iterations_median
-    );
+    if e.plans > 0 {
+        println!(
+            "planning             {:.1} ms median, {:.1} ms p99, {} iterations median",
+            e.plan_ms_p50, e.plan_ms_p99, e.iterations_median
+        );
+    }
     if let Some(k) = &e.keep_out {
         println!(
             "obstacle touched     in {} of {} episodes ({} of {} with one that moves), {:.3} m deep at most",

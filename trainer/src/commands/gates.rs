@@ -137,7 +137,7 @@ fn measure(folder: &Path, args: &Args) -> anyhow::Result<Manifest> {
     let held_out = if args.measured_on.is_bags() {
         args.measured_on.episodes(bundle.manifest())?
     } else {
-        gates::simulated_episodes(&bundle)
+        gates::simulated_episodes(&bundle)?
             .ok_or_else(|| MeasuredOn::missing(folder, &bundle.manifest().task))?
     };
     tracing::info!(

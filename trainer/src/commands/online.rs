@@ -18,7 +18,7 @@ const RESTARTS: u32 = 10;
 /// Arguments of `latco-train online`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Task of the simulated robot.
+    /// Task of the simulated robot, or the TOML file of a robot that others made (docs/simulators.md).
     #[arg(long)]
     task: String,
     /// Configuration, e.g. `configs/train/online-reach.toml`.

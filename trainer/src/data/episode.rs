@@ -1,9 +1,9 @@
-//! Recording one episode of a simulated robot into a bag.
+//! Recording one episode of a simulated robot into a bag: whole ones alone, so that a robot that fails costs no other episode.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use latco_bag::BagError;
-use latco_envs::{Policy, Robot};
+use latco_envs::{EnvError, Policy, Robot, undisturbed};
 
 use super::record::{EpisodeRecorder, Step};
 
@@ -31,59 +31,103 @@ pub struct Recorded {
     pub end_ns: i64,
 }
 
-/// Records one episode; `None` if it was stopped before its end, and the bag then holds a part of it.
+/// The reason why an episode could not be recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum EpisodeError {
+    /// It cannot be written.
+    #[error(transparent)]
+    Bag(#[from] BagError),
+    /// The robot fails again and again.
+    #[error(transparent)]
+    Robot(#[from] EnvError),
+}
+
+/// What was seen and done in an episode, step after step.
+#[derive(Default)]
+struct Taken {
+    images: Vec<u8>,
+    positions: Vec<f64>,
+    velocities: Vec<f64>,
+    commands: Vec<f64>,
+    rewards: Vec<f64>,
+    difficulty: f64,
+    solved: bool,
+}
+
+/// Records one episode; `None` if it was stopped before its end, of which the bag then holds nothing. An episode in which the robot
+/// fails is made again.
 ///
 /// # Errors
-/// The errors of [`EpisodeRecorder`].
+/// [`EpisodeError`]; the bag then holds all episodes before.
 pub fn record_episode(
     robot: &mut dyn Robot,
     policy: &mut dyn Policy,
     recorder: &mut EpisodeRecorder,
     begin: &EpisodeBegin,
     stop: &AtomicBool,
-) -> Result<Option<Recorded>, BagError> {
-    let size = robot.image_size();
+) -> Result<Option<Recorded>, EpisodeError> {
+    let Some(taken) = undisturbed(robot, |robot| take(robot, policy, begin.seed, stop))? else {
+        return Ok(None);
+    };
     let period_ns = (robot.control_period_s() * 1e9).round() as i64;
-    let mut image = vec![0; size * size * 3];
-    let mut action = vec![0.0f32; robot.joints()];
-    let mut command = vec![0.0; robot.joints()];
-    robot.reset(begin.seed);
-    policy.begin(robot, begin.seed);
+    let (joints, pixels) = (robot.joints(), 3 * robot.image_size().pow(2));
     let mut recorded = Recorded {
-        solved: false,
-        episode_return: 0.0,
-        steps: robot.episode_steps(),
+        solved: taken.solved,
+        episode_return: taken.rewards.iter().sum(),
+        steps: taken.rewards.len(),
         end_ns: begin.time_ns,
     };
-    for step in 0..recorded.steps {
-        if stop.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        if step == 0 {
-            recorder.begin(begin.number, begin.time_ns)?;
-            recorder.difficulty(begin.time_ns, robot.difficulty())?;
-        }
-        robot.render(&mut image);
-        policy.act(robot, &mut action);
-        for ((command, action), scale) in command.iter_mut().zip(&action).zip(robot.action_scale())
-        {
-            *command = f64::from(action.clamp(-1.0, 1.0)) * scale;
-        }
-        let reward = robot.reward();
+    recorder.begin(begin.number, begin.time_ns)?;
+    recorder.difficulty(begin.time_ns, taken.difficulty)?;
+    for (index, reward) in taken.rewards.iter().enumerate() {
+        let at = index * joints..(index + 1) * joints;
         recorder.step(
             recorded.end_ns,
             &Step {
-                image: &image,
-                positions: robot.positions(),
-                velocities: robot.velocities(),
-                command: &command,
-                reward: Some(reward),
+                image: &taken.images[index * pixels..][..pixels],
+                positions: &taken.positions[at.clone()],
+                velocities: &taken.velocities[at.clone()],
+                command: &taken.commands[at],
+                reward: Some(*reward),
             },
         )?;
-        robot.step(&action);
-        recorded.episode_return += reward;
-        recorded.solved |= robot.success();
         recorded.end_ns += period_ns;
     }
     Ok(Some(recorded))
+}
+
+/// Runs one episode; `None` if it was stopped before its end. An episode in which the robot failed is shorter.
+fn take(
+    robot: &mut dyn Robot,
+    policy: &mut dyn Policy,
+    seed: u64,
+    stop: &AtomicBool,
+) -> Option<Taken> {
+    let mut image = vec![0; 3 * robot.image_size().pow(2)];
+    let mut action = vec![0.0f32; robot.joints()];
+    robot.reset(seed);
+    policy.begin(robot, seed);
+    let mut taken = Taken {
+        difficulty: robot.difficulty(),
+        ..Taken::default()
+    };
+    for _ in 0..robot.episode_steps() {
+        if stop.load(Ordering::Relaxed) {
+            return None;
+        }
+        if robot.failure().is_some() {
+            break;
+        }
+        robot.render(&mut image);
+        policy.act(robot, &mut action);
+        let actions = action.iter().zip(robot.action_scale());
+        (taken.commands).extend(actions.map(|(a, scale)| f64::from(a.clamp(-1.0, 1.0)) * scale));
+        taken.images.extend_from_slice(&image);
+        taken.positions.extend_from_slice(robot.positions());
+        taken.velocities.extend_from_slice(robot.velocities());
+        taken.rewards.push(robot.reward());
+        robot.step(&action);
+        taken.solved |= robot.success();
+    }
+    Some(taken)
 }

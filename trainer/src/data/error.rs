@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use latco_bag::BagError;
 use latco_bag::recording::{ChoiceError, RecordingError};
+use latco_envs::EnvError;
 
 /// The reason why bags or npz files cannot be used as training data.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +71,9 @@ pub enum DataError {
         /// The value that was found.
         found: String,
     },
+    /// The file of the robot is wrong.
+    #[error(transparent)]
+    Robot(#[from] EnvError),
     /// An npz file is not an episode.
     #[error("{}: not an episode:\n{}\nthe file holds {}", path.display(), .problems.iter().map(|p| format!("  {p}")).collect::<Vec<_>>().join("\n"), .found.join(", "))]
     Npz {

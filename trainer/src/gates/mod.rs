@@ -48,7 +48,7 @@ pub fn measure(bundle: &Bundle, held_out: &Frames) -> Result<Vec<Gate>, GateErro
     let mut latent = Latent::new(bundle)?;
     let mut measured = from_bags::measure(&mut latent, held_out)?;
     measured.push(simulated::object_positions(bundle)?);
-    measured.push(match simulated::expert_episodes(bundle) {
+    measured.push(match simulated::expert_episodes(bundle)? {
         Some(frames) => from_bags::expert(&mut latent, &frames, "scripted expert, new seeds")?,
         None => from_bags::expert(&mut latent, held_out, "held-out episodes")?,
     });
@@ -58,7 +58,10 @@ pub fn measure(bundle: &Bundle, held_out: &Frames) -> Result<Vec<Gate>, GateErro
 }
 
 /// Episodes that no model was trained on, for a bundle of a simulated task; none for another.
-pub fn simulated_episodes(bundle: &Bundle) -> Option<Frames> {
+///
+/// # Errors
+/// [`GateError::Evaluate`] where the robot fails.
+pub fn simulated_episodes(bundle: &Bundle) -> Result<Option<Frames>, GateError> {
     simulated::mixed_episodes(bundle)
 }
 
@@ -91,7 +94,7 @@ pub fn calibrate_surprise_simulated(
     let mut latent = Latent::new(bundle)?;
     let (mut innovations, mut steps) = (Vec::new(), 0);
     for chunk in 0.. {
-        let Some(frames) = simulated::surprise_episodes(bundle, chunk) else {
+        let Some(frames) = simulated::surprise_episodes(bundle, chunk)? else {
             return Ok(None);
         };
         innovations.extend(latent.innovations(&frames)?);

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use latco_controller::Config;
 use latco_controller::config::PlannerKind;
-use latco_envs::{EVALUATION_SEED, PolicyKind, Robot};
-use latco_evaluate::{CalibrationOptions, Exploited, calibrate};
+use latco_envs::{EVALUATION_SEED, PolicyKind, Robot, undisturbed};
+use latco_evaluate::{CalibrationOptions, EvaluateError, Exploited, calibrate};
 use latco_models::Bundle;
 use latco_models::gates::{OBJECT_POSITION_ERROR, PLAN_CALIBRATION};
 
@@ -36,7 +36,7 @@ const ONE_STAGE_CALIBRATION: f64 = 0.7;
 /// Control periods before these plans, so that the belief rests on a few frames, as in the other gates.
 const WARM_UP: u32 = 3;
 
-/// The simulated robot of a bundle's task, none if the task is not a simulated one.
+/// The simulated robot of a bundle's task, none if the task is not a simulated one, nor the name of a file in `configs/robots`.
 fn robot_of(bundle: &Bundle) -> Option<Box<dyn Robot>> {
     let manifest = bundle.manifest();
     if manifest.image.height != manifest.image.width {
@@ -45,54 +45,57 @@ fn robot_of(bundle: &Bundle) -> Option<Box<dyn Robot>> {
     latco_envs::make(&manifest.task, manifest.image.width).ok()
 }
 
-/// Makes episodes of the scripted expert.
-pub(super) fn expert_episodes(bundle: &Bundle) -> Option<Frames> {
-    Some(episodes(
-        robot_of(bundle)?.as_mut(),
-        PolicyKind::Expert,
-        FIRST_SEED,
-        EXPERT_EPISODES,
-    ))
+/// Makes episodes of the scripted expert; none where there is no expert.
+pub(super) fn expert_episodes(bundle: &Bundle) -> Result<Option<Frames>, GateError> {
+    let mut robot = robot_of(bundle).filter(|robot| robot.has_expert());
+    (robot.as_deref_mut())
+        .map(|robot| episodes(robot, PolicyKind::Expert, FIRST_SEED, EXPERT_EPISODES))
+        .transpose()
 }
 
 /// Makes episodes as training data has them.
-pub(super) fn mixed_episodes(bundle: &Bundle) -> Option<Frames> {
-    Some(episodes(
-        robot_of(bundle)?.as_mut(),
-        PolicyKind::Mixture,
-        FIRST_SEED + EXPERT_EPISODES + PROBE_EPISODES,
-        MIXED_EPISODES,
-    ))
+pub(super) fn mixed_episodes(bundle: &Bundle) -> Result<Option<Frames>, GateError> {
+    let first = FIRST_SEED + EXPERT_EPISODES + PROBE_EPISODES;
+    (robot_of(bundle).as_deref_mut())
+        .map(|robot| episodes(robot, PolicyKind::Mixture, first, MIXED_EPISODES))
+        .transpose()
 }
 
 /// The `chunk`-th part of endlessly many episodes of the scripted mixture, for what needs hours of them.
-pub(super) fn surprise_episodes(bundle: &Bundle, chunk: u64) -> Option<Frames> {
-    Some(episodes(
-        robot_of(bundle)?.as_mut(),
-        PolicyKind::Mixture,
-        FIRST_SURPRISE_SEED + chunk * CHUNK_EPISODES,
-        CHUNK_EPISODES,
-    ))
+pub(super) fn surprise_episodes(bundle: &Bundle, chunk: u64) -> Result<Option<Frames>, GateError> {
+    let first = FIRST_SURPRISE_SEED + chunk * CHUNK_EPISODES;
+    (robot_of(bundle).as_deref_mut())
+        .map(|robot| episodes(robot, PolicyKind::Mixture, first, CHUNK_EPISODES))
+        .transpose()
 }
 
-fn episodes(robot: &mut dyn Robot, policy: PolicyKind, first: u64, count: u64) -> Frames {
+fn episodes(
+    robot: &mut dyn Robot,
+    policy: PolicyKind,
+    first: u64,
+    count: u64,
+) -> Result<Frames, GateError> {
     let mut policy = policy.make();
     let (size, joints) = (robot.image_size(), robot.joints());
     let mut frames = Frames::new(size, size, 2 * joints, joints);
     for seed in first..first + count {
-        robot.reset(seed);
-        policy.begin(robot, seed);
-        let mut episode = Recording::default();
-        for _ in 0..robot.episode_steps() {
-            episode.see(robot);
-            let mut action = vec![0.0; joints];
-            policy.act(robot, &mut action);
-            robot.step(&action);
-            episode.actions.extend(action);
-        }
+        let episode = undisturbed(robot, |robot| {
+            robot.reset(seed);
+            policy.begin(robot, seed);
+            let mut episode = Recording::default();
+            for _ in 0..robot.episode_steps() {
+                episode.see(robot);
+                let mut action = vec![0.0; joints];
+                policy.act(robot, &mut action);
+                robot.step(&action);
+                episode.actions.extend(action);
+            }
+            episode
+        })
+        .map_err(EvaluateError::from)?;
         episode.add_to(&mut frames);
     }
-    frames
+    Ok(frames)
 }
 
 /// Error of the positions of the objects that a small network reads off the image features.

@@ -120,7 +120,7 @@ pub(super) fn tidy(out: &Path, exchange: &Exchange, round: u64) -> Result<()> {
 /// robot.
 pub(super) fn measure_gates(folder: &Path) -> Result<()> {
     let bundle = Bundle::load(folder, &LoadOptions::default())?;
-    let Some(episodes) = gates::simulated_episodes(&bundle) else {
+    let Some(episodes) = gates::simulated_episodes(&bundle)? else {
         return Ok(());
     };
     tracing::info!("measuring the gates");

@@ -30,9 +30,8 @@ pub(crate) struct Plan {
     /// Folder of the bundle
     #[arg(long, value_name = "DIR")]
     bundle: PathBuf,
-    /// Plan for this simulated robot, from its first image
-    #[cfg_attr(feature = "sim", arg(long, value_parser = clap::builder::PossibleValuesParser::new(latco_envs::TASKS)))]
-    #[cfg_attr(not(feature = "sim"), arg(long))]
+    /// Plan for this simulated robot, or that of a TOML file (docs/simulators.md), from its first image
+    #[arg(long)]
     task: Option<String>,
     /// Evaluation episode of the simulated robot, and seed of the planner
     #[arg(long, default_value_t = 0)]

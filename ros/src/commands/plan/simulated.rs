@@ -21,7 +21,7 @@ impl Simulated {
     pub(super) fn new(task: &str, side: usize, episode: u64) -> Result<Self, EnvError> {
         let mut robot = latco_envs::make(task, side)?;
         robot.reset(latco_envs::EVALUATION_SEED.wrapping_add(episode));
-        Ok(Self(robot))
+        robot.failure().map_or(Ok(Self(robot)), Err)
     }
 
     fn picture(&self) -> Picture {

@@ -332,7 +332,7 @@ impl Robot for Lottery {
     fn follow(&self, way: &mut Way, action: &mut [f32]) {
         match way {
             Way::Head(place) => self.gantry.approach(*place, action),
-            Way::Arm(_) => action.fill(0.0),
+            _ => action.fill(0.0),
         }
     }
 }

@@ -1,0 +1,83 @@
+//! Speed of robots in other processes, one JSON line each: `cargo run --release -p latco-envs --example simulators --
+//! [WORKERS [TASK...]]`. The plane of the tests does nothing, so that its step is what the bridge costs.
+
+use std::time::{Duration, Instant};
+
+use latco_envs::statistics::percentile;
+use latco_envs::{EnvError, PolicyKind, make};
+
+const SIZE: usize = 64;
+const LASTS: Duration = Duration::from_secs(15);
+const TASKS: [&str; 5] = [
+    "trainer/envs/tests/bridge/plane.toml",
+    "configs/robots/metaworld-reach.toml",
+    "configs/robots/metaworld-button.toml",
+    "configs/robots/pusht.toml",
+    "configs/robots/fetch-reach.toml",
+];
+
+/// Frames and the time that each step took in ms, of one process that is driven for a while; drawing is not part of a step.
+fn drive(task: &str, worker: u64) -> Result<(usize, Duration, Vec<f64>), EnvError> {
+    let mut robot = make(task, SIZE)?;
+    let mut policy = PolicyKind::Random.make();
+    let mut rgb = vec![0; SIZE * SIZE * 3];
+    let mut action = vec![0.0; robot.joints()];
+    robot.reset(worker);
+    robot.render(&mut rgb);
+    let (begin, mut steps_ms) = (Instant::now(), Vec::new());
+    for seed in 0.. {
+        policy.begin(robot.as_ref(), seed);
+        for _ in 0..robot.episode_steps() {
+            policy.act(robot.as_ref(), &mut action);
+            let step = Instant::now();
+            robot.step(&action);
+            steps_ms.push(step.elapsed().as_secs_f64() * 1e3);
+            robot.render(&mut rgb);
+        }
+        if let Some(error) = robot.failure() {
+            return Err(error);
+        }
+        if begin.elapsed() >= LASTS {
+            break;
+        }
+        robot.reset(1000 * worker + seed);
+    }
+    Ok((steps_ms.len(), begin.elapsed(), steps_ms))
+}
+
+#[allow(
+    clippy::print_stdout,
+    reason = "the figures are what this program is for"
+)]
+fn main() -> Result<(), EnvError> {
+    let mut arguments = std::env::args().skip(1);
+    let workers = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(2);
+    let mut tasks: Vec<String> = arguments.collect();
+    if tasks.is_empty() {
+        tasks = TASKS.map(str::to_owned).to_vec();
+    }
+    for task in tasks {
+        let driven: Vec<_> = std::thread::scope(|scope| {
+            let task = &task;
+            let threads: Vec<_> = (0..workers)
+                .map(|worker| scope.spawn(move || drive(task, worker)))
+                .collect();
+            threads
+                .into_iter()
+                .map(|t| t.join().expect("a worker's thread panics never"))
+                .collect()
+        });
+        let (mut rate, mut steps_ms) = (0.0, Vec::new());
+        for outcome in driven {
+            let (frames, lasted, ms) = outcome?;
+            rate += frames as f64 / lasted.as_secs_f64();
+            steps_ms.extend(ms);
+        }
+        let p50 = percentile(&mut steps_ms, 0.5);
+        let p99 = percentile(&mut steps_ms, 0.99);
+        println!(
+            r#"{{"bench":"simulators","task":"{task}","workers":{workers},"image_size":{SIZE},"frames_per_s":{rate:.0},"step_ms_p50":{p50:.3},"step_ms_p99":{p99:.3}}}"#
+        );
+    }
+    Ok(())
+}
