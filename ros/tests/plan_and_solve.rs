@@ -159,4 +159,8 @@ fn a_plan_is_made_from_the_images_of_a_bag_up_to_a_time() {
     ] {
         Latco::run(arguments, LONG).assert_code(2);
     }
+    // The model of another robot.
+    let refused = Latco::run(&["plan", "--bundle", &bundle, "--task", "push"], LONG);
+    let said = &refused.assert_code(2).stderr;
+    assert!(said.contains("control period in s"), "{said}");
 }

@@ -47,6 +47,7 @@ mod attempts;
 pub mod bridge;
 pub mod contact;
 mod error;
+mod fit;
 pub mod gantry;
 mod link;
 mod motion;
@@ -66,6 +67,7 @@ pub mod tasks;
 
 pub use attempts::undisturbed;
 pub use error::EnvError;
+pub use fit::TrainedWith;
 pub use link::Link;
 pub use motion::JointLimits;
 pub use obstacle::Obstacle;

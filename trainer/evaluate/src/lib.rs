@@ -33,7 +33,7 @@ use std::ops::ControlFlow;
 
 use latco_controller::time::MonotonicClock;
 use latco_controller::{Clock, Config, SetupError, Time};
-use latco_envs::{EnvError, PolicyKind, Robot, undisturbed};
+use latco_envs::{EnvError, PolicyKind, Robot, TrainedWith, undisturbed};
 use latco_faults::FaultsError;
 use latco_models::{Bundle, RunError};
 use serde::Serialize;
@@ -316,28 +316,12 @@ pub fn check_expert(robot: &dyn Robot) -> Result<(), EnvError> {
 /// [`EvaluateError::Mismatch`] with every difference.
 pub fn check_fit(bundle: &Bundle, robot: &dyn Robot) -> Result<(), EvaluateError> {
     let manifest = bundle.manifest();
-    let mut mismatches = Vec::new();
-    let mut differ = |what: &str, bundle: String, task: String| {
-        if bundle != task {
-            mismatches.push(format!("{what}: the bundle has {bundle}, the robot {task}"));
-        }
+    let trained_with = TrainedWith {
+        joint_names: &manifest.joints.names,
+        image: (manifest.image.width, manifest.image.height),
+        control_period_s: manifest.control_period_s,
     };
-    let text = |value: &dyn std::fmt::Debug| format!("{value:?}");
-    differ(
-        "joint names",
-        text(&manifest.joints.names),
-        text(&robot.joint_names()),
-    );
-    differ(
-        "image sides",
-        text(&(manifest.image.width, manifest.image.height)),
-        text(&(robot.image_size(), robot.image_size())),
-    );
-    differ(
-        "control period in s",
-        text(&manifest.control_period_s),
-        text(&robot.control_period_s()),
-    );
+    let mismatches = trained_with.mismatches(robot);
     if mismatches.is_empty() {
         Ok(())
     } else {

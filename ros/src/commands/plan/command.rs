@@ -189,8 +189,7 @@ impl Plan {
 
 #[cfg(feature = "sim")]
 fn simulated(task: &str, episode: u64, bundle: &Bundle) -> Result<Box<dyn Source>, Failure> {
-    let side = bundle.manifest().image.width;
-    let robot = Simulated::new(task, side, episode).map_err(Failure::usage)?;
+    let robot = Simulated::new(task, bundle, episode).map_err(Failure::usage)?;
     Ok(Box::new(robot))
 }
 

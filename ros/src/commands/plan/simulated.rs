@@ -1,9 +1,10 @@
 //! A simulated robot that a plan is made for.
 
+use anyhow::ensure;
 use latco_controller::inputs::{ImageInput, JointInput};
 use latco_controller::plan::Solution;
 use latco_controller::{Config, Time};
-use latco_envs::{EnvError, Robot};
+use latco_envs::{Robot, TrainedWith};
 use latco_models::Bundle;
 
 use super::situation::{Picture, Situation, filter};
@@ -13,15 +14,26 @@ use super::source::{Executed, Source};
 pub(super) struct Simulated(Box<dyn Robot>);
 
 impl Simulated {
-    /// Makes the robot of a task, whose camera has images of `side` x `side` pixels, at the start of an
-    /// evaluation episode.
+    /// Makes the robot of a task, with a camera as the bundle has it, at the start of an evaluation episode.
     ///
     /// # Errors
-    /// [`EnvError`] when there is no such task.
-    pub(super) fn new(task: &str, side: usize, episode: u64) -> Result<Self, EnvError> {
-        let mut robot = latco_envs::make(task, side)?;
+    /// When there is no such task, or the bundle was trained for another robot.
+    pub(super) fn new(task: &str, bundle: &Bundle, episode: u64) -> anyhow::Result<Self> {
+        let manifest = bundle.manifest();
+        let mut robot = latco_envs::make(task, manifest.image.width)?;
+        let trained_with = TrainedWith {
+            joint_names: &manifest.joints.names,
+            image: (manifest.image.width, manifest.image.height),
+            control_period_s: manifest.control_period_s,
+        };
+        let mismatches = trained_with.mismatches(robot.as_ref());
+        ensure!(
+            mismatches.is_empty(),
+            "the bundle does not fit the task {task}:\n  {}",
+            mismatches.join("\n  ")
+        );
         robot.reset(latco_envs::EVALUATION_SEED.wrapping_add(episode));
-        robot.failure().map_or(Ok(Self(robot)), Err)
+        robot.failure().map_or(Ok(Self(robot)), |e| Err(e.into()))
     }
 
     fn picture(&self) -> Picture {
