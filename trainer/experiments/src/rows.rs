@@ -236,11 +236,12 @@ pub fn candidates(of: &dyn Fn(PlannerKind) -> Config) -> Vec<Row> {
     ]
 }
 
-/// Collocation from noise alone.
+/// Collocation from noise alone, from which a plan has a long way to go: with the paper's damping.
 fn no_sampled_start(config: &mut Config) {
     let latco = &mut config.planner.latco;
     (latco.starts, latco.sampled_starts) = (1, 0);
     latco.starts_below_return = 0.0;
+    latco.damping = 1e-3;
 }
 
 /// A bundle trained with `model.deter = 0`: a property of the model and not of the planner.
