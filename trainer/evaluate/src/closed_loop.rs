@@ -6,6 +6,7 @@ use latco_controller::constraints::Place;
 use latco_controller::execute::ExecutorCounts;
 use latco_controller::inputs::{ImageInput, Inputs, JointInput};
 use latco_controller::plan::Plan;
+use latco_controller::safety::Decision;
 use latco_controller::trace::PlanTrace;
 use latco_controller::{Clock, Config, Controller, Executor, SetupError, Tick, Time, latest};
 use latco_envs::Robot;
@@ -109,6 +110,12 @@ impl ClosedLoop {
         self.executor.counts()
     }
 
+    /// What the executor did about the faults that held at its last set-point.
+    #[must_use]
+    pub fn decision(&self) -> Decision {
+        self.executor.decision()
+    }
+
     /// The newest camera image, rgb8.
     #[must_use]
     pub fn pixels(&self) -> &[u8] {
@@ -176,9 +183,8 @@ impl ClosedLoop {
         let start = self.now;
         for number in 0..self.ticks {
             let time = start + self.tick_period * number;
-            self.executor
-                .joints(&joints_of(robot, time), time)
-                .expect("simulated joint states are finite, possible and in order");
+            // What a robot cannot have measured is refused and counted, as on a robot.
+            let _ = self.executor.joints(&joints_of(robot, time), time);
             let point = self.executor.tick(time);
             self.controller.record_sent(time, &point.velocities);
             robot.advance(&point.velocities, self.tick_period.as_secs_f64());

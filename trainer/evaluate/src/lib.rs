@@ -98,7 +98,7 @@ pub enum EvaluateError {
     /// A plan was not followed to its end, so that what the robot did says nothing about it.
     #[error(
         "expected every one of the {ticks} set-points of the plan in the episode of seed {seed} to follow it, found \
-         {followed}: the executor stopped the robot; lengthen timeouts.joints_ms, or take a planner whose plans are finite"
+         {followed}: the executor stopped the robot ({reason}); lengthen timeouts.joints_ms, or take a planner whose plans are finite"
     )]
     NotFollowed {
         /// Seed of the episode.
@@ -107,6 +107,8 @@ pub enum EvaluateError {
         ticks: u64,
         /// Number of those set-points that follow it.
         followed: u64,
+        /// The fault that held at the last set-point.
+        reason: &'static str,
     },
     /// The bundle is for another robot.
     #[error("the bundle does not fit the task {task}:{}", .mismatches.iter().fold(String::new(), |t, m| t + "\n  " + m))]
