@@ -163,6 +163,13 @@ GROUPS = {
                          f"latco-train gates --planner latco --plans 40 --bundle {BUNDLES} --out target/figures/gates --json",
                          exploitation, 10),
     },
+    "Simulators of others": {
+        name: (f"MetaWorld's reach, {planner}, 40 ms a plan", "latco-train eval --bundle models/bundles/metaworld-reach "
+               f"--task configs/robots/metaworld-reach.toml --config configs/metaworld-reach.toml --planner {planner} "
+               f"--episodes {episodes} --json", solved, 3)
+        for name, planner, episodes in (("eval-metaworld-reach", "latco", 100), ("metaworld-reach-sampling-only", "sampling_only", 50),
+                                        ("metaworld-reach-shooting-gd", "shooting_gd", 50), ("metaworld-reach-cem", "cem", 50))
+    },
     "On the robot": {
         "demo": ("Reach over DDS, two processes", "latco demo --out target/figures/demo --json", demo, 0.5),
         "replay": ("replay of that demo", "latco replay target/figures/demo/bag --json", replay, 0.1),

@@ -117,9 +117,13 @@ fn the_bundles_of_this_repository_may_stop_a_robot() {
     for entry in std::fs::read_dir(bundles).unwrap() {
         let folder = entry.unwrap().path();
         if folder.is_dir() {
-            let surprise = read_manifest(&folder).unwrap().surprise;
-            assert_eq!(shortcoming(surprise.as_ref()), None, "{}", folder.display());
-            seen += 1;
+            let manifest = read_manifest(&folder).unwrap();
+            // Of simulators of others hours of driving take hours.
+            if latco_envs::TASKS.contains(&&*manifest.task) {
+                let lacking = shortcoming(manifest.surprise.as_ref());
+                assert_eq!(lacking, None, "{}", folder.display());
+                seen += 1;
+            }
         }
     }
     assert!(seen >= 7, "{seen}");
