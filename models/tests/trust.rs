@@ -232,13 +232,21 @@ fn f14_what_is_not_arithmetic_within_the_file_is_refused_before_it_is_loaded() {
     );
 }
 
-/// A graph of allowed operators that computes for a long time.
-fn endless() -> Fixture {
+fn node(operator: &str, inputs: &[&str], to: &str) -> NodeProto {
+    NodeProto {
+        input: inputs.iter().map(|name| (*name).to_owned()).collect(),
+        output: vec![to.to_owned()],
+        op_type: operator.to_owned(),
+        ..NodeProto::default()
+    }
+}
+
+/// A bundle whose reward needs the result of `work`, the value named `last`. The nodes of `work` are made for the name of the state; they
+/// may use the constants `first`, 17 rows of 2048 values, and `more`, 2048 rows.
+fn with_work(last: &str, work: impl FnOnce(&str) -> Vec<NodeProto>) -> Fixture {
     const SIZE: i64 = 2048;
     with(|graph| {
-        let state = graph.input[0].name.clone();
-        let n = 17;
-        for (name, rows) in [("first", n), ("more", SIZE)] {
+        for (name, rows) in [("first", 17), ("more", SIZE)] {
             graph.initializer.push(TensorProto {
                 dims: vec![rows, SIZE],
                 data_type: 1,
@@ -247,34 +255,29 @@ fn endless() -> Fixture {
                 ..TensorProto::default()
             });
         }
-        let node = |operator: &str, inputs: &[&str], to: &str| NodeProto {
-            input: inputs.iter().map(|name| (*name).to_owned()).collect(),
-            output: vec![to.to_owned()],
-            op_type: operator.to_owned(),
-            ..NodeProto::default()
-        };
+        let mut nodes = work(&graph.input[0].name);
+        nodes.push(node("ReduceMax", &[last], "nothing"));
+        let reward = graph.node.iter_mut().find(|node| node.output == ["reward"]);
+        let reward = reward.unwrap();
+        reward.op_type = "Add".to_owned();
+        reward.input.push("nothing".to_owned());
+        nodes.append(&mut graph.node);
+        graph.node = nodes;
+    })
+}
+
+/// A graph of allowed operators that computes for a long time.
+fn endless() -> Fixture {
+    with_work("x6000", |state| {
         let mut nodes = vec![
-            node("MatMul", &[&state, "first"], "rows"),
+            node("MatMul", &[state, "first"], "rows"),
             node("ReduceMax", &["rows"], "one"),
             node("Add", &["one", "more"], "x0"),
         ];
         for at in 0..6000 {
             nodes.push(node("Tanh", &[&format!("x{at}")], &format!("x{}", at + 1)));
         }
-        // Its result is needed: it is a part of the reward.
-        let sum = NodeProto {
-            input: vec!["x6000".to_owned()],
-            output: vec!["nothing".to_owned()],
-            op_type: "ReduceMax".to_owned(),
-            ..NodeProto::default()
-        };
-        nodes.push(sum);
-        let last = graph.node.iter_mut().find(|node| node.output == ["reward"]);
-        let last = last.unwrap();
-        last.op_type = "Add".to_owned();
-        last.input.push("nothing".to_owned());
-        nodes.append(&mut graph.node);
-        graph.node = nodes;
+        nodes
     })
 }
 
@@ -309,41 +312,13 @@ fn f14_a_graph_that_does_not_end_is_refused_and_one_that_is_given_up_ends() {
 
 /// A graph that takes long to be made: a constant of 16 MB in a thousand products, each of which has it packed for itself.
 fn laborious() -> Fixture {
-    const SIZE: i64 = 2048;
-    with(|graph| {
-        let state = graph.input[0].name.clone();
-        for (name, rows) in [("first", 17), ("more", SIZE)] {
-            graph.initializer.push(TensorProto {
-                dims: vec![rows, SIZE],
-                data_type: 1,
-                name: name.to_owned(),
-                raw_data: vec![0; (rows * SIZE * 4) as usize],
-                ..TensorProto::default()
-            });
-        }
-        let node = |operator: &str, inputs: [&str; 2], to: &str| NodeProto {
-            input: inputs.map(str::to_owned).to_vec(),
-            output: vec![to.to_owned()],
-            op_type: operator.to_owned(),
-            ..NodeProto::default()
-        };
-        let mut nodes = vec![node("MatMul", [&state, "first"], "x0")];
+    with_work("x1000", |state| {
+        let mut nodes = vec![node("MatMul", &[state, "first"], "x0")];
         for at in 0..1000 {
             let (from, to) = (format!("x{at}"), format!("x{}", at + 1));
-            nodes.push(node("MatMul", [&from, "more"], &to));
+            nodes.push(node("MatMul", &[&from, "more"], &to));
         }
-        nodes.push(NodeProto {
-            input: vec!["x1000".to_owned()],
-            output: vec!["nothing".to_owned()],
-            op_type: "ReduceMax".to_owned(),
-            ..NodeProto::default()
-        });
-        let last = graph.node.iter_mut().find(|node| node.output == ["reward"]);
-        let last = last.unwrap();
-        last.op_type = "Add".to_owned();
-        last.input.push("nothing".to_owned());
-        nodes.append(&mut graph.node);
-        graph.node = nodes;
+        nodes
     })
 }
 
