@@ -15,6 +15,7 @@ use latco_trainer::fit::dataset::{Frames, normals, step_rng};
 use latco_trainer::fit::objective::{Objective, step, total};
 use latco_trainer::fit::planet::{self, JointWorld};
 use latco_trainer::fit::rows::Rows;
+use latco_trainer::fit::shards::Shards;
 use latco_trainer::fit::trained::world_sizes;
 use latco_trainer::fit::world::{self, CodeWorld};
 use latco_trainer::rssm::device::cpu;
@@ -110,6 +111,7 @@ fn answer(
         epsilon: config.training.epsilon as f32,
         clip: config.training.clip as f32,
     };
+    let shards = Shards::new(config.shards, cpu())?;
     let mut adam = Adam::default();
     let mut index = 0;
     for line in std::io::stdin().lock().lines() {
@@ -118,7 +120,7 @@ fn answer(
         let mut loss = f32::NAN;
         for _ in 0..steps {
             let since = Instant::now();
-            let (losses, gradients) = step(objective, &params, None, 0, index, &cpu())?;
+            let (losses, gradients) = step(objective, &params, None, 0, index, &shards)?;
             adam.step(&mut params, &gradients, update);
             step_ms.push(since.elapsed().as_secs_f64() * 1e3);
             loss = total(&losses);

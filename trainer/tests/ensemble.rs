@@ -18,7 +18,8 @@ use latco_trainer::fit::dataset::{Frames, normals};
 use latco_trainer::fit::error::RunOptions;
 use latco_trainer::fit::run::run;
 use latco_trainer::fit::trained::Model;
-use latco_trainer::rssm::ensemble::{self, PREFIX};
+use latco_trainer::fit::world;
+use latco_trainer::rssm::ensemble::{self, Ensemble, PREFIX};
 use latco_trainer::rssm::params::{Params, tensor, to_vec};
 use rand::{RngExt, SeedableRng};
 
@@ -97,25 +98,12 @@ fn the_model_is_trained_as_without_and_the_heads_know_what_is_far_from_the_data(
     assert_eq!(checkpoint.stage, Stage::Done);
     assert_eq!(checkpoint.held_out, plain.held_out);
     assert_eq!(without_heads(&checkpoint.params), plain.params);
-    let losses = std::fs::read_to_string(out("heads").join("losses.csv")).unwrap();
-    let error = |step: &str| -> f32 {
-        let found = losses
-            .lines()
-            .find(|l| l.starts_with(&format!("world,{step},ensemble,")));
-        found.unwrap().rsplit(',').next().unwrap().parse().unwrap()
-    };
-    assert!(
-        error("300") < error("10"),
-        "{} {}",
-        error("300"),
-        error("10")
-    );
 
     let model = Model::of(&checkpoint);
     let sizes = model.sizes().core;
     let world = model.build();
     let heads = world.ensemble.as_ref().unwrap();
-    let fresh = {
+    let (fresh, seen) = {
         // Other episodes of the same kind, filtered from their beginning.
         let frames = episodes(20, 12).0;
         let episode = frames.range(19);
@@ -127,8 +115,21 @@ fn the_model_is_trained_as_without_and_the_heads_know_what_is_far_from_the_data(
             tensor(vec![0.0; 12 * sizes.stoch], [12, sizes.stoch]),
             1,
         );
-        unrolled.posterior.deter.unwrap()
+        (unrolled.posterior.deter.unwrap(), unrolled.posterior.mean)
     };
+    let untrained = world::create(&model.sizes(), 99);
+    let untrained = Ensemble::new(&untrained.leaves(false), 4);
+    let everything = tensor(vec![1.0; 12 * 4], [12, 4]);
+    let error = |heads: &Ensemble| -> f32 {
+        let error = heads.loss(fresh.clone(), seen.clone(), &everything);
+        error.into_scalar()
+    };
+    assert!(
+        error(heads) < 0.8 * error(&untrained),
+        "{} {}",
+        error(heads),
+        error(&untrained)
+    );
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     let far: Tensor<2> = tensor(
         (0..200 * sizes.deter)
@@ -143,7 +144,8 @@ fn the_model_is_trained_as_without_and_the_heads_know_what_is_far_from_the_data(
     );
     assert!(away > 4.0 * near, "far {away}, near {near}");
     let (near, away) = (mean(heads.distance(fresh)), mean(heads.distance(far)));
-    assert!(near < 0.4 && away > 0.6, "far {away}, near {near}");
+    // It is one half at the reference, which few predictions on data exceed.
+    assert!(near < 0.4 && away > 0.5, "far {away}, near {near}");
 }
 
 #[test]

@@ -150,6 +150,7 @@ fn check_on_codes(name: &str) {
     let batch = CodeBatch {
         embed: matrix("embed"),
         sequences: Sequences {
+            batch: config.training.batch,
             before: matrix("before"),
             after: matrix("after"),
             rewards: matrix("rewards"),
@@ -267,6 +268,7 @@ fn planet_losses_and_gradients_are_those_of_pytorch() {
         images: tensor(images, [count, 3, 64, 64]),
         joints: None,
         sequences: Sequences {
+            batch: config.training.batch,
             before: matrix(count, ACTION, 2),
             after: matrix(count, ACTION, 5),
             rewards: matrix(count, 1, 3),

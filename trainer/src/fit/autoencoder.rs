@@ -8,9 +8,9 @@ use rand::{RngExt, SeedableRng};
 
 use super::config::AutoencoderConfig;
 use super::dataset::{Frames, centred, normals};
-use super::objective::{Losses, Objective, RewardScale};
+use super::objective::{DrawnLoss, Losses, Objective, RewardScale};
 use crate::rssm::keypoint::{self, Encoder, Head, KeypointSizes};
-use crate::rssm::params::{Leaves, Params, to_vec};
+use crate::rssm::params::{Leaves, Params, tensor_on, to_vec};
 
 /// Stream of random numbers of this stage.
 const STAGE: u64 = 1;
@@ -77,37 +77,45 @@ impl<'a> Autoencoder<'a> {
         params
     }
 
-    /// How well the rewards of other frames of the same episodes follow from the codes of the
-    /// chosen frames and the joints of the others. A code that only says how its own frame is
-    /// rewarded does not help; one that says where the goal is does.
-    fn partners_reward(
-        &self,
-        leaves: &Leaves,
-        code: Tensor<2>,
-        partners: &[usize],
-        rewards: &mut RewardScale,
-    ) -> Tensor<1> {
-        let [batch, width] = code.dims();
-        let rows = partners.len();
-        let code = code
-            .unsqueeze_dim::<3>(1)
-            .repeat_dim(1, PARTNERS)
-            .reshape([batch * PARTNERS, width]);
-        let joints = (self.joints_width() > 0).then(|| self.joints_of(leaves, partners));
-        let targets = self.frames.reward_targets();
-        let mut truth: Vec<f32> = partners.iter().map(|f| targets[*f]).collect();
-        rewards.apply(&mut truth);
-        let predicted = Head::frame_reward(leaves).forward(code, joints);
-        (predicted - leaves.tensor(truth, [rows, 1]))
-            .square()
-            .mean()
+    fn loss_of(&self, leaves: &Leaves, drawn: FrameBatch) -> (Tensor<1>, Losses) {
+        let FrameBatch {
+            images,
+            joints,
+            noise,
+            partners_joints,
+            partners_rewards,
+        } = drawn;
+        let [batch, _] = noise.dims();
+        let pixels = self.frames.pixels();
+        let mut target = Vec::with_capacity(batch * pixels);
+        let mut weight = Vec::with_capacity(batch * pixels);
+        let scale = 1.0 / (batch * pixels) as f32;
+        for image in images.chunks_exact(pixels) {
+            for (byte, mean) in image.iter().zip(&self.mean_image) {
+                let value = f32::from(*byte) / 255.0;
+                target.push(value);
+                weight.push(scale * self.config.pixel_weight((value - mean).abs()));
+            }
+        }
+        let encoder = Encoder::new(leaves, self.sizes);
+        let decoder = Head::decoder(leaves);
+        let code = encoder.forward(&centred(&images)) + noise;
+        let error = decoder.forward(code.clone(), joints) - leaves.tensor(target, [batch, pixels]);
+        let image = (error.square() * leaves.tensor(weight, [batch, pixels])).sum();
+        let reward = partners_reward(leaves, code, partners_joints, partners_rewards);
+        let losses = vec![
+            ("image", image.clone().into_scalar()),
+            ("reward", reward.clone().into_scalar()),
+        ];
+        let loss = image + reward.mul_scalar(self.config.reward_weight as f32);
+        (loss, losses)
     }
 
     /// Joints of these frames, `[frames, joints]`.
-    fn joints_of(&self, leaves: &Leaves, frames: &[usize]) -> Tensor<2> {
+    fn joints_of(&self, device: &Device, frames: &[usize]) -> Tensor<2> {
         let width = self.joints_width();
         let values = (frames.iter()).flat_map(|frame| &self.joints[frame * width..][..width]);
-        leaves.tensor(values.copied().collect(), [frames.len(), width])
+        tensor_on(device, values.copied().collect(), [frames.len(), width])
     }
 
     fn joints_width(&self) -> usize {
@@ -120,15 +128,19 @@ impl Objective for Autoencoder<'_> {
         STAGE
     }
 
-    fn loss(
-        &self,
-        leaves: &Leaves,
+    fn batch(&self) -> usize {
+        self.config.batch
+    }
+
+    fn draw<'a>(
+        &'a self,
+        count: usize,
+        device: &Device,
         rng: &mut ChaCha8Rng,
         rewards: &mut RewardScale,
-    ) -> io::Result<(Tensor<1>, Losses)> {
-        let batch = self.config.batch;
-        let (mut chosen, mut partners) = (Vec::with_capacity(batch), Vec::new());
-        for _ in 0..batch {
+    ) -> io::Result<DrawnLoss<'a>> {
+        let (mut chosen, mut partners) = (Vec::with_capacity(count), Vec::new());
+        for _ in 0..count {
             let range = self
                 .frames
                 .range(rng.random_range(0..self.frames.episodes()));
@@ -139,38 +151,53 @@ impl Objective for Autoencoder<'_> {
             chosen.push(frame);
             partners.extend((0..PARTNERS).map(|_| rng.random_range(near.clone())));
         }
-        let pixels = self.frames.pixels();
-        let mut target = Vec::with_capacity(batch * pixels);
-        let mut weight = Vec::with_capacity(batch * pixels);
-        let scale = 1.0 / (batch * pixels) as f32;
-        let images = self.frames.bytes(&chosen)?;
-        for image in images.chunks_exact(pixels) {
-            for (byte, mean) in image.iter().zip(&self.mean_image) {
-                let value = f32::from(*byte) / 255.0;
-                target.push(value);
-                weight.push(scale * self.config.pixel_weight((value - mean).abs()));
-            }
-        }
-        let noise = normals(batch * self.sizes.code, rng)
+        let noise = normals(count * self.sizes.code, rng)
             .into_iter()
             .map(|x| x * self.config.code_noise as f32)
             .collect();
-
-        let encoder = Encoder::new(leaves, self.sizes);
-        let decoder = Head::decoder(leaves);
-        let code =
-            encoder.forward(&centred(&images)) + leaves.tensor(noise, [batch, self.sizes.code]);
-        let joints = (self.sizes.decoder_joints > 0).then(|| self.joints_of(leaves, &chosen));
-        let error = decoder.forward(code.clone(), joints) - leaves.tensor(target, [batch, pixels]);
-        let image = (error.square() * leaves.tensor(weight, [batch, pixels])).sum();
-        let reward = self.partners_reward(leaves, code, &partners, rewards);
-        let losses = vec![
-            ("image", image.clone().into_scalar()),
-            ("reward", reward.clone().into_scalar()),
-        ];
-        let loss = image + reward.mul_scalar(self.config.reward_weight as f32);
-        Ok((loss, losses))
+        let targets = self.frames.reward_targets();
+        let mut partners_rewards: Vec<f32> = partners.iter().map(|f| targets[*f]).collect();
+        rewards.apply(&mut partners_rewards);
+        let drawn = FrameBatch {
+            images: self.frames.bytes(&chosen)?,
+            joints: (self.sizes.decoder_joints > 0).then(|| self.joints_of(device, &chosen)),
+            noise: tensor_on(device, noise, [count, self.sizes.code]),
+            partners_joints: (self.joints_width() > 0).then(|| self.joints_of(device, &partners)),
+            partners_rewards: tensor_on(device, partners_rewards, [partners.len(), 1]),
+        };
+        Ok(Box::new(move |leaves| self.loss_of(leaves, drawn)))
     }
+}
+
+/// Frames drawn for a step, and others of the same episodes.
+struct FrameBatch {
+    /// Images, one after the other, RGB.
+    images: Vec<u8>,
+    /// Normalised joints that the decoder is given, `[frames, joints]`.
+    joints: Option<Tensor<2>>,
+    /// What is added to the codes, `[frames, code]`.
+    noise: Tensor<2>,
+    /// Normalised joints of the other frames, `[frames * PARTNERS, joints]`; none without joints.
+    partners_joints: Option<Tensor<2>>,
+    /// Rewards of the other frames, `[frames * PARTNERS, 1]`.
+    partners_rewards: Tensor<2>,
+}
+
+/// How well the rewards of other frames of the same episodes follow from the codes of the chosen frames and the joints of the
+/// others. A code that only says how its own frame is rewarded does not help; one that says where the goal is does.
+fn partners_reward(
+    leaves: &Leaves,
+    code: Tensor<2>,
+    joints: Option<Tensor<2>>,
+    rewards: Tensor<2>,
+) -> Tensor<1> {
+    let [batch, width] = code.dims();
+    let code = code
+        .unsqueeze_dim::<3>(1)
+        .repeat_dim(1, PARTNERS)
+        .reshape([batch * PARTNERS, width]);
+    let predicted = Head::frame_reward(leaves).forward(code, joints);
+    (predicted - rewards).square().mean()
 }
 
 /// Codes of all frames, `[frames, code]`, computed on a device.

@@ -22,6 +22,9 @@ latco_controller::settings! {
         /// Steps between two rows of `losses.csv` and two points of TensorBoard: fewer show more of a short run, more keep the
         /// records of a long one small.
         record_steps: usize = 10, within(1.0, 1e6);
+        /// Parts that a batch is cut into, each on a thread of its own (on a GPU one after the other). Each draws its own
+        /// random numbers: results depend on how many there are, and not on the processor's cores. PlaNet's recipe has 1.
+        shards: usize = 2, within(1.0, 64.0);
         /// How the bags are read. For a task of the simulated robots all but `task` may be left out.
         data: DataConfig;
         /// Single-frame autoencoder; only in the two-stage recipe.
@@ -43,6 +46,7 @@ impl FitConfig {
             Recipe::Planet => Self {
                 recipe,
                 horizon: 30,
+                shards: 1, // its convolutions are spread over the cores themselves (docs/decisions/0007)
                 model: ModelConfig {
                     stoch: 30,
                     deter: 200,

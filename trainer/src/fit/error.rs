@@ -69,6 +69,11 @@ pub enum RunError {
     /// Images that were set aside on disk cannot be read.
     #[error("cannot read the images of the training data: {0}")]
     Images(std::io::Error),
+    /// The system refuses the threads.
+    #[error(
+        "shards: cannot start a thread for each part of a batch: {0}; lower shards, or see `ulimit -u`"
+    )]
+    Threads(#[from] rayon::ThreadPoolBuildError),
     /// The losses cannot be written.
     #[error("cannot write the records of the run: {0}")]
     Record(#[from] std::io::Error),

@@ -18,6 +18,7 @@ pub mod rows;
 pub mod run;
 pub mod sections;
 pub mod sequences;
+pub mod shards;
 pub mod trained;
 pub mod whitening;
 pub mod world;

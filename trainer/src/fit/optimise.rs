@@ -13,6 +13,7 @@ use super::log::Log;
 use super::moments::Moments;
 use super::objective::{self, Objective};
 use super::pictures::{self, Strip};
+use super::shards::Shards;
 use super::trained::{Model, keypoint_sizes};
 
 /// Settings of the optimiser in one stage.
@@ -52,6 +53,7 @@ pub(super) fn optimise(
         schedule.steps,
         checkpoint.config.record_steps,
     )?;
+    let shards = Shards::new(checkpoint.config.shards, options.device.clone())?;
     let normalises = checkpoint.config.training.normalise_reward;
     let mut failed = 0;
     let mut since = Instant::now();
@@ -65,7 +67,7 @@ pub(super) fn optimise(
             moments,
             checkpoint.seed,
             index,
-            &options.device,
+            &shards,
         )
         .map_err(RunError::Images)?;
         let (first, last) = schedule.learning_rate;

@@ -1,16 +1,16 @@
 //! PlaNet's recipe: encoder, decoder, RSSM and reward head trained jointly by the evidence lower
 //! bound, image likelihood of unit variance.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use chacha20::ChaCha8Rng;
 use rand::SeedableRng;
 
 use super::config::{ModelConfig, TrainingConfig};
 use super::dataset::Frames;
-use super::objective::{Losses, Objective, RewardScale};
+use super::objective::{DrawnLoss, Losses, Objective, RewardScale};
 use super::sequences::{Sequences, Targets, prediction_loss};
 use crate::rssm::conv::{self, Decoder, EMBED, Encoder, IMAGE_SIZE};
-use crate::rssm::params::{Leaves, Params, to_vec};
+use crate::rssm::params::{Leaves, Params, tensor_on, to_vec};
 use crate::rssm::world::{World, WorldSizes};
 
 /// Stream of random numbers of this stage.
@@ -57,20 +57,27 @@ impl Objective for JointWorld<'_> {
         STAGE
     }
 
-    fn loss(
-        &self,
-        leaves: &Leaves,
+    fn batch(&self) -> usize {
+        self.training.batch
+    }
+
+    fn draw<'a>(
+        &'a self,
+        count: usize,
+        device: &Device,
         rng: &mut ChaCha8Rng,
         scale: &mut RewardScale,
-    ) -> std::io::Result<(Tensor<1>, Losses)> {
-        Ok(self.loss_of(leaves, self.draw(leaves, rng, scale)?))
+    ) -> std::io::Result<DrawnLoss<'a>> {
+        let drawn = self.batch_of(count, device, rng, scale)?;
+        Ok(Box::new(move |leaves| self.loss_of(leaves, drawn)))
     }
 }
 
 impl JointWorld<'_> {
-    fn draw(
+    fn batch_of(
         &self,
-        leaves: &Leaves,
+        count: usize,
+        device: &Device,
         rng: &mut ChaCha8Rng,
         scale: &mut RewardScale,
     ) -> std::io::Result<ImageBatch> {
@@ -81,16 +88,16 @@ impl JointWorld<'_> {
             ..
         } = *self;
         let stoch = sizes.core.stoch;
-        let (rows, sequences) = Sequences::draw(frames, training, stoch, leaves, rng, scale);
+        let (rows, sequences) = Sequences::draw(frames, count, training, stoch, device, rng, scale);
         let shape = [rows.len(), 3, IMAGE_SIZE, IMAGE_SIZE];
         Ok(ImageBatch {
-            images: leaves.tensor(frames.planes(&rows)?, shape),
-            joints: self.joints_of(leaves, &rows),
+            images: tensor_on(device, frames.planes(&rows)?, shape),
+            joints: self.joints_of(device, &rows),
             sequences,
         })
     }
 
-    /// The loss of `training.batch` sequences of `training.sequence` frames, and its parts before
+    /// The loss of sequences of `training.sequence` frames, and its parts before
     /// weighting.
     pub fn loss_of(&self, leaves: &Leaves, drawn: ImageBatch) -> (Tensor<1>, Losses) {
         let Self {
@@ -133,13 +140,13 @@ impl JointWorld<'_> {
         (image + loss + divergence, losses)
     }
 
-    fn joints_of(&self, leaves: &Leaves, order: &[usize]) -> Option<Tensor<2>> {
+    fn joints_of(&self, device: &Device, order: &[usize]) -> Option<Tensor<2>> {
         let width = self.sizes.joints;
         (width > 0).then(|| {
             let rows = order
                 .iter()
                 .flat_map(|f| &self.joints[f * width..][..width]);
-            leaves.tensor(rows.copied().collect(), [order.len(), width])
+            tensor_on(device, rows.copied().collect(), [order.len(), width])
         })
     }
 }

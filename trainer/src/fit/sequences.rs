@@ -1,6 +1,6 @@
 //! Sequences drawn from episodes, and the losses of the RSSM on them that both recipes have.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use chacha20::ChaCha8Rng;
 
 use super::config::{ModelConfig, RewardHeads, TrainingConfig};
@@ -8,12 +8,14 @@ use super::dataset::{Frames, normals, sequence_starts};
 use super::objective::{Losses, RewardScale};
 use crate::rssm::fused::softplus;
 use crate::rssm::overshooting::Overshooting;
-use crate::rssm::params::Leaves;
+use crate::rssm::params::tensor_on;
 use crate::rssm::recurrent::{Core, Unrolled, balanced_kl};
 use crate::rssm::world::Predictions;
 
 /// All of a batch of sequences but what is observed, in rows `t * batch + b`.
 pub struct Sequences {
+    /// Number of sequences.
+    pub batch: usize,
     /// Actions before the observations, `[rows, action]`; zero in the first step.
     pub before: Tensor<2>,
     /// Actions after them, `[rows, action]`.
@@ -27,16 +29,17 @@ pub struct Sequences {
 }
 
 impl Sequences {
-    /// Draws `training.batch` sequences of `training.sequence` frames; gives the frame of every row as well.
+    /// Draws that many sequences of `training.sequence` frames; gives the frame of every row as well.
     pub(super) fn draw(
         frames: &Frames,
+        batch: usize,
         training: &TrainingConfig,
         stoch: usize,
-        leaves: &Leaves,
+        device: &Device,
         rng: &mut ChaCha8Rng,
         scale: &mut RewardScale,
     ) -> (Vec<usize>, Self) {
-        let (batch, length) = (training.batch, training.sequence);
+        let length = training.sequence;
         let (at_start, recent) = (training.at_start, training.recent_share);
         let starts = sequence_starts(frames, batch, length, at_start, recent, rng);
         let rows = (0..length).flat_map(|t| starts.iter().map(move |start| start + t));
@@ -49,11 +52,13 @@ impl Sequences {
         let targets = frames.reward_targets();
         let mut rewards: Vec<f32> = rows.iter().map(|frame| targets[*frame]).collect();
         scale.apply(&mut rewards);
-        let mut noise = |rows: usize| leaves.tensor(normals(rows * stoch, rng), [rows, stoch]);
+        let tensor = |values, shape| tensor_on(device, values, shape);
+        let mut noise = |rows: usize| tensor(normals(rows * stoch, rng), [rows, stoch]);
         let drawn = Self {
-            before: leaves.tensor(before, [count, na]),
-            after: leaves.tensor(after, [count, na]),
-            rewards: leaves.tensor(rewards, [count, 1]),
+            batch,
+            before: tensor(before, [count, na]),
+            after: tensor(after, [count, na]),
+            rewards: tensor(rewards, [count, 1]),
             noise: noise(count),
             overshooting: (training.overshooting > 0).then(|| {
                 noise(Overshooting::noise_rows(
@@ -75,7 +80,7 @@ impl Sequences {
         training: &TrainingConfig,
     ) -> (Unrolled, Tensor<1>, Losses) {
         let (before, noise) = (self.before.clone(), self.noise.clone());
-        let unrolled = core.unroll(embed, before, noise, training.batch);
+        let unrolled = core.unroll(embed, before, noise, self.batch);
         let (balance, free_nats) = (training.kl_balance as f32, training.free_nats as f32);
         let (kl, measured) = balanced_kl(&unrolled.posterior, &unrolled.prior, balance, free_nats);
         let mut loss = kl.mul_scalar(training.kl_weight as f32);
@@ -83,7 +88,7 @@ impl Sequences {
         if let Some(noise) = &self.overshooting {
             let overshooting = Overshooting {
                 distance: training.overshooting,
-                batch: training.batch,
+                batch: self.batch,
                 actions: &self.after,
                 noise: noise.clone(),
                 free_nats,

@@ -6,10 +6,10 @@ use rand::SeedableRng;
 
 use super::config::{ModelConfig, TrainingConfig};
 use super::ensemble::{self, shares};
-use super::objective::{Losses, Objective, RewardScale};
+use super::objective::{DrawnLoss, Losses, Objective, RewardScale};
 use super::rows::Rows;
 use super::sequences::{Sequences, Targets, prediction_loss};
-use crate::rssm::params::{Leaves, Params};
+use crate::rssm::params::{Leaves, Params, tensor_on};
 use crate::rssm::world::{World, WorldSizes};
 
 /// Stream of random numbers of this stage.
@@ -50,13 +50,19 @@ impl Objective for CodeWorld<'_> {
         STAGE
     }
 
-    fn loss(
-        &self,
-        leaves: &Leaves,
+    fn batch(&self) -> usize {
+        self.training.batch
+    }
+
+    fn draw<'a>(
+        &'a self,
+        count: usize,
+        device: &Device,
         rng: &mut ChaCha8Rng,
         scale: &mut RewardScale,
-    ) -> std::io::Result<(Tensor<1>, Losses)> {
-        Ok(self.loss_of(leaves, self.draw(leaves, rng, scale)))
+    ) -> std::io::Result<DrawnLoss<'a>> {
+        let drawn = self.batch_of(count, device, rng, scale);
+        Ok(Box::new(move |leaves| self.loss_of(leaves, drawn)))
     }
 
     fn settle(&self, params: &mut Params, device: &Device) {
@@ -67,7 +73,13 @@ impl Objective for CodeWorld<'_> {
 }
 
 impl CodeWorld<'_> {
-    fn draw(&self, leaves: &Leaves, rng: &mut ChaCha8Rng, scale: &mut RewardScale) -> CodeBatch {
+    fn batch_of(
+        &self,
+        count: usize,
+        device: &Device,
+        rng: &mut ChaCha8Rng,
+        scale: &mut RewardScale,
+    ) -> CodeBatch {
         let Self {
             rows,
             sizes,
@@ -75,23 +87,24 @@ impl CodeWorld<'_> {
             ..
         } = *self;
         let stoch = sizes.core.stoch;
-        let (drawn, sequences) = Sequences::draw(rows.frames, training, stoch, leaves, rng, scale);
+        let (drawn, sequences) =
+            Sequences::draw(rows.frames, count, training, stoch, device, rng, scale);
         let mut embed = Vec::with_capacity(drawn.len() * sizes.core.embed);
         for frame in &drawn {
             rows.embed(*frame, &mut embed);
         }
         CodeBatch {
-            embed: leaves.tensor(embed, [drawn.len(), sizes.core.embed]),
+            embed: tensor_on(device, embed, [drawn.len(), sizes.core.embed]),
             sequences,
             shares: (sizes.ensemble > 0).then(|| {
-                let (starts, length) = (&drawn[..training.batch], training.sequence);
+                let (starts, length) = (&drawn[..count], training.sequence);
                 let shares = shares(rows.frames, starts, length, sizes.ensemble);
-                leaves.tensor(shares, [drawn.len(), sizes.ensemble])
+                tensor_on(device, shares, [drawn.len(), sizes.ensemble])
             }),
         }
     }
 
-    /// The loss of `training.batch` sequences of `training.sequence` frames, and its parts before
+    /// The loss of sequences of `training.sequence` frames, and its parts before
     /// weighting.
     pub fn loss_of(&self, leaves: &Leaves, drawn: CodeBatch) -> (Tensor<1>, Losses) {
         let Self {
@@ -100,7 +113,7 @@ impl CodeWorld<'_> {
             model,
             training,
         } = *self;
-        let (batch, length) = (training.batch, training.sequence);
+        let (batch, length) = (drawn.sequences.batch, training.sequence);
         let CodeBatch {
             embed,
             sequences,
