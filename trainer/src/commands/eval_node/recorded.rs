@@ -191,11 +191,13 @@ mod tests {
     fn recording(folder: &Path, episodes: &[&[f64]], lacks: &[&str]) {
         let mut bag = BagWriter::create(folder).unwrap();
         let mut chain = ChainWriter::default();
+        let mut config = Config::default();
+        config.bundle.path = "gone".to_owned();
         let header = chain.header(&Header {
             program: "test".to_owned(),
-            bundle: "gone".to_owned(),
+            bundle: config.bundle.path.clone(),
             bundle_sha256: String::new(),
-            config: toml::to_string(&Config::default()).unwrap(),
+            config: toml::to_string(&config).unwrap(),
         });
         let journal = |data| UInt8MultiArray {
             data,
