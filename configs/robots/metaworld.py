@@ -10,11 +10,13 @@ PLACES = {
     "reach-v3": [0.0, 0.6, 0.02, -0.1, 0.8, 0.2],
     "button-press-v3": [0.0, 0.9, 0.115],
     "drawer-close-v3": [0.0, 0.9, 0.0],
+    "window-close-v3": [0.0, 0.785, 0.2],
 }
 POLICIES = {
     "reach-v3": policies.SawyerReachV3Policy,
     "button-press-v3": policies.SawyerButtonPressV3Policy,
     "drawer-close-v3": policies.SawyerDrawerCloseV3Policy,
+    "window-close-v3": policies.SawyerWindowCloseV3Policy,
 }
 CAMERA = {"azimuth": 25.0, "elevation": -15.0, "distance": 2.6, "lookat": numpy.array([1.1, 1.1, -0.1])}
 # The hand begins in this box, in m.

@@ -110,6 +110,16 @@ fn collected_episodes_are_the_simulated_ones() {
     // The same again: nothing is made twice, and a missing bag is made again to the byte.
     let file = out.join("reach-0001/reach-0001_0.mcap");
     let bytes = std::fs::read(&file).unwrap();
+    // And so are those of two robots side by side.
+    let two = folder.path().join("two");
+    let said = json(&latco_train(
+        &[&arguments[..], &[path(&two), "--workers", "2"]].concat(),
+    ));
+    assert_eq!(said["episodes"], 3);
+    assert_eq!(
+        std::fs::read(two.join("reach-0001/reach-0001_0.mcap")).unwrap(),
+        bytes
+    );
     std::fs::remove_file(out.join("reach-0001/metadata.yaml")).unwrap();
     std::fs::write(&file, b"cut").unwrap();
     let said = json(&run());

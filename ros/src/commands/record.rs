@@ -1,6 +1,8 @@
 //! `latco record`: topics into a bag.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
@@ -14,7 +16,7 @@ use crate::recorder::{
     RecordError, RecordOptions, Recorder, discover, discover_all, parse_topic, standard_topics,
 };
 use latco_bag::types::TypeFinder;
-use latco_bag::{BagOptions, Compression, Storage};
+use latco_bag::{BagOptions, Compression, Storage, topics as names};
 
 /// Time for which publishers are looked for with `--all`.
 const ALL_WAIT: Duration = Duration::from_secs(2);
@@ -62,6 +64,9 @@ pub(super) struct Record {
     /// End after so many seconds
     #[arg(long, value_name = "S")]
     duration_s: Option<f64>,
+    /// End when so many episodes are over: with the mark of the next one on the topic `episode`
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    episodes: Option<u64>,
     /// Wait so long for the publisher of a topic whose type is not given
     #[arg(long, value_name = "S", default_value_t = 10.0)]
     wait_s: f64,
@@ -71,6 +76,9 @@ pub(super) struct Record {
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
+    /// End when standard input is closed (for a parent process)
+    #[arg(long, hide = true)]
+    until_stdin_closes: bool,
     #[command(flatten)]
     network: NetworkArgs,
 }
@@ -87,6 +95,9 @@ struct Summary {
 
 impl Record {
     pub(super) fn run(self, stop: &Stop) -> Result<(), Failure> {
+        if self.until_stdin_closes {
+            stop.when_stdin_closes().map_err(Failure::failed)?;
+        }
         let options = self.options()?;
         let network = self.network.network()?;
         let node = Recorder::node(network, &self.namespace).map_err(Failure::failed)?;
@@ -118,8 +129,16 @@ impl Record {
                 ALL_WAIT.as_secs()
             )));
         }
-        let recorder =
-            Recorder::start(node, &self.out, &topics, &options, |_, _| {}).map_err(failure)?;
+        let marks = Arc::new(AtomicU64::new(0));
+        let tap = {
+            let marks = marks.clone();
+            move |topic: &str, _: &[u8]| {
+                if names::matches(topic, names::EPISODE) {
+                    marks.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        };
+        let recorder = Recorder::start(node, &self.out, &topics, &options, tap).map_err(failure)?;
         for topic in &unknown {
             tracing::warn!(
                 "topic {topic}: nobody publishes it, and its type is not known: not recorded; look at its name, or give its type"
@@ -133,6 +152,9 @@ impl Record {
             let until = limit.map_or(next, |limit| next.min(began + limit));
             if stop.wait_until(until)
                 || limit.is_some_and(|limit| began.elapsed() >= limit)
+                || self
+                    .episodes
+                    .is_some_and(|n| marks.load(Ordering::Relaxed) > n)
                 || recorder.is_broken()
             {
                 break;

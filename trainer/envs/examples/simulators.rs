@@ -1,5 +1,6 @@
 //! Speed of robots in other processes, one JSON line each: `cargo run --release -p latco-envs --example simulators --
-//! [WORKERS [TASK...]]`. The plane of the tests does nothing, so that its step is what the bridge costs.
+//! [WORKERS [TASK...]]`. The plane of the tests does nothing, so that its step is what the bridge costs. On a machine that is busy
+//! with other work, `frames_per_cpu_s` says what one core would do alone, the start of the environment included.
 
 use std::time::{Duration, Instant};
 
@@ -45,6 +46,15 @@ fn drive(task: &str, worker: u64) -> Result<(usize, Duration, Vec<f64>), EnvErro
     Ok((steps_ms.len(), begin.elapsed(), steps_ms))
 }
 
+/// CPU time of this process and of its children that have ended, s.
+fn cpu_s() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The fields after the name of the program, from the third on; times are in 1/100 s.
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let times = fields.split_whitespace().skip(11).take(4);
+    times.filter_map(|t| t.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
 #[allow(
     clippy::print_stdout,
     reason = "the figures are what this program is for"
@@ -57,6 +67,7 @@ fn main() -> Result<(), EnvError> {
         tasks = TASKS.map(str::to_owned).to_vec();
     }
     for task in tasks {
+        let begin_s = cpu_s();
         let driven: Vec<_> = std::thread::scope(|scope| {
             let task = &task;
             let threads: Vec<_> = (0..workers)
@@ -67,16 +78,18 @@ fn main() -> Result<(), EnvError> {
                 .map(|t| t.join().expect("a worker's thread panics never"))
                 .collect()
         });
-        let (mut rate, mut steps_ms) = (0.0, Vec::new());
+        let (mut rate, mut all, mut steps_ms) = (0.0, 0, Vec::new());
         for outcome in driven {
             let (frames, lasted, ms) = outcome?;
+            all += frames;
             rate += frames as f64 / lasted.as_secs_f64();
             steps_ms.extend(ms);
         }
+        let per_cpu_s = all as f64 / (cpu_s() - begin_s);
         let p50 = percentile(&mut steps_ms, 0.5);
         let p99 = percentile(&mut steps_ms, 0.99);
         println!(
-            r#"{{"bench":"simulators","task":"{task}","workers":{workers},"image_size":{SIZE},"frames_per_s":{rate:.0},"step_ms_p50":{p50:.3},"step_ms_p99":{p99:.3}}}"#
+            r#"{{"bench":"simulators","task":"{task}","workers":{workers},"image_size":{SIZE},"frames_per_s":{rate:.0},"frames_per_cpu_s":{per_cpu_s:.0},"step_ms_p50":{p50:.3},"step_ms_p99":{p99:.3}}}"#
         );
     }
     Ok(())

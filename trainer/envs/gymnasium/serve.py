@@ -20,6 +20,7 @@ observation)` gives a whole action of the environment.
 import importlib
 import importlib.util
 import json
+import math
 import os
 import re
 import struct
@@ -65,10 +66,12 @@ class Served:
         self.settings = settings
         self.adapter = load(settings["adapter"])(settings) if settings["adapter"] else None
         self.env = self.own("make")() if self.own("make") else make(settings)
-        quality = getattr(getattr(getattr(getattr(self.env, "unwrapped", None), "model", None), "vis", None), "quality", None)
+        model = getattr(getattr(self.env, "unwrapped", None), "model", None)
+        quality = getattr(getattr(model, "vis", None), "quality", None)
         if quality is not None:
-            # MuJoCo: neither is seen in a small picture, and both cost most of the time to draw it.
+            # MuJoCo: none of these is seen in a small picture, and they cost most of the time to draw it.
             quality.shadowsize = quality.offsamples = 0
+            model.mat_reflectance[:] = 0
         self.positions = [Value(path) for path in settings["positions"]]
         self.targets = [Value(path) for path in settings["targets"]]
         self.success = Value(settings["success"])
@@ -114,6 +117,8 @@ class Served:
             observation, reward, terminated, truncated, info = self.env.step(self.array(action))
             self.said = {"observation": observation, "info": info, "reward": reward}
             self.ended = bool(terminated or truncated)
+            if not all(math.isfinite(value.of(self.said)) for value in [self.reward, *self.positions]):
+                break  # The next step might hide it.
         return self.state(at_start=False)
 
     def array(self, action):

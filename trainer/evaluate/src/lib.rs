@@ -25,6 +25,7 @@ mod faulty_loop;
 mod image_fault;
 mod keep_out;
 mod policy;
+mod promises;
 mod surprise;
 mod thread_clock;
 
@@ -49,6 +50,7 @@ pub use image_fault::ImageFault;
 pub use keep_out::{KeepOut, KeepOutSummary, Obstacles, Touches};
 pub use latco_envs::statistics::{percentile, wilson_interval};
 pub use policy::PlannerPolicy;
+pub use promises::Promises;
 pub use surprise::{CAUGHT_WITHIN_S, Largest, SurpriseOptions, SurpriseTrial, try_surprise};
 pub use thread_clock::ThreadClock;
 
@@ -419,7 +421,9 @@ fn drive(policy: PolicyKind, robot: &mut dyn Robot, seed: u64) -> Episode {
     episode
 }
 
-fn summarise(options: &Options, task: &str, planner: &str, episodes: &[Episode]) -> Evaluation {
+/// Sums up the episodes of a planner.
+#[must_use]
+pub fn summarise(options: &Options, task: &str, planner: &str, episodes: &[Episode]) -> Evaluation {
     let count = episodes.len();
     let share = |solved: usize| solved as f64 / count.max(1) as f64;
     let mean =

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::Context;
@@ -60,6 +61,9 @@ pub(crate) struct Args {
     /// Episodes in one bag.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     episodes_per_bag: u64,
+    /// Robots side by side, each of which records a bag at a time; the bags are the same with any number.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=256))]
+    workers: u64,
     /// One JSON object on standard output.
     #[arg(long)]
     json: bool,
@@ -92,6 +96,7 @@ pub(super) fn mixed(task: &str, episodes: u64, image_size: usize, out: PathBuf, 
         seed,
         image_size,
         episodes_per_bag: 100,
+        workers: 1,
         json: false,
     }
 }
@@ -153,6 +158,76 @@ struct Totals {
     episodes: u64,
     steps: u64,
     successes: u64,
+    /// Episodes that were there already.
+    kept: u64,
+}
+
+/// The bags of a collection, which robots side by side take one after the other.
+struct Work<'a> {
+    args: &'a Args,
+    settings: &'a Settings,
+    bags: &'a [PathBuf],
+    /// Number of the next bag.
+    next: AtomicUsize,
+    stop: &'a AtomicBool,
+    done: Mutex<(Progress, Totals)>,
+}
+
+impl Work<'_> {
+    /// Records the bags that are not there yet and that no other robot records. After an error the others complete theirs.
+    fn run(&self, robot: &mut dyn Robot, policy: &mut dyn Policy) -> anyhow::Result<()> {
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(bag) = self.bags.get(number) else {
+                return Ok(());
+            };
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            if let Err(error) = self.bag(bag, number as u64, robot, policy) {
+                self.next.store(self.bags.len(), Ordering::Relaxed);
+                return Err(error);
+            }
+        }
+    }
+
+    fn bag(
+        &self,
+        bag: &Path,
+        number: u64,
+        robot: &mut dyn Robot,
+        policy: &mut dyn Policy,
+    ) -> anyhow::Result<()> {
+        let first = number * self.args.episodes_per_bag;
+        let count = self.args.episodes_per_bag.min(self.args.episodes - first);
+        let done = || self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(old) = complete_bag(bag, count)? {
+            let (progress, totals) = &mut *done();
+            totals.kept += old;
+            progress.advance(old, "already there");
+            return Ok(());
+        }
+        if bag.exists() {
+            std::fs::remove_dir_all(bag)
+                .with_context(|| format!("removing the incomplete bag {}", bag.display()))?;
+        }
+        record(
+            robot,
+            policy,
+            BagWriter::create(bag)?,
+            self.settings,
+            first..first + count,
+            self.stop,
+            &mut |solved, steps| {
+                let (progress, totals) = &mut *done();
+                totals.episodes += 1;
+                totals.steps += steps;
+                totals.successes += u64::from(solved);
+                let share = 100.0 * totals.successes as f64 / totals.episodes as f64;
+                progress.advance(1, &format!("{share:.0} % solved"));
+            },
+        )
+    }
 }
 
 /// Collects the episodes that are not there yet.
@@ -175,47 +250,42 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     prepare_folder(&args.out, &settings)?;
     let stop = stop_flag()?;
 
-    let mut progress = Progress::new("episodes", args.episodes);
-    let mut totals = Totals::default();
-    let mut kept = 0;
-    let mut bags = Vec::new();
-    let mut first = 0;
-    while first < args.episodes && !stop.load(Ordering::Relaxed) {
-        let count = args.episodes_per_bag.min(args.episodes - first);
-        let bag = args.out.join(format!(
-            "{}-{:04}",
-            settings.task,
-            first / args.episodes_per_bag
-        ));
-        if let Some(old) = complete_bag(&bag, count)? {
-            kept += old;
-            progress.advance(old, "already there");
-        } else {
-            if bag.exists() {
-                std::fs::remove_dir_all(&bag)
-                    .with_context(|| format!("removing the incomplete bag {}", bag.display()))?;
-            }
-            let writer = BagWriter::create(&bag)?;
-            let range = first..first + count;
-            record(
-                robot.as_mut(),
-                policy.as_mut(),
-                writer,
-                &settings,
-                range,
-                &stop,
-                &mut |solved, steps| {
-                    totals.episodes += 1;
-                    totals.steps += steps;
-                    totals.successes += u64::from(solved);
-                    let share = 100.0 * totals.successes as f64 / totals.episodes as f64;
-                    progress.advance(1, &format!("{share:.0} % solved"));
-                },
-            )?;
+    let bags: Vec<PathBuf> = (0..args.episodes.div_ceil(args.episodes_per_bag))
+        .map(|bag| args.out.join(format!("{}-{bag:04}", settings.task)))
+        .collect();
+    let work = Work {
+        args: &args,
+        settings: &settings,
+        bags: &bags,
+        next: AtomicUsize::new(0),
+        stop: &stop,
+        done: Mutex::new((Progress::new("episodes", args.episodes), Totals::default())),
+    };
+    // The first one has its robot already.
+    let others = (args.workers as usize).min(bags.len()) - 1;
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (0..others)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut robot = latco_envs::make(&args.task, args.image_size)?;
+                    robot.set_reward_kind(args.reward);
+                    let (mut policy, _) = make_policy(&args, robot.as_ref())?;
+                    work.run(robot.as_mut(), policy.as_mut())
+                })
+            })
+            .collect();
+        let mut outcome = work.run(robot.as_mut(), policy.as_mut());
+        for other in others {
+            let ended = other.join();
+            outcome = outcome.and(ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
-        bags.push(bag.display().to_string());
-        first += count;
-    }
+        outcome
+    })?;
+    let (progress, totals) = work
+        .done
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    let kept = totals.kept;
     progress.finish();
     let interrupted = stop.load(Ordering::Relaxed);
     let elapsed_s = start.elapsed().as_secs_f64();

@@ -286,7 +286,7 @@ fn print_faults(evaluation: &FaultEvaluation) {
 }
 
 #[allow(clippy::print_stdout)]
-fn print_table(evaluation: &Evaluation, provider: Option<Provider>) {
+pub(super) fn print_table(evaluation: &Evaluation, provider: Option<Provider>) {
     let e = evaluation;
     println!("task                 {}", e.task);
     println!("planner              {}", e.planner);

@@ -36,6 +36,9 @@ pub(crate) struct Args {
     /// Training configuration, e.g. `configs/train/reach.toml`.
     #[arg(long)]
     config: PathBuf,
+    /// Name of the task, in place of the configuration's `data.task`: one configuration then serves tasks of one kind.
+    #[arg(long)]
+    task: Option<String>,
     /// Folder of the run: checkpoint, losses, TensorBoard files, report, bundle.
     #[arg(long)]
     out: PathBuf,
@@ -64,7 +67,10 @@ enum Place {
 
 /// Trains, measures and exports.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let config = FitConfig::read(&args.config).map_err(|e| BadInput::new(e.to_string()))?;
+    let mut config = FitConfig::read(&args.config).map_err(|e| BadInput::new(e.to_string()))?;
+    if let Some(task) = args.task {
+        config.data.task = task;
+    }
     let backend = match args.backend {
         Place::Cpu => Backend::Cpu,
         Place::Wgpu => Backend::Wgpu,

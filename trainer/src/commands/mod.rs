@@ -9,6 +9,7 @@ mod collect;
 mod collector;
 mod config;
 mod eval;
+mod eval_node;
 mod experiment;
 mod export;
 mod fit;
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     Surprise(surprise::Args),
     /// Measures closed-loop success in simulation, in process.
     Eval(eval::Args),
+    /// Measures the success of planners on a robot over ROS, by its topics `episode` and `reward`.
+    EvalNode(eval_node::Args),
     /// Writes one HTML file that explains a training: gates, losses, what the model sees and foresees.
     Report(report::Args),
     /// Writes the model card of a bundle.
@@ -79,6 +82,7 @@ impl Command {
             Self::Gates(args) => gates::run(args),
             Self::Surprise(args) => surprise::run(args),
             Self::Eval(args) => eval::run(args),
+            Self::EvalNode(args) => eval_node::run(args),
             Self::Report(args) => report::run(args),
             Self::Card(args) => card::run(args),
             Self::Experiment(args) => experiment::run(args),

@@ -13,6 +13,10 @@ use std::time::{Duration, Instant};
 
 /// The program of the process.
 const SERVE: &str = include_str!("../../gymnasium/serve.py");
+/// How pictures are drawn, unless the environment of this program says otherwise: without a screen, and where there is no GPU by
+/// the thread that asks for them. Mesa's own threads wait for each other at every picture, which on cores that other work keeps
+/// busy (a second simulator is enough) takes ten times as long as to draw it.
+const DRAWING: [(&str, &str); 2] = [("MUJOCO_GL", "egl"), ("LP_NUM_THREADS", "0")];
 /// Lines of standard error that are kept.
 const KEPT_LINES: usize = 12;
 /// Longest frame that is believed, bytes.
@@ -55,8 +59,10 @@ impl Worker {
             .stderr(Stdio::piped())
             // Ctrl-C is for this program, which ends its processes when their episodes are kept.
             .process_group(0);
-        if std::env::var_os("MUJOCO_GL").is_none() {
-            command.env("MUJOCO_GL", "egl");
+        for (name, value) in DRAWING {
+            if std::env::var_os(name).is_none() {
+                command.env(name, value);
+            }
         }
         let mut child = command.spawn().map_err(|e| match e.kind() {
             ErrorKind::NotFound => Trouble::NotInstalled(format!("no {}", python.display())),

@@ -65,7 +65,7 @@ class Plane:
         self.place = [x + 0.1 * a for x, a in zip(self.place, (action[0], action[2]))]
         distance = max(abs(x - g) for x, g in zip(self.place, self.goal))
         told = self.told()
-        if self.options.get("does") == "nan" and self.steps >= 5:
+        if self.does("nan"):  # and not in the second step of the same control period
             told["place"][1] = float("nan")
         return told, -distance, False, False, {"is_success": distance < 0.02}
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use latco_controller::Config;
 use latco_evaluate::{
-    Episode, Options as Evaluation, ThreadClock, evaluate_by, percentile, wilson_interval,
+    Episode, Options as Evaluation, Promises, ThreadClock, evaluate_by, percentile, wilson_interval,
 };
 use latco_models::sha256;
 use latco_models::{Bundle, LoadOptions, read_manifest};
@@ -161,15 +161,7 @@ impl Wanted {
         let count = episodes.len();
         let mean = |sum: f64, count: usize| sum / count.max(1) as f64;
         let lead = self.config.control.lead_periods as usize;
-        let (mut predicted, mut real) = (Vec::new(), Vec::new());
-        for episode in episodes {
-            for (&step, &promised) in episode.plan_steps.iter().zip(&episode.promised) {
-                if let Some(rewards) = episode.rewards.get(step + lead..step + lead + horizon) {
-                    predicted.push(promised);
-                    real.push(rewards.iter().sum());
-                }
-            }
-        }
+        let promises = Promises::of(episodes, lead, horizon);
         let mut violations: Vec<f64> = (episodes.iter())
             .flat_map(|e| e.violations.iter().copied().filter(|v| v.is_finite()))
             .collect();
@@ -193,8 +185,8 @@ impl Wanted {
                 episodes.iter().filter(|e| e.success_at_end).count() as f64,
                 count,
             ),
-            predicted_return: mean(predicted.iter().sum(), predicted.len()),
-            real_return: mean(real.iter().sum(), real.len()),
+            predicted_return: promises.promised,
+            real_return: promises.paid,
             violation_median: percentile(&mut violations, 0.5),
             violation_p90: percentile(&mut violations, 0.9),
             mean_return: mean(episodes.iter().map(|e| e.episode_return).sum(), count),

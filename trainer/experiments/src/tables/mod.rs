@@ -4,7 +4,7 @@ pub mod grid;
 mod kind;
 pub mod report;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use latco_controller::Config;
 use latco_controller::config::PlannerKind;
@@ -24,7 +24,7 @@ pub const PLANNERS: Table = Table {
     equal_ms: 30.0,
     rows: planners,
     suite: "Meta-World",
-    found: |cell| paper::success(&cell.task, &cell.row),
+    found: |cell| paper::success(name_of(&cell.task), &cell.row),
     closing: report::objectives,
     plot: |title, cells, file| report::successes(title, cells).save(file),
 };
@@ -94,7 +94,8 @@ pub struct Args {
     /// What is run of it.
     #[command(flatten)]
     pub parts: Parts,
-    /// Tasks [default: those of the table].
+    /// Tasks, and TOML files of robots that others made (docs/simulators.md), whose bundle and configuration have the file's
+    /// name [default: those of the table].
     #[arg(long, value_delimiter = ',')]
     pub tasks: Vec<String>,
     /// What is held equal: equal_time, paper [default: both, quick equal_time].
@@ -114,6 +115,14 @@ pub struct Args {
     pub episodes: Option<u32>,
 }
 
+/// The name of a task that may be the TOML file of a robot.
+fn name_of(task: &str) -> &str {
+    let file = Path::new(task);
+    let stem = file.file_stem().and_then(|stem| stem.to_str());
+    stem.filter(|_| file.extension().is_some_and(|e| e == "toml"))
+        .unwrap_or(task)
+}
+
 impl Args {
     fn equal_ms(&self, table: &Table) -> f64 {
         self.equal_ms.unwrap_or(table.equal_ms)
@@ -130,14 +139,15 @@ impl Args {
         let settings = (self.common).or(settings, vec![Setting::EqualTime], Setting::ALL.to_vec());
         let mut cells = Vec::new();
         for task in given.unwrap_or_else(usual) {
-            let config = Config::load(&self.configs.join(format!("{task}.toml")))?;
+            let name = name_of(&task);
+            let config = Config::load(&self.configs.join(format!("{name}.toml")))?;
             for setting in &settings {
                 let of = |kind| match setting {
                     Setting::EqualTime => rows::at_equal_time(&config, kind, self.equal_ms(table)),
                     Setting::Paper => rows::at_the_papers(&config, kind),
                 };
                 for row in (table.rows)(&of) {
-                    let folder = self.bundles.join(format!("{task}{}", row.bundle));
+                    let folder = self.bundles.join(format!("{name}{}", row.bundle));
                     // The one that has to be trained for a row may not be there.
                     if row.bundle.is_empty() || folder.exists() {
                         let place = (row.row, setting.name());
