@@ -17,6 +17,7 @@ import json
 import os
 import pathlib
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -132,7 +133,8 @@ def exploitation(r):
     lines = ["| bundle | " + " | ".join(f"{p['iterations']} iterations" for p in bundles[0]["exploitation"]) + " |",
              "|---" * (len(bundles[0]["exploitation"]) + 1) + "|"]
     show = lambda p: f"{p['predicted_return']:.1f} / {p['true_return']:.1f}, {p['kept']} of {p['promised']}"
-    return "\n".join(lines + [f"| {b['name']} | " + " | ".join(map(show, b["exploitation"])) + " |" for b in bundles])
+    name = lambda b: f"[{b['name']}](figures/{b['name']}-exploitation.png)"
+    return "\n".join(lines + [f"| {name(b)} | " + " | ".join(map(show, b["exploitation"])) + " |" for b in bundles])
 
 
 def surprise(r):
@@ -262,6 +264,8 @@ def measure(name, command):
     if done.returncode != 0 or not done.stdout.strip():
         sys.exit(f"{name}: expected exit status 0 and a line of JSON, found status {done.returncode}; run it by hand: {command}")
     record["result"] = lean(json.loads(done.stdout.strip().splitlines()[-1]))
+    for picture in (ROOT / "target/figures/gates").glob("*-exploitation.png") if name == "exploitation" else []:
+        shutil.copy(picture, KEPT / picture.name)
     return record
 
 
