@@ -4,7 +4,8 @@
 #   package.sh NAME OUT LATCO LIBONNXRUNTIME [LATCO_TRAIN]
 #
 # NAME is `latco`, the robot's program, or `latco-sim`, the program with simulated robots, and latco-train; either takes the
-# place of the other. Needs dpkg-dev, which says by the programs' libraries what the package depends on.
+# place of the other. Needs dpkg-dev, which says by the programs' libraries what the package depends on, and python3. Beside the
+# packages stand their bills of materials.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -35,16 +36,14 @@ tree=$work/tree
 DESTDIR=$tree sh "$root/ros/install.sh" /usr "$binary" "$library" "$trainer" >/dev/null
 doc=$tree/usr/share/doc/$name
 install -d "$doc" "$tree/DEBIAN" "$work/debian"
+python3 "$root/ros/sbom.py" "$name" "$doc"
 {
-    echo "latco is licensed under either of Apache-2.0 and MIT, at your option. ONNX Runtime is licensed under MIT. The programs"
-    echo "are built from these packages of crates.io, with their licences:"
+    echo "latco is licensed under either of Apache-2.0 and MIT, at your option. ONNX Runtime is licensed under MIT. licences.txt has"
+    echo "the packages of crates.io that the programs are built from, with their licences; sbom.cdx.json has their sums."
     echo
-    cd "$root"
-    cargo tree --locked --offline --workspace -e normal --prefix none --format '{p} {l}' | sed 's/ ([/*][^)]*)//' | sort -u
+    cat "$root/LICENSE-MIT"
     echo
-    cat LICENSE-MIT
-    echo
-    cat LICENSE-APACHE
+    cat "$root/LICENSE-APACHE"
 } >"$doc/copyright"
 
 cd "$work"
@@ -71,4 +70,5 @@ Description: $what
  and publishes joint commands to ROS 2 over DDS. ONNX Runtime and trained bundles are included; no ROS package is needed.
 CONTROL
 mkdir -p "$out"
+cp "$doc/sbom.cdx.json" "$out/${name}_${version}_$architecture.cdx.json"
 dpkg-deb --root-owner-group -Zxz -z3 --build "$tree" "$out/${name}_${version}_$architecture.deb"

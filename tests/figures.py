@@ -6,8 +6,8 @@
     figures.py --page      write the page from what is kept
     figures.py --print     run the short commands and print their JSON lines, keeping nothing
 
-Programs are taken from the target folder; `make figures` builds them first. Run it on an idle machine: a record
-says how loaded the machine was.
+Programs are taken from the target folder; `make figures` builds them first. Run it on an idle machine, or times by `chrt -f 10`:
+a record says how loaded the machine was, and whether it ran at real-time priority.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import json
 import os
 import pathlib
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -132,7 +133,8 @@ def exploitation(r):
     lines = ["| bundle | " + " | ".join(f"{p['iterations']} iterations" for p in bundles[0]["exploitation"]) + " |",
              "|---" * (len(bundles[0]["exploitation"]) + 1) + "|"]
     show = lambda p: f"{p['predicted_return']:.1f} / {p['true_return']:.1f}, {p['kept']} of {p['promised']}"
-    return "\n".join(lines + [f"| {b['name']} | " + " | ".join(map(show, b["exploitation"])) + " |" for b in bundles])
+    name = lambda b: f"[{b['name']}](figures/{b['name']}-exploitation.png)"
+    return "\n".join(lines + [f"| {name(b)} | " + " | ".join(map(show, b["exploitation"])) + " |" for b in bundles])
 
 
 def surprise(r):
@@ -160,7 +162,7 @@ GROUPS = {
         "lottery": ("which goal of the Lottery each planner chooses", "latco-train experiment lottery --quick --out target/figures/lottery --json",
                     lottery, 10),
         "exploitation": ("what plans made from nothing promise / get, and how many of those that promise the reward get it",
-                         f"latco-train gates --planner latco --plans 40 --bundle {BUNDLES} --out target/figures/gates --json",
+                         f"latco-train gates --planner latco --plans 20 --bundle {BUNDLES} --out target/figures/gates --json",
                          exploitation, 10),
     },
     "Simulators of others": {
@@ -228,6 +230,7 @@ def machine():
     simd = next((name for flag, name in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags), os.uname().machine)
     load = os.getloadavg()[0]
     busy = "idle" if load < IDLE else f"busy: load {load:.1f}"
+    busy += ", at real-time priority" if os.sched_getscheduler(0) == os.SCHED_FIFO else ""
     return f"{field('model name') or os.uname().machine}, {os.cpu_count()} cores, {simd}; {busy}"
 
 
@@ -261,6 +264,8 @@ def measure(name, command):
     if done.returncode != 0 or not done.stdout.strip():
         sys.exit(f"{name}: expected exit status 0 and a line of JSON, found status {done.returncode}; run it by hand: {command}")
     record["result"] = lean(json.loads(done.stdout.strip().splitlines()[-1]))
+    for picture in (ROOT / "target/figures/gates").glob("*-exploitation.png") if name == "exploitation" else []:
+        shutil.copy(picture, KEPT / picture.name)
     return record
 
 

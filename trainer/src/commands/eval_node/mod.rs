@@ -132,7 +132,11 @@ fn measure(bags: &[(u64, PathBuf)], episodes: usize) -> anyhow::Result<Measured>
         for (number, episode) in recorded.episodes.iter_mut().enumerate() {
             episode.seed = seed + number as u64;
         }
-        promises = promises + Promises::of(&recorded.episodes, recorded.lead, recorded.horizon);
+        promises = promises.and(Promises::of(
+            &recorded.episodes,
+            recorded.lead,
+            recorded.horizon,
+        ));
         all.append(&mut recorded.episodes);
         (task, planner) = (recorded.task, recorded.planner);
     }
