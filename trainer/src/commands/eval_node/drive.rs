@@ -151,7 +151,7 @@ impl Driver {
                 self.episodes,
                 recorder.folder()
             );
-            std::thread::sleep(LOOK_EVERY);
+            look_again();
         }
     }
 }
@@ -201,7 +201,7 @@ impl Process {
                     END.as_secs(),
                     self.log.display()
                 ),
-                None => std::thread::sleep(LOOK_EVERY),
+                None => look_again(),
             }
         }
     }
@@ -216,6 +216,12 @@ impl Process {
             self.name
         )
     }
+}
+
+/// Waits until it is time to look again.
+#[allow(clippy::disallowed_methods)] // this thread has no deadline, and processes have no channel
+fn look_again() {
+    std::thread::sleep(LOOK_EVERY);
 }
 
 impl Drop for Process {
