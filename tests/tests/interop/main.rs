@@ -21,6 +21,7 @@ mod peers;
 mod replayed;
 mod robot;
 mod streams;
+mod template;
 mod two_hosts;
 mod two_hosts_starts;
 
