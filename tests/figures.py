@@ -81,6 +81,28 @@ def faults(r):
     return "\n".join(lines)
 
 
+def delay_plot(r):
+    """An SVG: the largest share of each limit, and the share of solved episodes, over the planning delay."""
+    classes, (left, top, width, height) = r["classes"], (50, 20, 420, 220)
+    most = max(c["amount"] for c in classes)
+    at = lambda c, value: f"{left + width * c['amount'] / most:.1f},{top + height * (1 - value / 1.2):.1f}"
+    text = lambda x, y, words, more="": f'<text x="{x}" y="{y}" {more}>{words}</text>'
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 290" font-family="sans-serif" font-size="12">',
+             '<rect width="640" height="290" fill="white"/>']
+    for value in (0, 0.2, 0.4, 0.6, 0.8, 1.0):
+        y = top + height * (1 - value / 1.2)
+        style = 'stroke="black" stroke-dasharray="4"' if value == 1.0 else 'stroke="#ddd"'
+        parts += [f'<path d="M{left} {y:.1f}h{width}" {style}/>', text(left - 8, f"{y + 4:.1f}", f"{value:.1f}", 'text-anchor="end"')]
+    parts += [text(left + width * c["amount"] / most, top + height + 18, f"{c['amount']:g}", 'text-anchor="middle"') for c in classes]
+    parts.append(text(left + width / 2, top + height + 38, "time by which each plan is late, ms (the limits are the line at 1)", 'text-anchor="middle"'))
+    for number, (key, name, colour) in enumerate((("max_velocity_share", "velocity / limit", "#999"), ("max_acceleration_share", "acceleration / limit", "#e69f00"),
+                                                  ("max_jerk_share", "jerk / limit", "#d55e00"), ("success", "episodes solved", "#0072b2"))):
+        points = " ".join(at(c, c[key]) for c in classes)
+        parts += [f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>',
+                  text(left + width + 10, top + 40 + 22 * number, name, f'fill="{colour}"')]
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
 def solver(r):
     text = (f"{r['iteration_ms_median']:.2f} ms (p99 {r['iteration_ms_p99']:.2f}), {r['arithmetic_limit_ratio']:.1f} times the "
             f"arithmetic limit at {r['machine_gmac_per_s']:.0f} GMAC/s; {r['instructions']}")
@@ -148,6 +170,7 @@ def surprise(r):
 
 REACH = "models/bundles/reach"
 BUNDLES = " ".join(f"models/bundles/{task}" for task in ("key", "lottery", "push", "reach", "stick"))
+SOAK = f"latco bench soak --bundle {REACH} --ticks 100000 --minutes 60 --rate-hz 125 --budget-ms 3"
 JPEG = "--image-size 640x480 --image-transport compressed"
 # Name: what, command, how to tell its result (nothing: a record made by hand, with its text in `told`), minutes on two idle cores.
 GROUPS = {
@@ -189,9 +212,11 @@ GROUPS = {
     "With faults": {
         "faults": ("Reach, a fault in each episode (`configs/faults/all.toml`, docs/faults.md)", "latco-train eval --bundle models/bundles/reach "
                    "--task reach --config configs/reach.toml --episodes 200 --inject configs/faults/all.toml --json", faults, 4),
-        "soak-busy": ("100,000 ticks beside four busy processes", f"latco bench soak --bundle {REACH} --ticks 100000 --minutes 600 "
-                      "--rate-hz 0 --busy 4 --json", soak, 30),
-        "soak-idle": ("the same alone", f"latco bench soak --bundle {REACH} --ticks 100000 --minutes 600 --rate-hz 0 --json", soak, 15),
+        "planning-delay": ("Reach, plans that come late in each episode (`configs/faults/planning-delay.toml`)", "latco-train eval --bundle "
+                           "models/bundles/reach --task reach --config configs/reach.toml --episodes 350 --inject "
+                           "configs/faults/planning-delay.toml --json", faults, 5),
+        "soak-busy": ("100,000 ticks of 8 ms at real-time priority, beside four busy processes", f"{SOAK} --busy 4 --json", soak, 14),
+        "soak-idle": ("the same alone", f"{SOAK} --json", soak, 14),
     },
     "The parts": {
         "solver": ("one LatCo iteration at PlaNet's sizes (230 states, 4 actions, H 30)", "latco bench solver --json", solver, 0.3),
@@ -370,6 +395,8 @@ def main():
     if not options.print:
         records = {path.stem: json.loads(path.read_text()) for path in sorted(KEPT.glob("*.json"))}
         (ROOT / "docs" / "figures.md").write_text(page(records))
+        if "planning-delay" in records:
+            (ROOT / "docs" / "planning-delay.svg").write_text(delay_plot(records["planning-delay"]["result"]))
         readme(records)
 
 

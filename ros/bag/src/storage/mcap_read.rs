@@ -13,6 +13,7 @@ use mcap::sans_io::linear_reader::{LinearReadEvent, LinearReaderOptions};
 
 use super::contract::{Channel, Cursor, Taken};
 use crate::error::BagError;
+use crate::zstd_mark::begins_as_zstd;
 
 /// Length of a record's header in bytes: op code and length.
 const RECORD_HEADER_BYTES: u64 = 9;
@@ -20,6 +21,9 @@ const RECORD_HEADER_BYTES: u64 = 9;
 const FOOTER_BYTES: u64 = RECORD_HEADER_BYTES + 20 + 8;
 /// Largest chunk in bytes, decompressed, so that a damaged length cannot ask for all memory.
 const CHUNK_LIMIT_BYTES: usize = 512 << 20;
+
+/// How many times its length a chunk may say to unpack to without being looked at: no chunk without compression or by lz4 is more.
+const PLAUSIBLE_RATIO: u64 = 256;
 
 /// Name, language and text of a schema.
 type Schema = (Arc<str>, Arc<str>, Arc<str>);
@@ -534,15 +538,8 @@ fn read_entry(
     if !matches!(bytes.first(), Some(&(op::CHUNK | op::MESSAGE))) {
         return Err("expected a chunk, found another record".to_owned());
     }
-    // What a chunk says to unpack to is allocated before any of it is unpacked.
-    let unpacked = bytes.get(25..33).filter(|_| bytes[0] == op::CHUNK);
-    let unpacked = unpacked.map_or(0, |size| {
-        u64::from_le_bytes(size.try_into().expect("eight bytes"))
-    });
-    if unpacked > CHUNK_LIMIT_BYTES as u64 {
-        return Err(format!(
-            "expected a chunk of at most {CHUNK_LIMIT_BYTES} bytes, found one that says to have {unpacked}"
-        ));
+    if bytes[0] == op::CHUNK {
+        check_unpacked(&bytes)?;
     }
     let options = LinearReaderOptions::default()
         .with_skip_start_magic(true)
@@ -555,6 +552,38 @@ fn read_entry(
         }
         Ok(())
     })
+}
+
+/// Checks what a chunk says to unpack to, before as much is allocated: at most [`CHUNK_LIMIT_BYTES`], and at most
+/// [`PLAUSIBLE_RATIO`] times its length, unless it is seen to unpack to that.
+fn check_unpacked(chunk: &[u8]) -> Result<(), String> {
+    let Some(size) = chunk.get(25..33) else {
+        return Ok(()); // the reader says what is missing
+    };
+    let unpacked = u64::from_le_bytes(size.try_into().expect("eight bytes"));
+    if unpacked > CHUNK_LIMIT_BYTES as u64 {
+        return Err(format!(
+            "expected a chunk of at most {CHUNK_LIMIT_BYTES} bytes, found one that says to have {unpacked}"
+        ));
+    }
+    if unpacked <= PLAUSIBLE_RATIO * chunk.len() as u64 {
+        return Ok(());
+    }
+    // A sum, the compression with its length before it, the length of what is packed.
+    let packed = texts_end(chunk.get(37..), 1).and_then(|rest| rest.get(8..));
+    let found = match packed.filter(|packed| begins_as_zstd(packed)) {
+        Some(packed) => zstd::stream::read::Decoder::new(packed)
+            .and_then(|plain| std::io::copy(&mut plain.take(unpacked), &mut std::io::sink()))
+            .unwrap_or(0),
+        None => 0,
+    };
+    if found < unpacked {
+        return Err(format!(
+            "expected a chunk of {unpacked} bytes, as it says, found {} bytes that do not unpack to as many",
+            chunk.len()
+        ));
+    }
+    Ok(())
 }
 
 /// Parses a record whose texts end within it: the parser sets memory aside for as much as a text says to have.
@@ -636,6 +665,32 @@ fn read_at(file: &mut File, offset: u64, length: u64) -> std::io::Result<Vec<u8>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_chunk_may_unpack_to_what_it_says_and_to_no_more() {
+        let zeros = vec![0; 4 << 20];
+        let packed = zstd::encode_all(&zeros[..], 3).unwrap();
+        let chunk = |says: u64, compression: &[u8], packed: &[u8]| {
+            let head = [&[op::CHUNK][..], &[0; 24], &says.to_le_bytes(), &[0; 4]].concat();
+            let name = [&(compression.len() as u32).to_le_bytes()[..], compression].concat();
+            let length = (packed.len() as u64).to_le_bytes();
+            check_unpacked(&[&head[..], &name, &length, packed].concat())
+        };
+        let all = zeros.len() as u64;
+        assert!(all > 1000 * packed.len() as u64, "{}", packed.len());
+        assert_eq!(chunk(all, b"zstd", &packed), Ok(()));
+        assert_eq!(chunk(5000, b"", &[0; 5000]), Ok(()));
+        for (says, compression, packed) in [
+            (all + 1, &b"zstd"[..], &packed[..]),
+            (336 << 20, b"zstd", &packed),
+            (336 << 20, b"lz4", &[0; 5000]),
+            (336 << 20, b"", &[0; 5000]),
+            (600 << 20, b"zstd", &packed),
+        ] {
+            let text = chunk(says, compression, packed).unwrap_err();
+            assert!(text.contains(&says.to_string()), "{text}");
+        }
+    }
 
     #[test]
     fn a_text_that_says_to_be_longer_than_its_record_is_refused_unread() {

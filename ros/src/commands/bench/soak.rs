@@ -149,8 +149,9 @@ impl SoakBench {
             Some(Ok(())) => priority::USUAL,
             _ => 0,
         };
-        priority::raise();
+        // Before the priority is taken: they would have it too, and leave nothing to anybody.
         let _busy = Busy::start(self.busy)?;
+        priority::raise();
         let mut commands = Commands::start(self.command_rate_hz, config, camera.controller())?;
         let clock = MonotonicClock::system();
         let paced = (self.rate_hz > 0.0).then(|| latco_controller::time::span(1.0 / self.rate_hz));
