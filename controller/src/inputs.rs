@@ -5,6 +5,10 @@ use crate::time::Time;
 /// Largest number of joints (and actions) of a robot.
 pub const MAX_JOINTS: usize = 16;
 
+/// How far in the future a stamp may lie, s: clocks that are kept by NTP agree much better, and a robot whose clocks disagree by
+/// more is not driven on them.
+pub const FUTURE_STAMP_S: f64 = 0.2;
+
 /// One number per joint.
 pub type JointVec = heapless::Vec<f64, MAX_JOINTS>;
 

@@ -29,10 +29,11 @@
 //! }
 //! executor.joints(&joints, now)?;
 //! let set_point = executor.tick(now);
-//! controller.record_sent(set_point.time, &set_point.velocities);
+//! controller.record_sent(set_point.time, &set_point.commands);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod axis;
 pub mod belief;
 pub mod config;
 pub mod constraints;
@@ -55,6 +56,7 @@ pub mod settings;
 pub mod time;
 pub mod trace;
 
+pub use axis::Axis;
 pub use belief::model;
 pub use config::Config;
 pub use controller::{Controller, Tick};

@@ -25,7 +25,6 @@ fn every_mistake_is_reported_at_once_with_its_path() {
         path = "b"
         providers = ["cuda", "gpu"]
         keep_alive_ms = 0.1
-        warm_before_image_ms = -1.0
         [control]
         command_rate_hz = -100
         output = "torques"
@@ -49,7 +48,6 @@ fn every_mistake_is_reported_at_once_with_its_path() {
             "bundle.keep_alive_ms",
             "expected 0, or 1 or more, found 0.1",
         ),
-        ("bundle.warm_before_image_ms", "-1"),
         ("control.command_rate_hz", "-100"),
         ("control.output", "torques"),
         (

@@ -66,7 +66,7 @@ fn plans_that_keep_away_from_something_are_solved_again_bit_for_bit() {
     assert_eq!(free.stop, StopCause::IterationBudget);
     // At the end of every joint: it may only come back.
     let mut constraints = Constraints::new(&bench.config, robot.limits(), 0.1).unwrap();
-    let ends: Vec<f64> = (0..robot.joints())
+    let ends: Vec<f64> = (0..robot.actions())
         .map(|joint| robot.limits().position(joint).1 - 0.1)
         .collect();
     constraints.start_from(&ends, &[]);

@@ -21,6 +21,7 @@
 //! [`Dynamics`], [`Reward`], [`Rollout`] and [`Decode`] run the graphs, [`DynamicsWeights`] and [`FactorRow`] are what
 //! the solver needs for the Jacobian, [`onnx`] reads and writes the files, [`runtime`] finds the library.
 
+mod action;
 mod bench;
 mod bundle;
 mod contents;
@@ -54,6 +55,7 @@ pub mod surprise;
 mod unavailable;
 pub mod verify;
 
+pub use action::{Action, ActionKind, check_kinds};
 pub use bench::{Bench, BenchError, BenchOptions, Latency, bench};
 pub use bundle::Bundle;
 pub use convert::convert;

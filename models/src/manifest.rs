@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::action::{Action, ActionKind};
 use crate::sum::sha256;
 use crate::surprise::ExpectedSurprise;
 
@@ -98,16 +99,6 @@ pub struct Image {
     pub scale: f32,
     /// See `scale`.
     pub offset: f32,
-}
-
-/// Meaning of the actions. The graphs take normalised actions, `|a| <= limit`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Action {
-    /// Command per unit of action, one per action: joint velocity in rad/s for joint velocity commands.
-    pub scale: Vec<f32>,
-    /// Largest magnitude of a normalised action.
-    pub limit: f32,
 }
 
 /// Joints of the robot. `names` may be empty for a robot whose data has no joint states.
@@ -369,15 +360,9 @@ impl Manifest {
                 self.image.encoding
             ));
         }
-        if !(self.action.limit.is_finite() && self.action.limit > 0.0) {
-            found.push(format!(
-                "action.limit is {}, expected a positive number",
-                self.action.limit
-            ));
-        }
+        self.action.check(self.dims.action, &mut found);
         let joints = self.joints.names.len();
         for (name, len, expected) in [
-            ("action.scale", self.action.scale.len(), self.dims.action),
             (
                 "joints.position_lower_rad",
                 self.joints.position_lower_rad.len(),
@@ -439,9 +424,6 @@ impl Manifest {
                     ));
                 }
             }
-        }
-        if self.action.scale.iter().any(|s| !s.is_finite()) {
-            found.push("action.scale has an entry that is not finite".to_owned());
         }
         if self.joints.std.iter().any(|&s| !(s.is_finite() && s > 0.0)) {
             found.push("joints.std has an entry that is not positive".to_owned());

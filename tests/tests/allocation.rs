@@ -170,7 +170,7 @@ impl CommandSink for Ignore {
 fn threads(bundle: &Bundle, config: &Config, name: &str) {
     let controller = Controller::new(config, bundle).unwrap();
     let (width, height) = controller.image_size();
-    let joints = controller.robot().joints();
+    let joints = controller.robot().actions();
     let clock = Arc::new(MonotonicClock::system());
     let (runtime, mut ports) =
         Runtime::start(config, controller, clock.clone(), Box::new(Ignore)).unwrap();

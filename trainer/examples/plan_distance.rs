@@ -42,8 +42,7 @@ fn main() -> Result<()> {
     let penalty = (penalised.manifest().reward.penalty)
         .context("expected a second bundle with a penalty, found one without")?;
 
-    let mut config = Config::default();
-    config.control.plan_validity_ms = None;
+    let config = Config::default();
     let mut robot = latco_envs::make(&manifest.task, manifest.image.width)?;
     let mut closed_loop = ClosedLoop::new(&config, &plain)?;
     let clock = MonotonicClock::starting_at(Time(0));

@@ -313,6 +313,7 @@ fn metadata(model: &Model, gates: &[Gate]) -> Metadata {
         image_height: facts.height,
         image_width: facts.width,
         action_scale: facts.action_scale.clone(),
+        action_kinds: facts.action_kinds.clone(),
         action_limit: 1.0,
         joint_names: facts.joint_names.clone(),
         position_lower_rad: facts.position_lower_rad.clone(),

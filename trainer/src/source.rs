@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use latco_bag::recording::{Actions, Keys, Wanted};
 use latco_envs::EnvError;
-use latco_models::RewardRange;
+use latco_models::{ActionKind, RewardRange};
 use sha2::{Digest, Sha256};
 
 use crate::data::{DataError, Episode, EpisodeSink, LoadOptions, Shape, load_into, problems_of};
@@ -105,6 +105,21 @@ fn read_into(
         (Some(robot), true) => robot.action_scale().to_vec(),
         _ => config.data.action_scale.clone(),
     };
+    let kinds = match &robot {
+        Some(robot) if config.data.action_kinds.is_empty() => robot.action_kinds(),
+        _ => config.data.action_kinds.clone(),
+    };
+    let is_twist = kinds.iter().any(|kind| kind.twist_axis().is_some());
+    if is_twist && config.data.mirror {
+        return Err(DataError::Setting {
+            name: "data.mirror",
+            expected: "false where actions are components of a twist, of which not all change their sign in a mirror",
+            found: "true".to_owned(),
+        });
+    }
+    // Bundles of joint velocities say nothing of it, as there once were no others.
+    let plain = kinds.iter().all(|kind| *kind == ActionKind::JointVelocity);
+    let kinds = if plain { Vec::new() } else { kinds };
     let size = config.data.image_size as u32;
     let options = LoadOptions {
         control_period_s: period,
@@ -125,6 +140,7 @@ fn read_into(
             keys: Keys::default(),
         },
         action_scale: scale.iter().map(|s| *s as f32).collect(),
+        action_kinds: kinds.clone(),
         ..LoadOptions::default()
     };
     let loaded = load_into(bags, &options, &mut sink);
@@ -174,6 +190,7 @@ fn read_into(
         } else {
             scale.iter().map(|s| *s as f32).collect()
         },
+        action_kinds: kinds,
         joint_names: shape.joint_names.clone(),
         data_hash: hash(&train).map_err(DataError::Store)?,
         reward_range: RewardRange::of(train.rewards.iter().copied()),

@@ -9,7 +9,8 @@ use super::history::{CommandHistory, JointHistory};
 use super::model::FilterModel;
 use crate::config::Config;
 use crate::inputs::{
-    ImageInput, InputCounts, InputError, JointInput, JointVec, MAX_JOINTS, Source, check_stamp,
+    FUTURE_STAMP_S, ImageInput, InputCounts, InputError, JointInput, JointVec, MAX_JOINTS, Source,
+    check_stamp,
 };
 use crate::robot::Robot;
 use crate::safety::measurement::MeasurementGate;
@@ -42,7 +43,6 @@ pub struct BeliefFilter {
     height: usize,
     observes_joints: bool,
     period: Duration,
-    future_s: f64,
     joints_limit_s: f64,
     action_limit: f32,
     mean: Vec<f32>,
@@ -80,7 +80,6 @@ impl BeliefFilter {
             height: manifest.image.height,
             observes_joints: manifest.joints.observed,
             period: crate::time::span(manifest.control_period_s),
-            future_s: config.timeouts.future_stamp_ms * 1e-3,
             joints_limit_s: config.timeouts.joints_ms * 1e-3,
             action_limit: manifest.action.limit,
             mean: vec![0.0; n],
@@ -101,7 +100,7 @@ impl BeliefFilter {
             sent: CommandHistory::new(commands),
             // Joint states at up to 1 kHz for as long as an image may take to arrive.
             joint_history: JointHistory::new(512),
-            gate: robot.gate(config),
+            gate: robot.gate(),
             counts: InputCounts::default(),
         }
     }
@@ -153,9 +152,21 @@ impl BeliefFilter {
         self.gate.forget();
     }
 
-    /// Notes joint velocities in rad/s that were sent at `time`.
-    pub fn record_sent(&mut self, time: Time, velocities: &JointVec) {
-        self.sent.push(time, velocities);
+    /// Notes what was sent at `time`, one an action, in the unit of its kind.
+    pub fn record_sent(&mut self, time: Time, commands: &JointVec) {
+        self.sent.push(time, commands);
+    }
+
+    /// Writes the normalised action at `time` of a robot that is not to move: 0, or for a target what was sent last, or where the
+    /// joints are.
+    pub fn rest_action(&self, time: Time, action: &mut [f32]) {
+        let last = self.sent.before(time);
+        self.write_taken(
+            &[0.0; MAX_JOINTS],
+            [last; 2],
+            self.positions_at(time),
+            action,
+        );
     }
 
     /// Takes joint states into the history.
@@ -208,7 +219,7 @@ impl BeliefFilter {
     }
 
     fn try_observe(&mut self, image: &ImageInput<'_>, now: Time) -> Result<Observed, InputError> {
-        check_stamp(Source::Image, image.stamp, self.stamp, now, self.future_s)?;
+        check_stamp(Source::Image, image.stamp, self.stamp, now, FUTURE_STAMP_S)?;
         let bytes = self.width * self.height * 3;
         if (image.width, image.height, image.pixels.len()) != (self.width, self.height, bytes) {
             return Err(InputError::ImageSize {
@@ -299,15 +310,27 @@ impl BeliefFilter {
         Ok(())
     }
 
-    /// Writes the mean command that was sent from `from` to `to` to `action`, as a normalised action.
+    /// Writes what was sent from `from` to `to` to `action`, as a normalised action.
     fn mean_action(&mut self, from: Time, to: Time) {
-        let mut velocities = [0.0; MAX_JOINTS];
-        let velocities = &mut velocities[..self.action.len()];
-        self.sent.mean(from, to, velocities);
-        for (joint, (action, velocity)) in self.action.iter_mut().zip(velocities).enumerate() {
-            let scale = self.robot.action_scale(joint);
-            let normalised = if scale == 0.0 { 0.0 } else { *velocity / scale };
-            *action = (normalised as f32).clamp(-self.action_limit, self.action_limit);
+        let mut mean = [0.0; MAX_JOINTS];
+        self.sent.mean(from, to, &mut mean[..self.action.len()]);
+        let sent = [from, to].map(|time| self.sent.before(time));
+        let mut action = std::mem::take(&mut self.action);
+        self.write_taken(&mean, sent, self.positions_at(from), &mut action);
+        self.action = action;
+    }
+
+    /// Writes the normalised action between two commands, see [`Axis::taken`](crate::Axis).
+    fn write_taken(
+        &self,
+        mean: &[f64],
+        sent: [Option<&JointVec>; 2],
+        positions: Option<&JointVec>,
+        action: &mut [f32],
+    ) {
+        for (index, (action, axis)) in action.iter_mut().zip(self.robot.axes()).enumerate() {
+            let taken = axis.taken(index, mean[index], sent, positions);
+            *action = (taken as f32).clamp(-self.action_limit, self.action_limit);
         }
     }
 }

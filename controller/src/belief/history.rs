@@ -45,7 +45,7 @@ impl<T> Ring<T> {
     }
 }
 
-/// The velocities sent to the robot, each held until the next.
+/// What was sent to the robot, each command held until the next.
 #[derive(Clone, Debug)]
 pub(crate) struct CommandHistory {
     ring: Ring<JointVec>,
@@ -58,10 +58,16 @@ impl CommandHistory {
         }
     }
 
-    /// Notes the velocities that were sent; entries that are older than the last are left out.
-    pub(crate) fn push(&mut self, time: Time, velocities: &JointVec) {
+    /// What was sent last before `time`.
+    pub(crate) fn before(&self, time: Time) -> Option<&JointVec> {
+        let mut sent = self.ring.newest_first();
+        sent.find(|(at, _)| *at < time).map(|(_, sent)| sent)
+    }
+
+    /// Notes what was sent; entries that are older than the last are left out.
+    pub(crate) fn push(&mut self, time: Time, commands: &JointVec) {
         if self.ring.newest().is_none_or(|(last, _)| time > *last) {
-            self.ring.push(time, velocities.clone());
+            self.ring.push(time, commands.clone());
         }
     }
 
@@ -69,7 +75,7 @@ impl CommandHistory {
         self.ring.clear();
     }
 
-    /// Writes the mean velocity from `from` to `to` into `mean`; it is zero where nothing is known.
+    /// Writes the mean command from `from` to `to` into `mean`; it is zero where nothing is known.
     pub(crate) fn mean(&self, from: Time, to: Time, mean: &mut [f64]) {
         mean.fill(0.0);
         let whole_s = to.seconds_since(from);

@@ -30,16 +30,28 @@ const FORMER: &[Former] = &[
         fixed: &[("max_skipped_frames", "5")],
     },
     Former {
+        table: "timeouts",
+        kinds: None,
+        moved: NOWHERE,
+        fixed: &[("future_stamp_ms", "200.0")],
+    },
+    Former {
         table: "planner",
         kinds: None,
         moved: NOWHERE,
-        fixed: &[("cold_after_failures", "2")],
+        fixed: &[("cold_after_failures", "2"), ("stop_after_failures", "10")],
     },
     Former {
         table: "planner",
         kinds: Some(&[]),
         moved: NOWHERE,
         fixed: &[("dump_files", "20")],
+    },
+    Former {
+        table: "bundle",
+        kinds: Some(&[]),
+        moved: NOWHERE,
+        fixed: &[("warm_before_image_ms", "4.0")],
     },
     Former {
         table: "planner.latco",
@@ -164,6 +176,10 @@ const WORDS: &[(&str, &str)] = &[
     ),
     (STALLS[0].1, NO_STALL),
     (STALLS[1].1, NO_STALL),
+    (
+        "control.plan_validity_ms",
+        "a plan is followed to its end at most",
+    ),
     (
         "trace.iterations",
         "there is room for as many as planner.latco allows",

@@ -43,6 +43,13 @@ fn robot(robot: &RobotSection, errors: &mut Vec<FieldError>) {
         };
         errors.push(FieldError::new(format!("robot.{key}"), message));
     }
+    let twist = robot.max_twist.len();
+    if twist != 0 && twist != 4 {
+        errors.push(FieldError::new(
+            "robot.max_twist",
+            format!("expected 4 values: linear speed and acceleration, angular speed and acceleration, found {twist}"),
+        ));
+    }
     let positions = robot.min_position_rad.iter().zip(&robot.max_position_rad);
     for (joint, (low, high)) in positions.enumerate() {
         if low >= high {

@@ -1,6 +1,8 @@
 //! The tables of the configuration but the planner's.
 
-use latco_models::{LoadOptions, Provider, Providers, PublicKey, TrustedKeys};
+use latco_models::{
+    ActionKind, LoadOptions, Provider, Providers, PublicKey, TrustedKeys, check_kinds,
+};
 use toml::Value;
 
 use crate::settings::{DAY_MS, Kind, SettingType};
@@ -13,6 +15,17 @@ impl SettingType for Providers {
         let providers: Result<Vec<Provider>, String> =
             names.filter_map(Value::as_str).map(str::parse).collect();
         Self::new(providers?).map(drop)
+    }
+}
+
+impl SettingType for Vec<ActionKind> {
+    const KIND: Kind = Kind::Texts;
+
+    fn check(value: &Value) -> Result<(), String> {
+        let names = value.as_array().into_iter().flatten();
+        let kinds: Result<Vec<ActionKind>, String> =
+            names.filter_map(Value::as_str).map(str::parse).collect();
+        check_kinds(&kinds?)
     }
 }
 
@@ -42,9 +55,6 @@ crate::settings! {
         /// Time without an image after which the planner thread runs an inference to keep a GPU awake; 0 switches it off;
         /// without a value it is 20 on a GPU, off on the CPU.
         keep_alive_ms: Option<f64>, within(0.0, 60_000.0);
-        /// How long before the next image is expected the planner thread runs the `observe` graph and drops its result, so
-        /// that the belief does not begin with weights that have left the processor's caches meanwhile; 0 is never.
-        warm_before_image_ms: f64 = 4.0, within(0.0, 1000.0);
     }
 }
 
@@ -66,6 +76,9 @@ crate::settings! {
     pub struct RobotSection {
         /// The joints that are moved, in the bundle's order; checked against the bundle.
         joint_names: Vec<String>;
+        /// What the actions command, one an action; checked against the bundle. They are `joint_velocity` alone, or
+        /// `joint_position` and `joint_position_change`, or components of a twist (`twist_linear_x` to `twist_angular_z`).
+        action_kinds: Vec<ActionKind>;
         /// Lowest position of each joint.
         min_position_rad: Vec<f64>, or_infinite;
         /// Highest position of each joint.
@@ -79,6 +92,11 @@ crate::settings! {
         /// How far each joint may be from where the commands should have brought it; by default half a second at its highest
         /// speed.
         max_tracking_error_rad: Vec<f64>, above(0.0);
+        /// Highest speed and acceleration of the end effector where actions are components of a twist: linear in m/s and m/s²,
+        /// then angular in rad/s and rad/s²; by default the speeds that the bundle's actions have.
+        max_twist: Vec<f64>, above(0.0);
+        /// Frame in which a twist is meant, for its header.
+        twist_frame: String = "base_link".into(), word;
         /// Factor on the highest speed of every joint: to move slowly while something is tried.
         velocity_scale: f64 = 1.0, within(0.01, 1.0), live;
     }
@@ -87,7 +105,8 @@ crate::settings! {
 crate::choices! {
     /// What the executor publishes.
     pub enum OutputKind {
-        /// Joint velocities at the command rate, for a velocity forward_command_controller.
+        /// What the actions are at the command rate: joint velocities or positions, for a forward_command_controller of that
+        /// interface, or a twist for a servo.
         Commands = "commands",
         /// Chunks that end at rest, for joint_trajectory_controller.
         JointTrajectory = "joint_trajectory",
@@ -117,8 +136,6 @@ crate::settings! {
         lead_periods: u32 = 1, within(0.0, 1.0);
         /// A new plan is made every so many control periods.
         replan_every_periods: u32 = 1, at_least(1.0);
-        /// How long past its start a plan may be followed; without a value to its end.
-        plan_validity_ms: Option<f64>, above(0.0), at_most(DAY_MS);
         /// What is done when the camera shows what the model did not predict.
         surprise: SurpriseAction;
     }
@@ -131,8 +148,6 @@ crate::settings! {
         camera_ms: f64 = 1000.0, above(0.0), at_most(DAY_MS), live;
         /// Age of the newest joint states at which the robot is stopped.
         joints_ms: f64 = 500.0, above(0.0), at_most(DAY_MS), live;
-        /// How far in the future a stamp may lie.
-        future_stamp_ms: f64 = 200.0, within(0.0, DAY_MS);
     }
 }
 
@@ -166,7 +181,8 @@ crate::settings! {
         image_transport: ImageTransport;
         /// `sensor_msgs/JointState`, in.
         joint_states: String = "joint_states".into(), word;
-        /// `std_msgs/Float64MultiArray` of joint velocities in rad/s, out.
+        /// `std_msgs/Float64MultiArray` of joint velocities in rad/s or positions in rad, or `geometry_msgs/TwistStamped` where
+        /// actions are components of a twist, out.
         commands: String = "commands".into(), word;
         /// `trajectory_msgs/JointTrajectory`, out.
         joint_trajectory: String = "joint_trajectory".into(), word;

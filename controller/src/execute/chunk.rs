@@ -48,8 +48,8 @@ impl Chunk {
     /// Makes a chunk with room for every motion along plans of the sizes of `plan`, with a command rate of `rate_hz`.
     #[must_use]
     pub fn with_room(robot: &Robot, plan: &Plan, rate_hz: f64) -> Self {
-        let stops =
-            (0..robot.joints()).map(|joint| robot.limits().longest_stop(joint, 1.0 / rate_hz));
+        let stops = (0..robot.moved_joints())
+            .map(|joint| robot.limits().longest_stop(joint, 1.0 / rate_hz));
         let whole =
             plan.period * plan.steps() as u32 + crate::time::span(stops.fold(0.0, f64::max));
         let points = whole.as_nanos()
@@ -77,7 +77,9 @@ impl Chunk {
         let (mut positions, mut motion) = (from.positions.clone(), from.motion.clone());
         let mut time = from.time;
         let mut wanted = [0.0; MAX_JOINTS];
-        let wanted = &mut wanted[..robot.joints()];
+        let wanted = &mut wanted[..robot.actions()];
+        let moved = robot.moved_joints();
+        let mut commands = from.commands.clone();
         let following = matches!(from.mode, Mode::Follow { .. });
         let step_at = |time| {
             let followed = following && time < from.follow_until;
@@ -89,12 +91,12 @@ impl Chunk {
         for _ in 0..100_000 {
             let next_step = step_at(time);
             if next_step != step || self.since_last(time) >= SPACING {
-                self.push(time, &positions, &motion.velocities);
+                self.push(time, &positions, &commands, &motion.velocities, robot);
                 step = next_step;
             }
             match step {
                 Some(step) => {
-                    robot.velocities(plan.action(step), wanted);
+                    robot.speeds(plan.action(step), wanted);
                     wanted.iter_mut().for_each(|v| *v *= from.speed_share);
                 }
                 None => {
@@ -104,21 +106,23 @@ impl Chunk {
                     wanted.fill(0.0);
                 }
             }
-            let known = from.positions_known.then_some(positions.as_slice());
-            if let (Some(constraints), Some(positions)) = (from.constraints, known) {
-                hold_back(constraints, limits, positions, wanted, from.tick_s);
+            if let (Some(constraints), true) = (from.constraints, from.positions_known) {
+                hold_back(constraints, limits, &positions, wanted, from.tick_s);
             }
+            let places = robot.places(&positions, &commands);
+            let known = from.positions_known.then_some(places.as_slice());
             let before = motion.velocities.clone();
             limits.step(&mut motion, wanted, known, times);
             let mut mean = before;
             for (mean, after) in mean.iter_mut().zip(&motion.velocities) {
                 *mean = 0.5 * (*mean + after);
             }
-            limits.advance(&mut positions, &mean, from.tick_s);
+            (robot.joint_limits()).advance(&mut positions, &mean[..moved], from.tick_s);
+            robot.send(&mean, from.tick_s, &mut commands);
             time = time + tick;
         }
         motion.velocities.fill(0.0);
-        self.push(time, &positions, &motion.velocities);
+        self.push(time, &positions, &commands, &motion.velocities, robot);
     }
 
     /// Time from the last way-point, or the start, to `time`.
@@ -127,15 +131,28 @@ impl Chunk {
         time.saturating_since(self.start).saturating_sub(last)
     }
 
-    fn push(&mut self, time: Time, positions: &JointVec, velocities: &JointVec) {
+    /// Adds a way-point of the joints that are moved: where they are, or where they are sent.
+    fn push(
+        &mut self,
+        time: Time,
+        positions: &JointVec,
+        commands: &JointVec,
+        velocities: &JointVec,
+        robot: &Robot,
+    ) {
         let time_from_start = time.saturating_since(self.start);
         if time_from_start == Duration::ZERO {
             return;
         }
+        let moved = robot.moved_joints();
         let point = ChunkPoint {
             time_from_start,
-            positions: positions.clone(),
-            velocities: velocities.clone(),
+            positions: robot
+                .places(positions, commands)
+                .into_iter()
+                .take(moved)
+                .collect(),
+            velocities: velocities.iter().copied().take(moved).collect(),
         };
         let is_full = self.points.len() == self.points.capacity();
         match self.points.last_mut() {
@@ -152,6 +169,8 @@ pub(super) struct Course<'a> {
     /// Share of the plan's velocities that is followed.
     pub(super) speed_share: f64,
     pub(super) positions: &'a JointVec,
+    /// What was sent last, one an action.
+    pub(super) commands: &'a JointVec,
     /// What the robot has to keep away from.
     pub(super) constraints: Option<&'a Constraints>,
     /// Whether the positions were measured, so that the position limits can be kept.

@@ -6,11 +6,13 @@
 
 use std::time::Duration;
 
+use latco_models::ActionKind;
+
 use super::chunk::{Chunk, Course, OUTLIVES};
 use super::set_point::{Mode, SetPoint};
 use crate::config::{Config, LiveSettings};
 use crate::constraints::{Constraints, Place};
-use crate::inputs::{InputError, JointInput, JointVec, MAX_JOINTS};
+use crate::inputs::{FUTURE_STAMP_S, InputError, JointInput, JointVec, MAX_JOINTS};
 use crate::latest;
 use crate::plan::Plan;
 use crate::robot::Robot;
@@ -23,6 +25,10 @@ use crate::safety::plan_check::{PlanFindings, check_plan};
 use crate::safety::profile::StepTimes;
 use crate::safety::{StopReason, Surprise};
 use crate::time::Time;
+
+/// Time for which positions that were sent hold after the robot came to rest, s; from then on nothing is sent, and the next motion
+/// begins where the joints are measured to be.
+const REST_HOLDS_S: f64 = 0.5;
 
 /// A set-point changes the motion by as many ticks' worth at most, however late it comes.
 const LONGEST_STEP: f64 = 4.0;
@@ -59,12 +65,15 @@ pub struct Executor {
     /// Whether a newer one was refused.
     is_plan_refused: bool,
     tick_period_s: f64,
-    future_s: f64,
     replan_every: u32,
     /// What the last set-point said.
     motion: Motion,
     /// Positions where the joints were last measured to be, moved on by the velocities since.
     positions: JointVec,
+    /// What was sent last, one an action, in the unit of its kind. A position that is not known is NaN, and not sent.
+    commands: JointVec,
+    /// How long the robot has been at rest without a plan to follow, s.
+    rested_s: f64,
     last_tick: Option<Time>,
     gate: MeasurementGate,
     monitors: Monitors,
@@ -86,7 +95,7 @@ impl Executor {
     #[must_use]
     pub fn new(config: &Config, robot: &Robot, plans: latest::Reader<Plan>) -> Self {
         let budget = (config.planner.budget_ms).map(|ms| crate::time::span(ms * 1e-3));
-        let mut monitors = Monitors::new(robot.limits(), robot.has_joint_states(), budget);
+        let mut monitors = Monitors::new(robot.joint_limits(), robot.has_joint_states(), budget);
         monitors.set_limits(
             config.timeouts.camera_ms * 1e-3,
             config.timeouts.joints_ms * 1e-3,
@@ -97,12 +106,13 @@ impl Executor {
             plans,
             is_plan_refused: false,
             tick_period_s: 1.0 / config.control.command_rate_hz,
-            future_s: config.timeouts.future_stamp_ms * 1e-3,
             replan_every: config.control.replan_every_periods,
-            motion: Motion::rest(robot.joints()),
-            positions: std::iter::repeat_n(0.0, robot.joints()).collect(),
+            motion: Motion::rest(robot.actions()),
+            positions: std::iter::repeat_n(0.0, robot.joint_limits().joints()).collect(),
+            commands: unknown(robot),
+            rested_s: f64::INFINITY,
             last_tick: None,
-            gate: robot.gate(config),
+            gate: robot.gate(),
             monitors,
             // Plans are none of the executor's business, nor is their period.
             constraints: Constraints::new(config, robot.limits(), 1.0),
@@ -147,7 +157,7 @@ impl Executor {
     /// Notes the newest image that came until `now`, whether or not the belief takes it, unless its stamp lies in the future.
     /// Its content is the same since the image of `same_since`. Needed where images are watched before the belief sees them.
     pub fn camera(&mut self, stamp: Time, same_since: Time, now: Time) {
-        if self.is_after(stamp) && stamp.seconds_since(now) <= self.future_s {
+        if self.is_after(stamp) && stamp.seconds_since(now) <= FUTURE_STAMP_S {
             self.monitors.camera(stamp, same_since);
         }
     }
@@ -168,6 +178,8 @@ impl Executor {
         self.monitors.forget();
         self.failsafe.forget();
         self.gate.forget();
+        self.commands = unknown(&self.robot);
+        self.rested_s = f64::INFINITY;
     }
 
     /// Begins another time line after the clock has jumped to `now`: everything with a stamp is forgotten, and plans of
@@ -283,14 +295,15 @@ impl Executor {
         };
         let elapsed_s = since_last_s.min(LONGEST_STEP * self.tick_period_s);
         self.last_tick = Some(now);
-        let limits = self.robot.limits();
-        limits.advance(&mut self.positions, &self.motion.velocities, elapsed_s);
-        (self.monitors).commanded(&self.motion.velocities, elapsed_s);
+        let joints = &self.motion.velocities[..self.robot.moved_joints()];
+        (self.robot.joint_limits()).advance(&mut self.positions, joints, elapsed_s);
+        self.monitors.commanded(joints, elapsed_s);
         let mode = self.decide(now, since_last_s);
+        self.begin_at_rest(mode, elapsed_s);
         let mut wanted = [0.0; MAX_JOINTS];
-        let wanted = &mut wanted[..self.robot.joints()];
+        let wanted = &mut wanted[..self.robot.actions()];
         if let Mode::Follow { step, .. } = mode {
-            self.robot.velocities(self.plan.action(step), wanted);
+            self.robot.speeds(self.plan.action(step), wanted);
             let share = self.speed_share();
             wanted.iter_mut().for_each(|velocity| *velocity *= share);
         }
@@ -298,14 +311,17 @@ impl Executor {
             self.counts.non_finite += 1;
             wanted.fill(0.0);
         }
-        let known = (self.monitors.knows_joints()).then_some(self.positions.as_slice());
-        if let (Some(constraints), Some(positions)) = (&self.constraints, known) {
-            let limits = self.robot.limits();
+        let is_known = self.monitors.knows_joints();
+        if let (Some(constraints), true) = (&self.constraints, is_known) {
+            let (limits, positions) = (self.robot.limits(), self.positions.as_slice());
             let slowed = hold_back(constraints, limits, positions, wanted, self.tick_period_s);
             self.counts.held_back += u64::from(slowed);
         }
         let times = StepTimes::held(elapsed_s.max(1e-6), self.tick_period_s);
+        let places = self.robot.places(&self.positions, &self.commands);
+        let known = is_known.then_some(places.as_slice());
         let limits = (self.robot.limits()).step(&mut self.motion, wanted, known, times);
+        (self.robot).send(&self.motion.velocities, elapsed_s, &mut self.commands);
         if since_last_s > elapsed_s {
             // What changed did so over the whole time.
             for acceleration in &mut self.motion.accelerations {
@@ -318,12 +334,25 @@ impl Executor {
         SetPoint {
             time: now,
             velocities: self.motion.velocities.clone(),
+            commands: self.commands.clone(),
             positions: self.positions.clone(),
             mode,
             decision: self.failsafe.decision(),
             plan_stamp: matches!(mode, Mode::Follow { .. }).then_some(self.plan.stamp),
             limits,
         }
+    }
+
+    /// While the robot has rested for some time, the positions that would be sent are those where the joints are.
+    fn begin_at_rest(&mut self, mode: Mode, elapsed_s: f64) {
+        if self.rested_s > REST_HOLDS_S && self.monitors.knows_joints() {
+            self.robot.stay_at(&self.positions, &mut self.commands);
+        }
+        self.rested_s = if matches!(mode, Mode::Follow { .. }) || !self.motion.is_rest() {
+            0.0
+        } else {
+            self.rested_s + elapsed_s
+        };
     }
 
     /// What the robot does at `now`: it follows the plan unless there is a reason to stop.
@@ -391,6 +420,7 @@ impl Executor {
             mode: self.mode,
             speed_share: self.speed_share(),
             positions: &self.positions,
+            commands: &self.commands,
             constraints: self.constraints.as_ref(),
             positions_known: self.monitors.knows_joints(),
             motion: &self.motion,
@@ -399,6 +429,12 @@ impl Executor {
         };
         chunk.fill(&course, &self.plan, &self.robot);
     }
+}
+
+/// Commands of which the positions are not known yet.
+fn unknown(robot: &Robot) -> JointVec {
+    let unknown = |kind: ActionKind| if kind.sends_position() { f64::NAN } else { 0.0 };
+    robot.axes().iter().map(|axis| unknown(axis.kind)).collect()
 }
 
 #[cfg(test)]
@@ -422,6 +458,10 @@ mod tests {
         }
 
         fn with_jerk(jerk: f64) -> Self {
+            Self::of(&robot::tests::robot(jerk))
+        }
+
+        fn of(robot: &Robot) -> Self {
             let sizes = PlanSizes {
                 horizon: 4,
                 lead: 1,
@@ -430,7 +470,7 @@ mod tests {
             };
             let (plans, reader) = latest::channel(|| Plan::new(&sizes, Duration::from_millis(100)));
             Self {
-                executor: Executor::new(&Config::default(), &robot::tests::robot(jerk), reader),
+                executor: Executor::new(&Config::default(), robot, reader),
                 plans,
                 now: Time::from_seconds(10.0),
                 positions: [0.0; 2],
@@ -719,6 +759,83 @@ mod tests {
             }
         }
         assert!(bench.executor.motion.is_rest());
+    }
+
+    #[test]
+    fn positions_that_are_sent_keep_all_limits_and_begin_where_the_joints_are() {
+        let mut bench = Bench::of(&robot::tests::of_kind(50.0, ActionKind::JointPosition));
+        bench.positions = [0.2, -0.1];
+        let first = bench.tick();
+        assert_eq!(
+            first.commands.as_slice(),
+            [0.2, -0.1],
+            "where the joints are"
+        );
+        let (mut before, mut chunk) = (first, bench.executor.empty_chunk());
+        for tick in 0..400_u32 {
+            if tick % 10 == 0 && tick < 300 {
+                // The first joint gets to its end; the robot trails what it is sent by a little.
+                bench.publish([1.0, if tick < 40 { -0.5 } else { 0.0 }]);
+            }
+            let point = bench.tick();
+            let last = &before;
+            for joint in 0..2 {
+                let moved = point.commands[joint] - last.commands[joint];
+                assert!((moved - point.velocities[joint] * 0.01).abs() < 1e-9);
+                let gained = point.velocities[joint] - last.velocities[joint];
+                assert!(gained.abs() <= 5.0 * 0.01 + 1e-9, "{gained} at {tick}");
+                assert!(point.velocities[joint].abs() <= [0.5, 0.8][joint] + 1e-9);
+                assert!(point.commands[joint].abs() <= 1.0 + 1e-9);
+            }
+            bench.executor.chunk(point.time, &mut chunk);
+            let end = chunk.points.last().unwrap();
+            assert!(end.positions.iter().all(|q| q.abs() <= 1.0 + 1e-9));
+            before = point;
+        }
+        assert!((before.commands[0] - 1.0).abs() < 0.01, "{before:?}");
+        assert!((before.commands[1] + 0.3).abs() < 0.02, "{before:?}");
+        // Somebody moves it while it rests; it begins where it is.
+        bench.positions = [0.9, 0.0];
+        bench.executor.forget_measurements();
+        let point = bench.tick();
+        assert_eq!(point.commands.as_slice(), [0.9, 0.0]);
+    }
+
+    #[test]
+    fn changes_of_positions_move_the_joints_as_their_velocities_do_and_send_positions() {
+        let mut bench = Bench::of(&robot::tests::of_kind(
+            f64::INFINITY,
+            ActionKind::JointPositionChange,
+        ));
+        let mut other = Bench::new();
+        bench.publish([0.4, 0.4]);
+        other.publish([0.4, 0.4]);
+        for _ in 0..30 {
+            let (point, same) = (bench.tick(), other.tick());
+            assert_eq!(point.velocities, same.velocities);
+            assert_eq!(same.commands, same.velocities);
+            for joint in 0..2 {
+                assert!((point.commands[joint] - bench.positions[joint]).abs() < 1e-9);
+            }
+        }
+    }
+
+    #[test]
+    fn a_twist_needs_no_joints_of_its_own_and_keeps_its_limits() {
+        let mut bench = Bench::of(&robot::tests::of_kind(
+            f64::INFINITY,
+            ActionKind::TwistLinearX,
+        ));
+        bench.publish([1.0, -1.0]);
+        let still = bench.positions;
+        for _ in 0..30 {
+            bench.positions = still;
+            let point = bench.tick();
+            assert!(matches!(point.mode, Mode::Follow { .. }), "{point:?}");
+            assert_eq!(point.commands.as_slice(), [0.5, -1.0]);
+        }
+        bench.executor.estop();
+        assert_eq!(bench.tick().commands.as_slice(), [0.0, 0.0]);
     }
 
     #[test]

@@ -23,8 +23,10 @@ pub enum Mode {
 pub struct SetPoint {
     /// Time at which it applies.
     pub time: Time,
-    /// Joint velocities in rad/s.
+    /// Velocities, one an action: of a joint in rad/s, of the end effector in m/s and rad/s.
     pub velocities: JointVec,
+    /// What is sent, one an action, in the unit of its kind; NaN is not known yet, and not sent.
+    pub commands: JointVec,
     /// Joint positions expected now in rad, from the joint states and the commands since.
     pub positions: JointVec,
     /// The reason why the robot is moved as it is.

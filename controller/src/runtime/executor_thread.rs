@@ -181,7 +181,7 @@ impl ExecutorThread {
             self.decided = point.decision;
             self.decisions.force_push((now, point.decision));
         }
-        self.sent.force_push((point.time, point.velocities.clone()));
+        self.sent.force_push((point.time, point.commands.clone()));
         let at_rest = point.velocities.iter().all(|&v| v == 0.0);
         self.shared
             .at_rest

@@ -163,8 +163,7 @@ impl Runtime {
             tick_records: made.tick_records,
             dumps,
             journal: made.journal,
-            warm_before: (config.bundle.warm_before_image_ms > 0.0)
-                .then(|| crate::time::span(config.bundle.warm_before_image_ms * 1e-3)),
+            warms: true,
             warm_at: None,
             timeline: 0,
             regions: planner_regions,

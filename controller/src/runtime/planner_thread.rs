@@ -23,6 +23,10 @@ use crate::priority;
 use crate::safety::Decision;
 use crate::time::{Clock, Time};
 
+/// Time before the next image is expected at which the `observe` graph is run and its result dropped, so that the belief does not
+/// begin with weights that have left the processor's caches meanwhile: several times as long as that takes.
+const WARM_BEFORE: Duration = Duration::from_millis(4);
+
 pub(super) struct PlannerThread {
     pub(super) shared: Arc<Shared>,
     pub(super) controller: Controller,
@@ -40,8 +44,8 @@ pub(super) struct PlannerThread {
     pub(super) tick_records: Arc<ArrayQueue<TickRecord>>,
     pub(super) dumps: Option<DumpPort>,
     pub(super) journal: Option<JournalWriter>,
-    /// Time before the next image is expected at which its belief is prepared; `None` for never.
-    pub(super) warm_before: Option<Duration>,
+    /// Whether the belief of an image is prepared before it is expected.
+    pub(super) warms: bool,
     /// Time at which that is to be done next.
     pub(super) warm_at: Option<Instant>,
     /// Number of the clock's time line that the belief is of.
@@ -118,10 +122,10 @@ impl PlannerThread {
 
     /// Prepares for the image that is expected, if it is not late already.
     fn warm(&mut self) {
-        let (Some(at), Some(before)) = (self.warm_at.take(), self.warm_before) else {
+        let Some(at) = self.warm_at.take() else {
             return;
         };
-        if at.elapsed() > before {
+        if at.elapsed() > WARM_BEFORE {
             return;
         }
         match self.controller.warm() {
@@ -131,7 +135,7 @@ impl PlannerThread {
             Err(error) => {
                 // The image will meet the same failure.
                 tracing::error!(%error, "preparing for an image failed and is given up");
-                self.warm_before = None;
+                self.warms = false;
             }
         }
     }
@@ -199,9 +203,7 @@ impl PlannerThread {
                 self.shared.image_ns.store(stamp.0, Ordering::SeqCst);
             }
             let period = self.controller.period();
-            self.warm_at = self
-                .warm_before
-                .map(|before| arrived + period.saturating_sub(before));
+            self.warm_at = (self.warms).then(|| arrived + period.saturating_sub(WARM_BEFORE));
         }
         if new_plan {
             self.hand_over_plan();

@@ -314,7 +314,7 @@ pub(super) fn make(
             joints: JointPort {
                 planner: Arc::clone(&planner_joints),
                 executor: joint_writer,
-                gate: controller.robot().gate(config),
+                gate: controller.robot().gate(),
                 clock: Arc::clone(clock),
                 shared: Arc::clone(shared),
                 begun: 0,

@@ -55,6 +55,8 @@ pub(super) struct Configured {
     trace: RunTrace,
     keep_states: bool,
     scale: Vec<f64>,
+    /// Whether the commands are twists.
+    is_twist: bool,
     /// Time from an image's stamp to the first new action of its plan, in ns.
     lead_ns: i64,
     episode: Option<i64>,
@@ -120,9 +122,9 @@ impl Configured {
             motion.clone(),
             published_sender,
         ));
-        let scale: Vec<f64> = (0..controller.robot().joints())
-            .map(|j| controller.robot().action_scale(j))
-            .collect();
+        let robot = controller.robot();
+        let scale: Vec<f64> = robot.axes().iter().map(|axis| axis.command(1.0)).collect();
+        let is_twist = !topics::twist_axes(robot).is_empty();
         let lead = i64::from(config.control.lead_periods);
         let period_ns = i64::try_from(controller.period().as_nanos()).unwrap_or(i64::MAX);
         let state_size = controller.empty_plan().state_size();
@@ -191,6 +193,7 @@ impl Configured {
             trace: RunTrace::new(&config.bundle.path, planner, period_ns, state_size),
             keep_states,
             scale,
+            is_twist,
             lead_ns: lead * period_ns,
             episode: None,
             episode_began_ns: i64::MIN,
@@ -227,7 +230,7 @@ impl Configured {
 
     /// The publishers of images and of joint states, and the subscriptions of the commands.
     pub(super) fn peers(&self, node: &RunningNode, identity: &NodeIdentity) -> [Peers; 5] {
-        topics::peers(node, identity, &self.config)
+        topics::peers(node, identity, &self.config, self.is_twist)
     }
 
     pub(super) fn trace(&self) -> &RunTrace {

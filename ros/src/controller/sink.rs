@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use crossbeam::channel::Sender;
 use crossbeam::queue::ArrayQueue;
-use latco_bag::messages::{self, Float64MultiArray, Header, JointTrajectory, JointTrajectoryPoint};
+use latco_bag::messages::{
+    self, Float64MultiArray, Header, JointTrajectory, JointTrajectoryPoint, TwistStamped,
+};
 use latco_controller::execute::{Action, Chunk, Decision, Mode, SetPoint, StopReason};
 use latco_controller::runtime::CommandSink;
 use latco_controller::{Time, inputs::JointVec};
@@ -67,9 +69,24 @@ impl MotionStatus {
     }
 }
 
-/// Makes the message of velocities for `commands`, when it leaves.
-pub(super) fn velocities_message(velocities: JointVec) -> Float64MultiArray {
-    Float64MultiArray::vector(velocities.to_vec())
+/// Makes the message for `commands`, when it leaves.
+pub(super) fn numbers_message(numbers: JointVec) -> Float64MultiArray {
+    Float64MultiArray::vector(numbers.to_vec())
+}
+
+/// A twist on its way to a servo.
+pub(super) struct Twist {
+    time: Time,
+    values: [f64; 6],
+    frame: Arc<str>,
+}
+
+/// Makes the twist for `commands`, when it leaves.
+pub(super) fn twist_message(twist: Twist) -> TwistStamped {
+    TwistStamped {
+        header: Header::new(twist.time.0, &twist.frame),
+        twist: twist.values,
+    }
 }
 
 /// A chunk on loan from the pool; gives itself back when it has become a message.
@@ -106,7 +123,14 @@ pub(super) fn trajectory_message(mut pooled: PooledChunk) -> JointTrajectory {
 
 /// The outgoing command topic.
 pub(super) enum CommandOutbox {
-    Velocities(Outbox<JointVec>),
+    /// Velocities or positions of joints.
+    Numbers(Outbox<JointVec>),
+    /// Twists, with the place of each action in them.
+    Twists {
+        outbox: Outbox<Twist>,
+        axes: Arc<[usize]>,
+        frame: Arc<str>,
+    },
     Trajectories {
         outbox: Outbox<PooledChunk>,
         joints: Arc<[String]>,
@@ -133,7 +157,8 @@ impl CommandOutbox {
     /// Number of commands that left.
     pub(super) fn sent(&self) -> u64 {
         match self {
-            Self::Velocities(outbox) => outbox.counters().sent(),
+            Self::Numbers(outbox) => outbox.counters().sent(),
+            Self::Twists { outbox, .. } => outbox.counters().sent(),
             Self::Trajectories { outbox, .. } => outbox.counters().sent(),
         }
     }
@@ -141,7 +166,8 @@ impl CommandOutbox {
     /// Number of commands that did not leave: the queue was full, or the middleware refused them.
     pub(super) fn lost(&self) -> u64 {
         let counters = match self {
-            Self::Velocities(outbox) => outbox.counters(),
+            Self::Numbers(outbox) => outbox.counters(),
+            Self::Twists { outbox, .. } => outbox.counters(),
             Self::Trajectories { outbox, .. } => outbox.counters(),
         };
         counters.dropped() + counters.refused()
@@ -151,7 +177,16 @@ impl CommandOutbox {
 impl Clone for CommandOutbox {
     fn clone(&self) -> Self {
         match self {
-            Self::Velocities(outbox) => Self::Velocities(outbox.clone()),
+            Self::Numbers(outbox) => Self::Numbers(outbox.clone()),
+            Self::Twists {
+                outbox,
+                axes,
+                frame,
+            } => Self::Twists {
+                outbox: outbox.clone(),
+                axes: axes.clone(),
+                frame: frame.clone(),
+            },
             Self::Trajectories {
                 outbox,
                 joints,
@@ -213,12 +248,32 @@ impl CommandSink for Sink {
         let silent = self
             .moved_at
             .is_none_or(|moved| point.time.saturating_since(moved) > REST_NOTICE);
-        if silent || !matches!(self.outbox, CommandOutbox::Velocities(_)) {
+        if silent || matches!(self.outbox, CommandOutbox::Trajectories { .. }) {
             return;
         }
         let receipt = self.receipt(point.mode);
-        if let CommandOutbox::Velocities(outbox) = &self.outbox {
-            outbox.send_with(point.velocities.clone(), receipt);
+        match &self.outbox {
+            // Positions are not known before the joints are.
+            CommandOutbox::Numbers(outbox) if point.commands.iter().all(|v| v.is_finite()) => {
+                outbox.send_with(point.commands.clone(), receipt);
+            }
+            CommandOutbox::Twists {
+                outbox,
+                axes,
+                frame,
+            } => {
+                let mut values = [0.0; 6];
+                for (axis, command) in axes.iter().zip(&point.commands) {
+                    values[*axis] = *command;
+                }
+                let twist = Twist {
+                    time: point.time,
+                    values,
+                    frame: frame.clone(),
+                };
+                outbox.send_with(twist, receipt);
+            }
+            _ => {}
         }
     }
 

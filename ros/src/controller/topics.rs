@@ -2,14 +2,14 @@
 
 use latco_bag::messages::{
     CompressedImage, Float64MultiArray, Image, JointState, JointTrajectory, MultiArrayDimension,
-    MultiArrayLayout, RosMessage,
+    MultiArrayLayout, RosMessage, TwistStamped,
 };
 use latco_controller::config::{ImageTransport, OutputKind};
 use latco_controller::execute::Chunk;
 use latco_controller::plan::Plan;
-use latco_controller::{Config, Controller};
+use latco_controller::{Config, Controller, Robot};
 
-use super::sink::{CommandOutbox, trajectory_message, velocities_message};
+use super::sink::{CommandOutbox, numbers_message, trajectory_message, twist_message};
 use crate::middleware::identity::{NameKind, NodeIdentity};
 use crate::middleware::names::wire_name;
 use crate::middleware::peers::Peers;
@@ -27,12 +27,16 @@ pub(super) fn command_outbox(
     match config.control.output {
         OutputKind::Commands => {
             let topic = &config.topics.commands;
-            Ok(CommandOutbox::Velocities(node.publisher_of(
-                topic,
-                qos::commands(),
-                64,
-                velocities_message,
-            )?))
+            let twist = twist_axes(controller.robot());
+            if twist.is_empty() {
+                let outbox = node.publisher_of(topic, qos::commands(), 64, numbers_message)?;
+                return Ok(CommandOutbox::Numbers(outbox));
+            }
+            Ok(CommandOutbox::Twists {
+                outbox: node.publisher_of(topic, qos::commands(), 64, twist_message)?,
+                axes: twist.into(),
+                frame: config.robot.twist_frame.as_str().into(),
+            })
         }
         OutputKind::JointTrajectory => {
             if controller.robot().names().is_empty() {
@@ -42,16 +46,30 @@ pub(super) fn command_outbox(
             let outbox = node.publisher_of(topic, qos::commands(), 8, trajectory_message)?;
             let (robot, plan) = (controller.robot(), controller.empty_plan());
             let rate_hz = config.control.command_rate_hz;
-            Ok(CommandOutbox::trajectories(outbox, robot.names(), || {
+            let moved = &robot.names()[..robot.actions()];
+            Ok(CommandOutbox::trajectories(outbox, moved, || {
                 Chunk::with_room(robot, &plan, rate_hz)
             }))
         }
     }
 }
 
+/// The place of each action in a twist; empty where actions are no components of one.
+pub(super) fn twist_axes(robot: &Robot) -> Vec<usize> {
+    let axes: Option<Vec<usize>> = (robot.axes().iter())
+        .map(|axis| axis.kind.twist_axis())
+        .collect();
+    axes.unwrap_or_default()
+}
+
 /// The publishers of images and of joint states, the subscriptions of the commands, other publishers of commands, and other
 /// nodes of our name.
-pub(super) fn peers(node: &RunningNode, identity: &NodeIdentity, config: &Config) -> [Peers; 5] {
+pub(super) fn peers(
+    node: &RunningNode,
+    identity: &NodeIdentity,
+    config: &Config,
+    is_twist: bool,
+) -> [Peers; 5] {
     let Some(context) = node.context() else {
         return Default::default();
     };
@@ -77,6 +95,7 @@ pub(super) fn peers(node: &RunningNode, identity: &NodeIdentity, config: &Config
     }
     let joints = publishers(&topics.joint_states, JointState::TYPE, qos::sensors(10));
     let (name, ty) = match config.control.output {
+        OutputKind::Commands if is_twist => (&topics.commands, TwistStamped::TYPE),
         OutputKind::Commands => (&topics.commands, Float64MultiArray::TYPE),
         OutputKind::JointTrajectory => (&topics.joint_trajectory, JointTrajectory::TYPE),
     };
@@ -89,8 +108,8 @@ pub(super) fn peers(node: &RunningNode, identity: &NodeIdentity, config: &Config
     [images, joints, commands, rivals, namesakes]
 }
 
-/// Makes the message of the planned joint velocities in rad/s, one row a control period; `scale` is the
-/// velocity of the action 1 of each joint.
+/// Makes the message of the planned commands, one row a control period: joint velocities in rad/s, changes of positions in rad, or
+/// components of a twist; `scale` is the command of the action 1 of each.
 pub(super) fn plan_message(plan: &Plan, scale: &[f64]) -> Float64MultiArray {
     let joints = scale.len();
     let dimension = |label: &str, size: usize, stride: usize| MultiArrayDimension {

@@ -4,6 +4,7 @@
 //! Silence stops the robot: a trajectory ends at rest, and set-points that are not renewed count as zero.
 
 use latco_bag::messages::JointTrajectory;
+use latco_models::ActionKind;
 use thiserror::Error;
 
 /// Gain of the position correction in 1/s: how fast an error is worked off on top of the feed-forward
@@ -55,22 +56,28 @@ struct Point {
 enum Goal {
     Rest,
     Trajectory(Vec<Point>),
-    Velocities { values: Vec<f64>, received_ns: i64 },
+    Values { values: Vec<f64>, received_ns: i64 },
 }
 
 /// A follower, which turns the newest command into velocity set-points by time.
 #[derive(Clone, Debug)]
 pub struct Follower {
     joints: Vec<String>,
+    /// Number of values in a command.
+    actions: usize,
+    /// Whether commands are positions, which hold until the next.
+    by_position: bool,
     goal: Goal,
     ignore_before_ns: i64,
 }
 
 impl Follower {
-    /// Makes a follower for a robot with these joints, in its order.
-    pub fn new(joints: Vec<String>) -> Self {
+    /// Makes a follower for a robot with these joints, in its order, and commands of these kinds.
+    pub fn new(joints: Vec<String>, kinds: &[ActionKind]) -> Self {
         Self {
             joints,
+            actions: kinds.len(),
+            by_position: kinds.iter().any(|kind| kind.sends_position()),
             goal: Goal::Rest,
             ignore_before_ns: i64::MIN,
         }
@@ -161,14 +168,14 @@ impl Follower {
         Ok(())
     }
 
-    /// Takes velocity set-points, rad/s, in the robot's order; they replace the present command.
+    /// Takes set-points in the robot's order and the units of its commands; they replace the present command.
     ///
     /// # Errors
     /// [`Refused`] with the reason.
-    pub fn accept_velocities(&mut self, values: &[f64], now_ns: i64) -> Result<(), Refused> {
-        if values.len() != self.joints.len() {
+    pub fn accept_values(&mut self, values: &[f64], now_ns: i64) -> Result<(), Refused> {
+        if values.len() != self.actions {
             return Err(Refused::Length {
-                expected: self.joints.len(),
+                expected: self.actions,
                 found: values.len(),
             });
         }
@@ -178,7 +185,7 @@ impl Follower {
         if now_ns < self.ignore_before_ns {
             return Err(Refused::Stale);
         }
-        self.goal = Goal::Velocities {
+        self.goal = Goal::Values {
             values: values.to_vec(),
             received_ns: now_ns,
         };
@@ -219,25 +226,26 @@ impl Follower {
         Some(desired.unzip())
     }
 
-    /// Writes the velocity set-points for now in rad/s into `out`; `robot` is the position now in rad.
+    /// Writes the command for now into `out`, which holds the command of rest; `robot` is the position now in rad.
     pub fn set_points(&self, now_ns: i64, robot: &[f64], out: &mut [f64]) {
         match &self.goal {
-            Goal::Rest => out.fill(0.0),
-            Goal::Velocities {
+            Goal::Rest => {}
+            Goal::Values {
                 values,
                 received_ns,
             } => {
-                if now_ns - received_ns > COMMAND_TIMEOUT_NS {
-                    out.fill(0.0);
-                } else {
+                if self.by_position || now_ns - received_ns <= COMMAND_TIMEOUT_NS {
                     out.copy_from_slice(values);
                 }
             }
             Goal::Trajectory(_) => {
                 let Some((positions, velocities)) = self.desired(now_ns) else {
-                    out.fill(0.0);
                     return;
                 };
+                if self.by_position {
+                    out.copy_from_slice(&positions);
+                    return;
+                }
                 for j in 0..out.len() {
                     out[j] = velocities[j] + POSITION_GAIN_PER_S * (positions[j] - robot[j]);
                 }
@@ -250,6 +258,10 @@ impl Follower {
 mod tests {
     use super::*;
     use latco_bag::messages::{Duration, Header, JointTrajectoryPoint};
+
+    fn follower() -> Follower {
+        Follower::new(names(), &[ActionKind::JointVelocity; 2])
+    }
 
     fn names() -> Vec<String> {
         vec!["a".into(), "b".into()]
@@ -273,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_robot_that_follows_exactly_arrives_and_rests() {
-        let mut follower = Follower::new(names());
+        let mut follower = follower();
         let start = 1_000_000_000;
         let message = trajectory(
             start,
@@ -285,6 +297,7 @@ mod tests {
         let (mut robot, mut out) = ([0.0, 0.0], [0.0, 0.0]);
         let mut fastest: f64 = 0.0;
         for step in 0..200 {
+            out = [0.0; 2];
             follower.set_points(start + step * 5_000_000, &robot, &mut out);
             for j in 0..2 {
                 robot[j] += out[j] * 0.005;
@@ -304,7 +317,7 @@ mod tests {
 
     #[test]
     fn joints_are_mapped_by_name() {
-        let mut follower = Follower::new(names());
+        let mut follower = follower();
         let mut message = trajectory(0, &[(100, [1.0, 2.0], [0.0, 0.0])]);
         message.joint_names.reverse();
         follower
@@ -315,7 +328,7 @@ mod tests {
 
     #[test]
     fn bad_trajectories_are_refused_and_the_old_one_stays() {
-        let mut follower = Follower::new(names());
+        let mut follower = follower();
         follower
             .accept_trajectory(
                 &trajectory(0, &[(100, [0.5, 0.5], [0.0; 2])]),
@@ -353,29 +366,30 @@ mod tests {
 
     #[test]
     fn velocity_set_points_time_out() {
-        let mut follower = Follower::new(names());
-        follower.accept_velocities(&[0.1, 0.2], 1_000).unwrap();
+        let mut follower = follower();
+        follower.accept_values(&[0.1, 0.2], 1_000).unwrap();
         let mut out = [9.0; 2];
         follower.set_points(COMMAND_TIMEOUT_NS, &[0.0; 2], &mut out);
         assert_eq!(out, [0.1, 0.2]);
+        out = [0.0; 2];
         follower.set_points(COMMAND_TIMEOUT_NS + 2_000, &[0.0; 2], &mut out);
         assert_eq!(out, [0.0; 2]);
         assert_eq!(
-            follower.accept_velocities(&[0.1], 0),
+            follower.accept_values(&[0.1], 0),
             Err(Refused::Length {
                 expected: 2,
                 found: 1
             })
         );
         assert_eq!(
-            follower.accept_velocities(&[f64::INFINITY, 0.0], 0),
+            follower.accept_values(&[f64::INFINITY, 0.0], 0),
             Err(Refused::NotFinite)
         );
     }
 
     #[test]
     fn after_a_reset_commands_from_before_it_are_refused() {
-        let mut follower = Follower::new(names());
+        let mut follower = follower();
         follower.reset(5_000);
         assert_eq!(
             follower.accept_trajectory(&trajectory(4_000, &[]), &[0.0; 2], 6_000),

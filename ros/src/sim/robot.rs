@@ -1,7 +1,8 @@
 //! The simulated robot as a node: camera, joint states and reward out, commands in, in real time.
 //!
 //! Out: `camera/image_raw` or `camera/image_raw/compressed` at each control period, `joint_states` at each substep, `reward` with each image and
-//! `episode` as each episode begins. In: `joint_trajectory` and `commands`; the newest message wins.
+//! `episode` as each episode begins. In: `joint_trajectory` and `commands`, which are twists for an arm whose tip is driven; the newest
+//! message wins.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,11 +10,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use crossbeam::channel::{Receiver, bounded};
-use latco_bag::messages::{Float64, Float64MultiArray, Header, Int64, JointState, JointTrajectory};
+use latco_bag::messages::{
+    Float64, Float64MultiArray, Header, Int64, JointState, JointTrajectory, TwistStamped,
+};
 use latco_bag::topics;
 use latco_controller::Time;
 use latco_envs::Robot;
 use latco_faults::{Faults, Frame, Injector, JointSample, Stream};
+use latco_models::ActionKind;
 use serde::Serialize;
 
 use super::camera::RobotCamera;
@@ -89,7 +93,7 @@ pub struct RobotSummary {
 
 enum Command {
     Trajectory(JointTrajectory),
-    Velocities(Float64MultiArray),
+    Values(Vec<f64>),
 }
 
 struct Endpoints {
@@ -118,7 +122,8 @@ pub fn run(
     stop: &Stop,
     mut progress: impl FnMut(&EpisodeResult),
 ) -> anyhow::Result<RobotSummary> {
-    let (ends, _node) = connect(options).context("the simulated robot's node")?;
+    let (ends, _node) =
+        connect(options, &robot.action_kinds()).context("the simulated robot's node")?;
     robot.reset(options.seed);
     if let Some(error) = robot.failure() {
         return Err(error.into());
@@ -155,7 +160,10 @@ pub fn run(
     Ok(simulation.summary)
 }
 
-fn connect(options: &RobotOptions) -> Result<(Endpoints, RunningNode), NodeError> {
+fn connect(
+    options: &RobotOptions,
+    kinds: &[ActionKind],
+) -> Result<(Endpoints, RunningNode), NodeError> {
     let mut node = NodeBuilder::open_as(options.network, options.identity.clone())?;
     let relative = |topic: &'static str| topic.trim_start_matches('/');
     let (sender, commands) = bounded(64);
@@ -169,15 +177,28 @@ fn connect(options: &RobotOptions) -> Result<(Endpoints, RunningNode), NodeError
             }
         },
     )?;
-    node.subscribe::<Float64MultiArray>(
-        relative(topics::COMMANDS),
-        qos::commands(),
-        move |message| {
-            if let Some(message) = message {
-                let _ = sender.try_send(Command::Velocities(message));
-            }
-        },
-    )?;
+    let axes: Option<Vec<usize>> = kinds.iter().map(|kind| kind.twist_axis()).collect();
+    match axes {
+        Some(axes) => node.subscribe::<TwistStamped>(
+            relative(topics::COMMANDS),
+            qos::commands(),
+            move |message| {
+                if let Some(message) = message {
+                    let values = axes.iter().map(|axis| message.twist[*axis]).collect();
+                    let _ = sender.try_send(Command::Values(values));
+                }
+            },
+        )?,
+        None => node.subscribe::<Float64MultiArray>(
+            relative(topics::COMMANDS),
+            qos::commands(),
+            move |message| {
+                if let Some(message) = message {
+                    let _ = sender.try_send(Command::Values(message.data));
+                }
+            },
+        )?,
+    }
     let ends = Endpoints {
         camera: RobotCamera::new(&mut node, options.camera_size, options.transport)?,
         joints: node.publisher(relative(topics::JOINT_STATES), qos::sensors(10), 20)?,
@@ -192,7 +213,6 @@ struct Simulation {
     robot: Box<dyn Robot>,
     ends: Endpoints,
     follower: Follower,
-    set_points: Vec<f64>,
     substep: Duration,
     next: Instant,
     summary: RobotSummary,
@@ -208,8 +228,7 @@ impl Simulation {
         let substep =
             latco_controller::time::span(robot.control_period_s() / robot.substeps().max(1) as f64);
         Self {
-            set_points: vec![0.0; joints.len()],
-            follower: Follower::new(joints),
+            follower: Follower::new(joints, &robot.action_kinds()),
             substep,
             next: Instant::now(),
             summary: RobotSummary {
@@ -322,7 +341,7 @@ impl Simulation {
                     self.follower
                         .accept_trajectory(message, self.robot.positions(), now)
                 }
-                Command::Velocities(message) => self.follower.accept_velocities(&message.data, now),
+                Command::Values(values) => self.follower.accept_values(values, now),
             };
             match accepted {
                 Ok(()) => self.summary.commands_received += 1,
@@ -335,10 +354,9 @@ impl Simulation {
                 }
             }
         }
-        self.follower
-            .set_points(now, self.robot.positions(), &mut self.set_points);
-        self.robot
-            .advance(&self.set_points, self.substep.as_secs_f64());
+        let mut command = self.robot.command(&vec![0.0; self.robot.actions()]);
+        (self.follower).set_points(now, self.robot.positions(), &mut command);
+        self.robot.advance(&command, self.substep.as_secs_f64());
         self.publish_joints();
         false
     }

@@ -5,7 +5,7 @@
 //! | request | answer |
 //! |---|---|
 //! | `reset SEED` | `state`, as below |
-//! | `advance SECONDS VELOCITY...` (set-points, rad/s) | `state SOLVED POSITION... VELOCITY...` (0 or 1; rad, rad/s) |
+//! | `advance SECONDS COMMAND...` (set-points, of joints in rad/s) | `state SOLVED POSITION... VELOCITY...` (0 or 1; rad, rad/s) |
 //! | `render` | PIXELS x PIXELS x 3 bytes, RGB, rows from the top |
 
 use std::io::{BufRead, Write};
@@ -47,17 +47,17 @@ fn answer(robot: &mut dyn Robot, request: &str, out: &mut impl Write) -> anyhow:
                 .map(str::parse)
                 .collect::<Result<_, _>>()
                 .context("advance: numbers")?;
-            let Some((&seconds, velocities)) = numbers.split_first() else {
-                bail!("advance: expected seconds and velocities");
+            let Some((&seconds, command)) = numbers.split_first() else {
+                bail!("advance: expected seconds and commands");
             };
-            if velocities.len() != robot.joints() {
+            if command.len() != robot.actions() {
                 bail!(
-                    "advance: expected {} velocities, found {}",
-                    robot.joints(),
-                    velocities.len()
+                    "advance: expected {} commands, found {}",
+                    robot.actions(),
+                    command.len()
                 );
             }
-            robot.advance(velocities, seconds);
+            robot.advance(command, seconds);
         }
         Some("render") => {
             let mut image = vec![0; robot.image_size() * robot.image_size() * 3];

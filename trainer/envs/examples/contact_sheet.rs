@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         (PolicyKind::Random, 7),
     ] {
         let mut policy = kind.make();
-        let mut action = vec![0.0; robot.joints()];
+        let mut action = vec![0.0; robot.actions()];
         robot.reset(seed);
         policy.begin(robot.as_ref(), seed);
         let mut frames = Vec::new();

@@ -21,7 +21,7 @@ fn main() -> Result<(), latco_envs::EnvError> {
         let mut robot = make(task, size)?;
         let mut policy = PolicyKind::Random.make();
         let mut rgb = vec![0; size * size * 3];
-        let mut action = vec![0.0; robot.joints()];
+        let mut action = vec![0.0; robot.actions()];
         let mut rendered = Vec::new();
         let mut stepped = Vec::new();
         for seed in 0..MEASUREMENTS as u64 {

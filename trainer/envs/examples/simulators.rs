@@ -22,7 +22,7 @@ fn drive(task: &str, worker: u64) -> Result<(usize, Duration, Vec<f64>), EnvErro
     let mut robot = make(task, SIZE)?;
     let mut policy = PolicyKind::Random.make();
     let mut rgb = vec![0; SIZE * SIZE * 3];
-    let mut action = vec![0.0; robot.joints()];
+    let mut action = vec![0.0; robot.actions()];
     robot.reset(worker);
     robot.render(&mut rgb);
     let (begin, mut steps_ms) = (Instant::now(), Vec::new());

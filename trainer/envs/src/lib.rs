@@ -8,7 +8,7 @@
 //!
 //! let mut robot = make("reach", 64)?;
 //! let mut policy = PolicyKind::Expert.make();
-//! let mut action = vec![0.0; robot.joints()];
+//! let mut action = vec![0.0; robot.actions()];
 //! let mut image = vec![0; 64 * 64 * 3];
 //!
 //! robot.reset(7); // the seed decides start posture and goal
@@ -33,6 +33,9 @@
 //! | [`stick`](tasks::stick) | grip the tool, push the puck with it | two stages, out of the arm's own reach |
 //! | [`lottery`](tasks::lottery) | bring the head of a gantry to one of two goals | one of them may pay 20 or cost 40 |
 //!
+//! An arm is driven by joint velocities; with `-position`, `-change` or `-twist` behind the name of its task by positions, their
+//! changes or the velocity of its tip.
+//!
 //! A TOML file in place of the name is a robot that others made ([`bridge`]).
 //!
 //! Layers, from the bottom: [`arm`] and [`gantry`] (kinematics and motion of the two robots), [`contact`] (what the arm
@@ -46,6 +49,7 @@ pub mod arm;
 mod attempts;
 pub mod bridge;
 pub mod contact;
+mod drive;
 mod error;
 mod fit;
 pub mod gantry;
@@ -66,6 +70,7 @@ pub mod tabletop;
 pub mod tasks;
 
 pub use attempts::undisturbed;
+pub use drive::Drive;
 pub use error::EnvError;
 pub use fit::TrainedWith;
 pub use link::Link;
@@ -98,12 +103,13 @@ pub fn make(task: &str, image_size: usize) -> Result<Box<dyn Robot>, EnvError> {
     if !(MIN_IMAGE_SIZE..=MAX_IMAGE_SIZE).contains(&image_size) {
         return Err(EnvError::ImageSize { found: image_size });
     }
-    match task {
-        "reach" => Ok(Box::new(tasks::Reach::new(image_size))),
-        "push" => Ok(Box::new(tasks::Push::new(image_size))),
-        "key" => Ok(Box::new(tasks::Key::new(image_size))),
-        "stick" => Ok(Box::new(tasks::Stick::new(image_size))),
-        "lottery" => Ok(Box::new(tasks::Lottery::new(image_size))),
+    let (base, drive) = Drive::split(task);
+    match base {
+        "reach" => Ok(Box::new(tasks::Reach::driven(image_size, drive))),
+        "push" => Ok(Box::new(tasks::Push::driven(image_size, drive))),
+        "key" => Ok(Box::new(tasks::Key::driven(image_size, drive))),
+        "stick" => Ok(Box::new(tasks::Stick::driven(image_size, drive))),
+        "lottery" if drive == Drive::Velocity => Ok(Box::new(tasks::Lottery::new(image_size))),
         _ => match bridge::file::find(task) {
             Some(file) => Ok(Box::new(bridge::Bridged::open(&file, image_size)?)),
             None => {

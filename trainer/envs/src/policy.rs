@@ -28,10 +28,10 @@ pub trait Policy: Send + Debug {
     /// Prepares for the episode that the robot was reset to. The seed decides all that is random.
     fn begin(&mut self, robot: &dyn Robot, seed: u64);
 
-    /// Writes the next normalised action, shape `[nj]`, within `[-1, 1]`.
+    /// Writes the next normalised action, shape `[na]`, within `[-1, 1]`.
     ///
     /// # Panics
-    /// If `action` has not one value per joint, or [`begin`](Policy::begin) was never called.
+    /// If `action` has not one value per action, or [`begin`](Policy::begin) was never called.
     fn act(&mut self, robot: &dyn Robot, action: &mut [f32]);
 
     /// What is being done in this episode, for logs; for example `expert` or `waypoints noise 0.3`.
@@ -149,7 +149,31 @@ impl Policy for Scripted {
     }
 
     fn act(&mut self, robot: &dyn Robot, action: &mut [f32]) {
-        assert_eq!(action.len(), robot.joints(), "one action per joint");
+        assert_eq!(action.len(), robot.actions(), "one value per action");
+        let mut velocities = vec![0.0; robot.joints()];
+        self.move_joints(robot, &mut velocities);
+        robot.action_of(&velocities, action);
+    }
+
+    fn describe(&self) -> String {
+        match &self.role {
+            Role::Idle => "idle".to_owned(),
+            Role::Expert(_) => "expert".to_owned(),
+            Role::Waypoints(waypoints) => format!("waypoints noise {}", waypoints.noise),
+            Role::Random {
+                correlation,
+                amplitude,
+                ..
+            } => {
+                format!("random correlation {correlation:.2} amplitude {amplitude:.2}")
+            }
+        }
+    }
+}
+
+impl Scripted {
+    /// Writes the joint velocities of the next control period, normalised by their limits.
+    fn move_joints(&mut self, robot: &dyn Robot, action: &mut [f32]) {
         match &mut self.role {
             Role::Idle => panic!("begin() comes before act()"),
             Role::Expert(way) => robot.follow(way, action),
@@ -164,21 +188,6 @@ impl Policy for Scripted {
                     *a = (*amplitude * *x).clamp(-1.0, 1.0) as f32;
                     *x = *correlation * *x + fresh * normal(&mut self.rng);
                 }
-            }
-        }
-    }
-
-    fn describe(&self) -> String {
-        match &self.role {
-            Role::Idle => "idle".to_owned(),
-            Role::Expert(_) => "expert".to_owned(),
-            Role::Waypoints(waypoints) => format!("waypoints noise {}", waypoints.noise),
-            Role::Random {
-                correlation,
-                amplitude,
-                ..
-            } => {
-                format!("random correlation {correlation:.2} amplitude {amplitude:.2}")
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The trait of a robot with a camera, simulated or bridged.
 
+use latco_models::ActionKind;
 use rand::Rng;
 
 use crate::error::EnvError;
@@ -28,12 +29,12 @@ pub struct Habits {
     pub patience_steps: u64,
 }
 
-/// A robot with joints moved by velocity, a camera, and a task. For a prismatic joint, all that is given in
+/// A robot with joints, a camera, and a task, moved by commands of some [kind](Robot::action_kinds). For a prismatic joint, all that is given in
 /// rad is in m.
 ///
 /// Time passes in control periods ([`step`](Robot::step), for data and evaluation) or in smaller
 /// pieces ([`advance`](Robot::advance), for a simulator that runs in real time). `nj` is
-/// [`joints`](Robot::joints); every joint has one action.
+/// [`joints`](Robot::joints), `na` is [`actions`](Robot::actions); unless it says otherwise, every joint has one action, its velocity.
 pub trait Robot: Send {
     /// Name of the task, as given to [`make`](crate::make).
     fn task(&self) -> &str;
@@ -41,8 +42,12 @@ pub trait Robot: Send {
     fn joint_names(&self) -> &[&str];
     /// Position and velocity limits, shape `[nj]`.
     fn limits(&self) -> &[JointLimits];
-    /// Velocity set-point for an action of 1 in rad/s, shape `[nj]`.
+    /// Command for an action of 1, shape `[na]`, in the unit of its kind: rad/s for joint velocities, a change in rad for positions.
     fn action_scale(&self) -> &[f64];
+    /// Kinds of the actions, shape `[na]`.
+    fn action_kinds(&self) -> Vec<ActionKind> {
+        vec![ActionKind::JointVelocity; self.joints()]
+    }
     /// Time in seconds that one [`step`](Robot::step) takes.
     fn control_period_s(&self) -> f64;
     /// Number of pieces into which a simulator node should cut a control period.
@@ -55,13 +60,26 @@ pub trait Robot: Send {
     /// Starts an episode with the robot at rest; the seed decides start posture and goal.
     fn reset(&mut self, seed: u64);
 
-    /// Holds a velocity set-point (rad/s, shape `[nj]`) for `dt_s` seconds. Set-points beyond the
-    /// velocity limits are clipped; one that is not finite counts as 0. A `dt_s` that is not
-    /// positive and finite changes nothing.
+    /// Holds a command (shape `[na]`, in the unit of its kind; velocities in rad/s) for `dt_s` seconds. Velocities beyond the
+    /// limits are clipped; one that is not finite counts as 0. A `dt_s` that is not positive and finite changes nothing.
     ///
     /// # Panics
-    /// If `velocity_rad_s` has not one value per joint.
-    fn advance(&mut self, velocity_rad_s: &[f64], dt_s: f64);
+    /// If `command` has not one value per action.
+    fn advance(&mut self, command: &[f64], dt_s: f64);
+
+    /// What is sent under an action (shape `[na]`) that is taken now, in the unit of its kind and within its limits.
+    fn command(&self, action: &[f32]) -> Vec<f64> {
+        let actions = action.iter().zip(self.action_scale());
+        actions
+            .map(|(a, scale)| f64::from(a.clamp(-1.0, 1.0)) * scale)
+            .collect()
+    }
+
+    /// Writes the action (shape `[na]`) that moves the robot as joint velocities would that are normalised by their limits
+    /// (shape `[nj]`).
+    fn action_of(&self, velocities: &[f32], action: &mut [f32]) {
+        action.copy_from_slice(velocities);
+    }
 
     /// Writes the camera picture: 8-bit RGB, row-major, top row first, shape
     /// `[image_size, image_size, 3]`.
@@ -114,8 +132,8 @@ pub trait Robot: Send {
     fn waypoint(&self, rng: &mut dyn Rng) -> Way;
     /// Whether a way is at its end; the way of another kind of robot never is.
     fn arrived(&self, way: &Way) -> bool;
-    /// Writes the action (shape `[nj]`, within `[-1, 1]` but for rounding) that goes on along a way or stays
-    /// at its end. With the way of another kind of robot it stands still.
+    /// Writes the joint velocities, normalised by their limits (shape `[nj]`, within `[-1, 1]` but for rounding), that go on along
+    /// a way or stay at its end; [`action_of`](Robot::action_of) makes an action of them. With the way of another kind of robot it stands still.
     ///
     /// # Panics
     /// If `action` has not one value per joint.
@@ -127,13 +145,13 @@ pub trait Robot: Send {
         None
     }
 
-    /// Holds a normalised action (shape `[nj]`) for one control period. Actions are clipped to
+    /// Holds a normalised action (shape `[na]`) for one control period. Actions are clipped to
     /// `[-1, 1]`; one that is not finite counts as 0.
     ///
     /// # Panics
-    /// If `action` has not one value per joint.
+    /// If `action` has not one value per action.
     fn step(&mut self, action: &[f32]) {
-        assert_eq!(action.len(), self.joints(), "one action per joint");
+        assert_eq!(action.len(), self.actions(), "one value per action");
         let set_points: Vec<f64> = (action.iter().zip(self.action_scale()))
             .map(|(&a, scale)| {
                 let a = f64::from(a);
@@ -150,6 +168,11 @@ pub trait Robot: Send {
         for _ in 0..pieces {
             self.advance(&set_points, piece_s);
         }
+    }
+
+    /// Number of actions.
+    fn actions(&self) -> usize {
+        self.action_scale().len()
     }
 
     /// Number of joints.

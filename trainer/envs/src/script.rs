@@ -4,11 +4,11 @@
 use crate::arm::{Arm, Posture, Shape};
 use crate::contact::{CONTACT, Puck};
 use crate::plane::{Place, between, direction, distance, dot};
-use crate::steer::{RUN_UP_M, approach, around_puck, behind, slide};
+use crate::steer::{RUN_UP_M, approach, approach_tip, around_puck, behind, slide};
 
-/// Largest distance in rad of the joints from a posture at which they count as arrived.
+/// Largest distance in rad of the joints from a posture, or in m of a tip that is driven, at which they count as arrived.
 const ARRIVED_RAD: f64 = 0.04;
-/// Distance in rad at which a posture on the way to another one counts as passed.
+/// Distance in rad, or of a tip that is driven in m, at which a posture on the way to another one counts as passed.
 const PASSED_RAD: f64 = 0.15;
 /// Distance in m within which a pushed puck counts as arrived.
 const ARRIVED_M: f64 = 0.05;
@@ -71,6 +71,31 @@ pub(crate) struct View<'a> {
     /// The arm with the tool that it holds.
     pub(crate) hand: Shape,
     pub(crate) puck: Option<Puck>,
+    /// Whether the tip alone is driven, and not each joint.
+    pub(crate) by_tip: bool,
+}
+
+impl View<'_> {
+    /// The largest distance of a joint from a posture in rad; of an arm whose tip is driven, that of the tip in m.
+    fn farthest(&self, posture: &Posture) -> f64 {
+        if self.by_tip {
+            let tip = |posture| self.hand.tip(posture);
+            return distance(tip(&self.arm.positions), tip(posture));
+        }
+        let pairs = posture.iter().zip(&self.arm.positions);
+        pairs
+            .map(|(wanted, q)| (wanted - q).abs())
+            .fold(0.0, f64::max)
+    }
+
+    /// Writes the action towards a posture.
+    fn approach(&self, posture: &Posture, action: &mut [f32]) {
+        if self.by_tip {
+            approach_tip(self.arm, &self.hand, posture, action);
+        } else {
+            approach(self.arm, posture, action);
+        }
+    }
 }
 
 impl Stage {
@@ -86,7 +111,7 @@ impl Stage {
 
     fn arrived(&self, view: &View<'_>) -> bool {
         match self {
-            Self::Move(posture) => farthest(view.arm, posture) < ARRIVED_RAD,
+            Self::Move(posture) => view.farthest(posture) < ARRIVED_RAD,
             Self::Touch { place, within, .. } => distance(view.arm.tip(), *place) <= *within,
             Self::Push(push) => {
                 (view.puck).is_some_and(|puck| distance(puck.place, push.to) < ARRIVED_M)
@@ -115,7 +140,7 @@ impl Stages {
         }
         match &mut self.stages[self.at] {
             Stage::Move(posture) | Stage::Touch { posture, .. } => {
-                approach(view.arm, posture, action);
+                view.approach(posture, action);
             }
             Stage::Push(push) => push.follow(view, action),
         }
@@ -157,20 +182,12 @@ impl Push {
             self.puck = Some(puck.place);
         }
         if self.around.len() > 1
-            && (self.around.last()).is_some_and(|next| farthest(view.arm, next) < PASSED_RAD)
+            && (self.around.last()).is_some_and(|next| view.farthest(next) < PASSED_RAD)
         {
             self.around.pop();
         }
         if let Some(next) = self.around.last() {
-            approach(view.arm, next, action);
+            view.approach(next, action);
         }
     }
-}
-
-/// The largest distance of a joint from a posture in rad.
-fn farthest(arm: &Arm, posture: &Posture) -> f64 {
-    let pairs = posture.iter().zip(&arm.positions);
-    pairs
-        .map(|(wanted, q)| (wanted - q).abs())
-        .fold(0.0, f64::max)
 }

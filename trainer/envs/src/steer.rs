@@ -31,6 +31,16 @@ pub(crate) fn approach(arm: &Arm, posture: &Posture, action: &mut [f32]) {
 /// Writes the action that moves the tip of `hand` straight in a direction (a unit vector) with the least
 /// joint speeds relative to their limits, slower over the last `left_m` metres of the way.
 pub(crate) fn slide(arm: &Arm, hand: &Shape, direction: Place, left_m: f64, action: &mut [f32]) {
+    let per_speed = joint_speeds(arm, hand, direction);
+    let fastest = per_speed.iter().fold(1e-9, |m: f64, x| m.max(x.abs()));
+    let speed = (left_m / APPROACH_S).min(1.0 / fastest);
+    for (a, x) in action.iter_mut().zip(per_speed) {
+        *a = (x * speed) as f32;
+    }
+}
+
+/// The least joint speeds, as shares of their limits, that move the tip of `hand` by a velocity in m/s.
+pub(crate) fn joint_speeds(arm: &Arm, hand: &Shape, velocity: Place) -> Posture {
     let mut jacobian = hand.jacobian(&arm.positions);
     // By normalised joint speeds.
     for (column, speed) in jacobian.iter_mut().zip(MAX_VELOCITY_RAD_S) {
@@ -41,15 +51,16 @@ pub(crate) fn slide(arm: &Arm, hand: &Shape, direction: Place, left_m: f64, acti
     let (xx, xy, yy) = (sum(0, 0) + 1e-4, sum(0, 1), sum(1, 1) + 1e-4);
     let determinant = xx * yy - xy * xy;
     let weights = [
-        (yy * direction[0] - xy * direction[1]) / determinant,
-        (xx * direction[1] - xy * direction[0]) / determinant,
+        (yy * velocity[0] - xy * velocity[1]) / determinant,
+        (xx * velocity[1] - xy * velocity[0]) / determinant,
     ];
-    let per_speed = jacobian.map(|column| dot(column, weights));
-    let fastest = per_speed.iter().fold(1e-9, |m: f64, x| m.max(x.abs()));
-    let speed = (left_m / APPROACH_S).min(1.0 / fastest);
-    for (a, x) in action.iter_mut().zip(per_speed) {
-        *a = (x * speed) as f32;
-    }
+    jacobian.map(|column| dot(column, weights))
+}
+
+/// Writes the action towards a posture of an arm whose tip alone is driven: the tip goes straight to where it is then, and eases in.
+pub(crate) fn approach_tip(arm: &Arm, hand: &Shape, posture: &Posture, action: &mut [f32]) {
+    let (from, to) = (hand.tip(&arm.positions), hand.tip(posture));
+    slide(arm, hand, direction(from, to), distance(from, to), action);
 }
 
 /// Time in seconds from one posture to another at full speed, without the lag.

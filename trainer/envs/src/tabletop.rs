@@ -2,10 +2,12 @@
 
 use std::fmt::Debug;
 
+use latco_models::ActionKind;
 use rand::Rng;
 
-use crate::arm::{Arm, JOINT_NAMES, JOINTS, LIMITS, MAX_VELOCITY_RAD_S, Shape};
+use crate::arm::{Arm, JOINT_NAMES, JOINTS, LIMITS, MAX_VELOCITY_RAD_S, Posture, Shape};
 use crate::contact::Puck;
+use crate::drive::Drive;
 use crate::link::Link;
 use crate::motion::{self, JointLimits};
 use crate::noise::{Stream, generator};
@@ -99,6 +101,12 @@ pub struct Tabletop<T> {
     difficulty: f64,
     reward: RewardKind,
     image_size: usize,
+    drive: Drive,
+    /// Name of the task with what says how the arm is driven.
+    name: String,
+    scale: Vec<f64>,
+    /// Positions that were sent last, of an arm that is driven by positions.
+    sent: Posture,
 }
 
 /// Draws starts until one fits together.
@@ -111,8 +119,13 @@ fn draw_start<T: Task>(rng: &mut dyn Rng) -> (Arm, T) {
 }
 
 impl<T: Task> Tabletop<T> {
-    /// Makes the robot with a camera of `image_size x image_size` pixels, reset with seed 0.
+    /// Makes the robot with a camera of `image_size x image_size` pixels, reset with seed 0 and driven by joint velocities.
     pub fn new(image_size: usize) -> Self {
+        Self::driven(image_size, Drive::Velocity)
+    }
+
+    /// Makes the robot as [`Tabletop::new`], driven in some way.
+    pub fn driven(image_size: usize, drive: Drive) -> Self {
         let (arm, task) = draw_start(&mut generator(0, Stream::Episode));
         let mut tabletop = Self {
             arm,
@@ -120,6 +133,10 @@ impl<T: Task> Tabletop<T> {
             difficulty: 0.0,
             reward: RewardKind::Sparse,
             image_size,
+            drive,
+            name: format!("{}{}", T::NAME, drive.suffix()),
+            scale: drive.scale(T::TIMING.control_period_s),
+            sent: arm.positions,
         };
         tabletop.reset(0);
         tabletop
@@ -140,12 +157,15 @@ impl<T: Task> Tabletop<T> {
             arm: &self.arm,
             hand: self.task.hand(),
             puck: self.task.puck(),
+            by_tip: self.drive == Drive::Twist,
         }
     }
 
     /// Whether the scripted expert solves the task from here within so many steps, for good.
     fn expert_solves(&self, steps: usize) -> bool {
         let mut robot = self.clone();
+        // Starts are the same however the arm is driven.
+        (robot.drive, robot.scale) = (Drive::Velocity, MAX_VELOCITY_RAD_S.to_vec());
         let mut way = robot.expert();
         let mut action = [0.0; JOINTS];
         let mut solved = false;
@@ -163,7 +183,7 @@ impl<T: Task> Tabletop<T> {
 
 impl<T: Task> Robot for Tabletop<T> {
     fn task(&self) -> &str {
-        T::NAME
+        &self.name
     }
 
     fn joint_names(&self) -> &[&str] {
@@ -175,7 +195,11 @@ impl<T: Task> Robot for Tabletop<T> {
     }
 
     fn action_scale(&self) -> &[f64] {
-        &MAX_VELOCITY_RAD_S
+        &self.scale
+    }
+
+    fn action_kinds(&self) -> Vec<ActionKind> {
+        self.drive.kinds()
     }
 
     fn control_period_s(&self) -> f64 {
@@ -203,14 +227,60 @@ impl<T: Task> Robot for Tabletop<T> {
             }
         }
         self.difficulty = self.task.way_left(&self.arm);
+        self.sent = self.arm.positions;
     }
 
-    fn advance(&mut self, velocity_rad_s: &[f64], dt_s: f64) {
-        let set_points = velocity_rad_s.try_into().expect("one set-point per joint");
+    fn advance(&mut self, command: &[f64], dt_s: f64) {
+        let (drive, hand) = (self.drive, self.task.hand());
         for piece_s in motion::pieces(dt_s) {
             let before = self.arm;
-            self.arm.advance(set_points, piece_s);
+            let velocities = drive.velocities(&before, &hand, command, &self.sent, dt_s);
+            self.arm.advance(&velocities, piece_s);
             self.task.moved(&before, &self.arm, piece_s);
+        }
+        if drive.sends_positions() && dt_s > 0.0 {
+            for (sent, command) in self.sent.iter_mut().zip(command) {
+                *sent = if command.is_finite() { *command } else { *sent };
+            }
+        }
+    }
+
+    fn command(&self, action: &[f32]) -> Vec<f64> {
+        let positions = self.drive.sends_positions();
+        let scaled = action.iter().zip(&self.scale).enumerate();
+        let scaled = scaled.map(|(j, (a, scale))| {
+            let command = f64::from(a.clamp(-1.0, 1.0)) * scale;
+            if positions {
+                (self.sent[j] + command).clamp(LIMITS[j].lower_rad, LIMITS[j].upper_rad)
+            } else {
+                command
+            }
+        });
+        scaled.collect()
+    }
+
+    fn action_of(&self, velocities: &[f32], action: &mut [f32]) {
+        (self.drive).action(&self.arm, &self.task.hand(), velocities, action);
+    }
+
+    fn step(&mut self, action: &[f32]) {
+        assert_eq!(action.len(), self.actions(), "one value per action");
+        let finite: Vec<f32> = action
+            .iter()
+            .map(|a| if a.is_finite() { *a } else { 0.0 })
+            .collect();
+        let (pieces, command, before) = (self.substeps(), self.command(&finite), self.sent);
+        let piece_s = self.control_period_s() / pieces as f64;
+        for piece in 1..=pieces {
+            if self.drive.sends_positions() {
+                // What is sent goes there evenly, as from the executor.
+                let share = piece as f64 / pieces as f64;
+                let on_way: Posture =
+                    std::array::from_fn(|j| before[j] + share * (command[j] - before[j]));
+                self.advance(&on_way, piece_s);
+            } else {
+                self.advance(&command, piece_s);
+            }
         }
     }
 
@@ -267,6 +337,7 @@ impl<T: Task> Robot for Tabletop<T> {
             return false;
         };
         self.arm = Arm::at_rest(T::SHAPE, posture);
+        self.sent = self.arm.positions;
         // It touches what it stands on, and pushes nothing.
         self.task.moved(&self.arm, &self.arm, 0.0);
         true

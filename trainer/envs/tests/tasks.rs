@@ -3,7 +3,7 @@
 // Helpers of tests may unwrap like the tests themselves.
 #![allow(clippy::unwrap_used)]
 
-use latco_envs::{EVALUATION_SEED, PolicyKind, RewardKind, Robot, TASKS, make};
+use latco_envs::{Drive, EVALUATION_SEED, PolicyKind, RewardKind, Robot, TASKS, make};
 
 /// What became of one episode.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ struct Episode {
 
 fn episode(robot: &mut dyn Robot, kind: PolicyKind, seed: u64) -> Episode {
     let mut policy = kind.make();
-    let mut action = vec![0.0; robot.joints()];
+    let mut action = vec![0.0; robot.actions()];
     robot.set_reward_kind(RewardKind::Dense);
     robot.reset(seed);
     policy.begin(robot, seed);
@@ -37,6 +37,32 @@ fn episode(robot: &mut dyn Robot, kind: PolicyKind, seed: u64) -> Episode {
 
 fn share(episodes: &[Episode], of: impl Fn(&Episode) -> bool) -> f64 {
     episodes.iter().filter(|e| of(e)).count() as f64 / episodes.len() as f64
+}
+
+#[test]
+fn positions_and_twists_solve_tasks_from_the_same_starts_as_velocities_do() {
+    for task in ["reach", "push"] {
+        let mut plain = make(task, 16).unwrap();
+        for drive in Drive::ALL.into_iter().skip(1) {
+            let name = format!("{task}{}", drive.suffix());
+            let mut robot = make(&name, 16).unwrap();
+            assert_eq!(robot.task(), name);
+            assert_eq!(robot.action_kinds().len(), robot.actions());
+            let episodes: Vec<_> = (0..50)
+                .map(|seed| {
+                    plain.reset(seed);
+                    robot.reset(seed);
+                    assert_eq!(plain.positions(), robot.positions(), "{name}: seed {seed}");
+                    assert_eq!(plain.objects(), robot.objects(), "{name}: seed {seed}");
+                    episode(robot.as_mut(), PolicyKind::Expert, seed)
+                })
+                .collect();
+            let solved = share(&episodes, |e| e.solved_at.is_some());
+            println!("{name}: {solved:.2}");
+            assert!(solved >= 0.9, "{name}: {solved}");
+        }
+    }
+    assert!(make("lottery-twist", 16).is_err());
 }
 
 #[test]

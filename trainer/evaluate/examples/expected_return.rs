@@ -118,7 +118,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         policy.begin(robot.as_ref(), seed);
         let steps = robot.episode_steps();
         let (mut beliefs, mut actions, mut rewards) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut belief, mut action) = (vec![0.0; n], vec![0.0; robot.joints()]);
+        let (mut belief, mut action) = (vec![0.0; n], vec![0.0; robot.actions()]);
         for _ in 0..steps {
             robot.render(observe.image_mut());
             if let Some(joints) = observe.joints_mut() {

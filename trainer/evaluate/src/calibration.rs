@@ -101,10 +101,7 @@ pub fn calibrate(
 ) -> Result<Calibration, EvaluateError> {
     let mut robot = latco_envs::make(&options.task, bundle.manifest().image.width)?;
     check_fit(bundle, robot.as_ref())?;
-    let mut config = config.clone();
-    // The plan is followed to its end, also where a robot would stop earlier.
-    config.control.plan_validity_ms = None;
-    let mut closed_loop = ClosedLoop::new(&config, bundle)?;
+    let mut closed_loop = ClosedLoop::new(config, bundle)?;
     let clock = MonotonicClock::starting_at(Time(0));
     let reward = bundle.manifest().reward;
     let mut plans = Vec::new();

@@ -186,8 +186,8 @@ impl ClosedLoop {
             // What a robot cannot have measured is refused and counted, as on a robot.
             let _ = self.executor.joints(&joints_of(robot, time), time);
             let point = self.executor.tick(time);
-            self.controller.record_sent(time, &point.velocities);
-            robot.advance(&point.velocities, self.tick_period.as_secs_f64());
+            self.controller.record_sent(time, &point.commands);
+            robot.advance(&point.commands, self.tick_period.as_secs_f64());
             see(robot, time + self.tick_period);
         }
         self.now = start + self.controller.period();

@@ -198,7 +198,7 @@ fn run(
     robot.reset(seed);
     faulty.begin(seed);
     let from_s = fault.map_or(f64::INFINITY, |fault| fault.from_s);
-    let mut peaks = Peaks::new(robot.joints());
+    let mut peaks = Peaks::new(robot.actions());
     let mut episode = FaultyEpisode {
         seed,
         fault: fault.map_or("none", |fault| fault.kind.name),

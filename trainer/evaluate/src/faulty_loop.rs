@@ -52,7 +52,7 @@ pub struct FaultyLoop {
 #[derive(Clone, Debug, Default)]
 struct Received {
     time: Time,
-    velocities: JointVec,
+    commands: JointVec,
 }
 
 /// Hands over what arrives at the robot.
@@ -66,7 +66,7 @@ impl CommandSink for Arrivals {
     fn set_point(&mut self, point: &SetPoint) {
         *lock(&self.0) = Received {
             time: point.time,
-            velocities: point.velocities.clone(),
+            commands: point.commands.clone(),
         };
     }
 
@@ -196,14 +196,14 @@ impl FaultyLoop {
         }
         let step = self.look(clock);
         let point = self.executor.tick(self.now);
-        self.controller.record_sent(self.now, &point.velocities);
+        self.controller.record_sent(self.now, &point.commands);
         self.sink.set_point(&point);
         let received = lock(&self.received).clone();
         let age = self.now.saturating_since(received.time);
-        let obeyed = if age > COMMAND_TIMEOUT || received.velocities.is_empty() {
-            vec![0.0; robot.joints()]
+        let obeyed = if age > COMMAND_TIMEOUT || received.commands.is_empty() {
+            robot.command(&vec![0.0; robot.actions()])
         } else {
-            received.velocities.to_vec()
+            received.commands.to_vec()
         };
         robot.advance(&obeyed, self.tick_period.as_secs_f64());
         self.now = self.now + self.tick_period;

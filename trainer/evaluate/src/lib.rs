@@ -399,7 +399,7 @@ fn run_episode(
 /// Runs one episode with a scripted policy.
 fn drive(policy: PolicyKind, robot: &mut dyn Robot, seed: u64) -> Episode {
     let mut policy = policy.make();
-    let mut action = vec![0.0; robot.joints()];
+    let mut action = vec![0.0; robot.actions()];
     robot.reset(seed);
     policy.begin(robot, seed);
     let mut episode = Episode {

@@ -89,9 +89,7 @@ impl Policy for PlannerPolicy {
                 *a = noisy.clamp(-1.0, 1.0) as f32;
             }
         }
-        let sent: JointVec = (action.iter().zip(robot.action_scale()))
-            .map(|(action, scale)| f64::from(*action) * scale)
-            .collect();
+        let sent: JointVec = robot.command(action).into_iter().collect();
         self.controller.record_sent(self.now, &sent);
         self.now = self.now + self.controller.period();
     }

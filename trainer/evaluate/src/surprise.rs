@@ -193,7 +193,7 @@ fn drive(
     let mut pixels = vec![0; side * side * 3];
     let mut before = pixels.clone();
     let mut belief = vec![0.0; filter.state];
-    let mut action = vec![0.0; robot.joints()];
+    let mut action = vec![0.0; robot.actions()];
     let mut undisturbed = Largest::default();
     let mut branches: Vec<(ImageFault, Vec<f32>, Picture, Largest)> = Vec::new();
     robot.reset(seed);

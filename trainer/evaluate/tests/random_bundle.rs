@@ -251,7 +251,7 @@ fn a_whole_plan_of_known_actions_moves_the_robot_as_it_says() {
         let expected: f64 = (0..steps)
             .map(|step| f64::from(actions[step * sizes.action + joint]))
             .sum::<f64>()
-            * arm.action_scale(joint)
+            * arm.axes()[joint].command(1.0)
             * period.as_secs_f64();
         let moved = robot.positions()[joint] - before[joint];
         assert!(

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use latco_models::manifest::{
-    Action, Dynamics, DynamicsKind, FORMAT_VERSION, Gate, Image, Joints, Manifest, Penalty,
-    PenaltyKind, RewardHead, RewardKind, RewardRange,
+    Action, ActionKind, Dynamics, DynamicsKind, FORMAT_VERSION, Gate, Image, Joints, Manifest,
+    Penalty, PenaltyKind, RewardHead, RewardKind, RewardRange,
 };
 
 use latco_reference::RssmWeights;
@@ -28,6 +28,8 @@ pub struct Metadata {
     pub image_width: usize,
     /// Command per unit of action `[na]`, rad/s for joint velocities.
     pub action_scale: Vec<f32>,
+    /// Kind of each action `[na]`; empty if all are joint velocities.
+    pub action_kinds: Vec<ActionKind>,
     /// Largest magnitude of a normalised action.
     pub action_limit: f32,
     /// Joint names in order; empty if the data have no joint states.
@@ -73,6 +75,7 @@ impl Metadata {
             action: Action {
                 scale: self.action_scale.clone(),
                 limit: self.action_limit,
+                kind: self.action_kinds.clone(),
             },
             joints: Joints {
                 names: self.joint_names.clone(),

@@ -142,6 +142,7 @@ pub fn random_weights(spec: &RandomSpec, seed: u64) -> (RssmWeights, Metadata) {
         image_height: spec.image,
         image_width: spec.image,
         action_scale: vec![0.5; na],
+        action_kinds: Vec::new(),
         action_limit: 1.0,
         joint_names: (1..=spec.joints).map(|j| format!("joint_{j}")).collect(),
         position_lower_rad: vec![-2.0; spec.joints],

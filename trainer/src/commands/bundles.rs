@@ -64,6 +64,7 @@ impl MeasuredOn {
             .iter()
             .map(|s| f64::from(*s))
             .collect();
+        config.data.action_kinds = manifest.action.kinds();
         let source = source::read(&self.data, &[], &config)?;
         for problem in &source.problems {
             tracing::warn!("{problem}");

@@ -391,7 +391,12 @@ fn record(
         .iter()
         .map(|name| (*name).to_owned())
         .collect();
-    let mut recorder = EpisodeRecorder::new(bag, size as u32, size as u32, names)?;
+    let mut recorder = EpisodeRecorder::of_kinds(
+        bag,
+        (size as u32, size as u32),
+        names,
+        &robot.action_kinds(),
+    )?;
     let mut time_ns = 0;
     for episode in range {
         let begin = EpisodeBegin {

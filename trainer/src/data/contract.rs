@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use latco_bag::recording::Wanted;
+use latco_models::ActionKind;
 
 /// One episode on the control period; all arrays row-major.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -42,8 +43,10 @@ pub struct LoadOptions {
     pub image_size: Option<(u32, u32)>,
     /// Topics and joints, in the order of the model.
     pub topics: Wanted,
-    /// Command that an action of 1 stands for, per joint (rad/s); empty means 1.
+    /// Command that an action of 1 stands for, per action (rad/s for joint velocities); empty means 1.
     pub action_scale: Vec<f32>,
+    /// Kind of each action; empty if all are joint velocities.
+    pub action_kinds: Vec<ActionKind>,
     /// Shorter episodes are left out, frames.
     pub min_frames: usize,
 }
@@ -55,6 +58,7 @@ impl Default for LoadOptions {
             image_size: None,
             topics: Wanted::default(),
             action_scale: Vec::new(),
+            action_kinds: Vec::new(),
             min_frames: 2,
         }
     }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use latco_bag::BagError;
 use latco_envs::{EnvError, Policy, Robot, undisturbed};
+use latco_models::ActionKind;
 
 use super::record::{EpisodeRecorder, Step};
 
@@ -81,13 +82,14 @@ pub fn record_episode(
     recorder.difficulty(begin.time_ns, taken.difficulty)?;
     for (index, reward) in taken.rewards.iter().enumerate() {
         let at = index * joints..(index + 1) * joints;
+        let actions = robot.actions();
         recorder.step(
             recorded.end_ns,
             &Step {
                 image: &taken.images[index * pixels..][..pixels],
                 positions: &taken.positions[at.clone()],
-                velocities: &taken.velocities[at.clone()],
-                command: &taken.commands[at],
+                velocities: &taken.velocities[at],
+                command: &taken.commands[index * actions..][..actions],
                 reward: Some(*reward),
             },
         )?;
@@ -104,7 +106,7 @@ fn take(
     stop: &AtomicBool,
 ) -> Option<Taken> {
     let mut image = vec![0; 3 * robot.image_size().pow(2)];
-    let mut action = vec![0.0f32; robot.joints()];
+    let mut action = vec![0.0f32; robot.actions()];
     robot.reset(seed);
     policy.begin(robot, seed);
     let mut taken = Taken {
@@ -120,8 +122,16 @@ fn take(
         }
         robot.render(&mut image);
         policy.act(robot, &mut action);
-        let actions = action.iter().zip(robot.action_scale());
-        (taken.commands).extend(actions.map(|(a, scale)| f64::from(a.clamp(-1.0, 1.0)) * scale));
+        let changes = robot
+            .action_kinds()
+            .contains(&ActionKind::JointPositionChange);
+        let scaled = action.iter().zip(robot.action_scale());
+        let scaled = scaled.map(|(a, scale)| f64::from(a.clamp(-1.0, 1.0)) * scale);
+        if changes {
+            taken.commands.extend(scaled);
+        } else {
+            taken.commands.extend(robot.command(&action));
+        }
         taken.images.extend_from_slice(&image);
         taken.positions.extend_from_slice(robot.positions());
         taken.velocities.extend_from_slice(robot.velocities());

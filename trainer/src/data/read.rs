@@ -7,6 +7,7 @@ use std::path::Path;
 use latco_bag::image::{CameraImage, Converter, ImageError};
 use latco_bag::recording::{Event, Need, Needs, Recording, Wanted};
 use latco_bag::topics;
+use latco_models::ActionKind;
 
 use super::contract::{BagReport, Episode, EpisodeSink, LoadOptions, Shape};
 use super::error::DataError;
@@ -47,7 +48,7 @@ pub(super) fn episodes(
             0 => common.as_ref().map(|shape| shape.action_width),
             count => Some(count),
         },
-        action_scale: &options.action_scale,
+        meaning: Meaning::new(options, recording.sends_numbers()),
         segment: None,
         segments: Vec::new(),
         problems: BTreeMap::new(),
@@ -106,6 +107,42 @@ pub(super) fn episodes(
     })
 }
 
+/// What the numbers of the commands of a bag are.
+struct Meaning<'a> {
+    kinds: &'a [ActionKind],
+    /// Whether they are positions, whose changes are the actions.
+    are_positions: bool,
+    /// Whether they are joint velocities, whose actions are changes of positions in as many s.
+    moved_in_s: Option<f64>,
+    scale: &'a [f32],
+}
+
+impl<'a> Meaning<'a> {
+    /// The meaning for actions of the kinds of `options` of commands that are numbers of messages, or velocities of joints.
+    fn new(options: &'a LoadOptions, are_numbers: bool) -> Self {
+        let kinds = &options.action_kinds[..];
+        let positions = kinds.iter().any(|kind| kind.sends_position());
+        Self {
+            kinds,
+            are_positions: are_numbers && kinds.contains(&ActionKind::JointPosition),
+            moved_in_s: (positions && !are_numbers).then_some(options.control_period_s),
+            scale: &options.action_scale,
+        }
+    }
+
+    /// The numbers of the actions in a command.
+    fn of(&self, command: &[f64]) -> Vec<f64> {
+        let axes: Option<Vec<usize>> = self.kinds.iter().map(|kind| kind.twist_axis()).collect();
+        match (axes, self.moved_in_s) {
+            (Some(axes), _) if !axes.is_empty() && command.len() == 6 => {
+                axes.iter().map(|axis| command[*axis]).collect()
+            }
+            (_, Some(seconds)) => command.iter().map(|speed| speed * seconds).collect(),
+            _ => command.to_vec(),
+        }
+    }
+}
+
 /// Episodes of one bag so far.
 #[derive(Default)]
 struct Taken {
@@ -127,7 +164,7 @@ struct Collector<'a> {
     /// Names of the joints; empty where none are read.
     joints: &'a [String],
     action_width: Option<usize>,
-    action_scale: &'a [f32],
+    meaning: Meaning<'a>,
     segment: Option<Segment>,
     /// Complete ones that were not given away yet.
     segments: Vec<Segment>,
@@ -211,6 +248,7 @@ impl Collector<'_> {
     }
 
     fn command(&mut self, time_ns: i64, command: &[f64]) -> Result<(), DataError> {
+        let command = self.meaning.of(command);
         let found = command.len();
         let expected = *self.action_width.get_or_insert(found);
         if expected != found {
@@ -221,8 +259,10 @@ impl Collector<'_> {
             ));
         }
         let mut values: Vec<f32> = command.iter().map(|value| *value as f32).collect();
-        for (value, scale) in values.iter_mut().zip(self.action_scale) {
-            *value /= scale;
+        if !self.meaning.are_positions {
+            for (value, scale) in values.iter_mut().zip(self.meaning.scale) {
+                *value /= scale;
+            }
         }
         if values.iter().all(|value| value.is_finite()) {
             let segment = self.segment();
@@ -293,7 +333,11 @@ impl Collector<'_> {
             segment.joints.width = 2 * shape.joint_names.len();
             let runs = ticks(&segment.image_times, self.period_ns);
             self.gaps += runs.len().saturating_sub(1);
-            for episode in segment.episodes(runs, self.period_ns) {
+            let by: Vec<f32> = (0..shape.action_width)
+                .map(|action| 1.0 / self.meaning.scale.get(action).copied().unwrap_or(1.0))
+                .collect();
+            let changes = self.meaning.are_positions.then_some(&by[..]);
+            for episode in segment.episodes(runs, self.period_ns, changes) {
                 if episode.len() < self.min_frames {
                     self.taken.short += 1;
                     continue;
@@ -316,11 +360,17 @@ impl Collector<'_> {
 }
 
 impl Segment {
-    fn episodes(&self, runs: Vec<Vec<Tick>>, period_ns: i64) -> impl Iterator<Item = Episode> {
+    fn episodes<'a>(
+        &'a self,
+        runs: Vec<Vec<Tick>>,
+        period_ns: i64,
+        changes: Option<&'a [f32]>,
+    ) -> impl Iterator<Item = Episode> + 'a {
         let channels = Channels {
             joints: &self.joints,
             commands: &self.commands,
             rewards: &self.rewards,
+            changes,
         };
         let episodes = runs.into_iter().map(move |run| {
             let mut episode = Episode {

@@ -1,9 +1,10 @@
 //! Writing episodes into bags, with the topics that [`super::load`] reads.
 
 use latco_bag::messages::{
-    Float64, Float64MultiArray, Header, Image, Int64, JointState, RosMessage,
+    Float64, Float64MultiArray, Header, Image, Int64, JointState, RosMessage, TwistStamped,
 };
 use latco_bag::{BagError, BagWriter, topics};
+use latco_models::ActionKind;
 
 /// The record of one step: an observation and the command that follows it.
 #[derive(Debug, Clone, Copy)]
@@ -14,7 +15,7 @@ pub struct Step<'a> {
     pub positions: &'a [f64],
     /// Joint velocities in rad/s, `[nj]`.
     pub velocities: &'a [f64],
-    /// Joint velocity set-points in rad/s that are held until the next step, `[na]`.
+    /// Commands that are held until the next step, `[na]`: joint velocities in rad/s, or of the recorder's kinds.
     pub command: &'a [f64],
     /// Reward of the observation; `None` where it is not known.
     pub reward: Option<f64>,
@@ -26,6 +27,8 @@ pub struct EpisodeRecorder {
     width: u32,
     height: u32,
     joint_names: Vec<String>,
+    /// Place of each command in a twist; empty where they are of joints.
+    twist_axes: Vec<usize>,
 }
 
 impl EpisodeRecorder {
@@ -34,22 +37,42 @@ impl EpisodeRecorder {
     /// # Errors
     /// [`BagError::Write`].
     pub fn new(
-        mut bag: BagWriter,
+        bag: BagWriter,
         width: u32,
         height: u32,
         joint_names: Vec<String>,
     ) -> Result<Self, BagError> {
+        Self::of_kinds(bag, (width, height), joint_names, &[])
+    }
+
+    /// Makes a recorder of commands of some kinds, one a command; of joints where there are none.
+    ///
+    /// # Errors
+    /// [`BagError::Write`].
+    pub fn of_kinds(
+        mut bag: BagWriter,
+        (width, height): (u32, u32),
+        joint_names: Vec<String>,
+        kinds: &[ActionKind],
+    ) -> Result<Self, BagError> {
+        let axes: Option<Vec<usize>> = kinds.iter().map(|kind| kind.twist_axis()).collect();
+        let twist_axes = axes.unwrap_or_default();
         bag.announce::<Int64>(topics::EPISODE)?;
         bag.announce::<Image>(topics::CAMERA_IMAGE)?;
         if !joint_names.is_empty() {
             bag.announce::<JointState>(topics::JOINT_STATES)?;
         }
-        bag.announce::<Float64MultiArray>(topics::COMMANDS)?;
+        if twist_axes.is_empty() {
+            bag.announce::<Float64MultiArray>(topics::COMMANDS)?;
+        } else {
+            bag.announce::<TwistStamped>(topics::COMMANDS)?;
+        }
         Ok(Self {
             bag,
             width,
             height,
             joint_names,
+            twist_axes,
         })
     }
 
@@ -89,6 +112,17 @@ impl EpisodeRecorder {
         }
         if let Some(data) = step.reward {
             self.write(topics::REWARD, time_ns, &Float64 { data })?;
+        }
+        if !self.twist_axes.is_empty() {
+            let header = Header::new(time_ns, "");
+            let mut command = TwistStamped {
+                header,
+                twist: [0.0; 6],
+            };
+            for (axis, value) in self.twist_axes.iter().zip(step.command) {
+                command.twist[*axis] = *value;
+            }
+            return self.write(topics::COMMANDS, time_ns, &command);
         }
         let command = Float64MultiArray::vector(step.command.to_vec());
         self.write(topics::COMMANDS, time_ns, &command)

@@ -35,6 +35,24 @@ impl Stream {
         (count > 0).then(|| self.value(count - 1))
     }
 
+    /// Difference of the newest value before `to` and that before `from`, or else `first`, times `by`; zero where nothing is known.
+    fn change(
+        &self,
+        (from, to): (i64, i64),
+        first: Option<&[f32]>,
+        by: &[f32],
+        out: &mut Vec<f32>,
+    ) {
+        let before = self.newest(from - 1).or(first);
+        for index in 0..self.width {
+            let change = match (before, self.newest(to - 1)) {
+                (Some(before), Some(last)) => last[index] - before[index],
+                _ => 0.0,
+            };
+            out.push(change * by[index]);
+        }
+    }
+
     /// Mean over `[from, to)` of the values held until the next; zero before the first.
     fn mean_held(&self, from: i64, to: i64, out: &mut Vec<f32>) {
         let start = out.len();
@@ -116,6 +134,8 @@ pub(super) struct Channels<'a> {
     pub(super) joints: &'a Stream,
     pub(super) commands: &'a Stream,
     pub(super) rewards: &'a Stream,
+    /// Where commands are positions, what their changes are multiplied by.
+    pub(super) changes: Option<&'a [f32]>,
 }
 
 impl Channels<'_> {
@@ -144,7 +164,19 @@ impl Channels<'_> {
                 None => return false,
             }
         }
-        self.commands.mean_held(time, time + period_ns, actions);
+        match self.changes {
+            Some(by) => {
+                // Before the first command the joints were held where they are.
+                let width = self.commands.width;
+                let known = self
+                    .joints
+                    .newest(time)
+                    .filter(|joints| joints.len() >= width);
+                let positions = known.map(|joints| &joints[..width]);
+                (self.commands).change((time, time + period_ns), positions, by, actions);
+            }
+            None => self.commands.mean_held(time, time + period_ns, actions),
+        }
         // A reward belongs to the image that it is published with, a little after its stamp.
         let reward = self.rewards.newest(time + period_ns / 2);
         rewards.push(reward.map_or(0.0, |value| value[0]));
@@ -189,6 +221,22 @@ mod tests {
     }
 
     #[test]
+    fn changes_of_positions_are_counted_in_the_period_in_which_they_are_sent() {
+        let stream = stream(&[(100, 1.0), (150, 1.5), (200, 2.0)]);
+        let change = |from, to, first: Option<f32>| {
+            let (mut out, first) = (Vec::new(), first.map(|first| [first]));
+            let first = first.as_ref().map(|first| &first[..]);
+            stream.change((from, to), first, &[2.0], &mut out);
+            out[0]
+        };
+        assert_eq!(change(0, 100, None), 0.0);
+        assert_eq!(change(100, 200, None), 0.0, "from where is not known");
+        assert_eq!(change(100, 200, Some(0.5)), 2.0);
+        assert_eq!(change(200, 300, Some(0.5)), 1.0);
+        assert_eq!(change(300, 400, None), 0.0);
+    }
+
+    #[test]
     fn images_at_another_rate_or_with_jitter_are_put_on_the_period() {
         let images = |runs: &[Vec<Tick>]| -> Vec<Vec<usize>> {
             runs.iter()
@@ -222,6 +270,7 @@ mod tests {
             joints: &joints,
             commands: &commands,
             rewards: &rewards,
+            changes: None,
         };
         let (mut j, mut a, mut r) = (Vec::new(), Vec::new(), Vec::new());
         assert!(!channels.append(100, 100, &mut j, &mut a, &mut r));

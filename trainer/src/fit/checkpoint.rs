@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use latco_models::{RewardRange, replace_file};
+use latco_models::{ActionKind, RewardRange, replace_file};
 
 use super::adam::Adam;
 use super::config::FitConfig;
@@ -44,6 +44,8 @@ pub struct DataFacts {
     pub width: usize,
     /// Command per unit of action.
     pub action_scale: Vec<f32>,
+    /// Kind of each action; empty if all are joint velocities.
+    pub action_kinds: Vec<ActionKind>,
     /// Joint names in order; empty if the data have none.
     pub joint_names: Vec<String>,
     /// Lower position limits, rad.

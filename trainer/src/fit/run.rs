@@ -213,6 +213,11 @@ fn check_base(base: &Checkpoint, config: &FitConfig, facts: &DataFacts) -> Resul
         text(&facts.action_scale),
     );
     differ(
+        "action kinds",
+        text(&base.facts.action_kinds),
+        text(&facts.action_kinds),
+    );
+    differ(
         "control period in s",
         text(&base.facts.control_period_s),
         text(&facts.control_period_s),

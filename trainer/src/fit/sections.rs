@@ -1,5 +1,7 @@
 //! The tables of a training configuration.
 
+use latco_models::ActionKind;
+
 latco_controller::choices! {
     /// What is trained, and how.
     pub enum Recipe {
@@ -52,8 +54,12 @@ latco_controller::settings! {
         control_period_s: f64, within(0.0, 100.0);
         /// Width and height of the images; 0 keeps that of the bags.
         image_size: usize, at_most(2048.0), unit_of("pixels");
-        /// Command per unit of action, one a joint; empty takes the simulated robot's, or 1.
+        /// Command per unit of action, one an action, in the unit of its kind; empty takes the simulated robot's, or 1.
         action_scale: Vec<f64>, within(1e-6, 1e6);
+        /// What the commands are, one an action: `joint_velocity`, `joint_position`, `joint_position_change`, or a component of a
+        /// twist (`twist_linear_x` to `twist_angular_z`); empty takes the simulated robot's, or joint velocities. Actions of
+        /// positions are their changes in a control period; `joint_position_change` is for recordings that hold the changes.
+        action_kinds: Vec<ActionKind>;
         /// Topic of the camera images (or the one with `/compressed` behind it); empty takes `camera/image_raw`, else the only
         /// one.
         image: String;

@@ -76,8 +76,8 @@ fn episodes(
     count: u64,
 ) -> Result<Frames, GateError> {
     let mut policy = policy.make();
-    let (size, joints) = (robot.image_size(), robot.joints());
-    let mut frames = Frames::new(size, size, 2 * joints, joints);
+    let (size, joints, actions) = (robot.image_size(), robot.joints(), robot.actions());
+    let mut frames = Frames::new(size, size, 2 * joints, actions);
     for seed in first..first + count {
         let episode = undisturbed(robot, |robot| {
             robot.reset(seed);
@@ -85,7 +85,7 @@ fn episodes(
             let mut episode = Recording::default();
             for _ in 0..robot.episode_steps() {
                 episode.see(robot);
-                let mut action = vec![0.0; joints];
+                let mut action = vec![0.0; actions];
                 policy.act(robot, &mut action);
                 robot.step(&action);
                 episode.actions.extend(action);
@@ -111,7 +111,7 @@ pub(super) fn object_positions(bundle: &Bundle) -> Result<Gate, GateError> {
     let mut policy = PolicyKind::Waypoints.make();
     let size = robot.image_size();
     let mut image = vec![0; size * size * 3];
-    let mut action = vec![0.0; robot.joints()];
+    let mut action = vec![0.0; robot.actions()];
     let (mut images, mut truths) = (Vec::new(), Vec::new());
     let stride = (robot.episode_steps() / PROBE_FRAMES).max(1);
     for seed in FIRST_SEED + EXPERT_EPISODES..FIRST_SEED + EXPERT_EPISODES + PROBE_EPISODES {

@@ -175,7 +175,12 @@ fn record(
     let size = robot.image_size() as u32;
     let names = robot.joint_names().iter().map(|n| (*n).to_owned());
     let names = names.collect();
-    let mut recorder = EpisodeRecorder::new(BagWriter::create(bag)?, size, size, names)?;
+    let mut recorder = EpisodeRecorder::of_kinds(
+        BagWriter::create(bag)?,
+        (size, size),
+        names,
+        &robot.action_kinds(),
+    )?;
     let begin = EpisodeBegin {
         number: 0,
         time_ns: 0,

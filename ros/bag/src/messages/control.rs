@@ -1,13 +1,33 @@
-//! `trajectory_msgs` and `diagnostic_msgs`.
+//! `trajectory_msgs`, `diagnostic_msgs` and the twist of `geometry_msgs`.
 
 use serde::{Deserialize, Serialize};
 
 use super::definitions::{
     definition, diagnostic_array, diagnostic_status, duration, header, joint_trajectory,
-    joint_trajectory_point, key_value, time,
+    joint_trajectory_point, key_value, time, twist, twist_stamped, vector3,
 };
 use super::message::RosMessage;
 use super::standard::{Duration, Header};
+
+/// `geometry_msgs/msg/TwistStamped`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TwistStamped {
+    /// Time of the command and the frame that it is expressed in.
+    pub header: Header,
+    /// Linear x, y and z in m/s, then angular x, y and z in rad/s.
+    pub twist: [f64; 6],
+}
+
+impl RosMessage for TwistStamped {
+    const TYPE: &'static str = "geometry_msgs/msg/TwistStamped";
+    const DEFINITION: &'static str = definition!(
+        twist_stamped!();
+        "std_msgs/Header" => header!();
+        "builtin_interfaces/Time" => time!();
+        "geometry_msgs/Twist" => twist!();
+        "geometry_msgs/Vector3" => vector3!();
+    );
+}
 
 /// `trajectory_msgs/msg/JointTrajectoryPoint`; arrays in the order of the joint names.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

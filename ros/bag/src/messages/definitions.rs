@@ -93,8 +93,26 @@ macro_rules! diagnostic_array {
     };
 }
 
+macro_rules! vector3 {
+    () => {
+        "# A vector in space.\nfloat64 x\nfloat64 y\nfloat64 z\n"
+    };
+}
+
+macro_rules! twist {
+    () => {
+        "# Velocity in m/s and rad/s.\ngeometry_msgs/Vector3 linear\ngeometry_msgs/Vector3 angular\n"
+    };
+}
+
+macro_rules! twist_stamped {
+    () => {
+        "# A velocity, its time and the frame that it is expressed in.\nstd_msgs/Header header\ngeometry_msgs/Twist twist\n"
+    };
+}
+
 pub(super) use {
     compressed_image, definition, diagnostic_array, diagnostic_status, duration, header, image,
     joint_state, joint_trajectory, joint_trajectory_point, key_value, multi_array_dimension,
-    multi_array_layout, time,
+    multi_array_layout, time, twist, twist_stamped, vector3,
 };

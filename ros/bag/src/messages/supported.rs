@@ -1,6 +1,6 @@
 //! The message types of this crate by their names.
 
-use super::control::{DiagnosticArray, DiagnosticStatus, JointTrajectory};
+use super::control::{DiagnosticArray, DiagnosticStatus, JointTrajectory, TwistStamped};
 use super::message::RosMessage;
 use super::sensor::{CompressedImage, Image, JointState};
 use super::standard::{
@@ -31,6 +31,7 @@ supported_types!(
     CompressedImage,
     JointState,
     JointTrajectory,
+    TwistStamped,
     DiagnosticStatus,
     DiagnosticArray,
 );

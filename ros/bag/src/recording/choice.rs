@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::messages::{
     CompressedImage, Float64MultiArray, FollowerState, Image, JointState, JointTrajectory,
-    RosMessage,
+    RosMessage, TwistStamped,
 };
 use crate::reader::{BagReader, TopicInfo};
 use crate::topics;
@@ -12,8 +12,9 @@ use crate::topics;
 /// Types of camera images.
 const IMAGES: [&str; 2] = [Image::TYPE, CompressedImage::TYPE];
 /// Types of what a robot is told to do.
-const COMMANDS: [&str; 3] = [
+const COMMANDS: [&str; 4] = [
     Float64MultiArray::TYPE,
+    TwistStamped::TYPE,
     JointTrajectory::TYPE,
     FollowerState::TYPE,
 ];
@@ -35,7 +36,7 @@ pub struct Wanted {
     pub image: String,
     /// Topic of the joint states.
     pub joint_states: String,
-    /// Topic of the commands: joint velocities, trajectories, or the state of a controller that follows them.
+    /// Topic of the commands: joint velocities or positions, twists, trajectories, or the state of a controller that follows them.
     pub commands: String,
     /// Joints in the order of the commands; `None` finds them, `[]` reads no joints.
     pub joints: Option<Vec<String>>,
@@ -171,11 +172,15 @@ impl Wanted {
     /// # Errors
     /// [`ChoiceError`].
     pub fn commands<'a>(&self, bag: &'a BagReader) -> Result<&'a TopicInfo, ChoiceError> {
-        let steps: [&[(&str, &str)]; 5] = [
-            &[(topics::COMMANDS, Float64MultiArray::TYPE)],
+        let steps: [&[(&str, &str)]; 6] = [
+            &[
+                (topics::COMMANDS, Float64MultiArray::TYPE),
+                (topics::COMMANDS, TwistStamped::TYPE),
+            ],
             &[(topics::JOINT_TRAJECTORY, JointTrajectory::TYPE)],
             &[("*/commands", Float64MultiArray::TYPE)],
             &[("", JointTrajectory::TYPE)],
+            &[("", TwistStamped::TYPE)],
             &[("", FollowerState::TYPE)],
         ];
         let (key, what) = (self.keys.commands, "commands");

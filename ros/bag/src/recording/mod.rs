@@ -44,6 +44,7 @@ use crate::image::CameraImage;
 use crate::joints::{Joined, JointStates, RECORDED_AGE_NS};
 use crate::messages::{
     Float64, Float64MultiArray, FollowerState, Int64, JointState, JointTrajectory, RosMessage,
+    TwistStamped,
 };
 use crate::reader::{BagMessage, BagReader, TopicInfo};
 use crate::topics;
@@ -101,11 +102,12 @@ pub enum Event<'a> {
         /// Velocities, `[joints]`.
         velocities: &'a [f32],
     },
-    /// What the robot was told to do: velocities that are held until the next, `[joints]` where the command names joints.
+    /// What the robot was told to do until the next. Where the command names joints, or was found from where they were, it is their
+    /// velocities `[joints]`; else the numbers of the message, of a twist all six ([`Recording::sends_numbers`]).
     Sent {
         /// Time from which they hold; never before that of the last.
         time_ns: i64,
-        /// Velocities in rad/s.
+        /// Velocities in rad/s, or the numbers of the message.
         velocities: Vec<f64>,
     },
     /// An episode begins.
@@ -236,6 +238,17 @@ impl Recording {
     /// Whether a message is of the camera.
     pub fn is_image(&self, message: &BagMessage) -> bool {
         is(self.camera.as_ref(), message)
+    }
+
+    /// Whether commands are read.
+    pub fn has_commands(&self) -> bool {
+        self.commands.is_some()
+    }
+
+    /// Whether commands are numbers whose meaning the message does not tell, and not velocities of joints.
+    pub fn sends_numbers(&self) -> bool {
+        let types = [Float64MultiArray::TYPE, TwistStamped::TYPE];
+        (self.commands.as_ref()).is_some_and(|(_, ty)| types.contains(&&**ty))
     }
 
     /// Name of the camera's topic.
@@ -453,15 +466,17 @@ impl Walk<'_> {
             let time_ns = self.command_stamps.time_ns(stamp_ns, recorded_ns);
             return self.commands.aim(joints, &state, time_ns);
         }
-        let command: Float64MultiArray = message.decode().map_err(text)?;
-        if let Some(bad) = command
-            .data
-            .iter()
-            .find(|value| !(**value as f32).is_finite())
-        {
-            return Err(format!("{bad} in {:?} is not finite", command.data));
+        let numbers = if *message.type_name == *TwistStamped::TYPE {
+            let command: TwistStamped = message.decode().map_err(text)?;
+            command.twist.to_vec()
+        } else {
+            let command: Float64MultiArray = message.decode().map_err(text)?;
+            command.data
+        };
+        if let Some(bad) = numbers.iter().find(|value| !(**value as f32).is_finite()) {
+            return Err(format!("{bad} in {numbers:?} is not finite"));
         }
-        self.commands.set(recorded_ns, command.data);
+        self.commands.set(recorded_ns, numbers);
         Ok(())
     }
 

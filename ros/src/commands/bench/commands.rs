@@ -51,7 +51,7 @@ impl Commands {
             executor: Executor::new(&config, controller.robot(), reader),
             clock,
             period: span(1.0 / rate_hz),
-            joints: controller.robot().joints(),
+            joints: controller.robot().joint_limits().joints(),
             ends: ends.clone(),
             counts: counts.clone(),
         };

@@ -46,7 +46,7 @@ fn scene(bundle: &Bundle, seed: u64) -> Scene {
     let manifest = bundle.manifest();
     let (width, height) = (manifest.image.width, manifest.image.height);
     match latco_envs::make(&manifest.task, width) {
-        Ok(robot) if robot.joints() == manifest.dims.action && width == height => {
+        Ok(robot) if robot.actions() == manifest.dims.action && width == height => {
             Scene::Simulated(robot)
         }
         _ => Scene::Noise(Noise::new(seed)),
@@ -67,7 +67,7 @@ impl Camera {
     pub(super) fn new(bundle: &Bundle, config: &Config, seed: u64) -> Result<Self, Failure> {
         let controller = Controller::new(config, bundle).map_err(Failure::usage)?;
         let (width, height) = controller.image_size();
-        let joints = controller.robot().joints();
+        let joints = controller.robot().joint_limits().joints();
         let zeros: JointVec = std::iter::repeat_n(0.0, joints).collect();
         let period = controller.period();
         // A whole number of command ticks in a period, at the rate nearest to the configured one.
@@ -80,7 +80,7 @@ impl Camera {
             executor: Executor::new(config, controller.robot(), reader),
             tick_period: period / ticks,
             ticks,
-            peaks: Peaks::new(zeros.len()),
+            peaks: Peaks::new(controller.robot().actions()),
             has_joints: controller.robot().has_joint_states(),
             controller,
             scene: scene(bundle, seed),
@@ -166,21 +166,22 @@ impl Camera {
                 // What is refused is counted there, and the robot stops.
                 let _ = self.executor.joints(&joints, time);
             }
-            let command = self.executor.tick(time).velocities;
-            self.controller.record_sent(time, &command);
-            self.peaks.note(time, &command);
+            let point = self.executor.tick(time);
+            self.controller.record_sent(time, &point.commands);
+            self.peaks.note(time, &point.velocities);
             match &mut self.scene {
                 #[cfg(feature = "sim")]
                 Scene::Simulated(robot) => {
-                    robot.advance(&command, dt_s);
+                    robot.advance(&point.commands, dt_s);
                     self.positions.copy_from_slice(robot.positions());
                     self.velocities.copy_from_slice(robot.velocities());
                 }
                 Scene::Noise(_) => {
-                    for (position, velocity) in self.positions.iter_mut().zip(&command) {
+                    let joints = self.positions.iter_mut().zip(&mut self.velocities);
+                    for ((position, own), velocity) in joints.zip(&point.velocities) {
                         *position += velocity * dt_s;
+                        *own = *velocity;
                     }
-                    self.velocities.copy_from_slice(&command);
                 }
             }
         }

@@ -11,7 +11,7 @@ use latco_controller::config::{OutputKind, TopicsSection};
 use latco_controller::inputs::{ImageInput, JointInput, JointVec};
 use latco_controller::model::OnnxFilter;
 use latco_controller::{Config, Robot, Time};
-use latco_models::Bundle;
+use latco_models::{ActionKind, Bundle};
 
 /// An image as the model sees it: rows of red, green and blue bytes.
 #[derive(Clone)]
@@ -82,7 +82,6 @@ pub(super) fn of_bag(
 ) -> anyhow::Result<Situation> {
     let (mut filter, robot) = filter(config, bundle)?;
     let (width, height) = filter.image_size();
-    let joints = robot.names().len();
     let mut pixels = vec![0; width * height * 3];
     let (mut end, mut newest, mut images) = (None, None, 0);
     let mut refused: Option<String> = None;
@@ -93,6 +92,21 @@ pub(super) fn of_bag(
         commands: Need::May,
     };
     let recording = Recording::open(bag, &wanted(config, &robot), needs)?;
+    let is_read = |kind| match kind {
+        ActionKind::JointPosition => recording.sends_numbers(),
+        ActionKind::JointPositionChange => false,
+        _ => true,
+    };
+    if let Some(axis) = robot.axes().iter().find(|axis| !is_read(axis.kind))
+        && recording.has_commands()
+    {
+        bail!(
+            "{}: expected the positions that were sent, as the bundle's actions are of the kind {}, found changes or trajectories: \
+             record the command topic of a position controller",
+            bag.display(),
+            axis.kind
+        );
+    }
     let wide = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<_>>();
     let remarks = recording.events(|event| -> anyhow::Result<_> {
         let (time_ns, is_image) = match &event {
@@ -113,9 +127,15 @@ pub(super) fn of_bag(
         match event {
             Event::Episode { .. } => filter.reset(),
             Event::Sent { velocities, .. } => {
-                let velocities: JointVec = velocities.iter().copied().take(joints).collect();
-                if velocities.len() == joints {
-                    filter.record_sent(stamp, &velocities);
+                let axes = robot.axes().iter().enumerate();
+                let commands: Option<JointVec> = axes
+                    .map(|(index, axis)| {
+                        let place = axis.kind.twist_axis().unwrap_or(index);
+                        velocities.get(place).copied()
+                    })
+                    .collect();
+                if let Some(commands) = commands {
+                    filter.record_sent(stamp, &commands);
                 }
             }
             Event::Joints {

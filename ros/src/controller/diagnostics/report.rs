@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use latco_bag::messages::{DiagnosticArray, DiagnosticStatus, Header};
+use latco_controller::inputs::FUTURE_STAMP_S;
 
 use super::facts::{Facts, Fresh};
 use super::subjects;
@@ -69,7 +70,7 @@ impl Diagnostics {
             what: "images",
             rate: rate(present.images, before.images),
             limit_ms: timeouts.camera_ms,
-            future_ms: timeouts.future_stamp_ms,
+            future_ms: 1e3 * FUTURE_STAMP_S,
             clock,
             arrivals: &facts.counters.image_arrivals,
             taken: summary.images,
@@ -81,7 +82,7 @@ impl Diagnostics {
             what: "joint states",
             rate: rate(present.joints, before.joints),
             limit_ms: timeouts.joints_ms,
-            future_ms: timeouts.future_stamp_ms,
+            future_ms: 1e3 * FUTURE_STAMP_S,
             clock,
             arrivals: &facts.counters.joint_arrivals,
             taken: summary.joint_states,

@@ -260,14 +260,7 @@ mod tests {
         assert!(prefixes.contains(&"planner.latco".to_owned()));
         assert_eq!(list(&[], 1).0, ["use_sim_time"]);
         let timeouts = list(&["timeouts"], 0).0;
-        assert_eq!(
-            timeouts,
-            [
-                "timeouts.camera_ms",
-                "timeouts.future_stamp_ms",
-                "timeouts.joints_ms"
-            ]
-        );
+        assert_eq!(timeouts, ["timeouts.camera_ms", "timeouts.joints_ms"]);
         let (planner, prefixes) = list(&["planner"], 1);
         assert!(planner.contains(&"planner.kind".to_owned()));
         assert!(!planner.iter().any(|n| n.starts_with("planner.latco.")));

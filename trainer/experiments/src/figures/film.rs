@@ -208,7 +208,7 @@ fn execute(robot: &mut dyn Robot, actions: &[f32]) -> Result<Vec<(Frame, f64)>, 
         Ok((Frame::new(side, side, pixels)?, robot.reward()))
     };
     let mut seen = vec![look(robot)?];
-    for action in actions.chunks_exact(robot.joints()) {
+    for action in actions.chunks_exact(robot.actions()) {
         robot.step(action);
         seen.push(look(robot)?);
     }
