@@ -140,8 +140,14 @@ pub(super) fn executor(facts: &Facts<'_>, fresh: &Fresh) -> Part {
 /// How far the scene is from what the model predicts.
 pub(super) fn scene(summary: &RunSummary) -> Part {
     let Some(surprise) = &summary.surprise else {
-        let text = "the bundle's surprise is not calibrated, or there was no image yet";
-        return Part::new("scene", DiagnosticStatus::OK, text.to_owned());
+        // The figures come with the first image that is used.
+        return match latco_models::surprise::shortcoming(None) {
+            Some(text) if summary.plans > 0 => Part::new("scene", DiagnosticStatus::WARN, text),
+            _ => {
+                let text = "no image was used yet".to_owned();
+                Part::new("scene", DiagnosticStatus::OK, text)
+            }
+        };
     };
     let level = match surprise.level {
         Surprise::Slow => DiagnosticStatus::WARN,
