@@ -1,7 +1,5 @@
 //! What plans promise, and what is paid in closed loop.
 
-use std::ops::Add;
-
 use serde::Serialize;
 
 use crate::Episode;
@@ -52,22 +50,6 @@ impl Promises {
             plans,
             promised: promised / count,
             paid: paid / count,
-        }
-    }
-}
-
-impl Add for Promises {
-    type Output = Self;
-
-    /// The figures of both together.
-    fn add(self, other: Self) -> Self {
-        let plans = self.plans + other.plans;
-        let mean =
-            |a: f64, b: f64| (a * self.plans as f64 + b * other.plans as f64) / plans.max(1) as f64;
-        Self {
-            plans,
-            promised: mean(self.promised, other.promised),
-            paid: mean(self.paid, other.paid),
         }
     }
 }

@@ -48,6 +48,15 @@ pub(super) fn program(given: Option<&Path>) -> PathBuf {
     (given.map(Path::to_owned).or(found)).unwrap_or_else(|| "latco".into())
 }
 
+/// Waits until it is looked again.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "nothing here has a deadline but the user's patience"
+)]
+fn pause() {
+    std::thread::sleep(LOOK_EVERY);
+}
+
 impl Driver {
     /// Runs the episodes of a planner and a seed; returns the bag.
     ///
@@ -151,7 +160,7 @@ impl Driver {
                 self.episodes,
                 recorder.folder()
             );
-            std::thread::sleep(LOOK_EVERY);
+            pause();
         }
     }
 }
@@ -201,7 +210,7 @@ impl Process {
                     END.as_secs(),
                     self.log.display()
                 ),
-                None => std::thread::sleep(LOOK_EVERY),
+                None => pause(),
             }
         }
     }
