@@ -1,6 +1,6 @@
 //! Speed of robots in other processes, one JSON line each: `cargo run --release -p latco-envs --example simulators --
 //! [WORKERS [TASK...]]`. The plane of the tests does nothing, so that its step is what the bridge costs. On a machine that is busy
-//! with other work, `frames_per_cpu_s` says what one core would do alone, the start of the environment included.
+//! with other work, `frames_per_cpu_s` says what one core would do alone.
 
 use std::time::{Duration, Instant};
 
@@ -17,15 +17,23 @@ const TASKS: [&str; 5] = [
     "configs/robots/fetch-reach.toml",
 ];
 
-/// Frames and the time that each step took in ms, of one process that is driven for a while; drawing is not part of a step.
-fn drive(task: &str, worker: u64) -> Result<(usize, Duration, Vec<f64>), EnvError> {
+/// One process that was driven for a while.
+struct Driven {
+    lasted_s: f64,
+    cpu_s: f64,
+    /// What each step took, without drawing.
+    steps_ms: Vec<f64>,
+}
+
+/// Drives one process; each step has its frame.
+fn drive(task: &str, worker: u64) -> Result<Driven, EnvError> {
     let mut robot = make(task, SIZE)?;
     let mut policy = PolicyKind::Random.make();
     let mut rgb = vec![0; SIZE * SIZE * 3];
     let mut action = vec![0.0; robot.actions()];
     robot.reset(worker);
     robot.render(&mut rgb);
-    let (begin, mut steps_ms) = (Instant::now(), Vec::new());
+    let (begin, begin_s, mut steps_ms) = (Instant::now(), cpu_s(), Vec::new());
     for seed in 0.. {
         policy.begin(robot.as_ref(), seed);
         for _ in 0..robot.episode_steps() {
@@ -43,16 +51,25 @@ fn drive(task: &str, worker: u64) -> Result<(usize, Duration, Vec<f64>), EnvErro
         }
         robot.reset(1000 * worker + seed);
     }
-    Ok((steps_ms.len(), begin.elapsed(), steps_ms))
+    Ok(Driven {
+        lasted_s: begin.elapsed().as_secs_f64(),
+        cpu_s: cpu_s() - begin_s,
+        steps_ms,
+    })
 }
 
-/// CPU time of this process and of its children that have ended, s.
+/// CPU time of this thread and of the processes that it started, s.
 fn cpu_s() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The fields after the name of the program, from the third on; times are in 1/100 s.
-    let fields = stat.rsplit(')').next().unwrap_or_default();
-    let times = fields.split_whitespace().skip(11).take(4);
-    times.filter_map(|t| t.parse::<f64>().ok()).sum::<f64>() / 100.0
+    let started = std::fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
+    let processes = started.split_whitespace().chain(["thread-self"]);
+    let times = processes.flat_map(|process| {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        // The fields after the name of the program, from the third on; times are in 1/100 s.
+        let fields = stat.rsplit(')').next().unwrap_or_default();
+        let times = fields.split_whitespace().skip(11).take(2);
+        times.filter_map(|t| t.parse().ok()).collect::<Vec<f64>>()
+    });
+    times.sum::<f64>() / 100.0
 }
 
 #[allow(
@@ -67,7 +84,6 @@ fn main() -> Result<(), EnvError> {
         tasks = TASKS.map(str::to_owned).to_vec();
     }
     for task in tasks {
-        let begin_s = cpu_s();
         let driven: Vec<_> = std::thread::scope(|scope| {
             let task = &task;
             let threads: Vec<_> = (0..workers)
@@ -78,14 +94,14 @@ fn main() -> Result<(), EnvError> {
                 .map(|t| t.join().expect("a worker's thread panics never"))
                 .collect()
         });
-        let (mut rate, mut all, mut steps_ms) = (0.0, 0, Vec::new());
+        let (mut rate, mut spent_s, mut steps_ms) = (0.0, 0.0, Vec::new());
         for outcome in driven {
-            let (frames, lasted, ms) = outcome?;
-            all += frames;
-            rate += frames as f64 / lasted.as_secs_f64();
-            steps_ms.extend(ms);
+            let driven = outcome?;
+            rate += driven.steps_ms.len() as f64 / driven.lasted_s;
+            spent_s += driven.cpu_s;
+            steps_ms.extend(driven.steps_ms);
         }
-        let per_cpu_s = all as f64 / (cpu_s() - begin_s);
+        let per_cpu_s = steps_ms.len() as f64 / spent_s;
         let p50 = percentile(&mut steps_ms, 0.5);
         let p99 = percentile(&mut steps_ms, 0.99);
         println!(

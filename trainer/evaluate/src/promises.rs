@@ -52,17 +52,4 @@ impl Promises {
             paid: paid / count,
         }
     }
-
-    /// The figures of both together.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        let plans = self.plans + other.plans;
-        let mean =
-            |a: f64, b: f64| (a * self.plans as f64 + b * other.plans as f64) / plans.max(1) as f64;
-        Self {
-            plans,
-            promised: mean(self.promised, other.promised),
-            paid: mean(self.paid, other.paid),
-        }
-    }
 }

@@ -48,6 +48,15 @@ pub(super) fn program(given: Option<&Path>) -> PathBuf {
     (given.map(Path::to_owned).or(found)).unwrap_or_else(|| "latco".into())
 }
 
+/// Waits until it is looked again.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "nothing here has a deadline but the user's patience"
+)]
+fn pause() {
+    std::thread::sleep(LOOK_EVERY);
+}
+
 impl Driver {
     /// Runs the episodes of a planner and a seed; returns the bag.
     ///
@@ -151,7 +160,7 @@ impl Driver {
                 self.episodes,
                 recorder.folder()
             );
-            look_again();
+            pause();
         }
     }
 }
@@ -201,7 +210,7 @@ impl Process {
                     END.as_secs(),
                     self.log.display()
                 ),
-                None => look_again(),
+                None => pause(),
             }
         }
     }
@@ -216,12 +225,6 @@ impl Process {
             self.name
         )
     }
-}
-
-/// Waits until it is time to look again.
-#[allow(clippy::disallowed_methods)] // this thread has no deadline, and processes have no channel
-fn look_again() {
-    std::thread::sleep(LOOK_EVERY);
 }
 
 impl Drop for Process {

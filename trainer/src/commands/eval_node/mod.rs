@@ -124,32 +124,27 @@ fn drive_all(args: &Args, file: &std::path::Path) -> anyhow::Result<Vec<Measured
 /// Evaluates recordings of one planner, of each so many episodes at most; the seeds count up from the one beside it.
 fn measure(bags: &[(u64, PathBuf)], episodes: usize) -> anyhow::Result<Measured> {
     let mut all: Vec<Episode> = Vec::new();
-    let mut promises = Promises::default();
-    let (mut task, mut planner) = (String::new(), String::new());
+    // Of one robot and planner, so that the last recording tells of all what they have in common.
+    let mut last = Recorded::default();
     for (seed, bag) in bags {
         let mut recorded = Recorded::read(bag)?;
         recorded.episodes.truncate(episodes);
         for (number, episode) in recorded.episodes.iter_mut().enumerate() {
             episode.seed = seed + number as u64;
         }
-        promises = promises.and(Promises::of(
-            &recorded.episodes,
-            recorded.lead,
-            recorded.horizon,
-        ));
         all.append(&mut recorded.episodes);
-        (task, planner) = (recorded.task, recorded.planner);
+        last = recorded;
     }
     let options = Options {
-        task: task.clone(),
+        task: last.task.clone(),
         episodes: u32::try_from(all.len()).unwrap_or(u32::MAX),
         seed: bags.first().map_or(0, |(seed, _)| *seed),
         expert: false,
         keep_out: None,
     };
     Ok(Measured {
-        evaluation: summarise(&options, &task, &planner, &all),
-        promises,
+        evaluation: summarise(&options, &last.task, &last.planner, &all),
+        promises: Promises::of(&all, last.lead, last.horizon),
         bags: bags.iter().map(|(_, bag)| bag.clone()).collect(),
     })
 }
