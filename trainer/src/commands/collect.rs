@@ -8,20 +8,19 @@ use std::time::Instant;
 
 use anyhow::Context;
 use clap::ValueEnum;
-use latco_bag::{BagReader, BagWriter, topics};
+use latco_bag::BagWriter;
 use latco_controller::Config;
 use latco_envs::{DEFAULT_IMAGE_SIZE, EVALUATION_SEED, Policy, PolicyKind, RewardKind, Robot};
 use latco_evaluate::{PlannerPolicy, check_fit};
 use latco_models::Bundle;
 use latco_trainer::data::episode::{EpisodeBegin, EpisodeError, record_episode};
 use latco_trainer::data::record::EpisodeRecorder;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use super::collected::{Settings, complete_bag, prepare_folder};
 use super::shell::{BadInput, print_json, stop_flag};
 use latco_trainer::progress::Progress;
 
-/// Name of the file that holds the settings of a collection, beside its bags.
-const SETTINGS_FILE: &str = "collect.json";
 /// Simulated time between two episodes, ns.
 const PAUSE_NS: i64 = 1_000_000_000;
 /// Distance between the first episode seeds of two values of `--seed`.
@@ -137,20 +136,6 @@ fn planner_policy(args: &Args, robot: &dyn Robot) -> anyhow::Result<(Box<dyn Pol
         &weights[..12.min(weights.len())]
     );
     Ok((Box::new(policy), name))
-}
-
-/// All that decides the content of the bags.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Settings {
-    task: String,
-    policy: String,
-    /// Left out where it is the usual one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    reward: Option<String>,
-    seed: u64,
-    image_size: usize,
-    episodes_per_bag: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default, Serialize)]
@@ -321,51 +306,6 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Makes the folder, or checks that what is there was collected with the same settings.
-fn prepare_folder(out: &Path, settings: &Settings) -> anyhow::Result<()> {
-    std::fs::create_dir_all(out).with_context(|| format!("making {}", out.display()))?;
-    let file = out.join(SETTINGS_FILE);
-    if file.exists() {
-        let text = std::fs::read_to_string(&file)
-            .with_context(|| format!("reading {}", file.display()))?;
-        let there: serde_json::Value = serde_json::from_str(&text)
-            .with_context(|| BadInput(format!("{}: not JSON", file.display())))?;
-        let asked = serde_json::to_value(settings)?;
-        if there != asked {
-            return Err(BadInput::new(format!(
-                "{}: holds bags of another collection: expected {asked}, found {there}; \
-                 choose another folder for --out",
-                out.display()
-            )));
-        }
-        return Ok(());
-    }
-    let mut entries =
-        std::fs::read_dir(out).with_context(|| format!("listing {}", out.display()))?;
-    if entries.next().is_some() {
-        return Err(BadInput::new(format!(
-            "{}: expected an empty folder or one that `latco-train collect` made, found other \
-             files; choose another folder for --out",
-            out.display()
-        )));
-    }
-    let text = serde_json::to_string_pretty(settings)? + "\n";
-    std::fs::write(&file, text).with_context(|| format!("writing {}", file.display()))
-}
-
-/// Number of episodes of a bag that is complete, `None` where it must be made (again).
-fn complete_bag(bag: &Path, episodes: u64) -> anyhow::Result<Option<u64>> {
-    // metadata.yaml is written last.
-    if !bag.join("metadata.yaml").exists() {
-        return Ok(None);
-    }
-    let reader = BagReader::open(bag)?;
-    let marks = reader
-        .topic(topics::EPISODE)
-        .map_or(0, |topic| topic.messages);
-    Ok((marks == episodes && reader.damage().next().is_none()).then_some(episodes))
 }
 
 /// Seed of an episode: below those kept for evaluation; different episodes of a collection have

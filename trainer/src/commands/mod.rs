@@ -6,6 +6,7 @@ mod bag_series;
 mod bundles;
 mod card;
 mod collect;
+mod collected;
 mod collector;
 mod config;
 mod eval;
