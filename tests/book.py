@@ -31,7 +31,7 @@ TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 ROBOT, CONTROLLER = "latco sim --task reach", "latco run --auto --config configs/reach.toml"
 # What a robot and its owner have, and a scratch folder has not: made before the commands that need it.
 STAND_INS = {"ranges.toml": "[[range]]\nfrom_s = 1.0\nto_s = 2.0\n"}
-BOOK = re.compile(r"\.(md|png|toml|json|rs|py|sh|yaml|xml)$|^LICENSE-")
+BOOK = re.compile(r"\.(md|png|svg|toml|json|rs|py|sh|yaml|xml)$|^LICENSE-")
 
 
 def tracked():
