@@ -39,7 +39,7 @@ FASTER = [(r"^budget_ms = .*\n", ""), (r"^(iterations_cold) = .*", r"\1 = 12"), 
 # What trainings are cut to by --short: most steps and episodes of a configuration, most episodes of a command.
 SHORT_STEPS, SHORT_EPISODES = 20, 24
 STAND_INS = {"ranges.toml": "[[range]]\nfrom_s = 1.0\nto_s = 2.0\n"}
-BOOK = re.compile(r"\.(md|png|toml|json|rs|py|sh|yaml|xml)$|^LICENSE-")
+BOOK = re.compile(r"\.(md|png|svg|toml|json|rs|py|sh|yaml|xml)$|^LICENSE-")
 
 
 def tracked():

@@ -81,6 +81,12 @@ def faults(r):
     return "\n".join(lines)
 
 
+def kept_out(r):
+    k = r["keep_out"]
+    return (f"{r['success']:.3f} ({r['success_low']:.3f} to {r['success_high']:.3f}) of {k['episodes']} episodes solved, {k['touched_episodes']} "
+            f"with a touch, {k['moving']} with a region that moves; plan {r['plan_ms_p50']:.1f} ms (p99 {r['plan_ms_p99']:.1f})")
+
+
 def delay_plot(r):
     """An SVG: the largest share of each limit, and the share of solved episodes, over the planning delay."""
     classes, (left, top, width, height) = r["classes"], (50, 20, 420, 220)
@@ -170,7 +176,7 @@ def surprise(r):
 
 REACH = "models/bundles/reach"
 BUNDLES = " ".join(f"models/bundles/{task}" for task in ("key", "lottery", "push", "reach", "stick"))
-SOAK = f"latco bench soak --bundle {REACH} --ticks 100000 --minutes 60 --rate-hz 125 --budget-ms 3"
+SOAK = f"latco bench soak --bundle {REACH} --minutes 60 --rate-hz 125 --budget-ms 3"
 JPEG = "--image-size 640x480 --image-transport compressed"
 # Name: what, command, how to tell its result (nothing: a record made by hand, with its text in `told`), minutes on two idle cores.
 GROUPS = {
@@ -209,14 +215,20 @@ GROUPS = {
         "surprise": (f"false stops in 8 hours of simulated driving by scripted policies, and the share of faults of the image that is "
                      "caught within 1 s ([what that is](surprise.md))", f"latco-train surprise --bundle {BUNDLES} --json", surprise, 5),
     },
+    "What plans keep away from": {
+        f"keep-out-{task}{name}": (f"{task.capitalize()} with a disc in the way, of which the controller is {word}", f"latco-train eval --bundle "
+                                   f"models/bundles/{task} --task {task} --config configs/{task}.toml --keep-out mixed{more} --episodes 500 --json",
+                                   kept_out, minutes)
+        for task, minutes in (("reach", 2), ("push", 10)) for name, word, more in (("", "told", ""), ("-untold", "not told", " --untold"))
+    },
     "With faults": {
         "faults": ("Reach, a fault in each episode (`configs/faults/all.toml`, docs/faults.md)", "latco-train eval --bundle models/bundles/reach "
                    "--task reach --config configs/reach.toml --episodes 200 --inject configs/faults/all.toml --json", faults, 4),
         "planning-delay": ("Reach, plans that come late in each episode (`configs/faults/planning-delay.toml`)", "latco-train eval --bundle "
                            "models/bundles/reach --task reach --config configs/reach.toml --episodes 350 --inject "
                            "configs/faults/planning-delay.toml --json", faults, 5),
-        "soak-busy": ("100,000 ticks of 8 ms at real-time priority, beside four busy processes", f"{SOAK} --busy 4 --json", soak, 14),
-        "soak-idle": ("the same alone", f"{SOAK} --json", soak, 14),
+        "soak-busy": ("100,000 ticks at 125 Hz and real-time priority, beside four busy processes", f"{SOAK} --ticks 100000 --busy 4 --json", soak, 14),
+        "soak-idle": ("20,000 without them", f"{SOAK} --ticks 20000 --json", soak, 3),
     },
     "The parts": {
         "solver": ("one LatCo iteration at PlaNet's sizes (230 states, 4 actions, H 30)", "latco bench solver --json", solver, 0.3),
