@@ -93,6 +93,9 @@ def furnish(folder, short):
     """Fills a scratch folder with stand-ins and, for short runs, with bundles to replace and configurations that are cut down."""
     for name, text in STAND_INS.items():
         (folder / name).write_text(text)
+    # Where `make simulators` put the robots that others made.
+    if not (folder / ".cache").exists():
+        (folder / ".cache").symlink_to(ROOT / ".cache")
     faster = (ROOT / "configs/push.toml").read_text()
     for setting, instead in FASTER:
         faster = re.sub(setting, instead, faster, flags=re.M)
@@ -127,13 +130,14 @@ def finish(process, command, began):
 def run(kind, commands, folder, short=False):
     """Runs a block: what is kept of each of its commands."""
     began = time.monotonic()
+    for command in commands:
+        # What an earlier block or run made of the same name is in the way of this one's.
+        if out := re.search(r"--out ([\w-][\w/-]*)", command):
+            shutil.rmtree(folder / out[1], ignore_errors=True)
     if kind != "together":
         done = {}
         for command in commands:
             began = time.monotonic()
-            # What an earlier block made of the same name is in the way of this one's.
-            if (out := re.search(r"--out (runs/\S+)", command)) and (folder / out[1]).is_dir():
-                shutil.rmtree(folder / out[1])
             done[command] = finish(start(shortened(command) if short else command, folder), command, began) | ({"short": True} if short else {})
         return done
     has = lambda program: any(command.startswith(program) for command in commands)
@@ -175,6 +179,13 @@ def page(kept):
     PAGE.write_text("\n".join(text) + "\n")
 
 
+def keep(kept):
+    """Replaces docs/commands.json as a whole."""
+    new = KEPT.with_suffix(".new")
+    new.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    new.replace(KEPT)
+
+
 def main():
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -206,10 +217,10 @@ def main():
             failed += [command for command, record in done.items() if record["status"] != 0]
             # Another run may have kept something meanwhile.
             kept = read() | done
-            KEPT.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+            keep(kept)
     listed = {command for _, _, commands in blocks() for command in commands}
     kept = {command: record for command, record in read().items() if command in listed}
-    KEPT.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    keep(kept)
     page(kept)
     if failed:
         sys.exit("expected exit status 0, found another of:\n" + "\n".join(failed))

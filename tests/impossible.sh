@@ -19,4 +19,4 @@ if ! unshare --net --map-root-user ip link set lo up >/dev/null 2>&1; then
 fi
 
 command -v chromium >/dev/null 2>&1 ||
-    leave_out the_page_of_a_run_is_drawn "there is no Chromium (apt-get install chromium)"
+    leave_out the_page_of_a "there is no Chromium (apt-get install chromium)"

@@ -13,8 +13,8 @@ use crate::keep_alive::KeepAlive;
 use crate::model::{FilterModel, OnnxFilter};
 use crate::parts::Parts;
 use crate::plan::{
-    self, Decisions, DumpHeader, Plan, PlanReport, PlanRequest, PlanSizes, Planner, Problem,
-    Solution, StopCause,
+    self, CandidateReturns, Decisions, DumpHeader, Plan, PlanReport, PlanRequest, PlanSizes,
+    Planner, Problem, Solution, StopCause,
 };
 use crate::robot::{Robot, RobotError};
 use crate::safety::surprise::{Surprise, SurpriseMonitor};
@@ -282,6 +282,12 @@ impl Controller {
     #[must_use]
     pub fn problem(&self) -> Option<&Problem> {
         self.planner.problem()
+    }
+
+    /// The returns of the newest plan's candidates, as far as the planner keeps them.
+    #[must_use]
+    pub fn candidates(&self) -> CandidateReturns {
+        self.planner.candidates()
     }
 
     /// The header of dumps of its problems; `None` for a controller that was made from parts.

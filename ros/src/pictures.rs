@@ -10,17 +10,6 @@ use latco_controller::trace::IterationTrace;
 use latco_models::Bundle;
 use latco_pictures::{Curves, FilmStrip, Frame, Panel};
 
-/// Number of columns of a film strip.
-const COLUMNS: usize = 9;
-
-/// The steps, of the `length` first of a plan, that a film strip shows.
-pub(crate) fn columns(length: usize) -> Vec<usize> {
-    let columns = COLUMNS.min(length + 1);
-    (0..columns)
-        .map(|c| (c as f64 * length as f64 / (columns - 1).max(1) as f64).round() as usize)
-        .collect()
-}
-
 /// Rows of a film strip; each column is a step of the plan.
 pub(crate) struct Film<'a> {
     pub(crate) title: &'a str,

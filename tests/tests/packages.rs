@@ -85,6 +85,40 @@ fn licences_and_sources_of_all_packages_are_known() {
 }
 
 #[test]
+fn the_bill_of_materials_names_every_package_with_its_sum_and_licence() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = Command::new("python3")
+        .arg(format!("{ROOT}/ros/sbom.py"))
+        .arg("latco")
+        .arg(folder.path())
+        .env("CARGO", env!("CARGO"))
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let bill = std::fs::read_to_string(folder.path().join("sbom.cdx.json")).unwrap();
+    let bill: Value = serde_json::from_str(&bill).unwrap();
+    assert_eq!(bill["specVersion"], "1.5");
+    let components = bill["components"].as_array().unwrap();
+    let named = |name: &str| components.iter().find(|c| c["name"] == name);
+    for ours in ["latco-ros", "latco-controller", "rustdds", "onnxruntime"] {
+        assert!(named(ours).is_some(), "{ours} is missing");
+    }
+    assert!(named("syn").is_none(), "macros are not in the program");
+    for component in components {
+        let licence = &component["licenses"][0];
+        let is_known = licence["expression"].is_string() || licence["license"].is_object();
+        let sum = component["hashes"][0]["content"].as_str().map(str::len);
+        assert!(is_known, "{component}");
+        assert!(
+            component["purl"].is_null() || sum == Some(64),
+            "{component}"
+        );
+    }
+    let licences = std::fs::read_to_string(folder.path().join("licences.txt")).unwrap();
+    assert!(licences.contains("Permission is hereby granted, free of charge"));
+}
+
+#[test]
 fn the_robots_program_has_as_many_packages_as_is_said_and_none_that_is_banned() {
     let document = std::fs::read_to_string(format!("{ROOT}/docs/ros.md")).unwrap();
     let line = "cargo tree -p latco-ros --no-default-features -e normal --no-dedupe --prefix none";

@@ -11,11 +11,16 @@ use serde::Serialize;
 use crate::fit::log::{LOSSES_FILE, PICTURES_FOLDER};
 use crate::gates::Gate;
 use crate::report::Report;
+use curve::Curve;
+pub use curve::measure_exploitation;
+
+mod curve;
 
 /// Name of the page in the folder of a run.
 pub const PAGE_FILE: &str = "report.html";
-const SECTIONS: [(&str, &str); 4] = [
+const SECTIONS: [(&str, &str); 5] = [
     ("gates", "gates"),
+    ("exploitation", "plans"),
     ("pictures", "pictures"),
     ("losses", "losses"),
     ("data-problems", "recordings"),
@@ -30,6 +35,13 @@ struct Chart {
     name: String,
     learned: Vec<(f64, f64)>,
     held_out: Vec<(f64, f64)>,
+}
+
+/// The data for the script.
+#[derive(Serialize)]
+struct Data<'a> {
+    losses: Vec<&'a Chart>,
+    exploitation: Option<&'a Curve>,
 }
 
 #[derive(Serialize)]
@@ -70,6 +82,7 @@ pub fn write(folder: &Path) -> Result<PathBuf> {
     })?;
     let charts = charts(&losses).with_context(|| file.display().to_string())?;
     let pictures = pictures(&folder.join(PICTURES_FOLDER))?;
+    let curve = Curve::read(folder)?;
     let mut stages: Vec<Stage> = Vec::new();
     for (stage, chart) in &charts {
         match stages.last_mut().filter(|last| last.name == stage) {
@@ -80,10 +93,13 @@ pub fn write(folder: &Path) -> Result<PathBuf> {
             }),
         }
     }
-    let data: Vec<&Chart> = charts.iter().map(|(_, chart)| chart).collect();
+    let data = Data {
+        losses: charts.iter().map(|(_, chart)| chart).collect(),
+        exploitation: curve.as_ref(),
+    };
     let page = Page {
         title: &format!("training: {}", report.task),
-        answers: &answers(&report, &charts),
+        answers: &answers(&report, &charts, curve.as_ref()),
         sections: &SECTIONS,
         body: include_str!("page/page.html"),
         script: include_str!("page/page.js"),
@@ -96,6 +112,7 @@ pub fn write(folder: &Path) -> Result<PathBuf> {
         pictures,
         stages,
         problems => report.problems,
+        curve,
     })?;
     let out = folder.join(PAGE_FILE);
     std::fs::write(&out, html).with_context(|| format!("writing {}", out.display()))?;
@@ -191,7 +208,7 @@ fn row(gate: &Gate) -> Row<'_> {
     }
 }
 
-fn answers(report: &Report, charts: &[(String, Chart)]) -> Vec<Answer> {
+fn answers(report: &Report, charts: &[(String, Chart)], curve: Option<&Curve>) -> Vec<Answer> {
     let failing: Vec<String> = (report.gates.iter())
         .filter(|gate| gate.passed() == Some(false))
         .map(|gate| {
@@ -239,6 +256,10 @@ fn answers(report: &Report, charts: &[(String, Chart)]) -> Vec<Answer> {
         0 => "Nothing was found.".into(),
         count => format!("Remarks, each with the name of its bag: {count}."),
     };
+    let plans = curve.map_or_else(
+        || "That was not measured: latco-train report RUN --planner latco does.".to_owned(),
+        Curve::told,
+    );
     let answer = |question, answer, place| Answer {
         question,
         answer,
@@ -246,6 +267,7 @@ fn answers(report: &Report, charts: &[(String, Chart)]) -> Vec<Answer> {
     };
     vec![
         answer("Is it fit to plan with?", fit, "gates"),
+        answer("Do plans get what they promise?", plans, "exploitation"),
         answer("Did it learn, or learn by heart?", heart, "losses"),
         answer("Is what runs what was trained?", same, "facts"),
         answer("What happens where it knows nothing?", surprise, "facts"),

@@ -121,7 +121,7 @@ fn film(
     shown: &Shown<'_>,
     title: &str,
 ) -> anyhow::Result<String> {
-    let steps = pictures::columns(shown.length);
+    let steps = latco_pictures::columns(shown.length);
     let due: Vec<i64> = steps
         .iter()
         .map(|&step| shown.tick.stamp_ns + step as i64 * trace.period_ns)

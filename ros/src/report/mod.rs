@@ -4,6 +4,7 @@
 //! seen      the journal is repeated, and every image and plan is kept as it passes
 //! heard     commands, states of the node, episode marks and rewards are read from the bag
 //! strips    frames, imagined plans and iterates are decoded and compressed, within a budget of bytes
+//! planners  other planners plan for some of the images again
 //! page      everything as one file: no picture, script or font is fetched from elsewhere
 //! ```
 
@@ -11,6 +12,7 @@ mod answers;
 mod episodes;
 mod heard;
 mod page;
+mod planners;
 mod rows;
 mod seen;
 mod strips;
@@ -68,6 +70,7 @@ pub fn write(options: &ReportOptions) -> anyhow::Result<Written> {
     );
     let heard = heard::listen(&options.bag)?;
     let strips = strips::draw(&seen, &config, &bundle)?;
+    let planners = planners::compare(&seen, &config, &bundle)?;
     let page = page::Page {
         bag: &options.bag,
         config: &config,
@@ -75,6 +78,7 @@ pub fn write(options: &ReportOptions) -> anyhow::Result<Written> {
         seen: &seen,
         heard: &heard,
         strips: &strips,
+        planners: &planners,
         skipped,
     };
     let text = page.render()?;

@@ -1,53 +1,3 @@
-const pictures = new Map();
-
-// The picture of a JPEG, decoded once.
-function picture(jpeg) {
-  if (!pictures.has(jpeg)) {
-    pictures.set(jpeg, new Promise((done, failed) => {
-      const image = new Image();
-      image.onload = () => done(image);
-      image.onerror = () => failed(new Error("a picture of this page is damaged"));
-      image.src = "data:image/jpeg;base64," + jpeg;
-    }));
-  }
-  return pictures.get(jpeg);
-}
-
-// Draws frames side by side, each from a place in a JPEG or empty.
-async function drawFrames(canvas, frames) {
-  const { width, height } = data;
-  const turn = (canvas.turn = (canvas.turn || 0) + 1);
-  const images = await Promise.all(frames.map((f) => (f ? picture(f.jpeg) : null)));
-  if (canvas.turn !== turn) return;
-  canvas.width = frames.length * width;
-  canvas.height = height;
-  const context = canvas.getContext("2d");
-  images.forEach((image, at) => {
-    if (image) context.drawImage(image, frames[at].column * width, 0, width, height, at * width, 0, width, height);
-  });
-}
-
-function strip(parent, name, frames) {
-  const row = document.createElement("div");
-  row.className = "strip";
-  const label = document.createElement("span");
-  label.textContent = name;
-  const canvas = document.createElement("canvas");
-  row.append(label, canvas);
-  parent.append(row);
-  return drawFrames(canvas, frames);
-}
-
-function numbers(parent, texts) {
-  const row = document.createElement("div");
-  row.className = "strip";
-  const inner = document.createElement("div");
-  inner.className = "numbers";
-  for (const text of texts) inner.append(Object.assign(document.createElement("span"), { textContent: text }));
-  row.append(document.createElement("span"), inner);
-  parent.append(row);
-}
-
 function frameAt(seconds) {
   let best = null;
   for (const tick of data.ticks) {
@@ -139,16 +89,17 @@ function showPlan(plan) {
     legend.append(key, ` ${name}`);
   });
   lines("rewards", "step", [plan ? plan.rewards.map((reward, step) => [step + plan.lead + 1, reward]) : []], false);
-  const body = find("candidates").querySelector("tbody");
-  body.replaceChildren();
-  (plan ? plan.trace : []).forEach((rows, at) => {
+  const isIterate = plan && plan.best_iteration > 0;
+  const followed = plan ? [plan.start === "shifted" && !isIterate, plan.start === "sampled" && !isIterate, isIterate] : [];
+  const names = ["the plan before, shifted", "the best of the sampled action sequences", "the best iterate"];
+  const known = plan ? plan.candidates.map((value, at) => [names[at], followed[at] ? number(plan.predicted) : value === null ? "-" : number(value), followed[at] ? "followed" : ""]) : [];
+  if (plan && !followed.some(Boolean)) known.push([plan.start.replaceAll("_", " "), number(plan.predicted), "followed"]);
+  rowsOf("candidates", known, (row) => row[2] !== "");
+  rowsOf("iterated", (plan ? plan.trace : []).map((rows, at) => {
     const valued = rows.filter((row) => row[6] !== null);
-    const cells = [String(at), valued.length ? number(valued[0][6]) : "-", valued.length ? number(valued[valued.length - 1][6]) : "-", rows.length && rows[rows.length - 1][1] !== null ? number(rows[rows.length - 1][1]) : "-", at === plan.best_plan ? `followed, from iteration ${plan.best_iteration}` : ""];
-    const line = document.createElement("tr");
-    if (at === plan.best_plan) line.className = "chosen";
-    for (const cell of cells) line.append(Object.assign(document.createElement("td"), { textContent: cell }));
-    body.append(line);
-  });
+    const ends = valued.length ? [valued[0][6], valued[valued.length - 1][6]] : [];
+    return [String(at), ...[0, 1].map((end) => (ends.length ? number(ends[end]) : "-")), rows.length && rows[rows.length - 1][1] !== null ? number(rows[rows.length - 1][1]) : "-"];
+  }), (_, at) => isIterate && at === plan.best_plan);
   const iterates = plan && plan.iterates ? plan.iterates : [];
   const slider = find("iteration-slider");
   slider.max = Math.max(0, iterates.length - 1);
@@ -156,6 +107,18 @@ function showPlan(plan) {
   slider.value = slider.max;
   find("iterates-words").textContent = iterates.length ? "States of the iterate from which the next plan goes on. Between the first iteration and the last they need not obey the model: that is the relaxation." : plan ? "The iterations of this plan are not decoded; those of the orange plans are." : "";
   showIteration();
+}
+
+// Fills a table; the chosen rows are set apart.
+function rowsOf(id, rows, isChosen) {
+  const body = find(id).querySelector("tbody");
+  body.replaceChildren();
+  rows.forEach((cells, at) => {
+    const line = document.createElement("tr");
+    if (isChosen(cells, at)) line.className = "chosen";
+    for (const cell of cells) line.append(Object.assign(document.createElement("td"), { textContent: cell }));
+    body.append(line);
+  });
 }
 
 function showIteration() {

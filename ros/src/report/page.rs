@@ -12,16 +12,18 @@ use serde::Serialize;
 use super::answers;
 use super::episodes;
 use super::heard::Heard;
+use super::planners::Compared;
 use super::rows;
 use super::seen::{Planned, Seen};
 use super::strips::{Iterate, Strip, Strips};
 
-const SECTIONS: [(&str, &str); 5] = [
+const SECTIONS: [(&str, &str); 6] = [
     ("run", "run"),
     ("tick", "one image, one plan"),
     ("times", "times"),
     ("episodes", "episodes"),
     ("states", "stops and faults"),
+    ("planners", "other planners"),
 ];
 const BODY: &str = include_str!("page.html");
 const SCRIPT: &str = include_str!("page.js");
@@ -34,6 +36,7 @@ pub(super) struct Page<'a> {
     pub(super) seen: &'a [Seen],
     pub(super) heard: &'a Heard,
     pub(super) strips: &'a Strips,
+    pub(super) planners: &'a [Compared],
     pub(super) skipped: u64,
 }
 
@@ -64,6 +67,8 @@ struct Tick<'a> {
 struct PlanData<'a> {
     number: u64,
     source: String,
+    /// Name of the start that it goes back to.
+    start: &'static str,
     stop: &'static str,
     warm: bool,
     is_new: bool,
@@ -77,6 +82,8 @@ struct PlanData<'a> {
     rewards: Vec<f32>,
     strip: Option<&'a Strip>,
     iterates: Option<&'a Vec<Iterate>>,
+    /// Best returns of the candidates: the plan before, the sampled sequences, the iterates.
+    candidates: [Option<f32>; 3],
     /// For each plan that was iterated: `[iteration, largest violation, mean violation, mean lambda, mean nu, planned
     /// reward, return of the rollout]` in rows.
     trace: Vec<Vec<[Option<f32>; 7]>>,
@@ -115,13 +122,20 @@ impl Page<'_> {
             ),
         ];
         let states: Vec<_> = (self.heard.states.iter())
-            .map(|(time, level, text)| (format!("{:.2}", self.seconds(*time)), word(*level), text))
+            .map(|(time, level, text)| {
+                let time = format!("{:.2}", self.seconds(*time));
+                (time, word(*level), text, answers::meaning(text))
+            })
             .collect();
         let shown = self.strips.plans.iter().flatten().count();
         let configuration = toml::to_string(self.config).context("the configuration as TOML")?;
         let page = Html {
             title: &format!("{}: {}", manifest.task, self.config.planner.kind.name()),
-            answers: &answers::all(self.seen, self.heard, &episodes, &times),
+            answers: &answers::all(
+                (self.seen, self.heard),
+                (&episodes, &times, self.planners),
+                manifest.reward,
+            ),
             sections: &SECTIONS,
             body: BODY,
             script: SCRIPT,
@@ -132,6 +146,7 @@ impl Page<'_> {
         Ok(page.render(context! {
             episodes,
             states,
+            planners => self.planners,
             has_decoder => self.strips.has_decoder,
             not_shown => plans.saturating_sub(shown),
             by_iteration => self.strips.iterates.len(),
@@ -182,6 +197,7 @@ impl Page<'_> {
         PlanData {
             number: plan.number,
             source: answers::source(report),
+            start: report.best_start.name(),
             stop: report.stop.name(),
             warm: report.warm,
             is_new: plan.is_new,
@@ -197,6 +213,12 @@ impl Page<'_> {
             rewards: plan.rewards.iter().map(|r| rounded(*r)).collect(),
             strip: self.strips.plans[at].as_ref(),
             iterates: self.strips.iterates.get(&at),
+            candidates: [
+                plan.candidates.shifted,
+                plan.candidates.sampled,
+                plan.candidates.iterates,
+            ]
+            .map(|value| value.filter(|v| v.is_finite()).map(rounded)),
             trace: (0..starts.unwrap_or(0)).map(of).collect(),
         }
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use latco_controller::Config;
 use latco_controller::journal::{Repeated, Replay as Core};
-use latco_controller::plan::{PlanReport, Problem};
+use latco_controller::plan::{CandidateReturns, PlanReport, Problem};
 use latco_controller::trace::IterationTrace;
 use latco_models::Bundle;
 
@@ -44,6 +44,8 @@ pub(super) struct Planned {
     /// Predicted rewards of the planned steps, `[H]`.
     pub(super) rewards: Vec<f32>,
     pub(super) iterations: Vec<IterationTrace>,
+    /// The best returns of the candidates that it was chosen from.
+    pub(super) candidates: CandidateReturns,
     /// The problem, from a planner that keeps it.
     pub(super) problem: Option<Problem>,
 }
@@ -91,6 +93,7 @@ fn keep(repeated: &Repeated<'_>) -> Seen {
             states: plan.states.clone(),
             rewards: plan.rewards.clone(),
             iterations: controller.trace().iterations().to_vec(),
+            candidates: controller.candidates(),
             problem: controller.problem().cloned(),
         }
     });

@@ -3,29 +3,23 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use latco_bag::image::{Compression, compress};
-use latco_bag::messages::{Header, Image};
 use latco_controller::plan::{Decisions, PlanRequest, PlanSizes, Planner, Problem, Solution};
 use latco_controller::time::{FrozenClock, Time};
 use latco_controller::trace::PlanTrace;
 use latco_controller::{Config, SetupError, plan};
 use latco_models::{Bundle, Decode};
-use latco_pictures::Frame;
-use latco_pictures::page::base64;
+use latco_pictures::page::{PICTURES_BUDGET, jpeg, spread};
+use latco_pictures::{Frame, columns};
 use serde::Serialize;
 
 use super::seen::{Planned, Seen};
-use crate::pictures::columns;
 
-/// Bytes of base64 text that all pictures together may take; the rest of the page takes far less than what is left of 5 MB.
-const BUDGET: usize = 3_900_000;
-/// Share of the budget that is left for the iterates.
-const FOR_ITERATES: usize = BUDGET / 3;
+/// Bytes that frames and plans may take; the rest is left for the iterates.
+const FOR_PLANS: usize = PICTURES_BUDGET / 3 * 2;
 /// Most plans whose iterates are shown.
 const MOST_BY_ITERATION: usize = 24;
 /// Most iterates of a plan that are shown.
 const MOST_ITERATES: usize = 12;
-const QUALITY: u8 = 82;
 
 /// A strip of decoded states.
 #[derive(Clone, Debug, Serialize)]
@@ -81,7 +75,7 @@ pub(super) fn draw(seen: &[Seen], config: &Config, bundle: &Bundle) -> anyhow::R
         has_decoder: pen.decode.is_some(),
     };
     for at in spread(seen.len()) {
-        if pen.spent > BUDGET - FOR_ITERATES {
+        if pen.spent > FOR_PLANS {
             break;
         }
         strips.frames[at] = Some(pen.frame(&seen[at])?);
@@ -90,7 +84,7 @@ pub(super) fn draw(seen: &[Seen], config: &Config, bundle: &Bundle) -> anyhow::R
         return Ok(strips);
     }
     for at in spread(seen.len()) {
-        if pen.spent > BUDGET - FOR_ITERATES {
+        if pen.spent > FOR_PLANS {
             break;
         }
         if let Some(plan) = &seen[at].plan {
@@ -104,7 +98,7 @@ pub(super) fn draw(seen: &[Seen], config: &Config, bundle: &Bundle) -> anyhow::R
         let Some(problem) = seen[at].plan.as_ref().and_then(|p| p.problem.as_ref()) else {
             continue;
         };
-        if pen.spent > BUDGET {
+        if pen.spent > PICTURES_BUDGET {
             break;
         }
         let again = match &mut again {
@@ -114,17 +108,6 @@ pub(super) fn draw(seen: &[Seen], config: &Config, bundle: &Bundle) -> anyhow::R
         strips.iterates.insert(at, pen.iterates(again, problem)?);
     }
     Ok(strips)
-}
-
-/// Numbers below `count` in an order of which every beginning is spread over the whole.
-fn spread(count: usize) -> Vec<usize> {
-    let mut stride = count.next_power_of_two().max(1);
-    let mut order: Vec<usize> = (count > 0).then_some(0).into_iter().collect();
-    while stride > 1 {
-        order.extend((stride / 2..count).step_by(stride));
-        stride /= 2;
-    }
-    order
 }
 
 /// The plans whose iterates are shown: those that began from nothing, then others over the whole run.
@@ -174,7 +157,8 @@ struct Pen {
 impl Pen {
     /// The camera image, and right of it what the belief makes of it.
     fn frame(&mut self, seen: &Seen) -> anyhow::Result<String> {
-        let mut pictures = vec![seen.pixels.clone()];
+        let (width, height) = self.size;
+        let mut pictures = vec![Frame::new(width, height, seen.pixels.clone())?];
         if self.decode.is_some() && seen.belief.len() == self.state {
             pictures.push(self.decoded(&seen.belief)?);
         }
@@ -234,33 +218,17 @@ impl Pen {
         Ok(shown)
     }
 
-    fn decoded(&mut self, state: &[f32]) -> anyhow::Result<Vec<u8>> {
+    fn decoded(&mut self, state: &[f32]) -> anyhow::Result<Frame> {
         let decode = self.decode.as_mut().context("the bundle has no decoder")?;
         decode.state_mut().copy_from_slice(state);
         decode.run()?;
         let (width, height) = self.size;
-        let frame = Frame::from_unit(width, height, decode.image())?;
-        Ok(frame.rgb().to_vec())
+        Ok(Frame::from_unit(width, height, decode.image())?)
     }
 
     /// Pictures side by side, as a JPEG in base64.
-    fn jpeg(&mut self, pictures: &[Vec<u8>]) -> anyhow::Result<String> {
-        let (width, height) = self.size;
-        let mut strip = Vec::with_capacity(pictures.len() * width * height * 3);
-        for row in 0..height {
-            for picture in pictures {
-                strip.extend_from_slice(&picture[row * width * 3..][..width * 3]);
-            }
-        }
-        let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
-        let image = Image::rgb8(
-            Header::new(0, ""),
-            side(pictures.len() * width),
-            side(height),
-            strip,
-        );
-        let jpeg = compress(image, Compression::Jpeg { quality: QUALITY })?.data;
-        let text = base64(&jpeg);
+    fn jpeg(&mut self, pictures: &[Frame]) -> anyhow::Result<String> {
+        let text = jpeg(pictures)?;
         self.spent += text.len();
         Ok(text)
     }
@@ -281,20 +249,6 @@ fn pick(last: u32, most: usize) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_number_comes_once_and_the_beginning_is_spread() {
-        for count in [0, 1, 2, 7, 64, 243] {
-            let mut order = spread(count);
-            let begin = order.clone();
-            order.sort_unstable();
-            assert_eq!(order, (0..count).collect::<Vec<_>>());
-            if count == 243 {
-                let far = begin[..8].iter().max().copied();
-                assert!(far.is_some_and(|far| far > 180), "{begin:?}");
-            }
-        }
-    }
 
     #[test]
     fn the_first_and_the_last_iteration_are_shown() {

@@ -105,16 +105,58 @@ fn the_page_of_a_training_is_drawn() {
     let strip = latco_testkit::paths::workspace().join("docs/film-strip.png");
     std::fs::copy(strip, run.join("pictures/world-open_loop.png")).unwrap();
 
+    let point = |iterations: u32, promised: u32| {
+        serde_json::json!({
+            "iterations": iterations, "predicted_return": promised, "true_return": 1, "promised": promised, "kept": 1,
+        })
+    };
+    let curve = serde_json::json!({ "planner": "latco", "plans": 9, "points": [point(0, 2), point(200, 7)] });
+    std::fs::write(run.join("exploitation.json"), curve.to_string()).unwrap();
+
     let mut write = command(&latco_train(), &["report", &run.to_string_lossy()]);
     Program::start(&mut write).end(LIMIT).assert_code(0);
     let (dom, _) = open(&run.join("report.html"), "losses", run);
-    assert_eq!(dom.matches("<polyline").count(), 2, "learned and held out");
-    assert_eq!(dom.matches("<dt>").count(), 5);
+    assert_eq!(
+        dom.matches("<polyline").count(),
+        2 + 4,
+        "learned and held out, and the four lines of the exploitation curve"
+    );
+    assert_eq!(dom.matches("<dt>").count(), 6);
     for text in [
         "its plans do not do what they promise",
         "world: open loop",
+        "1 of 2 get it without iterations, and 1 of 7 after 200",
         "bag a &lt; b: damaged",
     ] {
         assert!(dom.contains(text), "{text}: {dom}");
     }
+}
+
+#[test]
+#[ignore = "needs Chromium (apt-get install chromium): make test-interop"]
+fn the_page_of_a_race_is_drawn_and_its_slider_changes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_string_lossy().into_owned();
+    let mut race = command(
+        &latco_train(),
+        &[
+            "experiment",
+            "race",
+            "--quick",
+            "--equal-ms",
+            "5",
+            "--out",
+            &out,
+        ],
+    );
+    race.current_dir(latco_testkit::paths::workspace());
+    Program::start(&mut race).end(LIMIT).assert_code(0);
+    let page = folder.path().join("race.html");
+    let (first, first_picture) = open(&page, "step=1", folder.path());
+    let (_, later_picture) = open(&page, "step=9", folder.path());
+    assert!(first.contains(">1 of 50, at 0.0 s"), "{first}");
+    // Four lanes of a camera and two strips, and three charts of four lines.
+    assert_eq!(first.matches("<canvas").count(), 4 * 3);
+    assert_eq!(first.matches("<polyline").count(), 4 * 3);
+    assert_ne!(first_picture, later_picture);
 }

@@ -7,7 +7,7 @@ use latco_controller::time::MonotonicClock;
 use latco_controller::{Config, Time};
 use latco_envs::{Robot, undisturbed};
 use latco_models::{Bundle, RewardHead};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{ClosedLoop, EvaluateError, check_fit};
 
@@ -132,7 +132,7 @@ pub const EXPLOITATION_ITERATIONS: [u32; 5] = [0, 1, 10, 50, 200];
 
 /// One point of an exploitation curve: what plans made from nothing in so many iterations promise and get. Where a planner
 /// finds the errors of a model, what is promised grows with the iterations and what is got does not.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Exploited {
     /// Iterations of a plan, at most.
     pub iterations: u32,

@@ -7,6 +7,7 @@
 //! | [`figures::optimisation`] | violation, reward and multipliers by iteration | figures 6 and 11 |
 //! | [`figures::film`] | plans along the iterations, and what became of them | figures 1 and 5 |
 //! | [`figures::reward_map`] | predicted and true reward by place | figure 12 |
+//! | [`race`] | all planners from one start, side by side on a page | |
 //!
 //! What needs a training, table 2 and figures 8 to 10, is in the trainer's program, on the same cells.
 //!
@@ -36,6 +37,7 @@ pub mod cells;
 pub mod figures;
 pub mod options;
 pub mod paper;
+pub mod race;
 pub mod rows;
 pub mod table;
 pub mod tables;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use latco_controller::config::PlannerKind;
 use latco_experiments::figures::{film, optimisation, reward_map};
 use latco_experiments::options::{Common, Parts};
-use latco_experiments::{ExperimentError, Progress};
+use latco_experiments::{ExperimentError, Progress, race};
 use latco_export::{RandomSpec, write_random_bundle};
 
 fn random_bundle(folder: &Path) {
@@ -88,6 +88,33 @@ fn a_film_strip_has_a_row_for_every_plan() {
     assert_written(&out, &["film_strip.csv", "film_strip.md", "film_strip.png"]);
     let again = film::run(&args, &mut go_on()).unwrap().unwrap();
     assert_eq!(again, rows, "the same random numbers");
+}
+
+#[test]
+fn a_race_has_a_lane_for_every_planner_on_one_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = folder.path().join("bundle");
+    random_bundle(&bundle);
+    let out = folder.path().join("race");
+    let args = race::Args {
+        common: common(&out),
+        task: "reach".into(),
+        bundle: Some(bundle),
+        config: Some(configs().join("reach.toml")),
+        planners: vec![PlannerKind::SamplingOnly, PlannerKind::Cem],
+        equal_ms: 2.0,
+    };
+    let lanes = race::run(&args, &mut go_on()).unwrap().unwrap();
+    let names: Vec<_> = lanes.iter().map(|lane| lane.planner).collect();
+    assert_eq!(names, ["sampling_only", "cem"]);
+    assert!(lanes.iter().all(|l| l.plan_ms_p50 > 0.0 && l.got.is_some()));
+    assert_written(&out, &["race.csv", "race.md", "race.html"]);
+    let page = std::fs::read_to_string(out.join("race.html")).unwrap();
+    let jpegs = page.matches("/9j/").count();
+    assert!(jpegs >= 2 * 2 * 50, "{jpegs} pictures");
+    assert!(page.len() < 5_000_000, "{} bytes", page.len());
+    let stopped = race::run(&args, &mut |_| ControlFlow::Break(())).unwrap();
+    assert!(stopped.is_none());
 }
 
 #[test]

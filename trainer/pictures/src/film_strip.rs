@@ -14,6 +14,17 @@ const MARGIN: usize = 18;
 /// Frames are enlarged to at least this width unless a scale is set, pixels.
 const LEAST_WIDTH: usize = 112;
 
+/// Number of columns of the strip of a plan.
+const COLUMNS: usize = 9;
+
+/// The steps, from 0 to `length`, that the strip of a plan of so many steps shows.
+pub fn columns(length: usize) -> Vec<usize> {
+    let columns = COLUMNS.min(length + 1);
+    (0..columns)
+        .map(|c| (c as f64 * length as f64 / (columns - 1).max(1) as f64).round() as usize)
+        .collect()
+}
+
 /// Labelled rows of frames, one column a step.
 #[derive(Debug, Clone)]
 pub struct FilmStrip {

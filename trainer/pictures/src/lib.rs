@@ -42,7 +42,7 @@ mod sheet;
 
 pub use curves::{Curves, Panel};
 pub use error::PictureError;
-pub use film_strip::FilmStrip;
+pub use film_strip::{FilmStrip, columns};
 pub use frame::Frame;
 pub use heat_map::{HeatMaps, Map};
 pub use histogram::Histogram;

@@ -1,16 +1,23 @@
 //! Pages: one HTML file that holds everything it shows, from a template that all pages share.
 
 use base64::Engine as _;
+use image::codecs::jpeg::JpegEncoder;
+use image::{ExtendedColorType, ImageEncoder as _};
 use minijinja::Environment;
 use serde::Serialize;
 
 pub use minijinja::{Value, context};
 
 use crate::error::PictureError;
+use crate::frame::Frame;
 
 const TEMPLATE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
 const SCRIPT: &str = include_str!("page/page.js");
+
+/// Bytes of base64 text that the pictures of a page may take together: with what else it holds, it stays below 5 MB.
+pub const PICTURES_BUDGET: usize = 3_900_000;
+const JPEG_QUALITY: u8 = 82;
 
 /// A question that a reader asks first, with its answer.
 #[derive(Clone, Debug, Serialize)]
@@ -92,4 +99,82 @@ impl Page<'_> {
 /// Bytes as text, as pictures stand in a page.
 pub fn base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+/// Frames of one size side by side as a JPEG, in base64: the shared script draws them from it.
+///
+/// # Errors
+/// [`PictureError::Draw`] when there are none, they differ in size, or the encoder refuses them.
+pub fn jpeg(frames: &[Frame]) -> Result<String, PictureError> {
+    let refused = |reason: String| PictureError::Draw {
+        title: "frames side by side".to_owned(),
+        reason,
+    };
+    let (width, height) = frames.first().map_or((0, 0), |f| (f.width(), f.height()));
+    if width == 0
+        || frames
+            .iter()
+            .any(|f| (f.width(), f.height()) != (width, height))
+    {
+        return Err(refused(
+            "expected frames of one size, found none or several sizes".to_owned(),
+        ));
+    }
+    let mut strip = Vec::with_capacity(frames.len() * width * height * 3);
+    for row in 0..height {
+        for frame in frames {
+            strip.extend_from_slice(&frame.rgb()[row * width * 3..][..width * 3]);
+        }
+    }
+    let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
+    let mut bytes = Vec::new();
+    JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY)
+        .write_image(
+            &strip,
+            side(frames.len() * width),
+            side(height),
+            ExtendedColorType::Rgb8,
+        )
+        .map_err(|error| refused(error.to_string()))?;
+    Ok(base64(&bytes))
+}
+
+/// Numbers below `count` in an order of which every beginning is spread over the whole: where not all pictures fit, the first
+/// of this order are drawn.
+pub fn spread(count: usize) -> Vec<usize> {
+    let mut stride = count.next_power_of_two().max(1);
+    let mut order: Vec<usize> = (count > 0).then_some(0).into_iter().collect();
+    while stride > 1 {
+        order.extend((stride / 2..count).step_by(stride));
+        stride /= 2;
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_comes_once_and_the_beginning_is_spread() {
+        for count in [0, 1, 2, 7, 64, 243] {
+            let mut order = spread(count);
+            let begin = order.clone();
+            order.sort_unstable();
+            assert_eq!(order, (0..count).collect::<Vec<_>>());
+            if count == 243 {
+                let far = begin[..8].iter().max().copied();
+                assert!(far.is_some_and(|far| far > 180), "{begin:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn frames_of_several_sizes_are_refused() {
+        let frame = |side: usize| Frame::new(side, side, vec![9; side * side * 3]).unwrap();
+        assert!(jpeg(&[frame(4), frame(4)]).unwrap().len() > 100);
+        for wrong in [&[frame(4), frame(5)][..], &[]] {
+            assert!(jpeg(wrong).unwrap_err().to_string().contains("one size"));
+        }
+    }
 }

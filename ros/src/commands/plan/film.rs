@@ -49,7 +49,7 @@ pub(super) fn draw(folder: &Path, bundle: &Bundle, drawn: &Drawn<'_>) -> anyhow:
     } else {
         pictures::curves(&curves, &title, drawn.iterations, report.best_plan)?;
     }
-    let steps = pictures::columns(solution.rewards.len());
+    let steps = latco_pictures::columns(solution.rewards.len());
     let period_s = bundle.manifest().control_period_s;
     let executed = match (drawn.executed, drawn.bag) {
         (Some(executed), _) => {

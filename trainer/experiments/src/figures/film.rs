@@ -12,7 +12,7 @@ use latco_controller::config::PlannerKind;
 use latco_envs::{EVALUATION_SEED, Robot};
 use latco_evaluate::{check_fit, with_iterations};
 use latco_models::Bundle;
-use latco_pictures::{FilmStrip, Frame};
+use latco_pictures::{FilmStrip, Frame, columns};
 use serde::Serialize;
 
 use super::first::First;
@@ -22,8 +22,6 @@ use crate::{ExperimentError, Progress, rows};
 
 /// Iterations of the rows of a quick run and of a full one.
 const ITERATIONS: (&[u32], &[u32]) = (&[1, 5, 20, 60], &[1, 3, 10, 30, 100, 200]);
-/// Columns of the strip.
-const COLUMNS: usize = 9;
 
 /// Arguments of `latco-train experiment film-strip`.
 #[derive(Clone, Debug, clap::Args)]
@@ -97,10 +95,7 @@ pub fn run(
     let mut robot = latco_envs::make(task, side)?;
     check_fit(bundle, robot.as_ref())?;
     let seed = EVALUATION_SEED + common.seed;
-    let horizon = bundle.manifest().dims.horizon;
-    let shown: Vec<usize> = (0..COLUMNS.min(horizon + 1))
-        .map(|k| (k * horizon) / (COLUMNS.min(horizon + 1) - 1).max(1))
-        .collect();
+    let shown = columns(bundle.manifest().dims.horizon);
     let mut strip = FilmStrip::new(format!(
         "{}, evaluation episode {}: plans after so many iterations, and the last executed",
         task, common.seed
@@ -167,7 +162,7 @@ pub fn run(
         task, common.seed, samples
     );
     let out = common.out("film-strip");
-    columns().write(&out, "film_strip", &made, (&before, ""))?;
+    told().write(&out, "film_strip", &made, (&before, ""))?;
     strip.save(&out.join("film_strip.png"))?;
     Ok(Some(made))
 }
@@ -182,7 +177,7 @@ fn configured(config: &Config, kind: PlannerKind, (iterations, samples): (u32, u
     config
 }
 
-fn decoded(
+pub(crate) fn decoded(
     bundle: &Bundle,
     states: &[f32],
     steps: &[usize],
@@ -215,7 +210,7 @@ fn execute(robot: &mut dyn Robot, actions: &[f32]) -> Result<Vec<(Frame, f64)>, 
     Ok(seen)
 }
 
-fn columns<'a>() -> Table<'a, &'a Row> {
+fn told<'a>() -> Table<'a, &'a Row> {
     Table::new()
         .column("planner", "planner", |r: &&Row| text(r.planner))
         .column("iterations", "iterations", |r| count(r.iterations as usize))

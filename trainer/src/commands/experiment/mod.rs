@@ -5,11 +5,13 @@ mod learning;
 mod table2;
 mod training;
 
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use latco_experiments::figures::{film, optimisation, reward_map};
-use latco_experiments::tables;
+use latco_experiments::options::Common;
+use latco_experiments::{ExperimentError, Progress, race, tables};
 
 use cells::{Shown, as_usage_error, print, run_cells};
 
@@ -42,6 +44,8 @@ enum Experiment {
     FilmStrip(film::Args),
     /// Predicted and true reward by place (figure 12).
     RewardMap(reward_map::Args),
+    /// Planners from the same start, side by side on one page.
+    Race(race::Args),
 }
 
 /// Runs the experiment to its end.
@@ -62,26 +66,35 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             run_cells(&args.common, &args.parts, experiment)
         }
         Experiment::LearningCurves(args) => learning::run(&args),
-        Experiment::FilmStrip(args) => film_strip(&args),
+        Experiment::FilmStrip(args) => {
+            in_one_run((&args.common, "film-strip", "film_strip.md"), |progress| {
+                film::run(&args, progress)
+            })
+        }
         Experiment::RewardMap(args) => reward_map(&args),
+        Experiment::Race(args) => in_one_run((&args.common, "race", "race.md"), |progress| {
+            race::run(&args, progress)
+        }),
     }
 }
 
-fn film_strip(args: &film::Args) -> anyhow::Result<ExitCode> {
+/// What hears of the progress of an experiment, and may ask for its end.
+type Watcher<'a> = &'a mut dyn FnMut(&Progress) -> ControlFlow<()>;
+
+/// Runs what cannot be resumed: all of it is written, or nothing.
+fn in_one_run<T: serde::Serialize>(
+    (common, name, markdown): (&Common, &str, &str),
+    made: impl FnOnce(Watcher<'_>) -> Result<Option<Vec<T>>, ExperimentError>,
+) -> anyhow::Result<ExitCode> {
     let mut shown = Shown::new("plans")?;
-    let made = film::run(args, &mut |now| shown.show(now)).map_err(as_usage_error)?;
+    let made = made(&mut |now| shown.show(now)).map_err(as_usage_error)?;
     shown.finish();
     let Some(rows) = made else {
-        tracing::warn!("stopped before the last plan; nothing was written");
+        tracing::warn!("stopped before the end; nothing was written");
         return Ok(ExitCode::FAILURE);
     };
-    let out = args.common.out("film-strip");
-    print(
-        &args.common,
-        &out,
-        "film_strip.md",
-        serde_json::to_value(&rows)?,
-    )?;
+    let out = common.out(name);
+    print(common, &out, markdown, serde_json::to_value(&rows)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
