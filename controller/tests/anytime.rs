@@ -121,9 +121,14 @@ impl Optimiser for Walk {
         (self.count, self.base) = (0, None);
     }
 
-    fn start_warm(&mut self, _: &PlanRequest<'_>, _: Shift) -> Result<(), RunError> {
+    fn start_warm(
+        &mut self,
+        _: &PlanRequest<'_>,
+        _: Shift,
+        _: &mut Rounds<'_>,
+    ) -> Result<StartKind, RunError> {
         self.count = 1;
-        Ok(())
+        Ok(StartKind::Shifted)
     }
 
     fn start_fresh(

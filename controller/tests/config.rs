@@ -261,6 +261,7 @@ fn recordings_of_earlier_versions_have_the_settings_of_their_planner() {
     let planner = |kind| recorded(kind, same).unwrap().planner;
     let (latco, gaussian) = (planner("latco"), planner("gaussian_latco"));
     assert_eq!((latco.latco.iterations_cold, latco.latco.starts), (20, 2));
+    assert!(!latco.latco.warm_sampling, "there was none");
     let moved = &gaussian.latco;
     assert_eq!((moved.iterations_cold, moved.starts), (50, 3));
     assert_eq!((moved.sampled_starts, moved.sampling_rounds), (2, 6));

@@ -29,7 +29,7 @@ fn dump(bench: &Bench, folder: &Path) -> PathBuf {
 fn busy() -> Bench {
     Bench::latco(|latco| {
         (latco.starts, latco.sampled_starts, latco.samples) = (3, 1, 16);
-        (latco.starts_below_return, latco.multiplier_relaxation) = (100.0, 0.3);
+        latco.starts_below_return = 100.0;
     })
 }
 

@@ -75,9 +75,14 @@ impl<M: Method> Optimiser for ActionSearch<M> {
         self.schedule
     }
 
-    fn start_warm(&mut self, request: &PlanRequest<'_>, shift: Shift) -> Result<(), RunError> {
+    fn start_warm(
+        &mut self,
+        request: &PlanRequest<'_>,
+        shift: Shift,
+        _rounds: &mut Rounds<'_>,
+    ) -> Result<StartKind, RunError> {
         self.method.start(request, Some(shift));
-        Ok(())
+        Ok(StartKind::Shifted)
     }
 
     fn start_fresh(

@@ -64,6 +64,18 @@ const FORMER: &[Former] = &[
     },
     Former {
         table: "planner.latco",
+        kinds: Some(&[
+            "latco",
+            "latco_first_order",
+            "gaussian_latco",
+            "sampled_gn",
+            "sampling_only",
+        ]),
+        moved: NOWHERE,
+        fixed: &[("multiplier_relaxation", "1.0")],
+    },
+    Former {
+        table: "planner.latco",
         kinds: Some(&["latco_first_order"]),
         moved: NOWHERE,
         fixed: &[
@@ -88,7 +100,6 @@ const FORMER: &[Former] = &[
                 "action_multiplier",
                 "multiplier_rate",
                 "damping",
-                "multiplier_relaxation",
                 "reward_tolerance",
                 "rollout_every_iterations",
             ],
@@ -97,6 +108,7 @@ const FORMER: &[Former] = &[
             ("sampling_elites", "12"),
             ("initial_std", "1.0"),
             ("std_scale", "1.0"),
+            ("multiplier_relaxation", "1.0"),
         ],
     },
     Former {
@@ -157,6 +169,8 @@ const FORMER: &[Former] = &[
     },
 ];
 
+/// What plans did not do when there was no such key.
+const WARM_SAMPLING: &str = "planner.latco.warm_sampling";
 /// The word by which LatCo by steps of first order was chosen.
 const OPTIMISER: &str = "planner.latco.optimiser";
 /// Iterations without a better plan after which a plan of a kind ended.
@@ -281,6 +295,9 @@ pub(super) fn translated(mut table: Table) -> Result<Table, ConfigError> {
         if rest.is_some_and(Table::is_empty) {
             take(&mut table, former.table);
         }
+    }
+    if find(&table, WARM_SAMPLING).is_none() {
+        put(&mut table, WARM_SAMPLING, false.into());
     }
     if errors.is_empty() {
         Ok(table)

@@ -32,6 +32,9 @@ crate::settings! {
         /// Rounds of this sampling, of which as many are done as fit into half of the budget: each after the first draws
         /// around the best of those before it.
         sampling_rounds: u32 = 4, within(1.0, 1000.0);
+        /// Whether the first of these rounds is done for a plan that starts from the previous one as well, half of it around that
+        /// plan: the best sequence takes its place, with its multipliers, where it promises more (decision 14).
+        warm_sampling: bool = true;
         /// While the shifted plan's predicted return is below this, fresh starts are made beside it: a sparse reward that
         /// the first plan missed is found by a later one. With 0 only plans made from nothing have several starts.
         starts_below_return: f64 = 1.0, within(0.0, 1e6);
@@ -47,9 +50,6 @@ crate::settings! {
         /// Damping of the Levenberg-Marquardt step: more of it keeps the iterates nearer to where they started, which is
         /// where a sampled or shifted plan believes the model rightly (decision 13).
         damping: f64 = 1e-1, above(0.0);
-        /// Factor on the multipliers at each warm start: 1 copies them, less relaxes the dynamics (but none that is above its
-        /// initial value below that), 0 sets them to their initial values.
-        multiplier_relaxation: f64 = 1.0, within(0.0, 1.0);
         /// A plan counts as converged when the largest dynamics violation is below the tolerance and the summed predicted
         /// reward changes by less than this between iterations; with 0 none does.
         reward_tolerance: f64 = 1e-4, at_least(0.0);

@@ -177,11 +177,26 @@ impl<O: Optimiser> Anytime<O> {
 
     /// Makes the base; returns the number of iterations by which it may be improved.
     fn start(&mut self, call: &mut Call<'_>, shift: Option<Shift>) -> Result<u32, RunError> {
+        let mut timer = self.rounds_timer;
+        let mut rounds = Rounds::new(&mut timer, call.request, call.clock, call.began);
+        let limit = self.start_in(&mut rounds, call, shift);
+        self.decisions.sampling_rounds = rounds.done();
+        self.rounds_timer = timer;
+        limit
+    }
+
+    /// Makes the base like [`Anytime::start`], with the time for `rounds` of sampling.
+    fn start_in(
+        &mut self,
+        rounds: &mut Rounds<'_>,
+        call: &mut Call<'_>,
+        shift: Option<Shift>,
+    ) -> Result<u32, RunError> {
         self.plans.clear();
         self.optimiser.begin();
         if let Some(shift) = shift {
-            self.plans.push(Progress::new(StartKind::Shifted));
-            self.optimiser.start_warm(call.request, shift)?;
+            let kind = self.optimiser.start_warm(call.request, shift, rounds)?;
+            self.plans.push(Progress::new(kind));
             self.value(call, 0);
             let promised = call.incumbent.promised(&self.reward) - call.lost();
             if (self.schedule.fresh_starts_below_return).is_none_or(|least| promised >= least) {
@@ -191,12 +206,9 @@ impl<O: Optimiser> Anytime<O> {
                 return Ok(self.schedule.iterations_warm);
             }
         }
-        let (timer, starts) = (&mut self.rounds_timer, &mut self.starts);
-        let mut rounds = Rounds::new(timer, call.request, call.clock, call.began);
+        let starts = &mut self.starts;
         starts.clear();
-        let started = (self.optimiser).start_fresh(call.request, &mut rounds, starts);
-        self.decisions.sampling_rounds = rounds.done();
-        let has_candidates = started?;
+        let has_candidates = (self.optimiser).start_fresh(call.request, rounds, starts)?;
         self.plans.extend(starts.iter().copied().map(Progress::new));
         if has_candidates {
             self.value(call, 0);

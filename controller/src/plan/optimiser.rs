@@ -100,11 +100,16 @@ pub trait Optimiser: Send {
     /// Begins a new plan: no plan is iterated yet.
     fn begin(&mut self) {}
 
-    /// Makes the previous plan, shifted, the first one that is iterated.
+    /// Makes the previous plan, shifted, or what is found beside it in `rounds`, the first one that is iterated; returns which.
     ///
     /// # Errors
     /// ONNX Runtime's reason.
-    fn start_warm(&mut self, request: &PlanRequest<'_>, shift: Shift) -> Result<(), RunError>;
+    fn start_warm(
+        &mut self,
+        request: &PlanRequest<'_>,
+        shift: Shift,
+        rounds: &mut Rounds<'_>,
+    ) -> Result<StartKind, RunError>;
 
     /// Makes fresh plans beside those that are iterated already and adds the start of each to `starts`.
     /// Returns whether there is anything worth a valuation before the first iteration.

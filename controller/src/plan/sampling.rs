@@ -235,12 +235,17 @@ impl Optimiser for Sampling {
     }
 
     /// Starts from the shifted mean, followed by actions of 0.
-    fn start_warm(&mut self, _request: &PlanRequest<'_>, shift: Shift) -> Result<(), RunError> {
+    fn start_warm(
+        &mut self,
+        _request: &PlanRequest<'_>,
+        shift: Shift,
+        _rounds: &mut Rounds<'_>,
+    ) -> Result<StartKind, RunError> {
         let gone = shift.whole() * self.sizes.action;
         self.gaussian.mean.copy_within(gone.., 0);
         let kept = self.gaussian.mean.len() - gone;
         self.gaussian.mean[kept..].fill(0.0);
-        Ok(())
+        Ok(StartKind::Shifted)
     }
 
     fn start_fresh(

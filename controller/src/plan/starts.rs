@@ -6,6 +6,9 @@
 //!
 //! The sampled sequences can be drawn in rounds: each round draws around the best of those before
 //! it, which are kept, as the cross-entropy method does.
+//!
+//! A plan that starts from the previous one has the first of these rounds as well: the best sequence takes the place of the
+//! shifted plan where it is worth more. Errors of the belief that the newest image corrects are far from where iterations look.
 
 use latco_models::RunError;
 
@@ -104,6 +107,19 @@ impl<V: Valuation> Sampler<V> {
         Ok(())
     }
 
+    /// Does the first round around the actions `previous` `[H, na]` of the shifted plan, if there is time for it; returns
+    /// whether a sequence is worth more than they are.
+    pub(super) fn beats(
+        &mut self,
+        request: &PlanRequest<'_>,
+        previous: &[f32],
+        noise: &mut Noise,
+        rounds: &mut Rounds<'_>,
+    ) -> Result<bool, RunError> {
+        let is_done = rounds.one_more(|| self.draw(request, Some(previous), noise))?;
+        Ok(is_done && self.order[0] != 0)
+    }
+
     /// Does the first round: draws new sequences and values them, every other one around the
     /// actions `previous` `[H, na]`, if there are any.
     fn draw(
@@ -193,7 +209,7 @@ impl<V: Valuation> Sampler<V> {
     }
 
     /// Starts a plan from the sequence of rank `rank` (0: the best) and the states it leads to.
-    fn start(
+    pub(super) fn start(
         &mut self,
         rank: usize,
         state: &[f32],

@@ -7,7 +7,7 @@
 //!   be by then;
 //! * row t of the actions `(1 - f) a_{t+k} + f a_{t+k+1}`: actions are constant over a period, and
 //!   this is the mean of the old ones over the new period;
-//! * the multipliers of a step what its constraint had, mixed alike.
+//! * the multipliers of a step what its constraint had, mixed alike (decision 6).
 //!
 //! Actions and multipliers after the old horizon repeat the last; the states there are the
 //! caller's to fill by prior steps. With `f = 0` nothing is computed: rows are moved bit for bit.
@@ -79,29 +79,17 @@ impl Shift {
     }
 }
 
-/// The change of the multipliers at a warm start.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Relaxation {
-    /// Factor on the multipliers, as [`relax`] takes it.
-    pub(super) factor: f32,
-    /// Initial multiplier of the dynamics.
-    pub(super) dynamics: f32,
-    /// Initial multiplier of the action limits.
-    pub(super) action_limits: f32,
-}
-
-/// Makes the previous plan the start of the next one: shifted, anchored at `state` `[n]`, its tail filled by
-/// prior steps, its multipliers relaxed.
+/// Makes the previous plan the start of the next one: shifted with its multipliers, anchored at `state` `[n]`, its tail
+/// filled by prior steps.
 ///
 /// # Errors
 /// ONNX Runtime's reason.
 pub(super) fn start_warm(
-    plan: IterateMut<'_>,
+    plan: &mut IterateMut<'_>,
     sizes: &PlanSizes,
     state: &[f32],
     shift: Shift,
     prior: &mut PriorSteps,
-    relaxation: Relaxation,
 ) -> Result<(), RunError> {
     shift.apply(plan.states, sizes.state);
     shift.apply(plan.actions, sizes.action);
@@ -109,26 +97,7 @@ pub(super) fn start_warm(
     shift.apply(plan.action_limits, 1);
     plan.states[..sizes.state].copy_from_slice(state);
     let last = shift.last_known(sizes.horizon);
-    prior.fill(last, plan.states, plan.actions)?;
-    let factor = relaxation.factor;
-    relax(plan.dynamics, factor, relaxation.dynamics);
-    relax(plan.action_limits, factor, relaxation.action_limits);
-    Ok(())
-}
-
-/// Relaxes multipliers for a warm start: multiplies by `factor`, but takes none that is above the
-/// initial value below it. 1 leaves all as they are, 0 sets all to the initial value.
-pub(super) fn relax(multipliers: &mut [f32], factor: f32, initial: f32) {
-    if factor == 1.0 {
-        return;
-    }
-    if factor == 0.0 {
-        multipliers.fill(initial);
-        return;
-    }
-    for multiplier in multipliers {
-        *multiplier = (*multiplier).min((*multiplier * factor).max(initial));
-    }
+    prior.fill(last, plan.states, plan.actions)
 }
 
 #[cfg(test)]
@@ -189,18 +158,5 @@ mod tests {
         assert_eq!(known(f64::INFINITY), None);
         assert_eq!(known(-3.0), Some(8));
         assert_eq!(known(f64::NAN), Some(8));
-    }
-
-    #[test]
-    fn relaxed_multipliers_stay_at_or_above_the_initial_value() {
-        let start = [0.5, 1.0, 4.0, 1000.0];
-        let relaxed = |factor| {
-            let mut multipliers = start;
-            relax(&mut multipliers, factor, 1.0);
-            multipliers
-        };
-        assert_eq!(relaxed(1.0), start);
-        assert_eq!(relaxed(0.1), [0.5, 1.0, 1.0, 100.0]);
-        assert_eq!(relaxed(0.0), [1.0; 4]);
     }
 }

@@ -240,7 +240,9 @@ impl<S: States> Collocation<S> {
         let Some(sampler) = &mut self.sampler else {
             return Ok(false);
         };
-        S::draw_for_sequences(sampler.valuation_mut(), &mut self.noise);
+        if rounds.done() == 0 {
+            S::draw_for_sequences(sampler.valuation_mut(), &mut self.noise);
+        }
         let shifted = (!self.starts.is_empty()).then_some(&*self.batch.plan_mut(0).actions);
         sampler.sample(request, shifted, &mut self.noise, rounds)?;
         Ok(rounds.done() > 0)
@@ -312,12 +314,27 @@ impl<S: States> Optimiser for Collocation<S> {
         }
     }
 
-    fn start_warm(&mut self, request: &PlanRequest<'_>, shift: Shift) -> Result<(), RunError> {
-        self.starts.push(StartKind::Shifted);
-        let plan = self.batch.plan_mut(0);
-        let relaxation = self.settings.relaxation;
+    fn start_warm(
+        &mut self,
+        request: &PlanRequest<'_>,
+        shift: Shift,
+        rounds: &mut Rounds<'_>,
+    ) -> Result<StartKind, RunError> {
+        let mut plan = self.batch.plan_mut(0);
         let prior = &mut self.prior;
-        start_warm(plan, &self.sizes, request.state, shift, prior, relaxation)
+        start_warm(&mut plan, &self.sizes, request.state, shift, prior)?;
+        let mut kind = StartKind::Shifted;
+        if self.settings.warm_sampling
+            && let Some(sampler) = &mut self.sampler
+        {
+            S::draw_for_sequences(sampler.valuation_mut(), &mut self.noise);
+            if sampler.beats(request, plan.actions, &mut self.noise, rounds)? {
+                sampler.start(0, request.state, prior, &mut plan)?;
+                kind = StartKind::Sampled;
+            }
+        }
+        self.starts.push(kind);
+        Ok(kind)
     }
 
     fn start_fresh(
@@ -332,8 +349,9 @@ impl<S: States> Optimiser for Collocation<S> {
         let sampled = if has_samples { wanted } else { 0 };
         for number in first..all {
             let mut plan = self.batch.plan_mut(number);
-            plan.dynamics.fill(self.settings.relaxation.dynamics);
-            (plan.action_limits).fill(self.settings.relaxation.action_limits);
+            let [dynamics, action_limits] = self.settings.first_multipliers;
+            plan.dynamics.fill(dynamics);
+            plan.action_limits.fill(action_limits);
             let rank = (number + sampled).checked_sub(all);
             let sequence = rank.zip(self.sampler.as_mut());
             let (prior, noise) = (&mut self.prior, &mut self.noise);

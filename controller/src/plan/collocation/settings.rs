@@ -4,7 +4,6 @@ use crate::config::LatcoSection;
 
 use super::super::optimiser::Schedule;
 use super::super::starts::Sampling;
-use super::super::warm_start::Relaxation;
 
 /// Settings of a [`super::Collocation`].
 #[derive(Clone, Copy, Debug)]
@@ -15,8 +14,10 @@ pub(super) struct Settings {
     /// Number of these plans that start from sampled sequences.
     pub(super) sampled_starts: usize,
     pub(super) sampling: Sampling,
-    /// The change of the multipliers at a warm start, and their values without one.
-    pub(super) relaxation: Relaxation,
+    /// Whether a plan that starts from the previous one samples as well.
+    pub(super) warm_sampling: bool,
+    /// Multipliers of the dynamics and of the action limits in a plan made from nothing.
+    pub(super) first_multipliers: [f32; 2],
     pub(super) tolerance: f64,
     pub(super) reward_tolerance: f64,
 }
@@ -36,11 +37,11 @@ impl Settings {
                 samples,
                 rounds: latco.sampling_rounds,
             },
-            relaxation: Relaxation {
-                factor: latco.multiplier_relaxation as f32,
-                dynamics: latco.dynamics_multiplier as f32,
-                action_limits: latco.action_multiplier as f32,
-            },
+            warm_sampling: latco.warm_sampling,
+            first_multipliers: [
+                latco.dynamics_multiplier as f32,
+                latco.action_multiplier as f32,
+            ],
             tolerance,
             reward_tolerance: latco.reward_tolerance,
         }
