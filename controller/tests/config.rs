@@ -170,7 +170,7 @@ fn every_duration_has_a_largest_value_that_clocks_can_add() {
             );
         }
     });
-    assert!(durations >= 8, "{durations}");
+    assert!(durations >= 5, "{durations}");
     let errors = errors_of("[bundle]\npath = 'b'\n[planner]\nbudget_ms = 1e300");
     assert!(
         errors[0].starts_with("planner.budget_ms: expected a number above 0"),

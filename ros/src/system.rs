@@ -29,6 +29,18 @@ pub fn lock_memory() -> Result<(), String> {
         .map_err(|e| format!("memory is not locked: {e}: {advice}"))
 }
 
+/// Begins this program again in this process, with the same arguments; returns only where that fails.
+pub fn begin_again() -> std::io::Error {
+    use std::os::unix::process::CommandExt as _;
+    match std::env::current_exe() {
+        Ok(program) => {
+            let arguments = std::env::args_os().skip(1);
+            std::process::Command::new(program).args(arguments).exec()
+        }
+        Err(error) => error,
+    }
+}
+
 /// Numbers of processors, written as `2,4-5`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Processors(Vec<usize>);

@@ -19,6 +19,7 @@ use latco_bag::{BagReader, BagWriter};
 use latco_ros::controller::ros_clock::ClockMessage;
 use latco_ros::middleware::{NodeBuilder, RunningNode, qos, stamp};
 use latco_testkit::latco::command;
+use latco_testkit::program::Program;
 
 const LONG: Duration = Duration::from_secs(60);
 const SECOND: i64 = 1_000_000_000;
@@ -657,4 +658,81 @@ fn case_28_a_full_disk_ends_a_recording_which_can_be_read() {
     let bag = BagReader::open(&bag).unwrap();
     let readable = bag.messages().filter_map(Result::ok).count();
     assert!(readable > 10 && bag.topic("image").is_some(), "{readable}");
+}
+
+/// `COMMAND` in the network of a process.
+fn inside(process: u32, command: &[&str]) -> std::process::Command {
+    let mut nsenter = std::process::Command::new("nsenter");
+    nsenter.args(["--target", &process.to_string(), "--user", "--net"]);
+    nsenter.args(["--preserve-credentials", "--"]).args(command);
+    nsenter
+}
+
+#[test]
+#[ignore = "needs network namespaces (unshare, nsenter, veth): cargo test --release --workspace --test cases case_26 -- --ignored"]
+fn case_26_a_node_that_began_before_its_network_finds_the_robot_within_five_seconds_of_it() {
+    let _turn = my_turn();
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "");
+    let config = config.to_str().unwrap();
+    let shell = |script: &str| {
+        let mut unshare = std::process::Command::new("unshare");
+        unshare.args(["--net", "--map-root-user", "sh", "-c", script]);
+        unshare
+    };
+    // A host on which only the loopback interface is up.
+    let mut host = Program::start(&mut shell("ip link set lo up; echo up; exec sleep 120"));
+    host.says("up", LONG);
+    let run = [
+        env!("CARGO_BIN_EXE_latco"),
+        "run",
+        "--auto",
+        "--config",
+        config,
+    ];
+    let mut node = Program::start(&mut inside(host.id(), &run));
+    node.says("waiting for images", LONG);
+    // Another one, on which the robot is, and a cable between them.
+    let mut other = Program::start(&mut inside(
+        host.id(),
+        &[
+            "unshare",
+            "--net",
+            "sh",
+            "-c",
+            "ip link set lo up; echo up; exec sleep 120",
+        ],
+    ));
+    other.says("up", LONG);
+    let cable = format!(
+        "ip link add eth type veth peer name eth netns {} && ip addr add 10.78.0.1/24 dev eth && ip link set eth up && \
+         ip route add 224.0.0.0/4 dev eth",
+        other.id()
+    );
+    let far = "ip addr add 10.78.0.2/24 dev eth && ip link set eth up && ip route add 224.0.0.0/4 dev eth";
+    let status = |mut command: std::process::Command| assert!(command.status().unwrap().success());
+    status(inside(
+        host.id(),
+        &["sh", "-c", &format!("{cable}; sleep 0")],
+    ));
+    status(inside(other.id(), &["sh", "-c", far]));
+    let began = std::time::Instant::now();
+    let sim = [
+        env!("CARGO_BIN_EXE_latco"),
+        "sim",
+        "--task",
+        "reach",
+        "--image-size",
+        "32",
+    ];
+    let _robot = Program::start(&mut inside(other.id(), &sim));
+    node.says("begins again", LONG);
+    node.says("the first plan is made", LONG);
+    let took = began.elapsed();
+    println!("found {took:?} after the network came up");
+    assert!(took < Duration::from_secs(5), "{took:?}\n{}", node.output());
+    assert!(node.is_running(), "{}", node.output());
+    for mut process in [node, host, other] {
+        process.kill();
+    }
 }

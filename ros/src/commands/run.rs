@@ -154,7 +154,11 @@ impl Run {
             decorator: self.inject.as_deref().map(inject).transpose()?,
         };
         let summary = controller::run(&options, stop).map_err(|error| {
-            if error.is::<ControllerFault>() {
+            let fault = error.downcast_ref();
+            if matches!(fault, Some(ControllerFault::NewNetwork { .. })) {
+                let failure = system::begin_again();
+                Failure::fault(error.context(format!("the program cannot begin again: {failure}")))
+            } else if fault.is_some() {
                 Failure::fault(error)
             } else if error.is::<BundleError>()
                 || error.is::<latco_controller::SetupError>()

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, never, tick};
@@ -20,6 +21,7 @@ use super::parameters::services::SharedParameters;
 use super::requests::Asked;
 use super::status::RunSummary;
 use crate::managed::lifecycle::{Change, Lifecycle, Outcome, State};
+use crate::middleware::interfaces::Interfaces;
 use crate::middleware::{Outbox, RunningNode, Stop, middleware_alive};
 use crate::system::notify;
 
@@ -64,6 +66,8 @@ pub(super) struct Manager<'a> {
     pub(super) lifecycle: Arc<Lifecycle>,
     pub(super) ends: Endpoints,
     pub(super) diagnostics: Diagnostics,
+    /// Networks that were there so far; none where only the loopback interface is used.
+    pub(super) interfaces: Option<Interfaces>,
     /// The parameters that the node is configured with.
     pub(super) configured_with: Option<Parameters>,
     /// The transition whose work is under way.
@@ -99,6 +103,7 @@ impl<'a> Manager<'a> {
             lifecycle: ends.lifecycle.clone(),
             ends,
             diagnostics: Diagnostics::new(),
+            interfaces: (!options.network.localhost).then(Interfaces::of_now),
             configured_with: None,
             change: None,
             loading: None,
@@ -177,6 +182,7 @@ impl<'a> Manager<'a> {
                 recv(status_due) -> _ => self.publish_status(None),
                 recv(check_alive) -> _ => {
                     self.check_alive();
+                    self.look_for_networks();
                     notify("WATCHDOG=1");
                 }
                 recv(stopped) -> _ => {}
@@ -229,6 +235,26 @@ impl<'a> Manager<'a> {
         }
         if !middleware_alive() {
             self.fault(ControllerFault::MiddlewareDied);
+        }
+    }
+
+    /// Begins again with a network that came up, where the node has seen nothing of a robot; else tells of it.
+    fn look_for_networks(&mut self) {
+        let Some((interface, address)) = self.interfaces.as_mut().and_then(Interfaces::came_up)
+        else {
+            return;
+        };
+        let images = &self.counters.image_arrivals.count;
+        let begins = self.options.auto || self.lifecycle.state() == State::Unconfigured;
+        if begins && images.load(Ordering::Relaxed) == 0 {
+            // It rests, so that the next one may move.
+            self.ends.estop.set_active(false);
+            self.fault(ControllerFault::NewNetwork { interface, address });
+        } else {
+            tracing::warn!(
+                "{interface} came up with {address} after this node began, and DDS does not use it: where the robot is to be seen \
+                 there, start the node again"
+            );
         }
     }
 

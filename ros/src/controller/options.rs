@@ -51,4 +51,15 @@ pub enum ControllerFault {
          controller"
     )]
     MiddlewareDied,
+    /// A network came up after the node began.
+    #[error(
+        "{interface} came up with {address} after this node began, and DDS does not use it: the node begins again, as nothing was \
+         seen of a robot yet"
+    )]
+    NewNetwork {
+        /// Name of the interface.
+        interface: String,
+        /// Its address.
+        address: std::net::Ipv4Addr,
+    },
 }

@@ -85,7 +85,7 @@ pub(super) struct Twist {
 pub(super) fn twist_message(twist: Twist) -> TwistStamped {
     TwistStamped {
         header: Header::new(twist.time.0, &twist.frame),
-        twist: twist.values,
+        twist: twist.values.into(),
     }
 }
 

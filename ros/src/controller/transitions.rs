@@ -187,7 +187,11 @@ impl Manager<'_> {
         self.release();
         let is_broken = matches!(
             error.downcast_ref(),
-            Some(ControllerFault::MiddlewareDied | ControllerFault::Panicked)
+            Some(
+                ControllerFault::MiddlewareDied
+                    | ControllerFault::Panicked
+                    | ControllerFault::NewNetwork { .. }
+            )
         );
         if self.options.auto || is_broken {
             self.ending = Some(error);

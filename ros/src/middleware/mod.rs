@@ -10,6 +10,7 @@ mod builder;
 pub mod camera_image;
 mod error;
 pub mod identity;
+pub mod interfaces;
 pub mod names;
 mod network;
 pub mod offered_qos;

@@ -184,7 +184,8 @@ fn connect(
             qos::commands(),
             move |message| {
                 if let Some(message) = message {
-                    let values = axes.iter().map(|axis| message.twist[*axis]).collect();
+                    let twist = <[f64; 6]>::from(message.twist);
+                    let values = axes.iter().map(|axis| twist[*axis]).collect();
                     let _ = sender.try_send(Command::Values(values));
                 }
             },

@@ -11,7 +11,7 @@ use latco_bag::messages::{
     Bool, CompressedImage, DiagnosticArray, DiagnosticStatus, Duration, Empty, Float32, Float64,
     Float64MultiArray, Header, Image, Int64, JointState, JointTrajectory, JointTrajectoryPoint,
     KeyValue, MultiArrayDimension, MultiArrayLayout, RosMessage, SUPPORTED, StringMessage, Time,
-    UInt8MultiArray,
+    TwistStamped, UInt8MultiArray,
 };
 use latco_bag::types::{TypeFinder, type_hash};
 use latco_bag::{BagMessage, BagOptions, BagReader, BagWriter, Compression, Storage, cdr, topics};
@@ -78,6 +78,11 @@ fn write(folder: &Path, options: BagOptions) -> Written {
                 data: f64::from(frame % 2),
             },
         );
+        let twist = TwistStamped {
+            header: Header::new(time, "base_link"),
+            twist: [0.1, -0.2, f64::from(frame), 0.0, 1e-9, -3.0].into(),
+        };
+        written.add("/servo/delta_twist_cmds", &twist);
         let command = Float64MultiArray::vector(vec![0.1, f64::MIN_POSITIVE, -f64::from(frame)]);
         written.add(topics::COMMANDS, &command);
         written.time_ns += PERIOD_NS;

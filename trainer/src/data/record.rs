@@ -114,14 +114,14 @@ impl EpisodeRecorder {
             self.write(topics::REWARD, time_ns, &Float64 { data })?;
         }
         if !self.twist_axes.is_empty() {
-            let header = Header::new(time_ns, "");
-            let mut command = TwistStamped {
-                header,
-                twist: [0.0; 6],
-            };
+            let mut twist = [0.0; 6];
             for (axis, value) in self.twist_axes.iter().zip(step.command) {
-                command.twist[*axis] = *value;
+                twist[*axis] = *value;
             }
+            let command = TwistStamped {
+                header: Header::new(time_ns, ""),
+                twist: twist.into(),
+            };
             return self.write(topics::COMMANDS, time_ns, &command);
         }
         let command = Float64MultiArray::vector(step.command.to_vec());

@@ -9,13 +9,54 @@ use super::definitions::{
 use super::message::RosMessage;
 use super::standard::{Duration, Header};
 
+/// `geometry_msgs/msg/Vector3`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Vector3 {
+    /// Along or about x.
+    pub x: f64,
+    /// Along or about y.
+    pub y: f64,
+    /// Along or about z.
+    pub z: f64,
+}
+
+/// `geometry_msgs/msg/Twist`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Twist {
+    /// Velocity in m/s.
+    pub linear: Vector3,
+    /// Angular velocity in rad/s.
+    pub angular: Vector3,
+}
+
+impl From<[f64; 6]> for Twist {
+    fn from([x, y, z, rx, ry, rz]: [f64; 6]) -> Self {
+        Self {
+            linear: Vector3 { x, y, z },
+            angular: Vector3 {
+                x: rx,
+                y: ry,
+                z: rz,
+            },
+        }
+    }
+}
+
+impl From<Twist> for [f64; 6] {
+    fn from(Twist { linear, angular }: Twist) -> Self {
+        [
+            linear.x, linear.y, linear.z, angular.x, angular.y, angular.z,
+        ]
+    }
+}
+
 /// `geometry_msgs/msg/TwistStamped`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TwistStamped {
     /// Time of the command and the frame that it is expressed in.
     pub header: Header,
-    /// Linear x, y and z in m/s, then angular x, y and z in rad/s.
-    pub twist: [f64; 6],
+    /// The velocity.
+    pub twist: Twist,
 }
 
 impl RosMessage for TwistStamped {

@@ -18,7 +18,7 @@ mod supported;
 
 pub use control::{
     DiagnosticArray, DiagnosticStatus, FollowerState, JointTrajectory, JointTrajectoryPoint,
-    KeyValue, TwistStamped,
+    KeyValue, Twist, TwistStamped, Vector3,
 };
 pub use message::RosMessage;
 pub use sensor::{CompressedImage, Image, JointState};

@@ -468,7 +468,7 @@ impl Walk<'_> {
         }
         let numbers = if *message.type_name == *TwistStamped::TYPE {
             let command: TwistStamped = message.decode().map_err(text)?;
-            command.twist.to_vec()
+            <[f64; 6]>::from(command.twist).to_vec()
         } else {
             let command: Float64MultiArray = message.decode().map_err(text)?;
             command.data

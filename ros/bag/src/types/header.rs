@@ -91,7 +91,7 @@ mod tests {
         let known = |name: &str| has_header(&types, name, "ros2msg", "");
         assert!(known("sensor_msgs/msg/Image") && known("geometry_msgs/msg/TwistStamped"));
         assert!(!known("std_msgs/msg/Float64"));
-        assert_eq!(SUPPORTED.iter().filter(|(name, _)| known(name)).count(), 5);
+        assert_eq!(SUPPORTED.iter().filter(|(name, _)| known(name)).count(), 6);
         // The text beside a known type does not count.
         let text = "std_msgs/Header header\n";
         assert!(!has_header(&types, "std_msgs/msg/Int64", "ros2msg", text));
