@@ -13,8 +13,8 @@ use crate::keep_alive::KeepAlive;
 use crate::model::{FilterModel, OnnxFilter};
 use crate::parts::Parts;
 use crate::plan::{
-    self, Decisions, DumpHeader, Plan, PlanReport, PlanRequest, PlanSizes, Planner, Problem,
-    Solution, StopCause,
+    self, Decisions, DumpHeader, Goal, GoalSlot, Plan, PlanReport, PlanRequest, PlanSizes, Planner,
+    Problem, Solution, StopCause,
 };
 use crate::robot::{Robot, RobotError};
 use crate::safety::surprise::{Surprise, SurpriseMonitor};
@@ -24,6 +24,10 @@ use crate::trace::PlanTrace;
 /// Number of failed solves in a row after which the next plan is made cold: one failure may be its iterations', which the next
 /// image helps against; after two the plan that they begin with is suspect.
 const COLD_AFTER: u32 = 2;
+
+/// Number of failed solves in a row after which the robot is stopped: with the usual control periods a second or less, in which the
+/// plan before is followed.
+const STOP_AFTER: u32 = 10;
 
 /// The outcome of one step.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +42,8 @@ pub struct Tick {
     pub new_plan: bool,
     /// What the newest images ask for by their surprise, whether or not it is acted on.
     pub surprise: Surprise,
+    /// How far the belief of the image is from the goal, see [`plan::Goal::distance`]; `None` without a goal.
+    pub goal_distance: Option<f32>,
     /// Time from the call to the end of the belief's step, by the given clock.
     pub belief_time: Duration,
     /// Time from there to the end of planning, by the given clock.
@@ -62,7 +68,9 @@ pub struct Controller {
     validity: Duration,
     budget: Option<Duration>,
     seed: u64,
-    stop_after: u32,
+    /// The state that plans shall end in.
+    goal: GoalSlot,
+    goal_weight: f32,
     filter: BeliefFilter,
     constraints: Option<Constraints>,
     surprise: SurpriseMonitor,
@@ -138,7 +146,8 @@ impl Controller {
             validity,
             budget: (config.planner.budget_ms).map(|ms| crate::time::span(ms * 1e-3)),
             seed: config.planner.seed,
-            stop_after: config.planner.stop_after_failures,
+            goal: GoalSlot::new(&sizes),
+            goal_weight: config.goal.weight as f32,
             surprise: SurpriseMonitor::calibrated(
                 manifest.surprise.as_ref(),
                 config.control.surprise,
@@ -188,6 +197,24 @@ impl Controller {
         }
     }
 
+    /// Sets the state `[n]` that plans shall end in, the belief of a goal picture; `None` for none. It stays through resets. Without
+    /// `goal.weight` it does not matter.
+    pub fn set_goal(&mut self, belief: Option<&[f32]>) {
+        self.goal
+            .put(belief.map(|belief| (belief, self.goal_weight)));
+    }
+
+    /// The state that plans shall end in, if there is one.
+    #[must_use]
+    pub fn goal(&self) -> Option<&Goal> {
+        self.goal.get()
+    }
+
+    /// The goal and its memory.
+    pub(crate) fn goal_slot(&self) -> &GoalSlot {
+        &self.goal
+    }
+
     /// What plans keep away from; `None` where there is nothing.
     #[must_use]
     pub fn constraints(&self) -> Option<&Constraints> {
@@ -231,6 +258,7 @@ impl Controller {
             plan: None,
             new_plan: false,
             surprise: self.surprise.level(),
+            goal_distance: None,
             belief_time: Duration::ZERO,
             plan_time: Duration::ZERO,
         };
@@ -241,6 +269,8 @@ impl Controller {
         let after_belief = clock.now();
         tick.belief_time = after_belief.saturating_since(began);
         if let Ok(observed) = &observed {
+            let goal = self.goal.get();
+            tick.goal_distance = goal.map(|goal| goal.distance(self.filter.mean()));
             if observed.restarted {
                 self.forget_plan();
             }
@@ -415,6 +445,7 @@ impl Controller {
             state: &self.start_state,
             elapsed_periods: elapsed,
             constraints,
+            goal: self.goal.get(),
             deadline: limit.deadline,
             replay: limit.replay,
         };
@@ -457,7 +488,7 @@ impl Controller {
         plan.stamp = stamp;
         plan.start = stamp;
         plan.valid_until = stamp + self.validity.min(self.period * plan.steps() as u32);
-        plan.abandoned = self.failures >= self.stop_after;
+        plan.abandoned = self.failures >= STOP_AFTER;
         if lead > 0 {
             plan.actions[..na].copy_from_slice(&self.committed);
             plan.states[..n].copy_from_slice(self.filter.mean());
@@ -641,21 +672,21 @@ mod tests {
 
     #[test]
     fn after_failures_plans_are_made_cold_and_then_the_robot_is_stopped() {
-        let mut bench = Bench::new(|config| {
-            config.planner.stop_after_failures = 4;
-        });
+        let mut bench = Bench::new(|_| ());
         bench.image(1000);
         bench.script.lock().unwrap().answer = Some(StopCause::NonFinite);
         let mut abandoned = Vec::new();
-        for k in 1..=5 {
+        for k in 1..=11 {
             bench.image(1000 + 100 * k);
             abandoned.push(bench.controller.plan().abandoned);
         }
-        assert_eq!(abandoned, [false, false, false, true, true]);
+        let first = abandoned.iter().position(|is_abandoned| *is_abandoned);
+        assert_eq!((first, abandoned[10]), (Some(9), true), "after the tenth");
         let elapsed: Vec<_> = bench.asked().iter().map(|asked| asked.1).collect();
-        assert_eq!(elapsed, [None, Some(1.0), Some(1.0), None, None, None]);
+        assert_eq!(elapsed[..3], [None, Some(1.0), Some(1.0)]);
+        assert!(elapsed[3..].iter().all(Option::is_none), "{elapsed:?}");
         bench.script.lock().unwrap().answer = None;
-        bench.image(1600);
+        bench.image(2200);
         assert!(!bench.controller.plan().abandoned, "a good plan clears it");
     }
 

@@ -33,7 +33,7 @@ const FORMER: &[Former] = &[
         table: "planner",
         kinds: None,
         moved: NOWHERE,
-        fixed: &[("cold_after_failures", "2")],
+        fixed: &[("cold_after_failures", "2"), ("stop_after_failures", "10")],
     },
     Former {
         table: "planner",

@@ -45,8 +45,6 @@ crate::settings! {
         threads: u32;
         /// Time for one plan, from the arrival of the image; without a value iterations alone decide.
         budget_ms: Option<f64>, above(0.0), at_most(DAY_MS), live;
-        /// Failed solves in a row after which the robot is stopped.
-        stop_after_failures: u32 = 10, at_least(1.0);
         /// Folder for planning problems whose solve failed or took too long, one file each, for `latco solve`; the
         /// newest 20 are kept. Without a value nothing is written. LatCo only.
         dump_dir: Option<String>, filled;

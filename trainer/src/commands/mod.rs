@@ -13,6 +13,7 @@ mod experiment;
 mod export;
 mod fit;
 mod gates;
+mod goals;
 mod import;
 mod import_lerobot;
 mod label;
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     Surprise(surprise::Args),
     /// Measures closed-loop success in simulation, in process.
     Eval(eval::Args),
+    /// Measures plans to goal pictures in simulation, in process.
+    Goals(goals::Args),
     /// Writes one HTML file that explains a training: gates, losses, what the model sees and foresees.
     Report(report::Args),
     /// Writes the model card of a bundle.
@@ -79,6 +82,7 @@ impl Command {
             Self::Gates(args) => gates::run(args),
             Self::Surprise(args) => surprise::run(args),
             Self::Eval(args) => eval::run(args),
+            Self::Goals(args) => goals::run(args),
             Self::Report(args) => report::run(args),
             Self::Card(args) => card::run(args),
             Self::Experiment(args) => experiment::run(args),
