@@ -13,8 +13,8 @@ use crate::keep_alive::KeepAlive;
 use crate::model::{FilterModel, OnnxFilter};
 use crate::parts::Parts;
 use crate::plan::{
-    self, CandidateReturns, Decisions, DumpHeader, Plan, PlanReport, PlanRequest, PlanSizes,
-    Planner, Problem, Solution, StopCause,
+    self, CandidateReturns, Decisions, DumpHeader, Goal, GoalSlot, Plan, PlanReport, PlanRequest,
+    PlanSizes, Planner, Problem, Solution, StopCause,
 };
 use crate::robot::{Robot, RobotError};
 use crate::safety::surprise::{Surprise, SurpriseMonitor};
@@ -42,6 +42,8 @@ pub struct Tick {
     pub new_plan: bool,
     /// What the newest images ask for by their surprise, whether or not it is acted on.
     pub surprise: Surprise,
+    /// How far the belief of the image is from the goal, see [`plan::Goal::distance`]; `None` without a goal.
+    pub goal_distance: Option<f32>,
     /// Time from the call to the end of the belief's step, by the given clock.
     pub belief_time: Duration,
     /// Time from there to the end of planning, by the given clock.
@@ -66,6 +68,9 @@ pub struct Controller {
     validity: Duration,
     budget: Option<Duration>,
     seed: u64,
+    /// The state that plans shall end in.
+    goal: GoalSlot,
+    goal_weight: f32,
     filter: BeliefFilter,
     constraints: Option<Constraints>,
     surprise: SurpriseMonitor,
@@ -137,6 +142,8 @@ impl Controller {
             validity: period * plan.steps() as u32,
             budget: (config.planner.budget_ms).map(|ms| crate::time::span(ms * 1e-3)),
             seed: config.planner.seed,
+            goal: GoalSlot::new(&sizes),
+            goal_weight: config.goal.weight as f32,
             surprise: SurpriseMonitor::calibrated(
                 manifest.surprise.as_ref(),
                 config.control.surprise,
@@ -185,6 +192,24 @@ impl Controller {
         }
     }
 
+    /// Sets the state `[n]` that plans shall end in, the belief of a goal picture; `None` for none. It stays through resets. Without
+    /// `goal.weight` it does not matter.
+    pub fn set_goal(&mut self, belief: Option<&[f32]>) {
+        self.goal
+            .put(belief.map(|belief| (belief, self.goal_weight)));
+    }
+
+    /// The state that plans shall end in, if there is one.
+    #[must_use]
+    pub fn goal(&self) -> Option<&Goal> {
+        self.goal.get()
+    }
+
+    /// The goal and its memory.
+    pub(crate) fn goal_slot(&self) -> &GoalSlot {
+        &self.goal
+    }
+
     /// What plans keep away from; `None` where there is nothing.
     #[must_use]
     pub fn constraints(&self) -> Option<&Constraints> {
@@ -228,6 +253,7 @@ impl Controller {
             plan: None,
             new_plan: false,
             surprise: self.surprise.level(),
+            goal_distance: None,
             belief_time: Duration::ZERO,
             plan_time: Duration::ZERO,
         };
@@ -238,6 +264,8 @@ impl Controller {
         let after_belief = clock.now();
         tick.belief_time = after_belief.saturating_since(began);
         if let Ok(observed) = &observed {
+            let goal = self.goal.get();
+            tick.goal_distance = goal.map(|goal| goal.distance(self.filter.mean()));
             if observed.restarted {
                 self.forget_plan();
             }
@@ -418,6 +446,7 @@ impl Controller {
             state: &self.start_state,
             elapsed_periods: elapsed,
             constraints,
+            goal: self.goal.get(),
             deadline: limit.deadline,
             replay: limit.replay,
         };

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use chacha20::ChaCha8Rng;
 use latco_controller::plan::{
-    Anytime, Candidate, Optimiser, Outcome, PlanReport, PlanRequest, PlanSizes, Planner, Quantum,
-    Rounds, Schedule, Shift, Solution, StartKind, Step, StopCause,
+    Anytime, Candidate, Goal, Optimiser, Outcome, PlanReport, PlanRequest, PlanSizes, Planner,
+    Quantum, Rounds, Schedule, Shift, Solution, StartKind, Step, StopCause,
 };
 use latco_controller::time::FrozenClock;
 use latco_controller::trace::{IterationTrace, PlanTrace};
@@ -117,7 +117,7 @@ impl Optimiser for Walk {
         self.script.parts
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self, _goal: Option<&Goal>) {
         (self.count, self.base) = (0, None);
     }
 
@@ -335,6 +335,7 @@ fn never_worse_than_the_base_never_late_and_made_again_bit_for_bit() {
                     state: &state,
                     elapsed_periods: warm.then_some(1.0),
                     constraints: None,
+                    goal: None,
                     deadline: Some(began + budget),
                     replay: None,
                 };
@@ -361,6 +362,7 @@ fn never_worse_than_the_base_never_late_and_made_again_bit_for_bit() {
                 prop_assert!(decisions.is_some());
                 let request = PlanRequest {
                     constraints: None,
+                    goal: None,
                     deadline: None,
                     replay: decisions,
                     ..request
@@ -394,6 +396,7 @@ fn without_a_deadline_all_iterations_are_done_and_valued_every_few() {
         state: &state,
         elapsed_periods: None,
         constraints: None,
+        goal: None,
         deadline: None,
         replay: None,
     };

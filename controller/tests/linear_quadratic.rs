@@ -387,6 +387,7 @@ fn every_planner_reaches_the_optimum() {
             state: &state,
             elapsed_periods: None,
             constraints: None,
+            goal: None,
             deadline: None,
             replay: None,
         };

@@ -7,7 +7,7 @@ mod planner_bench;
 use std::time::Duration;
 
 use latco_controller::config::{LatcoSection, Objective, PlannerKind, SolverKind};
-use latco_controller::plan::{Decisions, StartKind, StopCause};
+use latco_controller::plan::{Decisions, Goal, Noise, PlanSizes, PriorSteps, StartKind, StopCause};
 use latco_controller::{Clock, Config, Time};
 use latco_models::RewardKind;
 use planner_bench::{Bench, HORIZON, STATE, TickingClock};
@@ -698,6 +698,58 @@ fn correlated_noise_is_another_search() {
 }
 
 /// The starts of LatCo without its iterations: what LatCo has before the first of them.
+/// The goal is where random actions lead; from noise, gradients and samples alike find back there.
+#[test]
+fn every_planner_that_knows_goals_plans_to_one_and_repeats_it() {
+    for kind in PlannerKind::ALL {
+        if matches!(
+            kind,
+            PlannerKind::GaussianLatco | PlannerKind::LatcoFirstOrder
+        ) {
+            continue;
+        }
+        let mut bench = Bench::new(|config| {
+            config.planner.kind = kind;
+            config.goal.weight = 1.0;
+            let latco = &mut config.planner.latco;
+            (latco.iterations_cold, latco.starts, latco.sampled_starts) = (120, 2, 1);
+        });
+        let sizes = PlanSizes::new(&bench.config, bench.bundle.manifest());
+        let mut states = vec![0.0; (HORIZON + 1) * STATE];
+        states[..STATE].copy_from_slice(&bench.state);
+        let mut actions = vec![0.0; HORIZON * sizes.action];
+        Noise::new(7).fill_uniform(&mut actions, 0.9);
+        let mut prior = PriorSteps::new(&bench.bundle, &sizes).unwrap();
+        prior.fill(0, &mut states, &actions).unwrap();
+        let goal = Goal {
+            belief: states[HORIZON * STATE..][..sizes.goal].to_vec(),
+            weight: 1.0,
+        };
+        bench.plan(None);
+        let without = goal.distance(&prior.end(&bench.solution).unwrap());
+        bench.planner.drop_warm_start();
+        bench.goal = Some(goal.clone());
+        let report = bench.plan(None);
+        // Where the actions lead; LatCo's own states may still be relaxed.
+        let end = goal.distance(&prior.end(&bench.solution).unwrap());
+        assert!(end < 0.6 * without, "{kind}: {end} of {without}");
+        let squares = end.powi(2) * sizes.goal as f32;
+        assert!(
+            (report.predicted_return + squares).abs() < 1e-2 * squares + 1e-4,
+            "{kind}: valued {} at a squared distance of {squares}",
+            report.predicted_return
+        );
+        let (solution, decisions) = (bench.solution.clone(), bench.planner.decisions().unwrap());
+        bench.planner.reset(bench.config.planner.seed);
+        bench.goal = None;
+        bench.plan(None);
+        bench.planner.drop_warm_start();
+        bench.goal = Some(goal);
+        bench.plan_again(decisions);
+        assert_eq!(bench.solution, solution, "{kind}");
+    }
+}
+
 #[test]
 fn sampling_only_is_latco_before_its_first_iteration() {
     let plan = |kind, after| {

@@ -23,6 +23,7 @@ pub mod controller;
 #[cfg(feature = "sim")]
 pub mod demo;
 mod error_text;
+mod goal;
 mod log;
 pub mod managed;
 pub mod middleware;

@@ -398,3 +398,47 @@ fn the_services_stop_and_release_the_robot() {
     controller.terminate();
     controller.end(LONG).assert_code(0);
 }
+
+#[test]
+fn goal_pictures_come_while_the_robot_moves_and_what_is_none_is_told() {
+    let _turn = my_turn();
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "[goal]\nweight = 1.0\n");
+    let robot = FakeRobot::new(46);
+    let mut controller = Latco::start(&[
+        "run",
+        "--auto",
+        "--config",
+        config.to_str().unwrap(),
+        "--domain",
+        "46",
+        "--localhost",
+        "--json",
+    ]);
+    robot.until_moved(&mut controller);
+    assert_eq!(robot.figure("goal_distance"), None, "there is no goal yet");
+
+    let mut none = robot.good_jpeg();
+    none.data = b"BM and more".to_vec();
+    robot.goals.send(none);
+    let told = eventually(LONG, || robot.figure("last_goal_error").is_some());
+    assert!(told, "{:?}", robot.last_status());
+    let error = robot.figure("last_goal_error").unwrap_or_default();
+    assert!(error.contains("jpeg or png"), "{error}");
+
+    robot.goals.send(robot.good_jpeg());
+    let taken = eventually(LONG, || {
+        robot.period();
+        robot.figure("goal_distance").is_some()
+    });
+    assert!(taken, "{:?}", robot.last_status());
+    controller.terminate();
+    let ended = controller.end(LONG);
+    let summary = ended.assert_code(0).json();
+    assert_eq!(summary["goals_taken"], 1, "{summary}");
+    assert_eq!(summary["goals_refused"], 1, "{summary}");
+    assert!(
+        summary["goal"]["distance"].as_f64() > Some(0.0),
+        "{summary}"
+    );
+}

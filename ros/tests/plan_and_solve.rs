@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::{IMAGE, JOINTS, Latco, configuration};
+use latco_bag::image::{Compression, compress};
 use latco_bag::messages::{Header, Image, Int64, JointState, Time};
 use latco_bag::{BagWriter, topics};
 
@@ -48,6 +49,77 @@ fn write_bag(folder: &Path) {
         bag.write(topics::CAMERA_IMAGE, time, &image).unwrap();
     }
     bag.finish().unwrap();
+}
+
+#[test]
+fn a_plan_ends_where_a_goal_picture_shows_it_and_what_is_none_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "[planner.latco]\nstarts = 2\n");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let (bundle, out, dump) = (path("bundle"), path("out"), path("problem.dump"));
+    let (goal, text, config) = (path("goal.png"), path("text.png"), config.to_string_lossy());
+    // Of another size than the model's.
+    let pixels = (0..48 * 64 * 3).map(|i| (i / 80) as u8).collect();
+    let picture = Image::rgb8(Header::default(), 64, 48, pixels);
+    let png = compress(picture, Compression::Png).unwrap();
+    std::fs::write(&goal, png.data).unwrap();
+    std::fs::write(&text, "no picture").unwrap();
+    let plan = |more: &[&str]| {
+        let common = [
+            "plan",
+            "--bundle",
+            &bundle,
+            "--task",
+            "reach",
+            "--iterations",
+            "60",
+            "--config",
+            &config,
+            "--out",
+            &out,
+            "--json",
+        ];
+        Latco::run(&[&common[..], more].concat(), LONG)
+    };
+    let found = plan(&["--goal-image", &goal, "--dump", &dump]);
+    let found = found.assert_code(0).json();
+    let distance = |key: &str| found["goal"][key].as_f64().unwrap();
+    assert!(
+        distance("distance_at_end") < distance("distance"),
+        "{found}"
+    );
+    assert_eq!(found["goal"]["joints"].as_array().map(Vec::len), Some(3));
+    let given = ["--goal-image", &goal, "--goal-joints", "0.1,-0.2,0.3"];
+    let given = plan(&given).assert_code(0).json();
+    assert_eq!(
+        given["goal"]["joints"][1]
+            .as_f64()
+            .map(|q| (q * 10.0).round()),
+        Some(-2.0)
+    );
+    let solved = Latco::run(&["solve", &dump, "--json"], LONG);
+    assert_eq!(solved.assert_code(0).json()["equal"], true);
+
+    for (words, more) in [
+        ("expected a goal picture", &["--goal-image", &text][..]),
+        ("expected a goal picture", &["--goal-image", "missing.png"]),
+        (
+            "expected 3 positions",
+            &["--goal-image", &goal, "--goal-joints", "0.1"],
+        ),
+        (
+            "plans to no picture",
+            &["--goal-image", &goal, "--planner", "gaussian_latco"],
+        ),
+    ] {
+        let refused = plan(more);
+        refused.assert_code(2);
+        assert!(
+            refused.stderr.contains(words),
+            "{words}: {}",
+            refused.stderr
+        );
+    }
 }
 
 #[test]

@@ -8,7 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::{Latco, configuration, my_turn};
-use latco_bag::messages::{Image, Int64, UInt8MultiArray};
+use latco_bag::image::{Compression, compress};
+use latco_bag::messages::{Header, Image, Int64, UInt8MultiArray};
 use latco_bag::{BagMessage, BagReader, BagWriter, topics};
 
 const LONG: Duration = Duration::from_secs(120);
@@ -100,7 +101,13 @@ fn edit_journal(bag: &Path, to: &Path, change: impl FnOnce(&mut Vec<Vec<u8>>)) {
 fn f16_a_recording_decides_the_same_again_and_what_was_changed_or_is_missing_is_named() {
     let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();
-    let config = configuration(folder.path(), "[planner]\nbudget_ms = 30.0\n");
+    // A goal is part of what was decided by.
+    let picture = folder.path().join("goal.png");
+    let pixels = Image::rgb8(Header::default(), 32, 32, vec![90; 32 * 32 * 3]);
+    let png = compress(pixels, Compression::Png).unwrap();
+    std::fs::write(&picture, png.data).unwrap();
+    let more = format!("[planner]\nbudget_ms = 30.0\n[goal]\nweight = 0.5\nimage = {picture:?}\n");
+    let config = configuration(folder.path(), &more);
     let out = folder.path().join("output");
     let text = |path: &Path| path.to_str().unwrap().to_owned();
     let demo = ["demo", "--episodes", "3", "--domain", "54", "--json"];

@@ -47,7 +47,7 @@ fn a_missing_onnx_runtime_says_how_to_get_it() {
 fn all_errors_of_a_configuration_come_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("wrong.toml");
-    let text = "[bundle]\npath = \"x\"\ncolour = 1\n[control]\ncommand_rate_hz = -5.0\n[planner.latco]\ndamping = \"low\"\n";
+    let text = "[bundle]\npath = \"x\"\ncolour = 1\n[control]\ncommand_rate_hz = -5.0\n[planner.latco]\ndamping = \"low\"\n[goal]\nimage = \"goal.png\"\n";
     std::fs::write(&file, text).unwrap();
     let check = ["config", "check", file.to_str().unwrap()];
     let ended = Latco::run(&check, LONG);
@@ -56,6 +56,7 @@ fn all_errors_of_a_configuration_come_at_once() {
         "bundle.colour",
         "control.command_rate_hz",
         "planner.latco.damping",
+        "goal.weight",
     ] {
         assert!(
             ended.stderr.contains(field),

@@ -2,7 +2,7 @@
 
 use latco_controller::SetupError;
 use latco_controller::config::Config;
-use latco_controller::plan::{Noise, PlanRequest, PlanSizes, Quantum, Shift, StopCause};
+use latco_controller::plan::{Goal, Noise, PlanRequest, PlanSizes, Quantum, Shift, StopCause};
 use latco_controller::trace::IterationTrace;
 use latco_models::Bundle;
 use latco_solver::updated_multiplier;
@@ -68,6 +68,10 @@ impl Method for Descent {
             self.noise.fill_uniform(&mut self.actions, limit);
             self.multipliers.fill(ACTION_MULTIPLIER);
         }
+    }
+
+    fn set_goal(&mut self, goal: Option<&Goal>) {
+        self.unrolled.set_goal(goal);
     }
 
     fn actions(&self) -> &[f32] {

@@ -6,7 +6,7 @@
 
 use latco_controller::config::Config;
 use latco_controller::plan::{
-    Anchor, Anytime, Batch, Collocation, Noise, OnnxModel, PlanRequest, PlanSizes, Planner,
+    Anchor, Anytime, Batch, Collocation, Goal, GoalSlot, Noise, OnnxModel, PlanRequest, PlanSizes, Planner,
     PriorSteps, Quantum, Shift, Stepper, StopCause, Threads, dims, threads,
 };
 use latco_controller::trace::IterationTrace;
@@ -113,6 +113,7 @@ pub struct GaussNewton {
     threads: Threads,
     batch: Batch,
     noise: Noise,
+    goal: GoalSlot,
 }
 
 impl Method for GaussNewton {
@@ -120,7 +121,7 @@ impl Method for GaussNewton {
     const VALUE_EVERY: u32 = 5;
 
     fn new(config: &Config, bundle: &Bundle, sizes: &PlanSizes) -> Result<Self, SetupError> {
-        let shape = Shape::of(dims(bundle, sizes));
+        let shape = Shape::of(dims(bundle, sizes)).with_goal(sizes.goal);
         Ok(Self {
             action_size: sizes.action,
             action_limit: bundle.manifest().action.limit,
@@ -130,6 +131,7 @@ impl Method for GaussNewton {
                 .map_err(SetupError::Threads)?,
             batch: Batch::new(sizes, 1),
             noise: Noise::new(config.planner.seed),
+            goal: GoalSlot::new(sizes),
         })
     }
 
@@ -142,6 +144,10 @@ impl Method for GaussNewton {
             self.noise.fill_uniform(plan.actions, self.action_limit);
             plan.action_limits.fill(ACTION_MULTIPLIER);
         }
+    }
+
+    fn set_goal(&mut self, goal: Option<&Goal>) {
+        self.goal.set(goal);
     }
 
     fn actions(&self) -> &[f32] {
@@ -157,6 +163,7 @@ impl Method for GaussNewton {
         let from = Anchor {
             state,
             inequalities: None,
+            goal: self.goal.get(),
         };
         (self.stepper).step(&mut self.model, &mut self.threads, from, &mut self.batch)?;
         let report = self.stepper.outcome(0)?;

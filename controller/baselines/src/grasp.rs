@@ -19,7 +19,7 @@
 //! start at a rollout instead of a line to the goal. The slope of the reward at `mu` is taken at the state that the penalty holds
 //! next to it.
 
-use latco_controller::plan::{Noise, PlanRequest, PlanSizes, Quantum, Shift, StopCause};
+use latco_controller::plan::{Goal, Noise, PlanRequest, PlanSizes, Quantum, Shift, StopCause};
 use latco_controller::trace::IterationTrace;
 use latco_controller::{Config, SetupError};
 use latco_models::Bundle;
@@ -91,6 +91,10 @@ impl Method for Grasp {
             Some(shift) => shift.apply(&mut self.actions, self.sizes.action),
             None => (self.noise).fill_uniform(&mut self.actions, self.action_limit),
         }
+    }
+
+    fn set_goal(&mut self, goal: Option<&Goal>) {
+        self.unrolled.set_goal(goal);
     }
 
     fn actions(&self) -> &[f32] {

@@ -6,7 +6,7 @@
 
 use latco_controller::SetupError;
 use latco_controller::config::Config;
-use latco_controller::plan::{Noise, PlanRequest, PlanSizes, Quantum, Shift, StopCause};
+use latco_controller::plan::{Goal, Noise, PlanRequest, PlanSizes, Quantum, Shift, StopCause};
 use latco_controller::trace::IterationTrace;
 use latco_models::Bundle;
 
@@ -280,6 +280,10 @@ impl Method for Ilqr {
             let limit = self.action_limit;
             self.noise.fill_uniform(&mut self.actions, limit);
         }
+    }
+
+    fn set_goal(&mut self, goal: Option<&Goal>) {
+        self.unrolled.set_goal(goal);
     }
 
     fn actions(&self) -> &[f32] {

@@ -3,7 +3,7 @@
 use latco_controller::SetupError;
 use latco_controller::config::Config;
 use latco_controller::plan::{
-    ActionRollout, Candidate, Optimiser, Outcome, PlanRequest, PlanSizes, Quantum, Rounds,
+    ActionRollout, Candidate, Goal, Optimiser, Outcome, PlanRequest, PlanSizes, Quantum, Rounds,
     Schedule, Shift, StartKind, Step, StopCause, Valuation,
 };
 use latco_controller::trace::IterationTrace;
@@ -41,6 +41,9 @@ pub trait Method: Send + Sized {
         quantum: &mut Quantum<'_>,
     ) -> Result<(), StopCause>;
 
+    /// Sets the state that plans shall end in from now on.
+    fn set_goal(&mut self, goal: Option<&Goal>);
+
     /// Sets random numbers back to the seed.
     fn reset(&mut self, _seed: u64) {}
 }
@@ -73,6 +76,11 @@ impl<M: Method> ActionSearch<M> {
 impl<M: Method> Optimiser for ActionSearch<M> {
     fn schedule(&self) -> Schedule {
         self.schedule
+    }
+
+    fn begin(&mut self, goal: Option<&Goal>) {
+        self.rollout.set_goal(goal);
+        self.method.set_goal(goal);
     }
 
     fn start_warm(

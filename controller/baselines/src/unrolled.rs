@@ -2,7 +2,7 @@
 
 use heapless::Vec as Few;
 use latco_controller::SetupError;
-use latco_controller::plan::{OnnxModel, PlanSizes, PriorSteps, dims};
+use latco_controller::plan::{Goal, GoalSlot, OnnxModel, PlanSizes, PriorSteps, dims};
 use latco_models::{Bundle, RunError};
 use latco_solver::{Alone, Cut, Dims, MAX_PARTS, Model, Predictions, Shape, Slab, Trajectories};
 
@@ -20,6 +20,7 @@ pub struct Unrolled {
     rewards: Vec<f32>,
     /// dr/dz, `[H, n]`
     gradients: Vec<f32>,
+    goal: GoalSlot,
     /// The adjoint of one step, and behind it those of the step before, by parts of the columns.
     adjoint: Vec<Vec<f32>>,
 }
@@ -42,12 +43,18 @@ impl Unrolled {
             means: vec![0.0; h * n],
             rewards: vec![0.0; h],
             gradients: vec![0.0; h * n],
+            goal: GoalSlot::new(sizes),
             adjoint: (0..cut.parts())
                 .map(|part| vec![0.0; 3 * cut.stride(part)])
                 .collect(),
             cut,
             model,
         })
+    }
+
+    /// Sets the state that plans shall end in: it counts in the rewards and their slopes.
+    pub fn set_goal(&mut self, goal: Option<&Goal>) {
+        self.goal.set(goal);
     }
 
     /// Rolls `actions` `[H, na]`, which may exceed their limits, from `state` and linearises there.
@@ -84,7 +91,14 @@ impl Unrolled {
             rewards: &mut self.rewards,
             gradients: &mut self.gradients,
         };
-        self.model.evaluate(&mut Alone, &plans, &mut predictions)
+        self.model.evaluate(&mut Alone, &plans, &mut predictions)?;
+        if let Some(goal) = self.goal.get() {
+            let n = self.dims.state();
+            let last = &self.states[self.dims.horizon * n..];
+            goal.add_to(&mut self.rewards, last);
+            goal.add_to_slopes(&mut self.gradients, last);
+        }
+        Ok(())
     }
 
     /// `z_0..z_H`, `[H + 1, n]`; row 0 is to be set before [`Unrolled::step`].

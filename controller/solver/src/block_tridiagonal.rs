@@ -176,6 +176,14 @@ impl<S: Scalar> System<'_, '_, S> {
             block[i * width + i] = scales.damping + weight;
             rhs[i] = -(weight * defect[i]);
         }
+        if t == problem.shape.dims.horizon && problem.goal_rows() > 0 {
+            let slope = problem.goal_slope;
+            let rows = problem.goal_rows();
+            for i in 0..rows {
+                block[i * width + i] += slope * slope;
+                rhs[i] -= slope * problem.goal_residuals[self.b * rows + i];
+            }
+        }
         if t > 0 {
             let reward = self.b * problem.shape.dims.horizon + t - 1;
             let gradient = &problem.gradients[reward * n..][..n];

@@ -55,6 +55,8 @@ pub struct Shape {
     pub parts: usize,
     /// Number of inequalities at each step, `m`; see [`crate::Inequalities`].
     pub inequalities: usize,
+    /// Largest number of rows of a [`crate::Goal`]; 0 for plans without one.
+    pub goal: usize,
 }
 
 impl Shape {
@@ -66,6 +68,7 @@ impl Shape {
             plans: 1,
             parts: 2,
             inequalities: 0,
+            goal: 0,
         }
     }
 
@@ -82,6 +85,18 @@ impl Shape {
             inequalities,
             ..self
         }
+    }
+
+    /// This shape for plans that may have a goal of `goal` elements of a state.
+    #[must_use]
+    pub const fn with_goal(self, goal: usize) -> Self {
+        Self { goal, ..self }
+    }
+
+    /// Largest number of rows that couple the steps of a plan: a reward at each, and the goal's at the end.
+    #[must_use]
+    pub const fn most_rows(&self) -> usize {
+        self.dims.horizon + self.goal
     }
 
     /// Range of the inequalities of plan `b` in arrays `[N, H, m]`.

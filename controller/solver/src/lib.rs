@@ -7,6 +7,7 @@
 //! dynamics  sqrt(lambda_t) (z_{t+1} - mu(z_t, a_t))     t = 0..H-1, n rows each
 //! actions   sqrt(nu_t)     max(0, |a_t| - limit)        t = 0..H-1, na rows each
 //! reward    softplus(-r(z_t))                           t = 1..H,   1 row each
+//! goal      sqrt(weight)   (z_H - goal)                 at the end, up to n rows, where there is one ([`Goal`])
 //! ```
 //!
 //! with multipliers `lambda`, `nu` that grow while their constraint is violated. Bounds on where the actions lead
@@ -84,7 +85,7 @@
 //!
 //! let (mut states, mut actions) = ([0.0; 5], [0.0; 4]);
 //! let (mut lambda, mut nu) = ([1.0; 4], [1.0; 4]);
-//! let mut plan = Plan { anchor: &[0.0], states: &mut states, actions: &mut actions, inequalities: None };
+//! let mut plan = Plan { anchor: &[0.0], states: &mut states, actions: &mut actions, inequalities: None, goal: None };
 //! let mut multipliers = Multipliers { dynamics: &mut lambda, actions: &mut nu };
 //! let mut report = solver.evaluate(&mut Line, &mut Alone, &mut plan, &multipliers)?;
 //! for _ in 0..60 {
@@ -122,7 +123,7 @@ pub use inequalities::{Inequalities, InequalityRows};
 pub use kernels::lanes::{Instructions, limit_instructions};
 pub use model::{Model, Predictions, Slab, Trajectories};
 pub use multipliers::updated as updated_multiplier;
-pub use plan::{Multipliers, Plan};
+pub use plan::{Goal, Multipliers, Plan};
 pub use problem::LinearSolver;
 pub use reduced::Reduced;
 pub use report::{LayoutError, PlanFault, Quantity, SetupError, StepError, StepReport};

@@ -42,7 +42,8 @@ pub trait Model<S: Scalar> {
 
     /// Computes `k` adjoint products at step `t` of each plan: for row `r` of plan `b` in the slabs' `rows
     /// [N, k, n]` writes `F_t' row` to row `r + 1` of plan `b` in their `states [N, k + 1, n]`, and `B_t'
-    /// row` to row `r` of `actions [N, k, na]`; `k` is given by the length of `actions`, at most `H - t`.
+    /// row` to row `r` of `actions [N, k, na]`; `k` is given by the length of `actions`, at most `H - t`, and
+    /// as many more as a goal of the plans has rows.
     fn transpose_product<C: Crew>(
         &mut self,
         crew: &mut C,

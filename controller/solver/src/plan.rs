@@ -12,6 +12,30 @@ pub struct Plan<'a, S> {
     pub actions: &'a mut [S],
     /// Inequalities that all plans have to satisfy; with `None` there are none.
     pub inequalities: Option<&'a dyn Inequalities<S>>,
+    /// The state that they shall end in; with `None` it does not matter.
+    pub goal: Option<Goal<'a, S>>,
+}
+
+/// What plans shall end in, the first `m` elements of a state: `m` more residuals `sqrt(weight) (z_H - state)`.
+#[derive(Clone, Copy, Debug)]
+pub struct Goal<'a, S> {
+    /// The first elements of the state, `[m]`, `m` up to `n`.
+    pub state: &'a [S],
+    /// Weight of the squared distance.
+    pub weight: S,
+    /// Weight of the squared residuals of the rewards beside it; with 0 it takes their place.
+    pub reward_weight: S,
+}
+
+impl<S: Scalar> Goal<'_, S> {
+    /// The cost of ending in `last` `[n]`, the weighted squared distance.
+    pub fn cost(&self, last: &[S]) -> S {
+        let mut sum = S::ZERO;
+        for (&z, &goal) in last.iter().zip(self.state) {
+            sum += (z - goal) * (z - goal);
+        }
+        self.weight * sum
+    }
 }
 
 impl<S: Scalar> Plan<'_, S> {
@@ -30,6 +54,9 @@ impl<S: Scalar> Plan<'_, S> {
             plans * dims.actions_len(),
             self.actions.len(),
         )?;
+        if let Some(goal) = &self.goal {
+            LayoutError::at_least("rows for the goal of a plan", goal.state.len(), shape.goal)?;
+        }
         match self.inequalities {
             Some(inequalities) => LayoutError::check(
                 "inequalities of a step",

@@ -30,6 +30,10 @@ pub struct LinearProblem<'a, S> {
     pub(crate) inequality_multipliers: &'a [S],
     /// Weight `mu` of the inequalities.
     pub(crate) inequality_weight: S,
+    /// Residuals of the goal `sqrt(weight) (z_H - goal)`, shape `[N, m]`; empty without one.
+    pub(crate) goal_residuals: &'a [S],
+    /// Their slope by the last state, `sqrt(weight)`.
+    pub(crate) goal_slope: S,
     /// Scales of each plan's system.
     pub(crate) scales: [Scales<S>; MAX_PLANS],
 }
@@ -49,6 +53,16 @@ impl<S: Scalar> LinearProblem<'_, S> {
         let multiplier = self.dynamics_multipliers[b * self.shape.dims.horizon + t];
         let inverse = S::ONE / (multiplier + self.scales[b].damping);
         (inverse, multiplier * inverse)
+    }
+
+    /// Number of rows of the goal, `m`; 0 without one.
+    pub(crate) fn goal_rows(&self) -> usize {
+        self.goal_residuals.len() / self.shape.plans
+    }
+
+    /// Number of rows that couple the steps of a plan, `R`: its `H` rewards, then the goal's.
+    pub(crate) fn rows(&self) -> usize {
+        self.shape.dims.horizon + self.goal_rows()
     }
 
     /// The residual `g + multiplier / mu` of inequality `i` of all plans, if it is active.

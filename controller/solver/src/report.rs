@@ -15,9 +15,11 @@ pub struct StepReport {
     pub action_violation_mean: f64,
     /// Largest value of an inequality over the steps; 0 where all are satisfied.
     pub inequality_violation_max: f64,
-    /// Sum of the rewards that the model predicts for the planned states, `sum_t r(z_t)`, `t = 1..H`.
+    /// Sum of the rewards that the model predicts for the planned states, `sum_t r(z_t)`, `t = 1..H`; with a goal times its
+    /// `reward_weight`, less its cost.
     pub reward_sum: f64,
-    /// Reward part of the minimised cost, `sum_t softplus(-r(z_t))^2`.
+    /// Reward part of the minimised cost, `sum_t softplus(-r(z_t))^2`, with a goal times its `reward_weight` and
+    /// with its cost.
     pub reward_cost: f64,
     /// Root mean square of the change of states and actions; 0 in an evaluation without a step.
     pub step_rms: f64,

@@ -7,8 +7,8 @@ use crate::multipliers::{self, mean_sqrt};
 use crate::problem::{Change, LinearProblem, LinearSolver, PlanFaults, Scales};
 use crate::workspace::{Parts, total};
 use crate::{
-    Crew, Dims, Inequalities, InequalityRows, LayoutError, MAX_PLANS, Model, Multipliers, Plan,
-    PlanFault, Predictions, Quantity, Scalar, Settings, SetupError, Shape, StepError, StepReport,
+    Crew, Dims, InequalityRows, LayoutError, MAX_PLANS, Model, Multipliers, Plan, PlanFault,
+    Predictions, Quantity, Scalar, Settings, SetupError, Shape, StepError, StepReport,
     Trajectories,
 };
 
@@ -46,6 +46,8 @@ struct Work<'a, S> {
     inequality_multipliers: &'a mut [S],
     /// 1 for the inequalities that held the last step back and 0 for the others, shape `[N, H, m]`.
     active: &'a mut [S],
+    /// Residuals of the goal, shape `[N, m]`.
+    goal_residuals: &'a mut [S],
     scratch: &'a mut [S],
 }
 
@@ -54,7 +56,7 @@ impl<'a, S: Scalar> Work<'a, S> {
         total(Self::lens(shape))
     }
 
-    fn lens(shape: &Shape) -> [usize; 15] {
+    fn lens(shape: &Shape) -> [usize; 16] {
         let dims = &shape.dims;
         let (h, n) = (dims.horizon, dims.state());
         let (states, actions) = (dims.states_len(), dims.actions_len());
@@ -75,6 +77,7 @@ impl<'a, S: Scalar> Work<'a, S> {
             h * m * dims.action,
             h * m,
             h * m,
+            shape.most_rows() - h,
         ];
         of_plan.map(|len| shape.plans * len)
     }
@@ -97,6 +100,7 @@ impl<'a, S: Scalar> Work<'a, S> {
             inequality_slopes,
             inequality_multipliers,
             active,
+            goal_residuals,
         ] = Self::lens(shape).map(|len| parts.take(len));
         Self {
             rewards,
@@ -114,6 +118,7 @@ impl<'a, S: Scalar> Work<'a, S> {
             inequality_slopes,
             inequality_multipliers,
             active,
+            goal_residuals,
             scratch: parts.rest(),
         }
     }
@@ -245,7 +250,7 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
     ) -> Result<StepReport, StepError<M::Error>> {
         self.begin(model, plan, multipliers)?;
         self.prepare(model, crew, plan)?;
-        self.report(multipliers);
+        self.report(plan, multipliers);
         Ok(self.outcome(0)?)
     }
 
@@ -321,6 +326,17 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
                 *defect = z - anchor;
             }
         }
+        let goal_slope = plan.goal.map_or(S::ZERO, |goal| goal.weight.sqrt());
+        let goal_rows = plan.goal.map_or(0, |goal| goal.state.len());
+        let goal_residuals = &mut work.goal_residuals[..plans * goal_rows];
+        if let Some(goal) = plan.goal {
+            for (b, residuals) in goal_residuals.chunks_exact_mut(goal_rows).enumerate() {
+                let last = last_state(&dims, plan.states, b);
+                for ((residual, &z), &goal) in residuals.iter_mut().zip(last).zip(goal.state) {
+                    *residual = goal_slope * (z - goal);
+                }
+            }
+        }
         let mut scales = [Scales::default(); MAX_PLANS];
         for (b, scales) in scales[..plans].iter_mut().enumerate() {
             let of_plan = b * dims.horizon..(b + 1) * dims.horizon;
@@ -347,6 +363,8 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
             inequality_slopes: work.inequality_slopes,
             inequality_multipliers: work.inequality_multipliers,
             inequality_weight: S::from_f64(self.settings.inequality_weight),
+            goal_residuals,
+            goal_slope,
             scales,
         };
         let mut faults = PlanFaults::none();
@@ -416,7 +434,7 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
         plan: &mut Plan<'_, S>,
         multipliers: &mut Multipliers<'_, S>,
     ) -> Result<(), StepError<M::Error>> {
-        self.evaluate_new(model, crew, plan.inequalities)?;
+        self.evaluate_new(model, crew, plan)?;
         self.current = true;
 
         let dims = self.shape.dims;
@@ -451,7 +469,7 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
                 self.settings.inequality_weight,
             );
         }
-        self.report(multipliers);
+        self.report(plan, multipliers);
         Ok(())
     }
 
@@ -519,7 +537,7 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
             new_states.copy_from_slice(&plan.states[states]);
             new_actions.copy_from_slice(&plan.actions[actions]);
         }
-        self.evaluate_new(model, crew, plan.inequalities)?;
+        self.evaluate_new(model, crew, plan)?;
         self.current = true;
         Ok(())
     }
@@ -529,8 +547,9 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
         &mut self,
         model: &mut M,
         crew: &mut C,
-        inequalities: Option<&dyn Inequalities<S>>,
+        plan: &Plan<'_, S>,
     ) -> Result<(), StepError<M::Error>> {
+        let reward_scale = plan.goal.map(|goal| goal.reward_weight.sqrt());
         let dims = self.shape.dims;
         let (h, n, na) = (dims.horizon, dims.state(), dims.action);
         let limit = S::from_f64(self.settings.action_limit);
@@ -571,9 +590,13 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
                 // d softplus(-r) / dz = -sigmoid(-r) dr/dz
                 let reward = work.rewards[i];
                 work.residuals[i] = (-reward).softplus();
-                let slope = -(-reward).sigmoid();
+                let mut slope = -(-reward).sigmoid();
                 // an infinite reward has a residual of 0
                 let mut sum = work.residuals[i] + reward;
+                if let Some(scale) = reward_scale {
+                    work.residuals[i] *= scale;
+                    slope *= scale;
+                }
                 for gradient in &mut work.gradients[i * n..][..n] {
                     *gradient *= slope;
                     sum += *gradient;
@@ -592,7 +615,7 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
             let of_slopes = of_plan.start * na..of_plan.end * na;
             let values = &mut work.inequalities[of_plan];
             let slopes = &mut work.inequality_slopes[of_slopes];
-            match inequalities {
+            match plan.inequalities {
                 Some(inequalities) => {
                     let actions = &work.new_actions[b * h * na..][..h * na];
                     inequalities.evaluate(
@@ -616,8 +639,9 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
     }
 
     /// Renews the reports from the last evaluation.
-    fn report(&mut self, multipliers: &Multipliers<'_, S>) {
-        let h = self.shape.dims.horizon;
+    fn report(&mut self, plan: &Plan<'_, S>, multipliers: &Multipliers<'_, S>) {
+        let dims = self.shape.dims;
+        let h = dims.horizon;
         for b in 0..self.shape.plans {
             let Ok(mut report) = self.outcomes[b] else {
                 continue;
@@ -629,6 +653,12 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
                 self.action_violations(b),
                 self.inequalities(b).0,
             );
+            if let Some(goal) = &plan.goal {
+                let cost = goal.cost(last_state(&dims, plan.states, b)).to_f64();
+                let share = goal.reward_weight.to_f64();
+                report.reward_sum = share * report.reward_sum - cost;
+                report.reward_cost = share * report.reward_cost + cost;
+            }
             let largest = |values: &[S]| {
                 let of_plan = &values[b * h..(b + 1) * h];
                 of_plan.iter().fold(S::ZERO, |m, &v| v.maximum(m)).to_f64()
@@ -641,6 +671,12 @@ impl<S: Scalar, L: LinearSolver, A: AsRef<[S]> + AsMut<[S]>> Solver<S, L, A> {
             self.outcomes[b] = Ok(report);
         }
     }
+}
+
+/// The last state of plan `b`, `z_H [n]`.
+fn last_state<'a, S>(dims: &Dims, states: &'a [S], b: usize) -> &'a [S] {
+    let n = dims.state();
+    &states[(b + 1) * dims.states_len() - n..][..n]
 }
 
 /// Notes the fault of a plan that had none: the first one stays.

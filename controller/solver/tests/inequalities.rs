@@ -168,6 +168,7 @@ fn solve(goal: [f64; 2], bounds: Option<&Bounds>, iterations: usize) -> Solved {
             states: &mut states,
             actions: &mut actions,
             inequalities: bounds.map(|bounds| bounds as &dyn Inequalities<f64>),
+            goal: None,
         };
         let stepped = solver.step(&mut model, &mut Alone, &mut plan, &mut multipliers);
         report = stepped.unwrap();

@@ -3,9 +3,9 @@
 use std::convert::Infallible;
 
 use latco_solver::{
-    Alone, BlockTridiagonal, Crew, DenseJacobian, Dims, Inequalities, InequalityRows, LinearSolver,
-    Model, Multipliers, Plan, Predictions, Reduced, Scalar, Settings, Shape, Slab, Solver,
-    StepError, Trajectories,
+    Alone, BlockTridiagonal, Crew, DenseJacobian, Dims, Goal, Inequalities, InequalityRows,
+    LinearSolver, Model, Multipliers, Plan, Predictions, Reduced, Scalar, Settings, Shape, Slab,
+    Solver, StepError, Trajectories,
 };
 use nalgebra::{DMatrix, DVector};
 use proptest::prelude::*;
@@ -45,8 +45,13 @@ struct Problem {
     rows: usize,
     inequalities: Vec<f64>,
     inequality_slopes: Vec<f64>,
+    /// The state to end in, if there is one.
+    goal: Option<Vec<f64>>,
     settings: Settings,
 }
+
+/// Weights of the squared distance from the goal, and of the rewards beside it.
+const GOAL: (f64, f64) = (0.75, 0.25);
 
 impl Problem {
     fn new(seed: u64, dims: Dims, rows: usize) -> Self {
@@ -77,11 +82,36 @@ impl Problem {
             // a few are violated
             inequalities: (many(h * rows, 1.0).into_iter().map(|g| g - 0.5)).collect(),
             inequality_slopes: many(h * rows * na, 1.0),
+            goal: None,
             settings: Settings {
                 inequality_weight: 10.0,
                 ..Settings::default()
             },
         }
+    }
+
+    /// The problem with a goal, or as it is.
+    fn with_goal(self, seed: u64, has_goal: bool) -> Self {
+        // all of the state, or a first part of it
+        let len = 1 + seed as usize % self.dims.state();
+        let values = Numbers(seed ^ 1).many(len, 1.0).into_iter();
+        let goal = values.map(|value| f64::from(value as f32)).collect();
+        Self {
+            goal: has_goal.then_some(goal),
+            ..self
+        }
+    }
+
+    /// Weight of the squared residuals of the rewards.
+    fn reward_weight(&self) -> f64 {
+        self.goal.as_ref().map_or(1.0, |_| GOAL.1)
+    }
+
+    /// The distances of the last state from the goal; none without one.
+    fn goal_residuals(&self) -> Vec<f64> {
+        let last = &self.states[self.dims.horizon * self.dims.state()..];
+        let goal = self.goal.iter().flatten();
+        goal.zip(last).map(|(goal, z)| z - goal).collect()
     }
 
     fn limit_excess(&self, i: usize) -> (f64, f64) {
@@ -202,9 +232,12 @@ impl Problem {
             }
             let (residual, slope) = self.reward_residual(t);
             let gradient = DVector::from_row_slice(&self.gradients[t * n..][..n]) * slope;
-            rows.push((1.0, next.tr_mul(&gradient), residual));
+            rows.push((self.reward_weight(), next.tr_mul(&gradient), residual));
             states.push(next.clone());
             state = next;
+        }
+        for (i, residual) in self.goal_residuals().into_iter().enumerate() {
+            rows.push((GOAL.0, state.row(i).transpose(), residual));
         }
         let x = self.least_squares(size, &rows);
         let dz = states
@@ -249,7 +282,12 @@ impl Problem {
             for i in 0..n {
                 row[(t + 1) * n + i] = slope * self.gradients[t * n + i];
             }
-            rows.push((1.0, row, residual));
+            rows.push((self.reward_weight(), row, residual));
+        }
+        for (i, residual) in self.goal_residuals().into_iter().enumerate() {
+            let mut row = DVector::zeros(size);
+            row[h * n + i] = 1.0;
+            rows.push((GOAL.0, row, residual));
         }
         let x = self.least_squares(size, &rows);
         (
@@ -274,7 +312,9 @@ impl Problem {
         let (mut lambda, mut nu) = (cast(&self.lambda), cast(&self.nu));
         let anchor = states[..n].to_vec();
         // any value may be in the arena
-        let shape = Shape::of(self.dims).with_inequalities(self.rows);
+        let shape = (Shape::of(self.dims).with_inequalities(self.rows))
+            .with_goal(self.goal.as_ref().map_or(0, Vec::len));
+        let goal = self.goal.as_deref().map(cast);
         let inequalities = Given {
             rows: self.rows,
             values: cast(&self.inequalities),
@@ -288,6 +328,11 @@ impl Problem {
             states: &mut states,
             actions: &mut actions,
             inequalities: Some(&inequalities),
+            goal: goal.as_deref().map(|state| Goal {
+                state,
+                weight: S::from_f64(GOAL.0),
+                reward_weight: S::from_f64(GOAL.1),
+            }),
         };
         let mut multipliers = Multipliers {
             dynamics: &mut lambda,
@@ -414,15 +459,21 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn a_reduced_step_is_the_dense_step(seed in any::<u64>(), dims in sizes(), rows in 0..4_usize) {
-        let problem = Problem::new(seed, dims, rows);
+    fn a_reduced_step_is_the_dense_step(
+        seed in any::<u64>(),
+        dims in sizes(),
+        rows in 0..4_usize,
+        has_goal in any::<bool>(),
+    ) {
+        let problem = Problem::new(seed, dims, rows).with_goal(seed, has_goal);
         let dense = problem.dense_reduced();
         let double = distance(&problem.solve::<f64, Reduced>(), &dense);
         prop_assert!(double < 1e-9, "f64 differs by {double:e}");
         // rounding may decide whether an inequality is active
         if rows == 0 {
             let single = distance(&problem.solve::<f32, Reduced>(), &dense);
-            prop_assert!(single < 1e-4, "f32 differs by {single:e}");
+            let most = if has_goal { 1e-3 } else { 1e-4 };
+            prop_assert!(single < most, "f32 differs by {single:e}");
         }
     }
 
@@ -430,8 +481,9 @@ proptest! {
     fn a_block_tridiagonal_step_is_the_dense_published_step(
         seed in any::<u64>(),
         dims in sizes().prop_filter("dense cost", |d| d.state() * d.horizon < 300),
+        has_goal in any::<bool>(),
     ) {
-        let problem = Problem::new(seed, dims, 0);
+        let problem = Problem::new(seed, dims, 0).with_goal(seed, has_goal);
         let dense = problem.dense_published();
         let double = distance(&problem.solve::<f64, BlockTridiagonal>(), &dense);
         prop_assert!(double < 1e-7, "f64 differs by {double:e}");
@@ -472,7 +524,7 @@ proptest! {
         let shape = Shape::of(dims);
         let arena = vec![0.0; Solver::<f32, Reduced, Vec<f32>>::len(&shape)];
         let mut solver = Solver::<f32, Reduced, _>::new_in(shape, p.settings, arena).unwrap();
-        let mut plan = Plan { anchor: &anchor, states: &mut states, actions: &mut actions, inequalities: None };
+        let mut plan = Plan { anchor: &anchor, states: &mut states, actions: &mut actions, inequalities: None, goal: None };
         let mut multipliers = Multipliers { dynamics: &mut lambda, actions: &mut nu };
         let result = solver.step(&mut model, &mut Alone, &mut plan, &mut multipliers);
         prop_assert!(

@@ -194,6 +194,7 @@ fn solve<L: LinearSolver, M: Model<f32>>(
                 states: &mut plan.states,
                 actions: &mut plan.actions,
                 inequalities: None,
+                goal: None,
             },
             &mut Multipliers {
                 dynamics: &mut plan.dynamics,

@@ -17,6 +17,7 @@
 //! values out of range) and reports them in one error, each with the path of its field.
 
 mod gaussian;
+mod goal;
 mod gone;
 mod keep_out;
 mod keep_out_rules;
@@ -35,6 +36,7 @@ use toml::Table;
 use crate::settings::{ConfigError, Settings, document};
 
 pub use gaussian::{GaussianLatcoSection, Objective};
+pub use goal::GoalSection;
 pub use keep_out::{KeepOutSection, KinematicsSection, MAX_REGIONS};
 pub use latco::{LatcoSection, SolverKind};
 pub use live::LiveSettings;

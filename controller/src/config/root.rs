@@ -1,5 +1,6 @@
 //! The whole configuration.
 
+use super::goal::GoalSection;
 use super::keep_out::{KeepOutSection, KinematicsSection};
 use super::planner::PlannerSection;
 use super::sections::{
@@ -20,6 +21,8 @@ crate::settings! {
         kinematics: KinematicsSection;
         /// What plans keep away from, and what brakes the robot before it gets there, in the frame of the robot's base.
         keep_out: KeepOutSection;
+        /// What plans shall end in, told by a picture.
+        goal: GoalSection, no_parameter;
         /// Rates, timing and form of the output.
         control: ControlSection;
         /// Which planner, and what all planners share. The table of a planner has the name of its kind.

@@ -20,6 +20,7 @@ impl Settings for Config {
         robot(&self.robot, errors);
         keep_out_rules::check(self, errors);
         planner(&self.planner, errors);
+        goal(self, errors);
     }
 }
 
@@ -66,6 +67,25 @@ fn robot(robot: &RobotSection, errors: &mut Vec<FieldError>) {
                 format!("expected a name of its own, found {name:?}"),
             ));
         }
+    }
+}
+
+fn goal(config: &Config, errors: &mut Vec<FieldError>) {
+    let (goal, kind) = (&config.goal, config.planner.kind);
+    if goal.image.is_some() && goal.weight == 0.0 {
+        let message = "given without goal.weight: say how much it counts, 1 for nothing else";
+        errors.push(FieldError::new("goal.image", message));
+    }
+    let knows_none = matches!(
+        kind,
+        PlannerKind::GaussianLatco | PlannerKind::LatcoFirstOrder
+    );
+    if goal.weight > 0.0 && knows_none {
+        let message = format!(
+            "expected 0 with planner.kind = \"{kind}\", which plans to no picture, found {}; take another planner, such as latco",
+            goal.weight
+        );
+        errors.push(FieldError::new("goal.weight", message));
     }
 }
 

@@ -467,6 +467,7 @@ mod tests {
                 lead: 1,
                 state: 1,
                 action: 2,
+                goal: 0,
             };
             let (plans, reader) = latest::channel(|| Plan::new(&sizes, Duration::from_millis(100)));
             Self {

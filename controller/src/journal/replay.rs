@@ -266,6 +266,7 @@ impl Replay {
             Event::Sent { time, velocities } => self.controller.record_sent(*time, velocities),
             Event::Decided { .. } => {}
             Event::Regions { middles } => self.controller.move_regions(middles),
+            Event::Goal { belief } => self.controller.set_goal(Some(belief)),
         }
     }
 

@@ -49,6 +49,11 @@ pub enum Event {
         /// The middle of each in m, in the order of the configuration.
         middles: Middles,
     },
+    /// Plans shall end in this state from now on.
+    Goal {
+        /// Belief of the goal picture, `[n]`.
+        belief: Vec<f32>,
+    },
 }
 
 /// A name in fixed memory.

@@ -18,6 +18,7 @@ use super::batch::Iterate;
 use super::contract::{PlanRequest, Planner};
 use super::deadline::{Quantum, QuantumTimer, Rounds};
 use super::decisions::Decisions;
+use super::goal::Goal;
 use super::incumbent::Incumbent;
 use super::optimiser::{Optimiser, Outcome, Schedule, Step};
 use super::problem::Problem;
@@ -193,7 +194,7 @@ impl<O: Optimiser> Anytime<O> {
         shift: Option<Shift>,
     ) -> Result<u32, RunError> {
         self.plans.clear();
-        self.optimiser.begin();
+        self.optimiser.begin(call.request.goal);
         if let Some(shift) = shift {
             let kind = self.optimiser.start_warm(call.request, shift, rounds)?;
             self.plans.push(Progress::new(kind));
@@ -395,6 +396,7 @@ impl<O: Optimiser> Anytime<O> {
             problem
                 .constraints
                 .clone_from(&request.constraints.cloned());
+            problem.goal.set(request.goal);
             problem.elapsed_periods = request.elapsed_periods;
             problem.has_previous = self.has_previous;
             problem.noise = (self.optimiser.save(&mut problem.previous)).unwrap_or_default();
@@ -493,11 +495,17 @@ impl<O: Optimiser> Planner for Anytime<O> {
             parts: LEARNT_QUANTA,
             out_of_time_after: Some(if is_parted { 0 } else { LEARNT_QUANTA }),
         };
+        // With a goal work takes longest.
+        let goal = Goal {
+            belief: vec![0.0; self.sizes.goal],
+            weight: 1.0,
+        };
         for _ in 0..super::deadline::KNOWN_AFTER {
             let request = PlanRequest {
                 state: &state,
                 elapsed_periods: None,
                 constraints: None,
+                goal: (self.sizes.goal > 0).then_some(&goal),
                 deadline: None,
                 replay: Some(decisions),
             };

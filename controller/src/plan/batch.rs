@@ -107,6 +107,7 @@ impl Batch {
                 states: &mut self.states[..plans * states],
                 actions: &mut self.actions[..plans * actions],
                 inequalities: None,
+                goal: None,
             },
             Multipliers {
                 dynamics: &mut self.dynamics[..plans * h],

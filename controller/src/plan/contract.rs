@@ -1,6 +1,7 @@
 //! The contract between a controller and a planner.
 
 use super::decisions::Decisions;
+use super::goal::Goal;
 use super::incumbent::Candidate;
 use super::problem::Problem;
 use super::report::{CandidateReturns, PlanReport};
@@ -19,6 +20,8 @@ pub struct PlanRequest<'a> {
     pub elapsed_periods: Option<f64>,
     /// What the plan has to keep away from, and where the robot is when it begins; `None` where there is nothing.
     pub constraints: Option<&'a Constraints>,
+    /// The state that the plan shall end in; only for a planner whose sizes take one ([`super::PlanSizes::goal`]).
+    pub goal: Option<&'a Goal>,
     /// Time by which the planner has to be done; with `None` its iteration budget alone decides.
     pub deadline: Option<Time>,
     /// The clock's decisions of an earlier plan, to make that plan again; the deadline then does not matter.

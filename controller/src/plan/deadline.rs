@@ -314,6 +314,7 @@ mod tests {
             state: &[],
             elapsed_periods: None,
             constraints: None,
+            goal: None,
             deadline: Some(Time(50_000_000)),
             replay,
         };

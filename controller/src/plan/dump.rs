@@ -26,7 +26,7 @@ use super::contract::PlanRequest;
 use super::make::make;
 use super::problem::Problem;
 use super::solution::{PlanSizes, Solution};
-use crate::config::{Config, KeepOutSection, KinematicsSection, PlannerSection};
+use crate::config::{Config, GoalSection, KeepOutSection, KinematicsSection, PlannerSection};
 use crate::error::SetupError;
 use crate::time::{FrozenClock, Time};
 use crate::trace::PlanTrace;
@@ -34,7 +34,7 @@ use crate::trace::PlanTrace;
 /// First bytes of a dump.
 const MAGIC: [u8; 8] = *b"LATCODMP";
 /// Version of the format that this program writes and reads.
-const FORMAT: u32 = 6;
+const FORMAT: u32 = 7;
 /// Bytes that a dump may have; those of the shipped bundles have about 100 kB.
 const MOST_BYTES: u64 = 256 << 20;
 /// Length of the head in bytes: magic number, version, length, sum.
@@ -57,6 +57,8 @@ pub struct DumpHeader {
     pub keep_out: KeepOutSection,
     /// The arm that they are of.
     pub kinematics: KinematicsSection,
+    /// How much a goal picture counts.
+    pub goal: GoalSection,
 }
 
 /// A planning problem with its header.
@@ -141,6 +143,7 @@ impl DumpHeader {
             planner: config.planner.clone(),
             keep_out: config.keep_out.clone(),
             kinematics: config.kinematics.clone(),
+            goal: config.goal.clone(),
         }
     }
 }
@@ -195,6 +198,7 @@ impl Dump {
         config.planner.clone_from(&header.planner);
         config.keep_out.clone_from(&header.keep_out);
         config.kinematics.clone_from(&header.kinematics);
+        config.goal.clone_from(&header.goal);
         let refuse = |reason: String| Err(DumpError::Content(reason));
         if let Err(error) = config.validate() {
             return refuse(error.to_string());
@@ -217,6 +221,7 @@ impl Dump {
             state: &self.problem.anchor,
             elapsed_periods: self.problem.elapsed_periods,
             constraints: self.problem.constraints.as_ref(),
+            goal: self.problem.goal.get(),
             deadline: None,
             replay: Some(self.problem.decisions),
         };
@@ -299,6 +304,7 @@ mod tests {
             lead: 1,
             state: 4,
             action: 2,
+            goal: 4,
         };
         let header = DumpHeader {
             program: "test".into(),
@@ -308,6 +314,7 @@ mod tests {
             planner: PlannerSection::default(),
             keep_out: KeepOutSection::default(),
             kinematics: KinematicsSection::default(),
+            goal: GoalSection::default(),
         };
         let mut problem = Problem::new(&sizes, 2);
         problem.anchor[1] = f32::MIN_POSITIVE;

@@ -48,7 +48,12 @@ pub fn memory(manifest: &Manifest, config: &Config) -> MemoryBudget {
         hidden: model.hidden,
     };
     let starts = config.planner.latco.starts as usize;
-    let shape = Shape::of(dims).with_inequalities(constraints::rows(config, model.action));
+    let shape = Shape::of(dims)
+        .with_inequalities(constraints::rows(config, model.action))
+        .with_goal(match config.goal.weight > 0.0 {
+            true => model.state(),
+            false => 0,
+        });
     let mut budget = memory_of(shape, &sizes, manifest, config);
     if starts > 1 {
         let together = memory_of(shape.with_plans(starts), &sizes, manifest, config);
@@ -74,7 +79,7 @@ fn memory_of(shape: Shape, sizes: &GruSizes, manifest: &Manifest, config: &Confi
             DynamicsKind::GruFactors => GruJacobian::<f32, Vec<f32>>::bytes(
                 sizes,
                 shape.plans,
-                shape.dims.horizon,
+                shape.most_rows(),
                 shape.parts,
             ),
             DynamicsKind::Dense => 0,

@@ -42,7 +42,9 @@ impl<P> Learned<P> {
     pub(super) fn with(bundle: &Bundle, shape: Shape, predictor: P) -> Result<Self, SetupError> {
         let kernels = match (bundle.weights(), gru_sizes(bundle)) {
             (Some(weights), Some(sizes)) => {
-                let (plans, horizon, parts) = (shape.plans, shape.dims.horizon, shape.parts);
+                let (plans, parts) = (shape.plans, shape.parts);
+                // As many rows of a plan are multiplied at once as couple its steps.
+                let horizon = shape.most_rows();
                 let weights = GruWeights {
                     input: &weights.input,
                     gru_input: &weights.gru_input,

@@ -5,6 +5,7 @@ use latco_models::RunError;
 use super::batch::Iterate;
 use super::contract::PlanRequest;
 use super::deadline::{Quantum, Rounds};
+use super::goal::Goal;
 use super::incumbent::Candidate;
 use super::noise::NoiseState;
 use super::report::{StartKind, StopCause};
@@ -97,8 +98,8 @@ pub trait Optimiser: Send {
         Shift::new(elapsed, horizon)
     }
 
-    /// Begins a new plan: no plan is iterated yet.
-    fn begin(&mut self) {}
+    /// Begins a new plan, which shall end in `goal`: no plan is iterated yet.
+    fn begin(&mut self, goal: Option<&Goal>);
 
     /// Makes the previous plan, shifted, or what is found beside it in `rounds`, the first one that is iterated; returns which.
     ///

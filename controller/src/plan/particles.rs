@@ -3,14 +3,15 @@
 
 use latco_models::{Bundle, BundleError, Dynamics, Reward, Rollout, RunError};
 
+use super::goal::{Goal, GoalSlot, GoalTerm};
 use super::noise::Noise;
 use super::rollout::repeat;
 use super::solution::PlanSizes;
 
 /// The rollout of a sampling planner's samples: `N` sequences at a time from one state.
 pub(super) enum Futures {
-    /// A rollout through the mean of the prior.
-    Mean(Rollout),
+    /// A rollout through the mean of the prior, and the goal that it shall lead to.
+    Mean(Rollout, Option<Box<GoalTerm>>),
     /// A rollout through samples of the prior.
     Sampled(Box<Particles>),
 }
@@ -29,14 +30,42 @@ impl Futures {
         Ok(if sampled {
             Self::Sampled(Box::new(Particles::new(bundle, sizes, sequences)?))
         } else {
-            Self::Mean(bundle.rollout(sequences)?)
+            Self::Mean(
+                bundle.rollout(sequences)?,
+                GoalTerm::new(bundle, sizes, sequences)?.map(Box::new),
+            )
         })
+    }
+
+    /// Sets the goal that the sequences shall lead to.
+    pub(super) fn set_goal(&mut self, goal: Option<&Goal>) {
+        match self {
+            Self::Mean(_, Some(term)) => term.set(goal),
+            Self::Mean(_, None) => {}
+            Self::Sampled(particles) => particles.goal.set(goal),
+        }
+    }
+
+    /// Turns rewards `[M, H]` to expect of the first M sequences of the last run into those with the goal.
+    pub(super) fn add_goal(&mut self, state: &[f32], rewards: &mut [f32]) -> Result<(), RunError> {
+        match self {
+            Self::Mean(rollout, Some(term)) => term.add_to(state, rollout.action_mut(), rewards)?,
+            Self::Mean(_, None) => {}
+            Self::Sampled(particles) => {
+                let ends = particles.dynamics.state_mut().chunks_exact(state.len());
+                let plans = rewards.chunks_exact_mut(particles.horizon).zip(ends);
+                if let Some(goal) = particles.goal.get() {
+                    plans.for_each(|(rewards, end)| goal.add_to(rewards, end));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Sets the known state `[n]` that all sequences start from.
     pub(super) fn start(&mut self, state: &[f32]) {
         match self {
-            Self::Mean(rollout) => repeat(state, rollout.state_mut()),
+            Self::Mean(rollout, _) => repeat(state, rollout.state_mut()),
             Self::Sampled(particles) => particles.start.copy_from_slice(state),
         }
     }
@@ -44,7 +73,7 @@ impl Futures {
     /// The sequences to be written before [`Futures::run`], `[N, H, na]`, within the limits.
     pub(super) fn action_mut(&mut self) -> &mut [f32] {
         match self {
-            Self::Mean(rollout) => rollout.action_mut(),
+            Self::Mean(rollout, _) => rollout.action_mut(),
             Self::Sampled(particles) => &mut particles.actions,
         }
     }
@@ -52,7 +81,8 @@ impl Futures {
     /// Rolls the sequences out; draws from `noise` only where states are sampled.
     pub(super) fn run(&mut self, noise: &mut Noise) -> Result<(), RunError> {
         match self {
-            Self::Mean(rollout) => rollout.run(),
+            Self::Mean(_, Some(goal)) if goal.replaces_rewards() => Ok(()),
+            Self::Mean(rollout, _) => rollout.run(),
             Self::Sampled(particles) => particles.run(noise),
         }
     }
@@ -60,7 +90,7 @@ impl Futures {
     /// The outputs of the reward head, `[N, H]`.
     pub(super) fn rewards(&self) -> &[f32] {
         match self {
-            Self::Mean(rollout) => rollout.rewards(),
+            Self::Mean(rollout, _) => rollout.rewards(),
             Self::Sampled(particles) => &particles.rewards,
         }
     }
@@ -79,6 +109,7 @@ pub(super) struct Particles {
     /// The outputs of the reward head, `[N, H]`.
     rewards: Vec<f32>,
     horizon: usize,
+    goal: GoalSlot,
 }
 
 impl Particles {
@@ -91,6 +122,7 @@ impl Particles {
             noise: vec![0.0; sequences * bundle.manifest().dims.stoch],
             rewards: vec![0.0; sequences * sizes.horizon],
             horizon: sizes.horizon,
+            goal: GoalSlot::new(sizes),
         })
     }
 

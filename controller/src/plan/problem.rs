@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::batch::Iterate;
 use super::decisions::Decisions;
+use super::goal::GoalSlot;
 use super::noise::NoiseState;
 use super::report::PlanReport;
 use super::solution::{PlanSizes, Solution};
@@ -19,6 +20,8 @@ pub struct Problem {
     pub anchor: Vec<f32>,
     /// What the plan had to keep away from.
     pub constraints: Option<Constraints>,
+    /// The state that the plan had to end in.
+    pub goal: GoalSlot,
     /// Control periods since the start of the previous plan.
     pub elapsed_periods: Option<f64>,
     /// Whether there was a previous plan to start from.
@@ -47,6 +50,7 @@ impl Problem {
             sizes: *sizes,
             anchor: vec![0.0; sizes.state],
             constraints: None,
+            goal: GoalSlot::new(sizes),
             elapsed_periods: None,
             has_previous: false,
             previous: Iterate::new(sizes),
@@ -67,6 +71,7 @@ impl Problem {
         self.sizes = other.sizes;
         self.anchor.copy_from_slice(&other.anchor);
         self.constraints.clone_from(&other.constraints);
+        self.goal.set(other.goal.get());
         self.elapsed_periods = other.elapsed_periods;
         self.has_previous = other.has_previous;
         self.previous.copy_from(&other.previous);

@@ -5,14 +5,18 @@
 
 use latco_models::{Bundle, BundleError, Dynamics, RewardHead, Rollout, RunError};
 
+use super::goal::{Goal, GoalTerm};
 use super::incumbent::Candidate;
-use super::solution::PlanSizes;
+use super::solution::{PlanSizes, Solution};
 
 /// A valuation of a fixed number N of action sequences.
 pub trait Valuation: Send {
     /// The sequences to be written before [`Valuation::run`], `[N, H, na]`, within their limits; they hold
     /// the last ones.
     fn actions_mut(&mut self) -> &mut [f32];
+
+    /// Sets the goal that the sequences shall lead to. A valuation that knows none values by rewards alone.
+    fn set_goal(&mut self, _goal: Option<&Goal>) {}
 
     /// Values the sequences from `state` `[n]`.
     ///
@@ -51,6 +55,7 @@ pub struct ActionRollout {
     /// Returns of the sequences, `[N]`.
     returns: Vec<f32>,
     sizes: PlanSizes,
+    goal: Option<GoalTerm>,
 }
 
 impl ActionRollout {
@@ -66,6 +71,7 @@ impl ActionRollout {
             rewards: vec![0.0; sequences * sizes.horizon],
             returns: vec![0.0; sequences],
             sizes: *sizes,
+            goal: GoalTerm::new(bundle, sizes, sequences)?,
         })
     }
 }
@@ -75,12 +81,23 @@ impl Valuation for ActionRollout {
         &mut self.actions
     }
 
+    fn set_goal(&mut self, goal: Option<&Goal>) {
+        if let Some(term) = &mut self.goal {
+            term.set(goal);
+        }
+    }
+
     fn run(&mut self, state: &[f32]) -> Result<(), RunError> {
-        repeat(state, self.rollout.state_mut());
-        self.rollout.action_mut().copy_from_slice(&self.actions);
-        self.rollout.run()?;
+        if !(self.goal.as_ref()).is_some_and(GoalTerm::replaces_rewards) {
+            repeat(state, self.rollout.state_mut());
+            self.rollout.action_mut().copy_from_slice(&self.actions);
+            self.rollout.run()?;
+        }
         for (reward, output) in self.rewards.iter_mut().zip(self.rollout.rewards()) {
             *reward = self.head.expected(*output);
+        }
+        if let Some(term) = &mut self.goal {
+            term.add_to(state, &self.actions, &mut self.rewards)?;
         }
         let sequences = self.rewards.chunks_exact(self.sizes.horizon);
         for (value, rewards) in self.returns.iter_mut().zip(sequences) {
@@ -130,6 +147,16 @@ impl PriorSteps {
             state_size: sizes.state,
             action_size: sizes.action,
         })
+    }
+
+    /// The state that the actions of a plan lead to from its first state, `[n]`: what is planned for it may still be relaxed.
+    ///
+    /// # Errors
+    /// ONNX Runtime's reason.
+    pub fn end(&mut self, plan: &Solution) -> Result<Vec<f32>, RunError> {
+        let mut states = plan.states.clone();
+        self.fill(0, &mut states, &plan.actions)?;
+        Ok(states.split_off(states.len() - self.state_size))
     }
 
     /// Writes the rows after row `from` of `states` `[H + 1, n]`, which is given, under `actions` `[H, na]`.

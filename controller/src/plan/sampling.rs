@@ -6,6 +6,7 @@ use latco_models::{Bundle, RewardHead, RunError};
 use super::contract::PlanRequest;
 use super::deadline::{Quantum, Rounds};
 use super::elites::{SequenceGaussian, finite, rank};
+use super::goal::Goal;
 use super::incumbent::Candidate;
 use super::noise::{Noise, correlate_sequences};
 use super::optimiser::{Optimiser, Outcome, Schedule, Step};
@@ -144,6 +145,7 @@ impl Sampling {
         for (reward, output) in rewards.iter_mut().zip(self.part.rewards()) {
             *reward = head.expected(*output);
         }
+        self.part.add_goal(request.state, rewards)?;
         let first = samples.start;
         let returns = &mut self.returns[samples];
         for (value, rewards) in returns.iter_mut().zip(rewards.chunks_exact(horizon)) {
@@ -229,7 +231,9 @@ impl Optimiser for Sampling {
         Shift::new(elapsed.round(), horizon)
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self, goal: Option<&Goal>) {
+        self.part.set_goal(goal);
+        self.rollout.set_goal(goal);
         self.gaussian.deviation.fill(INITIAL_STD);
         (self.has_best, self.has_mean) = (false, false);
     }

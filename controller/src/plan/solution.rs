@@ -19,6 +19,8 @@ pub struct PlanSizes {
     pub state: usize,
     /// Length of an action, na.
     pub action: usize,
+    /// Number of elements of a state that a goal is compared in, n; 0 without goals.
+    pub goal: usize,
 }
 
 impl PlanSizes {
@@ -30,6 +32,10 @@ impl PlanSizes {
             lead: config.control.lead_periods as usize,
             state: manifest.dims.state(),
             action: manifest.dims.action,
+            goal: match config.goal.weight > 0.0 {
+                true => manifest.dims.state(),
+                false => 0,
+            },
         }
     }
 }
@@ -222,6 +228,7 @@ mod tests {
             lead: 1,
             state: 2,
             action: 1,
+            goal: 0,
         };
         let mut plan = Plan::new(&sizes, Duration::from_millis(100));
         assert_eq!(plan.step_at(Time(0)), None, "there is no plan");

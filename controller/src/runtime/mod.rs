@@ -31,6 +31,7 @@
 
 mod dump_thread;
 mod executor_thread;
+mod goal_port;
 mod planner_thread;
 mod ports;
 mod region_port;
@@ -55,6 +56,7 @@ use crate::time::{Clock, Time};
 
 use shared::Shared;
 
+pub use goal_port::GoalPort;
 pub use ports::{ImageIntake, ImagePort, JointIntake, JointPort, PlanRecord, Ports, TickRecord};
 pub use region_port::{RegionError, RegionPort};
 pub use shared::CommandSink;
@@ -167,6 +169,7 @@ impl Runtime {
             warm_at: None,
             timeline: 0,
             regions: planner_regions,
+            goals: made.goals,
         };
         let executor = executor_thread::ExecutorThread {
             shared: Arc::clone(&shared),

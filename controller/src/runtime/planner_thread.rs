@@ -18,7 +18,7 @@ use crate::inputs::{InputCounts, Inputs, JointVec};
 use crate::journal::{Event, JournalWriter};
 use crate::keep_alive::KeepAlive;
 use crate::latest;
-use crate::plan::Plan;
+use crate::plan::{GoalSlot, Plan};
 use crate::priority;
 use crate::safety::Decision;
 use crate::time::{Clock, Time};
@@ -52,6 +52,8 @@ pub(super) struct PlannerThread {
     pub(super) timeline: u64,
     /// Where the regions are that plans keep out of.
     pub(super) regions: latest::Reader<Middles>,
+    /// What plans shall end in.
+    pub(super) goals: latest::Reader<GoalSlot>,
 }
 
 impl PlannerThread {
@@ -77,6 +79,11 @@ impl PlannerThread {
             if self.regions.update() {
                 self.controller.move_regions(self.regions.value());
                 self.note_regions();
+            }
+            if self.goals.update() {
+                let goal = self.goals.value().get();
+                self.controller.set_goal(goal.map(|goal| &*goal.belief));
+                self.note_goal();
             }
             self.take_joints();
             while let Some((time, velocities)) = self.sent.pop() {
@@ -149,10 +156,20 @@ impl PlannerThread {
         self.hand_over_plan();
     }
 
-    /// Notes that everything is forgotten but where the regions are: a replay that begins here does not know of it.
+    /// Notes that everything is forgotten but where the regions are and what the goal is: a replay that begins here does not know
+    /// of them.
     fn note_reset(&mut self, episode: u64) {
         self.note(|| Event::Reset { episode });
         self.note_regions();
+        self.note_goal();
+    }
+
+    /// Notes the goal, for which memory is allocated where there is one.
+    fn note_goal(&mut self) {
+        let belief = self.controller.goal().map(|goal| goal.belief.clone());
+        if let Some(belief) = belief {
+            self.note(|| Event::Goal { belief });
+        }
     }
 
     fn note_regions(&mut self) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crossbeam::channel;
 use crossbeam::queue::ArrayQueue;
 
+use super::goal_port::{self, GoalPort};
 use super::region_port::{self, RegionPort};
 use super::shared::Shared;
 use crate::config::Config;
@@ -15,7 +16,7 @@ use crate::controller::{Controller, Tick};
 use crate::inputs::{ImageInput, InputCounts, InputError, JointInput, JointVec, MAX_JOINTS};
 use crate::journal::{self, JournalReader, JournalWriter};
 use crate::latest;
-use crate::plan::Plan;
+use crate::plan::{GoalSlot, Plan};
 use crate::safety::frozen::Unchanged;
 use crate::safety::measurement::MeasurementGate;
 use crate::time::{Clock, Time};
@@ -29,6 +30,8 @@ pub struct Ports {
     pub joints: JointPort,
     /// Port of the regions to keep out of; `None` for a configuration without any.
     pub regions: Option<RegionPort>,
+    /// Port of the goals; `None` for a configuration without `goal.weight`.
+    pub goals: Option<GoalPort>,
     /// Port of the newest plan with its iterations.
     pub plans: latest::Reader<PlanRecord>,
     /// Port of the records of the images' steps; the oldest are dropped when nobody takes them.
@@ -270,6 +273,8 @@ pub(super) struct Made {
     pub(super) plan_records: latest::Writer<PlanRecord>,
     pub(super) tick_records: Arc<ArrayQueue<TickRecord>>,
     pub(super) journal: Option<JournalWriter>,
+    /// What plans shall end in, for the planner.
+    pub(super) goals: latest::Reader<GoalSlot>,
     /// Where the regions are, for the planner and for the executor.
     pub(super) regions: [latest::Reader<Middles>; 2],
 }
@@ -298,6 +303,7 @@ pub(super) fn make(
     let tick_records = Arc::new(ArrayQueue::new(1024));
     let middles = (controller.constraints()).map_or_else(Middles::new, |c| c.middles());
     let (region_port, regions) = region_port::make(&middles);
+    let (goal_port, goals) = goal_port::make(controller.goal_slot(), config.goal.weight as f32);
     let (journal_writer, journal_reader) = (config.trace.journal)
         .then(|| journal::pool(controller))
         .unzip();
@@ -320,6 +326,7 @@ pub(super) fn make(
                 begun: 0,
             },
             regions: (!middles.is_empty()).then_some(region_port),
+            goals: (config.goal.weight > 0.0).then_some(goal_port),
             plans,
             ticks: Arc::clone(&tick_records),
             journal: journal_reader,
@@ -330,6 +337,7 @@ pub(super) fn make(
         plan_records,
         tick_records,
         journal: journal_writer,
+        goals,
         regions,
     }
 }

@@ -89,6 +89,7 @@ mod tests {
             lead: 0,
             state: 2,
             action: 2,
+            goal: 0,
         };
         let mut plan = Plan::new(&sizes, Duration::from_millis(100));
         plan.number = 1;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use latco_controller::constraints::Constraints;
 use latco_controller::plan::{
-    self, Decisions, PlanReport, PlanRequest, PlanSizes, Planner, Solution,
+    self, Decisions, Goal, PlanReport, PlanRequest, PlanSizes, Planner, Solution,
 };
 use latco_controller::time::FrozenClock;
 use latco_controller::trace::PlanTrace;
@@ -27,6 +27,7 @@ pub struct Bench {
     pub trace: PlanTrace,
     pub state: Vec<f32>,
     pub constraints: Option<Constraints>,
+    pub goal: Option<Goal>,
     /// Keeps the bundle's folder.
     _folder: tempfile::TempDir,
 }
@@ -69,6 +70,7 @@ impl Bench {
             trace: PlanTrace::with_capacity(4096),
             state: vec![0.1; STATE],
             constraints: None,
+            goal: None,
             _folder: folder,
         }
     }
@@ -117,6 +119,7 @@ impl Bench {
             state: &self.state,
             elapsed_periods,
             constraints: self.constraints.as_ref(),
+            goal: self.goal.as_ref(),
             deadline,
             replay,
         };

@@ -18,6 +18,7 @@ use latco_models::Bundle;
 
 use super::camera::CameraInbox;
 use super::diagnostics::Recent;
+use super::goal_image;
 use super::imagined::Imagined;
 use super::intake::{Counters, Joints};
 use super::journal::JournalTopic;
@@ -25,7 +26,7 @@ use super::keep_out;
 use super::load::Loaded;
 use super::ros_clock::RosClock;
 use super::sink::{CommandOutbox, MotionStatus, Sink};
-use super::status::{FEW_PLANS, RunSummary, SurpriseFigures};
+use super::status::{FEW_PLANS, GoalFigures, RunSummary, SurpriseFigures};
 use super::topics;
 use super::trace::{PlanTraced, RunTrace, TickTrace};
 use crate::middleware::peers::Peers;
@@ -102,6 +103,7 @@ impl Configured {
             controller,
             decode,
             decorator,
+            goals: goal_pictures,
         } = loaded;
         let planner = controller.planner_name();
         let joints = controller.robot().names().to_vec();
@@ -143,6 +145,7 @@ impl Configured {
             images,
             joints: joint_port,
             regions,
+            goals,
             plans: plan_records,
             ticks,
             journal,
@@ -150,6 +153,9 @@ impl Configured {
 
         if let Some(port) = regions {
             keep_out::listen(node, port, counters.clone())?;
+        }
+        if let Some((port, pictures)) = goals.zip(goal_pictures) {
+            goal_image::listen(node, port, pictures, counters.clone())?;
         }
         let mut images: Box<dyn ImageIntake> = Box::new(images);
         let mut joint_port: Box<dyn JointIntake> = Box::new(joint_port);
@@ -324,6 +330,13 @@ impl Configured {
             observed.surprise,
             record.tick.surprise,
         );
+        summary.goal = record.tick.goal_distance.map(|distance| {
+            let figures = GoalFigures::after(summary.goal, distance);
+            if figures.reached && !summary.goal.is_some_and(|before| before.reached) {
+                tracing::info!(distance, "the goal is reached, as far as the model sees");
+            }
+            figures
+        });
         let plan = record.tick.plan.map(|report| {
             summary.plans += 1;
             *summary.stop_causes.entry(report.stop.name()).or_default() += 1;

@@ -31,6 +31,9 @@ pub(super) struct Counters {
     /// Number of messages that moved the regions to keep out of, and of those that were refused.
     pub(super) regions_moved: AtomicU64,
     pub(super) regions_refused: AtomicU64,
+    /// Number of goal pictures that were taken, and of those that were refused.
+    pub(super) goals_taken: AtomicU64,
+    pub(super) goals_refused: AtomicU64,
     /// Arrivals of images and joint states, taken or not.
     pub(super) image_arrivals: Arrivals,
     pub(super) joint_arrivals: Arrivals,
@@ -38,6 +41,7 @@ pub(super) struct Counters {
     pub(super) last_image_error: Mutex<String>,
     pub(super) last_joints_error: Mutex<String>,
     pub(super) last_keep_out_error: Mutex<String>,
+    pub(super) last_goal_error: Mutex<String>,
 }
 
 impl Counters {

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use anyhow::Context as _;
 use crossbeam::channel::{Receiver, bounded};
 use latco_controller::config::SurpriseAction;
 use latco_controller::{Config, Controller, Decorator, Rehearsal};
 use latco_models::{Bundle, Decode};
 
 use super::imagined;
+use crate::goal::GoalPictures;
 
 /// The parts that a configured controller is made from.
 pub(super) struct Loaded {
@@ -19,6 +21,8 @@ pub(super) struct Loaded {
     /// Session that decodes states for `~/imagined/image`.
     pub(super) decode: Option<Decode>,
     pub(super) decorator: Option<Arc<dyn Decorator>>,
+    /// What makes beliefs of goal pictures, where the configuration takes some.
+    pub(super) goals: Option<GoalPictures>,
 }
 
 /// A load that is under way.
@@ -92,10 +96,20 @@ fn load(
         );
     }
     go_on()?;
-    let controller = Controller::decorated(&config, &bundle, |parts| match &decorator {
+    let mut controller = Controller::decorated(&config, &bundle, |parts| match &decorator {
         Some(decorator) => decorator.parts(parts),
         None => parts,
     })?;
+    go_on()?;
+    let takes_goals = config.goal.weight > 0.0;
+    let mut goals = (takes_goals.then(|| GoalPictures::new(&bundle))).transpose()?;
+    if let (Some(goals), Some(file)) = (&mut goals, &config.goal.image) {
+        let goal = goals
+            .belief_of_file(file.as_ref(), None)
+            .context("goal.image")?;
+        tracing::info!(picture = %file, joints = ?goal.positions, "the goal");
+        controller.set_goal(Some(&goal.belief));
+    }
     go_on()?;
     let decode = imagined.then(|| imagined::decoder(&bundle)).transpose()?;
     tracing::info!(
@@ -111,5 +125,6 @@ fn load(
         controller,
         decode,
         decorator,
+        goals,
     })
 }

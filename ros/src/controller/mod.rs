@@ -12,6 +12,7 @@
 mod camera;
 mod configured;
 mod diagnostics;
+mod goal_image;
 mod imagined;
 mod intake;
 pub mod journal;

@@ -8,6 +8,7 @@ use latco_bag::messages::{DiagnosticStatus, KeyValue};
 use latco_controller::Config;
 use latco_controller::config::{PlannerKind, SurpriseAction};
 use latco_controller::execute::{Action, Decision, StopReason};
+use latco_controller::plan::GOAL_REACHED;
 use latco_controller::safety::Surprise;
 use latco_controller::safety::monitors::EXECUTOR_LIMIT;
 use latco_models::{Declined, Manifest};
@@ -50,6 +51,15 @@ pub struct RunSummary {
     /// The last reason for which a message on `~/keep_out` was refused; empty without.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub last_keep_out_error: String,
+    /// Number of pictures on `~/goal_image` that were taken.
+    pub goals_taken: u64,
+    /// Number of pictures on `~/goal_image` that were refused.
+    pub goals_refused: u64,
+    /// The last reason for which a goal picture was refused; empty without.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub last_goal_error: String,
+    /// How far the newest belief is from the goal; `None` without one.
+    pub goal: Option<GoalFigures>,
     /// Number of episodes begun by the topic or the reset service.
     pub resets: u64,
     /// Number of plans that were made.
@@ -93,6 +103,29 @@ pub struct RunSummary {
     /// How often each fault was injected that the node was told to inject.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub injected: BTreeMap<&'static str, u64>,
+}
+
+/// How far the belief is from that of the goal picture.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct GoalFigures {
+    /// Root of the mean squared difference of the two states.
+    pub distance: f32,
+    /// Whether that is as little as between pictures of one scene.
+    pub reached: bool,
+    /// Number of images whose belief was that near.
+    pub images_at_goal: u64,
+}
+
+impl GoalFigures {
+    /// The figures after an image; `before` are those until then.
+    pub(super) fn after(before: Option<Self>, distance: f32) -> Self {
+        let reached = distance < GOAL_REACHED;
+        Self {
+            distance,
+            reached,
+            images_at_goal: before.map_or(0, |b| b.images_at_goal) + u64::from(reached),
+        }
+    }
 }
 
 /// How far images were from what the model predicted.
@@ -258,6 +291,9 @@ impl RunSummary {
         self.last_joints_error = text(&counters.last_joints_error);
         self.regions_moved = Counters::get(&counters.regions_moved);
         self.regions_refused = Counters::get(&counters.regions_refused);
+        self.goals_taken = Counters::get(&counters.goals_taken);
+        self.goals_refused = Counters::get(&counters.goals_refused);
+        self.last_goal_error = text(&counters.last_goal_error);
         self.last_keep_out_error = text(&counters.last_keep_out_error);
     }
 }
@@ -313,6 +349,16 @@ pub(super) fn status(now: &Now<'_>) -> DiagnosticStatus {
             ("surprising_images", surprise.surprising_images.to_string()),
         ]);
     }
+    if let Some(goal) = summary.goal {
+        values.extend([
+            ("goal_distance", format!("{:.3}", goal.distance)),
+            ("goal_reached", goal.reached.to_string()),
+            ("goals_taken", summary.goals_taken.to_string()),
+        ]);
+    }
+    if summary.goals_refused > 0 {
+        values.push(("goals_refused", summary.goals_refused.to_string()));
+    }
     if !summary.providers_declined.is_empty() {
         let names = summary
             .providers_declined
@@ -330,6 +376,7 @@ pub(super) fn status(now: &Now<'_>) -> DiagnosticStatus {
         ("last_image_error", &summary.last_image_error),
         ("last_joints_error", &summary.last_joints_error),
         ("last_keep_out_error", &summary.last_keep_out_error),
+        ("last_goal_error", &summary.last_goal_error),
     ] {
         if !error.is_empty() {
             values.push((key, error.clone()));

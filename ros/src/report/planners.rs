@@ -38,7 +38,8 @@ pub(super) struct Compared {
 }
 
 /// Plans from beliefs that are spread over the run with several planners, each from nothing and in the time that the run's plans
-/// had, or half a control period where they had no limit; none in a run without plans.
+/// had, or half a control period where they had no limit; none in a run without plans. They are compared by the reward alone, without
+/// regions to keep out of and goal pictures.
 ///
 /// # Errors
 /// [`SetupError`] when a planner cannot be made.
@@ -74,6 +75,7 @@ pub(super) fn compare(
                 state: &planned[at].belief,
                 elapsed_periods: None,
                 constraints: None,
+                goal: None,
                 deadline: Some(clock.now() + span(budget_ms * 1e-3)),
                 replay: None,
             };

@@ -204,6 +204,7 @@ impl Pen {
                 state: &problem.anchor,
                 elapsed_periods: problem.elapsed_periods,
                 constraints: problem.constraints.as_ref(),
+                goal: None,
                 deadline: None,
                 replay: Some(decisions),
             };

@@ -132,6 +132,8 @@ pub fn network(domain: u16) -> Network {
 pub struct FakeRobot {
     pub image: Outbox<Image>,
     pub compressed: Outbox<CompressedImage>,
+    /// Pictures of goals.
+    pub goals: Outbox<CompressedImage>,
     /// Whether the camera publishes jpegs of 640x480 instead of raw images of the model's size.
     pub compresses: bool,
     pub joints: Outbox<JointState>,
@@ -154,6 +156,9 @@ impl FakeRobot {
         let joints = node
             .publisher("joint_states", qos::sensors(10), 20)
             .expect("a publisher");
+        let goals = node
+            .publisher("latco/goal_image/compressed", qos::commands(), 5)
+            .expect("a publisher");
         let commands = Arc::new(Mutex::new(Vec::new()));
         let statuses = Arc::new(Mutex::new(Vec::new()));
         let body = Arc::new(Mutex::new(ObedientJoints::new(vec![0.1, 0.2, -0.1])));
@@ -173,6 +178,7 @@ impl FakeRobot {
         Self {
             image,
             compressed,
+            goals,
             compresses: false,
             joints,
             body,

@@ -11,7 +11,7 @@ use latco_bag::messages::{
 };
 use latco_bag::{BagOptions, BagWriter, Compression, Storage, cdr, topics};
 use latco_controller::Time;
-use latco_controller::config::{KeepOutSection, KinematicsSection, PlannerSection};
+use latco_controller::config::{GoalSection, KeepOutSection, KinematicsSection, PlannerSection};
 use latco_controller::journal::{
     ChainWriter, Event, Header as JournalHeader, ImageMark, Outcome, Step,
 };
@@ -204,6 +204,7 @@ pub(crate) fn dump(folder: &Path) -> Result<Vec<u8>> {
         lead: 1,
         state: 4,
         action: 2,
+        goal: 0,
     };
     let header = DumpHeader {
         program: "latco".into(),
@@ -213,6 +214,7 @@ pub(crate) fn dump(folder: &Path) -> Result<Vec<u8>> {
         planner: PlannerSection::default(),
         keep_out: KeepOutSection::default(),
         kinematics: KinematicsSection::default(),
+        goal: GoalSection::default(),
     };
     let path = folder.join("problem.dump");
     write_dump(&path, &header, &Problem::new(&sizes, 2))?;

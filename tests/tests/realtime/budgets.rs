@@ -60,6 +60,7 @@ impl Case {
             state: &self.state,
             elapsed_periods,
             constraints: None,
+            goal: None,
             deadline: Some(began + self.budget),
             replay: None,
         };

@@ -10,7 +10,8 @@ frame that begins with `=`, or with `N` (not installed), `W` (the settings are w
     P                         -> picture, rgb8, [size, size, 3]
     E                         -> what the adapter's scripted policy would do, f64, one value a joint
 
-A state: success, ended (a byte each), reward, positions of the joints, places where the expert takes them (f64 each).
+A state: success, ended (a byte each), reward, positions of the joints, places where the expert takes them, places of objects
+(f64 each).
 
 An adapter is a Python file with a class `Adapter(settings)`; any of its methods may be left out. `make()` makes the environment
 instead of gymnasium.make; `reset(env, seed)` begins an episode, `success(env, observation, info)` judges, `expert(env,
@@ -74,6 +75,7 @@ class Served:
             model.mat_reflectance[:] = 0
         self.positions = [Value(path) for path in settings["positions"]]
         self.targets = [Value(path) for path in settings["targets"]]
+        self.objects = [Value(path) for path in settings["objects"]]
         self.success = Value(settings["success"])
         self.reward = Value(settings["reward"])
         space = self.env.action_space
@@ -143,7 +145,7 @@ class Served:
                     raise
                 success = False
         numbers = [0.0 if at_start else self.reward.of(said)]
-        numbers += [value.of(said) for value in self.positions + self.targets]
+        numbers += [value.of(said) for value in self.positions + self.targets + self.objects]
         return struct.pack(f"<BB{len(numbers)}d", success, self.ended, *numbers)
 
     def picture(self):

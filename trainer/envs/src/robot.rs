@@ -16,6 +16,20 @@ pub struct Object {
     pub name: &'static str,
     /// Place of its middle in m; the camera sees `[-1, 1]` in both directions.
     pub place: [f64; 2],
+    /// Angle in rad by which it is turned; `None` where that is not told or does not matter.
+    pub angle_rad: Option<f64>,
+}
+
+impl Object {
+    /// A thing of which only the place is told.
+    #[must_use]
+    pub const fn at(name: &'static str, place: [f64; 2]) -> Self {
+        Self {
+            name,
+            place,
+            angle_rad: None,
+        }
+    }
 }
 
 /// How way-point policies go about a task; times in control periods.

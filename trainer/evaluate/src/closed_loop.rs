@@ -132,6 +132,11 @@ impl ClosedLoop {
         self.now = Time(0);
     }
 
+    /// Sets the state `[n]` that plans shall end in, the belief of a goal picture.
+    pub fn set_goal(&mut self, belief: &[f32]) {
+        self.controller.set_goal(Some(belief));
+    }
+
     /// Moves the regions that the robot keeps out of, in the order of the configuration.
     pub fn move_regions(&mut self, middles: &[Place]) {
         self.controller.move_regions(middles);

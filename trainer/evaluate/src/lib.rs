@@ -22,6 +22,7 @@ mod calibration;
 mod closed_loop;
 mod faults;
 mod faulty_loop;
+mod goals;
 mod image_fault;
 mod keep_out;
 mod policy;
@@ -46,6 +47,7 @@ pub use calibration::{
 pub use closed_loop::{ClosedLoop, PeriodReport, joints_of};
 pub use faults::{FaultClass, FaultEvaluation, FaultyEpisode, evaluate_faults};
 pub use faulty_loop::{FaultyLoop, FaultyTick};
+pub use goals::{GoalEpisode, GoalEvaluation, GoalOptions, Judge, evaluate_goals};
 pub use image_fault::ImageFault;
 pub use keep_out::{KeepOut, KeepOutSummary, Obstacles, Touches};
 pub use latco_envs::statistics::{percentile, wilson_interval};
@@ -89,6 +91,20 @@ pub enum EvaluateError {
     /// The faults cannot be injected here.
     #[error(transparent)]
     Faults(#[from] FaultsError),
+    /// A goal picture has no belief.
+    #[error("{0}")]
+    Goal(String),
+    /// A plan of so many steps cannot be made.
+    #[error(
+        "expected a goal at most {horizon} steps away, the horizon of the bundle, or exactly so many where rewards count (goal.weight \
+         below 1), found {steps}; train with a longer horizon, or look at every image (--closed-loop)"
+    )]
+    GoalSteps {
+        /// Steps from the start to the goal.
+        steps: usize,
+        /// Steps that the bundle looks ahead.
+        horizon: usize,
+    },
     /// There are no faults to inject.
     #[error("expected at least one [[fault]] to inject, found none")]
     NoFaults,

@@ -13,7 +13,7 @@ use latco_pictures::{Curves, Panel};
 use latco_trainer::gates::{self, Gate};
 
 use super::bundles::{MeasuredOn, load, name_of};
-use super::shell::{BadInput, print_json};
+use super::shell::{BadInput, print, print_json};
 
 /// Arguments of `latco-train gates`.
 #[derive(clap::Args)]
@@ -158,9 +158,4 @@ pub(super) fn log(gate: &Gate) {
         Some(false) => tracing::warn!("gate {}:{value}, FAILED ({})", gate.name, gate.note),
         None => tracing::warn!("gate {}: {}", gate.name, gate.note),
     }
-}
-
-#[allow(clippy::print_stdout)]
-fn print(text: &str) {
-    print!("{text}");
 }

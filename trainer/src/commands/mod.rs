@@ -15,6 +15,7 @@ mod experiment;
 mod export;
 mod fit;
 mod gates;
+mod goals;
 mod import;
 mod import_lerobot;
 mod label;
@@ -58,6 +59,8 @@ pub(crate) enum Command {
     Eval(eval::Args),
     /// Measures the success of planners on a robot over ROS, by its topics `episode` and `reward`.
     EvalNode(eval_node::Args),
+    /// Measures plans to goal pictures in simulation, in process.
+    Goals(goals::Args),
     /// Writes one HTML file that explains a training: gates, losses, what the model sees and foresees.
     Report(report::Args),
     /// Writes the model card of a bundle.
@@ -84,6 +87,7 @@ impl Command {
             Self::Surprise(args) => surprise::run(args),
             Self::Eval(args) => eval::run(args),
             Self::EvalNode(args) => eval_node::run(args),
+            Self::Goals(args) => goals::run(args),
             Self::Report(args) => report::run(args),
             Self::Card(args) => card::run(args),
             Self::Experiment(args) => experiment::run(args),

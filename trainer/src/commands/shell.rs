@@ -51,6 +51,12 @@ pub(crate) fn print_json(value: &serde_json::Value) {
     println!("{value}");
 }
 
+/// Prints a table.
+#[allow(clippy::print_stdout)]
+pub(crate) fn print(text: &str) {
+    print!("{text}");
+}
+
 /// Makes the folder of the results and checks that something can be written there.
 pub(crate) fn check_writable(folder: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder)

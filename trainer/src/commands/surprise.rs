@@ -17,7 +17,7 @@ use latco_trainer::gates::{self, GateError};
 use latco_trainer::progress::Progress;
 
 use super::bundles::{MeasuredOn, load, name_of};
-use super::shell::{BadInput, go_on, print_json, stop_flag};
+use super::shell::{BadInput, go_on, print, print_json, stop_flag};
 
 /// Arguments of `latco-train surprise`.
 #[derive(clap::Args)]
@@ -322,11 +322,6 @@ fn markdown(rows: &[Row]) -> String {
         table = table.column("", name, move |row| fixed(row.share(number), 3));
     }
     table.markdown(rows)
-}
-
-#[allow(clippy::print_stdout)]
-fn print(text: &str) {
-    print!("{text}");
 }
 
 #[cfg(test)]

@@ -20,7 +20,8 @@ pub struct GruJacobian<S, A> {
 }
 
 impl<S: Scalar, A: AsRef<[S]> + AsMut<[S]>> GruJacobian<S, A> {
-    /// Number of elements of the arena, for `plans` plans of `horizon` steps and stages in `parts` parts.
+    /// Number of elements of the arena, for `plans` plans of which each has at most `horizon` rows multiplied at once (its steps, and
+    /// the rows of a goal), and stages in `parts` parts.
     #[must_use]
     pub fn len(sizes: &GruSizes, plans: usize, horizon: usize, parts: usize) -> usize {
         Work::<S>::len(
@@ -39,7 +40,7 @@ impl<S: Scalar, A: AsRef<[S]> + AsMut<[S]>> GruJacobian<S, A> {
         Self::len(sizes, plans, horizon, parts) * size_of::<S>()
     }
 
-    /// Packs the kernels into `arena`.
+    /// Packs the kernels into `arena`, for sizes as of [`GruJacobian::len`].
     ///
     /// # Errors
     /// A size is 0, a kernel has the wrong length, or the arena is too short.

@@ -27,7 +27,7 @@ impl<S: Scalar, A: AsRef<[S]> + AsMut<[S]>> GruJacobian<S, A> {
     ) {
         let sizes = self.sizes;
         let (n, nd, units) = (sizes.state(), sizes.deter, sizes.hidden);
-        let (plans, h) = (self.shape.plans, self.shape.horizon);
+        let (plans, h) = (self.shape.plans, factors.horizon);
         let mut work = Work::split(&sizes, &self.shape, self.arena.as_mut());
         let input = &*work.shared.input;
         let stochs = Rows::new(&states[t * n..], (h + 1) * n, sizes.stoch);

@@ -24,7 +24,7 @@ pub(super) struct ActionSystem<'a, S> {
     gradient: &'a mut [S],
     /// The factors of `W` where inequalities are active, shape `[N, H na, H na]`.
     factor: &'a mut [S],
-    /// The reward rows of one plan, solved with the factor, shape `[H, H na]`.
+    /// The rows of rewards and goal of one plan, solved with the factor, shape `[R, H na]`.
     solved: &'a mut [S],
     /// A vector solved with the factor, shape `[H na]`.
     vector: &'a mut [S],
@@ -44,7 +44,7 @@ impl<'a, S: Scalar> ActionSystem<'a, S> {
             plans * actions,
             plans * actions,
             coupled * plans * actions * actions,
-            coupled * dims.horizon * actions,
+            coupled * shape.most_rows() * actions,
             coupled * actions,
             coupled * dims.action * dims.action,
         ]
@@ -155,7 +155,7 @@ impl<'a, S: Scalar> ActionSystem<'a, S> {
         }
     }
 
-    /// Adds what the actions contribute to the matrix `I + K [H, H]` of each plan and to its right-hand side `rho - b`. `rows` are
+    /// Adds what the actions contribute to the matrix `I + K [R, R]` of each plan and to its right-hand side `rho - b`. `rows` are
     /// the products of the reward rows with `B_t`.
     pub(super) fn add_to(
         &mut self,
@@ -164,11 +164,10 @@ impl<'a, S: Scalar> ActionSystem<'a, S> {
         matrix: &mut [S],
         right: &mut [S],
     ) {
-        let Shape { dims, plans, .. } = problem.shape;
-        let h = dims.horizon;
-        for b in 0..plans {
-            let matrix = &mut matrix[b * h * h..][..h * h];
-            let right = &mut right[b * h..][..h];
+        let size = problem.rows();
+        for b in 0..problem.shape.plans {
+            let matrix = &mut matrix[b * size * size..][..size * size];
+            let right = &mut right[b * size..][..size];
             if self.coupled[b] {
                 self.add_coupled(problem, b, rows, matrix, right);
             } else {
@@ -186,19 +185,20 @@ impl<'a, S: Scalar> ActionSystem<'a, S> {
         right: &mut [S],
     ) {
         let (h, na) = (problem.shape.dims.horizon, problem.shape.dims.action);
+        let size = problem.rows();
         for t in 0..h {
             let index = b * h + t;
-            let (rows_of_step, k) = block(problem, index, na);
+            let (rows_of_step, _) = block(problem, index, na);
             let rows = &rows[rows_of_step];
             let inverse = &self.inverse[index * na..][..na];
             let gradient = &self.gradient[index * na..][..na];
-            for r in 0..k {
+            for r in 0..size - t {
                 let row = &rows[r * na..][..na];
                 let y = &mut right[t + r];
                 for j in 0..na {
                     *y -= row[j] * inverse[j] * gradient[j];
                 }
-                let line = &mut matrix[(t + r) * h + t..][..=r];
+                let line = &mut matrix[(t + r) * size + t..][..=r];
                 for (entry, other) in line.iter_mut().zip(rows.chunks_exact(na)) {
                     for j in 0..na {
                         *entry += row[j] * inverse[j] * other[j];
@@ -218,28 +218,30 @@ impl<'a, S: Scalar> ActionSystem<'a, S> {
     ) {
         let dims = problem.shape.dims;
         let (h, na, size) = (dims.horizon, dims.action, dims.actions_len());
+        let rows_of_plan = problem.rows();
         let factor = &self.factor[b * size * size..][..size * size];
-        self.solved.fill(S::ZERO);
+        let solved = &mut self.solved[..rows_of_plan * size];
+        solved.fill(S::ZERO);
         for t in 0..h {
             let (rows_of_step, _) = block(problem, b * h + t, na);
             for (r, row) in rows[rows_of_step].chunks_exact(na).enumerate() {
-                self.solved[(t + r) * size + t * na..][..na].copy_from_slice(row);
+                solved[(t + r) * size + t * na..][..na].copy_from_slice(row);
             }
         }
-        cholesky::solve_rows(factor, size, self.solved);
+        cholesky::solve_rows(factor, size, solved);
         self.vector
             .copy_from_slice(&self.gradient[b * size..][..size]);
         cholesky::solve_row(factor, size, size, self.vector);
-        for (r, row) in self.solved.chunks_exact(size).enumerate() {
+        for (r, row) in solved.chunks_exact(size).enumerate() {
             right[r] -= dot(row, self.vector);
-            let others = self.solved.chunks_exact(size);
-            for (entry, other) in matrix[r * h..][..=r].iter_mut().zip(others) {
+            let others = solved.chunks_exact(size);
+            for (entry, other) in matrix[r * rows_of_plan..][..=r].iter_mut().zip(others) {
                 *entry += dot(row, other);
             }
         }
     }
 
-    /// Writes the changes of the actions `[N, H, na]`, `-W^-1 (q + B' p)`, for the solutions `y [N, H]`.
+    /// Writes the changes of the actions `[N, H, na]`, `-W^-1 (q + B' p)`, for the solutions `y [N, R]`.
     pub(super) fn changes(
         &self,
         problem: &LinearProblem<'_, S>,
@@ -249,9 +251,9 @@ impl<'a, S: Scalar> ActionSystem<'a, S> {
     ) {
         let (na, size) = (problem.shape.dims.action, problem.shape.dims.actions_len());
         for (index, change) in changes.chunks_exact_mut(na).enumerate() {
-            let (rows_of_step, k) = block(problem, index, na);
+            let (elements, of_step) = block(problem, index, na);
             change.copy_from_slice(&self.gradient[index * na..][..na]);
-            add_row_product(change, &y[index..][..k], &rows[rows_of_step]);
+            add_row_product(change, &y[of_step], &rows[elements]);
         }
         for (b, change) in changes.chunks_exact_mut(size).enumerate() {
             if self.coupled[b] {
@@ -268,5 +270,6 @@ impl<'a, S: Scalar> ActionSystem<'a, S> {
 
 /// Number of elements of the products of all reward rows with `B_t`, of one plan.
 pub(super) const fn rows_len(shape: &Shape) -> usize {
-    rows_through(shape.dims.horizon, 0) * shape.dims.action
+    let horizon = shape.dims.horizon;
+    rows_through(horizon, shape.most_rows() - horizon, 0) * shape.dims.action
 }

@@ -1,16 +1,18 @@
-//! The reduced solver: one unknown per reward instead of one per state element.
+//! The reduced solver: one unknown per reward instead of one per state element, and one per element of a goal.
 //!
 //! With the defect change `w_t` and the action change `da_t` as unknowns,
-//! `dz_{t+1} = F_t dz_t + B_t da_t + w_t`, only the H reward rows couple them. The step that minimises
+//! `dz_{t+1} = F_t dz_t + B_t da_t + w_t`, only the rows of rewards and goal couple them. The step that minimises
 //!
 //! ```text
 //! sum_t lambda_t |w_t + d_t|^2 + delta |w_t|^2
 //!     + nu_t |excess_t + sign_t da_t|^2 (active actions) + delta |da_t|^2
 //!     + mu |residual_i + k_i' (da_0 + .. + da_t)|^2 (active inequalities)
 //!     + sum_t (rho_t + g_t' dz_t)^2
+//!     + weight |z_H + dz_H - goal|^2 (with a goal)
 //! ```
 //!
-//! follows from an H x H system, whose matrix is built from reward gradients propagated backward.
+//! follows from an R x R system, whose matrix is built from reward gradients propagated backward. R is H, and H + m with a
+//! goal of m elements of a state, whose rows begin at the last state as the last reward's does.
 //! This is a Levenberg-Marquardt step with the same residuals as the block-tridiagonal one and the
 //! damping in the metric of `(w, a)` instead of `(z, a)`.
 
@@ -46,9 +48,9 @@ struct Work<'a, S> {
     slabs: Vec<SlabMemory<'a, S>, MAX_PARTS>,
     /// Products of those rows with `B_t`.
     action_rows: &'a mut [S],
-    /// The matrix `I + K` of each plan, shape `[N, H, H]`.
+    /// The matrix `I + K` of each plan, shape `[N, R, R]`.
     matrix: &'a mut [S],
-    /// The right-hand side `rho - b`, then the solution `y`, shape `[N, H]`.
+    /// The right-hand side `rho - b`, then the solution `y`, shape `[N, R]`.
     y: &'a mut [S],
     /// The part of the system that concerns the actions alone.
     actions: ActionSystem<'a, S>,
@@ -62,9 +64,9 @@ struct SlabMemory<'a, S> {
     width: usize,
     stride: usize,
     rows: &'a mut [S],
-    /// The part's share of `K`, shape `[N, H, H]`.
+    /// The part's share of `K`, shape `[N, R, R]`.
     matrix: &'a mut [S],
-    /// The part's share of `b`, shape `[N, H]`.
+    /// The part's share of `b`, shape `[N, R]`.
     b: &'a mut [S],
     /// The products `Q_t y` of every step, shape `[N, H, stride]`.
     p: &'a mut [S],
@@ -75,36 +77,36 @@ impl<'a, S: Scalar> Work<'a, S> {
         let Shape {
             dims, plans, parts, ..
         } = *shape;
-        let (h, n) = (dims.horizon, dims.state());
-        let rows = rows_through(h, 0);
+        let (h, n, most) = (dims.horizon, dims.state(), shape.most_rows());
+        let rows = rows_through(h, most - h, 0);
         // however the columns are cut, their strides are whole cache lines
         let columns = [plans * rows * row_len(shape), plans * h * row_len(shape)];
-        let of_slabs = (0..parts).flat_map(|_| [plans * h * h, plans * h]);
-        let common = [rows_len(shape), h * h, h, n].map(|len| plans * len);
+        let of_slabs = (0..parts).flat_map(|_| [plans * most * most, plans * most]);
+        let common = [rows_len(shape), most * most, most, n].map(|len| plans * len);
         let actions = ActionSystem::<S>::lens(shape);
         total((columns.into_iter().chain(of_slabs)).chain(common.into_iter().chain(actions)))
     }
 
     fn split(shape: &Shape, cut: &Cut, scratch: &'a mut [S]) -> Self {
         let Shape { dims, plans, .. } = *shape;
-        let (h, n) = (dims.horizon, dims.state());
+        let (h, n, most) = (dims.horizon, dims.state(), shape.most_rows());
         let mut parts = Parts::new(scratch);
         let slabs = (0..cut.parts())
             .map(|i| SlabMemory {
                 first: cut.first(i),
                 width: cut.width(i),
                 stride: cut.stride(i),
-                rows: parts.take(plans * rows_through(h, 0) * cut.stride(i)),
-                matrix: parts.take(plans * h * h),
-                b: parts.take(plans * h),
+                rows: parts.take(plans * rows_through(h, most - h, 0) * cut.stride(i)),
+                matrix: parts.take(plans * most * most),
+                b: parts.take(plans * most),
                 p: parts.take(plans * h * cut.stride(i)),
             })
             .collect();
         Self {
             slabs,
             action_rows: parts.take(plans * rows_len(shape)),
-            matrix: parts.take(plans * h * h),
-            y: parts.take(plans * h),
+            matrix: parts.take(plans * most * most),
+            y: parts.take(plans * most),
             actions: ActionSystem::split(shape, &mut parts),
             tangent: parts.take(plans * n),
         }
@@ -147,13 +149,8 @@ impl LinearSolver for Reduced {
         let y = &*work.y;
         crew.each(&mut work.slabs, |_, slab| {
             for (index, p) in slab.p.chunks_exact_mut(slab.stride).enumerate() {
-                let (rows, _) = block(problem, index, slab.stride);
-                weighted_sum(
-                    &y[index..][..rows.len() / slab.stride],
-                    &slab.rows[rows],
-                    slab.stride,
-                    p,
-                );
+                let (elements, rows) = block(problem, index, slab.stride);
+                weighted_sum(&y[rows], &slab.rows[elements], slab.stride, p);
             }
         });
         forward(problem, crew, model, &mut work, states, actions);
@@ -168,33 +165,43 @@ fn solve_actions<S: Scalar>(
     active: &[S],
     faults: &mut PlanFaults,
 ) {
-    let (h, plans) = (problem.shape.dims.horizon, problem.shape.plans);
-    work.matrix.fill(S::ZERO);
-    work.y.copy_from_slice(problem.residuals);
+    let (h, plans, size) = (
+        problem.shape.dims.horizon,
+        problem.shape.plans,
+        problem.rows(),
+    );
+    let goal = problem.goal_rows();
+    let matrices = &mut work.matrix[..plans * size * size];
+    let right = &mut work.y[..plans * size];
+    matrices.fill(S::ZERO);
+    for (b, right) in right.chunks_exact_mut(size).enumerate() {
+        right[..h].copy_from_slice(&problem.residuals[b * h..][..h]);
+        right[h..].copy_from_slice(&problem.goal_residuals[b * goal..][..goal]);
+    }
     for slab in &work.slabs {
-        add_scaled(work.matrix, S::ONE, slab.matrix);
-        add_scaled(work.y, S::ONE, slab.b);
+        add_scaled(matrices, S::ONE, &slab.matrix[..plans * size * size]);
+        add_scaled(right, S::ONE, &slab.b[..plans * size]);
     }
     for b in 0..plans {
-        for i in 0..h {
-            work.matrix[b * h * h + i * (h + 1)] += S::ONE;
+        for i in 0..size {
+            matrices[b * size * size + i * (size + 1)] += S::ONE;
         }
     }
     let rows = &*work.action_rows;
     work.actions.prepare(problem, active, faults);
-    work.actions.add_to(problem, rows, work.matrix, work.y);
+    work.actions.add_to(problem, rows, matrices, right);
     for b in 0..plans {
-        let matrix = &mut work.matrix[b * h * h..][..h * h];
-        let y = &mut work.y[b * h..][..h];
-        match cholesky::factorise(matrix, h) {
-            Ok(()) => cholesky::solve(matrix, h, y),
+        let matrix = &mut matrices[b * size * size..][..size * size];
+        let y = &mut right[b * size..][..size];
+        match cholesky::factorise(matrix, size) {
+            Ok(()) => cholesky::solve(matrix, size, y),
             Err(stage) => {
                 faults.set(b, stage);
                 y.fill(S::ZERO);
             }
         }
     }
-    work.actions.changes(problem, rows, work.y, actions);
+    work.actions.changes(problem, rows, right, actions);
 }
 
 /// Reward gradients from each state back to all before it, `Q_{t-1} = [g_t, F_t' Q_t]`, and their
@@ -207,10 +214,11 @@ fn propagate<S: Scalar, M: Model<S>, C: Crew>(
 ) {
     let Shape { dims, plans, .. } = problem.shape;
     let (h, n, na) = (dims.horizon, dims.state(), dims.action);
+    let goal = problem.goal_rows();
     for t in (0..h).rev() {
-        let k = h - t;
-        let older = plans * rows_through(h, t + 1);
-        let newer = plans * rows_through(h, t);
+        let k = h - t + goal;
+        let older = plans * rows_through(h, goal, t + 1);
+        let newer = plans * rows_through(h, goal, t);
         let mut slabs: Vec<_, MAX_PARTS> = Vec::new();
         for slab in &mut work.slabs {
             let stride = slab.stride;
@@ -224,6 +232,13 @@ fn propagate<S: Scalar, M: Model<S>, C: Crew>(
                     .zip(gradient)
                     .for_each(|(x, gradient)| *x = gradient.flush());
                 padding.fill(S::ZERO);
+                if t + 1 == h {
+                    // and behind it those of the goal, each the slope by one element of the last state
+                    rows[stride..].fill(S::ZERO);
+                    for i in 0..slab.width.min(goal.saturating_sub(slab.first)) {
+                        rows[(1 + slab.first + i) * stride + i] = problem.goal_slope;
+                    }
+                }
             }
             let states = if t > 0 {
                 &mut unknown[..plans * (k + 1) * stride]
@@ -251,20 +266,20 @@ fn assemble<S: Scalar, C: Crew>(
     work: &mut Work<'_, S>,
 ) {
     let Shape { dims, plans, .. } = problem.shape;
-    let (h, n) = (dims.horizon, dims.state());
+    let (h, n, size) = (dims.horizon, dims.state(), problem.rows());
     crew.each(&mut work.slabs, |_, slab| {
-        slab.matrix.fill(S::ZERO);
-        slab.b.fill(S::ZERO);
+        slab.matrix[..plans * size * size].fill(S::ZERO);
+        slab.b[..plans * size].fill(S::ZERO);
         for index in 0..plans * h {
             let (b, t) = (index / h, index % h);
-            let (rows, k) = block(problem, index, slab.stride);
-            let rows = &slab.rows[rows];
+            let (elements, rows) = block(problem, index, slab.stride);
+            let elements = &slab.rows[elements];
             let (inverse_alpha, scale) = problem.dynamics_terms(b, t);
-            let matrix = &mut slab.matrix[b * h * h + t * (h + 1)..];
-            add_gram(inverse_alpha, rows, slab.stride, matrix, h);
+            let matrix = &mut slab.matrix[b * size * size + t * (size + 1)..];
+            add_gram(inverse_alpha, elements, slab.stride, matrix, size);
             // Q_t' c_t
             let defects = &problem.defects[index * n + slab.first..][..slab.width];
-            subtract_products(scale, defects, rows, slab.stride, &mut slab.b[index..][..k]);
+            subtract_products(scale, defects, elements, slab.stride, &mut slab.b[rows]);
         }
     });
 }

@@ -6,6 +6,7 @@ use latco_solver::{Inequalities, Shape, StepReport};
 use super::super::batch::{Batch, Iterate};
 use super::super::contract::PlanRequest;
 use super::super::deadline::{Quantum, Rounds};
+use super::super::goal::Goal;
 use super::super::graphs::dims;
 use super::super::incumbent::Candidate;
 use super::super::model::OnnxModel;
@@ -188,7 +189,8 @@ impl<S: States> Collocation<S> {
         let lane = |plans| -> Result<Lane<S>, SetupError> {
             let shape = Shape::of(dims(bundle, sizes))
                 .with_plans(plans)
-                .with_inequalities(constraints::rows(config, sizes.action));
+                .with_inequalities(constraints::rows(config, sizes.action))
+                .with_goal(sizes.goal);
             let model = states.model(bundle, shape)?;
             Ok(Lane {
                 plans,
@@ -302,14 +304,18 @@ impl<S: States> Optimiser for Collocation<S> {
         self.settings.starts
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self, goal: Option<&Goal>) {
         self.starts.clear();
+        if let Some(sampler) = &mut self.sampler {
+            sampler.valuation_mut().set_goal(goal);
+        }
         self.lanes.is_together = false;
         self.states.draw(&mut self.noise);
         let Lanes {
             alone, together, ..
         } = &mut self.lanes;
         for lane in [Some(alone), together.as_mut()].into_iter().flatten() {
+            lane.valuation.set_goal(goal);
             (self.states).equip(&mut lane.model, &mut lane.valuation);
         }
     }
@@ -381,6 +387,7 @@ impl<S: States> Optimiser for Collocation<S> {
         let from = Anchor {
             state: request.state,
             inequalities,
+            goal: request.goal,
         };
         let stepped = (lane.stepper).step(model, threads, from, &mut self.batch);
         for plan in 0..self.starts.len() {

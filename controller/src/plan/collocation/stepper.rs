@@ -6,6 +6,7 @@ use latco_solver::{
 };
 
 use super::super::batch::Batch;
+use super::super::goal::Goal;
 use super::super::report::StopCause;
 use super::super::threads::Threads;
 use crate::config::SolverKind;
@@ -18,6 +19,8 @@ pub struct Anchor<'a> {
     pub state: &'a [f32],
     /// What they have to satisfy; `None` where there is nothing.
     pub inequalities: Option<&'a dyn Inequalities<f32>>,
+    /// The state that they shall end in.
+    pub goal: Option<&'a Goal>,
 }
 
 /// An iteration, which changes states, actions and multipliers of a fixed number of plans, the first of a
@@ -65,6 +68,7 @@ impl<L: LinearSolver, M: Model<f32>> Stepper<M> for Solver<f32, L, Vec<f32>> {
     ) -> Result<(), StopCause> {
         let (mut plan, mut multipliers) = batch.first(self.shape().plans, anchor.state);
         plan.inequalities = anchor.inequalities;
+        plan.goal = anchor.goal.map(Goal::for_solver);
         (self.step_all(model, threads, &mut plan, &mut multipliers)).map_err(|error| match error {
             StepError::Plan(fault) => stop_cause(fault),
             StepError::Model(_) | StepError::Layout(_) => StopCause::ModelFailed,

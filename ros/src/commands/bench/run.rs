@@ -57,6 +57,7 @@ impl Variables {
             states: &mut self.states,
             actions: &mut self.actions,
             inequalities: None,
+            goal: None,
         };
         let multipliers = Multipliers {
             dynamics: &mut self.dynamics,

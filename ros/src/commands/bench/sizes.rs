@@ -56,6 +56,7 @@ impl Sizes {
             lead: 0,
             state: self.state(),
             action: self.action,
+            goal: 0,
         }
     }
 

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 use latco_controller::config::PlannerKind;
-use latco_controller::plan::{self, DumpHeader, PlanRequest, PlanSizes, Solution, write_dump};
+use latco_controller::plan::{
+    self, DumpHeader, PlanRequest, PlanSizes, PriorSteps, Solution, write_dump,
+};
 use latco_controller::time::MonotonicClock;
 use latco_controller::trace::{IterationTrace, PlanTrace};
 use latco_controller::{Clock, Config, Time};
@@ -16,12 +18,13 @@ use super::film;
 #[cfg(feature = "sim")]
 use super::simulated::Simulated;
 use super::source::{Bag, Source};
-use super::table::Table;
+use super::table::{GoalRow, Table};
 use crate::commands::failure::Failure;
 use crate::commands::output::{print_json, print_line};
 use crate::commands::provider::ProviderArgs;
 #[cfg(not(feature = "sim"))]
 use crate::commands::without_sim::needs_sim;
+use crate::goal::GoalPictures;
 
 /// Make one plan: table, curves, film strip
 #[derive(Debug, Args)]
@@ -47,6 +50,18 @@ pub(crate) struct Plan {
         allow_negative_numbers = true
     )]
     at: Option<f64>,
+    /// Picture (PNG, JPEG) of what the plan shall end in
+    #[arg(long, value_name = "FILE")]
+    goal_image: Option<PathBuf>,
+    /// Positions of the joints in the goal picture, rad [default: where the model sees them]
+    #[arg(
+        long,
+        value_name = "RAD,..",
+        requires = "goal_image",
+        value_delimiter = ',',
+        allow_negative_numbers = true
+    )]
+    goal_joints: Option<Vec<f32>>,
     /// Configuration with the planner's settings [default: the built-in ones]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -85,6 +100,19 @@ impl Plan {
         let situation = source.situation(&config, &bundle).map_err(Failure::usage)?;
 
         let sizes = PlanSizes::new(&config, bundle.manifest());
+        let goal = match &config.goal.image {
+            Some(file) => {
+                let mut pictures = GoalPictures::new(&bundle).map_err(Failure::usage)?;
+                let positions = self.goal_joints.as_deref();
+                let goal = pictures.belief_of_file(file.as_ref(), positions);
+                Some(goal.map_err(Failure::usage)?)
+            }
+            None => None,
+        };
+        let of_plan = goal.as_ref().map(|goal| plan::Goal {
+            belief: goal.belief[..sizes.goal].to_vec(),
+            weight: config.goal.weight as f32,
+        });
         let mut planner = plan::make(&config, &bundle, &sizes).map_err(Failure::failed)?;
         let mut solution = Solution::new(&sizes);
         let mut trace = PlanTrace::new(&config);
@@ -97,6 +125,7 @@ impl Plan {
             state: &situation.belief,
             elapsed_periods: None,
             constraints: None,
+            goal: of_plan.as_ref(),
             deadline: budget,
             replay: None,
         };
@@ -124,6 +153,19 @@ impl Plan {
             },
         )
         .map_err(Failure::failed)?;
+        let goal_row = match (&of_plan, goal) {
+            (Some(of_plan), Some(goal)) => {
+                let mut prior = PriorSteps::new(&bundle, &sizes).map_err(Failure::failed)?;
+                let end = prior.end(&solution).map_err(Failure::failed)?;
+                Some(GoalRow {
+                    distance: of_plan.distance(&situation.belief),
+                    distance_at_end: of_plan.distance(&end),
+                    joints: goal.positions,
+                    picture_error: goal.picture_error,
+                })
+            }
+            _ => None,
+        };
         let candidates = planner.candidates();
         // Only plans of states have multipliers of the dynamics.
         let of_executed = |line: &&IterationTrace| {
@@ -143,6 +185,7 @@ impl Plan {
             iterates_best_return: candidates.iterates,
             sampled_best_return: candidates.sampled,
             report,
+            goal: goal_row,
             predicted_rewards: solution.rewards,
             true_return: executed.as_ref().map(|e| e.rewards.iter().sum()),
             solved_at_step: executed.as_ref().and_then(|e| e.solved_at),
@@ -175,6 +218,12 @@ impl Plan {
         config.bundle.path = self.bundle.to_string_lossy().into_owned();
         if let Some(kind) = self.planner {
             config.planner.kind = kind;
+        }
+        if let Some(file) = &self.goal_image {
+            config.goal.image = Some(file.to_string_lossy().into_owned());
+            if config.goal.weight == 0.0 {
+                config.goal.weight = 1.0;
+            }
         }
         config.planner.seed = self.seed;
         config.planner.budget_ms = self.budget_ms;

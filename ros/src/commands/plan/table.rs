@@ -29,6 +29,8 @@ pub(super) struct Table {
     pub(super) iterates_best_return: Option<f32>,
     /// Best predicted return of the sampled sequences that plans start from.
     pub(super) sampled_best_return: Option<f32>,
+    /// Where the goal picture is; `None` without one.
+    pub(super) goal: Option<GoalRow>,
     /// Rewards after each step as the model predicts them.
     pub(super) predicted_rewards: Vec<f32>,
     /// Sum of the rewards of the simulated robot under the plan's actions, open loop.
@@ -39,6 +41,19 @@ pub(super) struct Table {
     pub(super) solved_at_step: Option<usize>,
     /// Folder of the pictures; `None` where this build draws none.
     pub(super) output_dir: Option<PathBuf>,
+}
+
+/// The goal of a plan.
+#[derive(Debug, Serialize)]
+pub(super) struct GoalRow {
+    /// Distance of the belief that the plan begins with from the goal's, see `Goal::distance`.
+    pub(super) distance: f32,
+    /// Distance of the state that the model says the plan's actions lead to.
+    pub(super) distance_at_end: f32,
+    /// Positions of the joints at the goal in rad, given or seen by the model.
+    pub(super) joints: Vec<f32>,
+    /// Mean difference of the picture from what the decoder draws of its belief, in units of full brightness.
+    pub(super) picture_error: f32,
 }
 
 impl Table {
@@ -60,6 +75,17 @@ impl Table {
                 format!("{:.3}", report.predicted_return),
             ),
         ];
+        if let Some(goal) = &self.goal {
+            let (now, end) = (goal.distance, goal.distance_at_end);
+            let joints: Vec<String> = goal.joints.iter().map(|q| format!("{q:.3}")).collect();
+            rows.extend([
+                (
+                    "distance to the goal",
+                    format!("{now:.3}, at the end {end:.3}"),
+                ),
+                ("joints at the goal", joints.join(", ")),
+            ]);
+        }
         if let Some(value) = self.true_return {
             rows.push(("true return, open loop", format!("{value:.3}")));
             let solved = self

@@ -161,6 +161,7 @@ impl Run<'_> {
             states: &mut iterate.states,
             actions: &mut iterate.actions,
             inequalities: None,
+            goal: None,
         };
         let mut multipliers = Multipliers {
             dynamics: &mut iterate.dynamics_multipliers,

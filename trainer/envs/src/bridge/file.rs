@@ -32,6 +32,9 @@ pub struct RobotFile {
     pub camera: Camera,
     /// The joints, in the order of every list.
     pub joint: Vec<Joint>,
+    /// Things whose places the environment tells: the true state, for judging what came of a plan.
+    #[serde(default)]
+    pub object: Vec<Thing>,
     /// What is a success.
     #[serde(default)]
     pub success: Success,
@@ -148,6 +151,21 @@ pub struct Joint {
     /// Speed of the joint at an action of 1, for `command = "velocity"`.
     #[serde(default = "one")]
     pub action_unit: f64,
+}
+
+/// A thing that the environment tells the place of.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Thing {
+    /// Name of the thing.
+    pub name: String,
+    /// Where its place stands in what the environment returns, such as `info.block_pose[0]`, along two axes.
+    pub place: [String; 2],
+    /// Where the angle stands by which it is turned, in rad.
+    pub angle: Option<String>,
+    /// One of the environment's units of place in m.
+    #[serde(default = "one")]
+    pub scale: f64,
 }
 
 fn one() -> f64 {
@@ -410,10 +428,18 @@ impl RobotFile {
             "actions": each(|joint| joint.action.into()),
             "ranges": ranges,
             "targets": targets,
+            "objects": self.object.iter().flat_map(Thing::values).collect::<Vec<_>>(),
             "success": self.success.value,
             "success_at_least": self.success.at_least,
             "reward": self.reward.value,
         })
+    }
+}
+
+impl Thing {
+    /// Where its numbers stand.
+    pub(super) fn values(&self) -> impl Iterator<Item = &str> {
+        self.place.iter().chain(&self.angle).map(String::as_str)
     }
 }
 

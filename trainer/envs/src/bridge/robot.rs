@@ -49,6 +49,7 @@ pub struct Bridged {
     history: VecDeque<Vec<f64>>,
     /// Where the expert takes the joints; empty where it is not told.
     goal: Vec<f64>,
+    objects: Vec<Object>,
     reward: f64,
     reward_kind: RewardKind,
     success: bool,
@@ -90,6 +91,9 @@ impl Bridged {
             velocities: vec![0.0; joints],
             history: VecDeque::new(),
             goal: Vec::new(),
+            objects: (file.object.iter())
+                .map(|thing| Object::at(Box::leak(thing.name.clone().into_boxed_str()), [0.0; 2]))
+                .collect(),
             reward: 0.0,
             reward_kind: RewardKind::default(),
             success: false,
@@ -170,18 +174,31 @@ impl Bridged {
                 numbers.len()
             ));
         };
+        let things: usize = (self.file.object.iter().map(|thing| thing.values().count())).sum();
+        let (numbers, of_things) = (numbers.len().checked_sub(things))
+            .filter(|others| *others > joints)
+            .map(|others| numbers.split_at(others))
+            .ok_or_else(|| {
+                format!(
+                    "expected a state of {joints} joints and {things} numbers of objects, found {} numbers",
+                    numbers.len()
+                )
+            })?;
         let name = |index: usize| match index {
             0 => self.file.reward.value.clone(),
+            _ if index >= numbers.len() => "an object".to_owned(),
             _ => {
                 let joint = &self.file.joint[(index - 1) % joints];
                 format!("joint {}", joint.name)
             }
         };
-        if let Some(index) = numbers.iter().position(|x| !x.is_finite()) {
+        let mut all = numbers.iter().chain(of_things);
+        if let Some(index) = all.position(|x| !x.is_finite()) {
+            let found = numbers.iter().chain(of_things).nth(index);
             return Err(format!(
                 "{}: expected a finite number from the environment, found {}",
                 name(index),
-                numbers[index]
+                found.copied().unwrap_or(f64::NAN)
             ));
         }
         let (positions, goal) = numbers[1..].split_at(joints);
@@ -190,6 +207,12 @@ impl Bridged {
             pairs.map(|(joint, x)| joint.position_of(*x)).collect()
         };
         (self.positions, self.goal) = (of(positions), of(goal));
+        let mut told = of_things.iter().copied();
+        for (object, thing) in self.objects.iter_mut().zip(&self.file.object) {
+            let mut next = || told.next().unwrap_or(f64::NAN);
+            object.place = [0, 1].map(|_| thing.scale * next());
+            object.angle_rad = thing.angle.is_some().then(next);
+        }
         (self.reward, self.success) = (reward, *success != 0);
         Ok(())
     }
@@ -382,7 +405,7 @@ impl Robot for Bridged {
     }
 
     fn objects(&self) -> Vec<Object> {
-        Vec::new()
+        self.objects.clone()
     }
 
     fn put(&mut self, _thing: &str, _place: [f64; 2]) -> bool {

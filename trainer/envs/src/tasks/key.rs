@@ -142,7 +142,7 @@ impl Task for ButtonAndGoal {
 
     fn objects(&self) -> Vec<Object> {
         [("button", self.button), ("goal", self.goal)]
-            .map(|(name, place)| Object { name, place })
+            .map(|(name, place)| Object::at(name, place))
             .to_vec()
     }
 

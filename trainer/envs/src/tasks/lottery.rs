@@ -284,7 +284,7 @@ impl Robot for Lottery {
 
     fn objects(&self) -> Vec<Object> {
         [("top", TOP), ("bottom", BOTTOM)]
-            .map(|(name, place)| Object { name, place })
+            .map(|(name, place)| Object::at(name, place))
             .to_vec()
     }
 

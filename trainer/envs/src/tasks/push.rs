@@ -126,7 +126,7 @@ impl Task for PuckAndGoal {
 
     fn objects(&self) -> Vec<Object> {
         [("puck", self.puck.place), ("goal", self.goal)]
-            .map(|(name, place)| Object { name, place })
+            .map(|(name, place)| Object::at(name, place))
             .to_vec()
     }
 

@@ -94,10 +94,7 @@ impl Task for Goal {
     }
 
     fn objects(&self) -> Vec<Object> {
-        vec![Object {
-            name: "goal",
-            place: self.0,
-        }]
+        vec![Object::at("goal", self.0)]
     }
 
     fn expert(&self, arm: &Arm) -> Vec<Stage> {

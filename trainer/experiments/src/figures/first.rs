@@ -69,6 +69,7 @@ impl First {
             state: self.filter.mean(),
             elapsed_periods: None,
             constraints: None,
+            goal: None,
             deadline: None,
             replay: None,
         };

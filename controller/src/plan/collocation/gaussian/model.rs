@@ -279,6 +279,7 @@ mod tests {
                 states: &mut states,
                 actions: &mut actions,
                 inequalities: None,
+                goal: None,
             };
             let mut multipliers = Multipliers {
                 dynamics: &mut lambda,
