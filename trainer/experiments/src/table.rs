@@ -24,7 +24,11 @@ pub fn text(text: impl Into<String>) -> Value {
 pub fn fixed(value: f64, digits: usize) -> Value {
     Value {
         csv: value.to_string(),
-        markdown: format!("{value:.digits$}"),
+        markdown: if value.is_finite() {
+            format!("{value:.digits$}")
+        } else {
+            "-".to_owned()
+        },
     }
 }
 

@@ -108,9 +108,9 @@ mod tests {
         }
         let names = ["topics.image", "node.name", "planner.budget"];
         assert!(names.iter().all(|name| declared(name).is_none()));
-        // bundle, robot, control, timeouts, trace and planner are; topics, node and bundle.trusted_keys, ten keys, are not.
+        // bundle, robot, control, timeouts, trace and planner are; topics, node, goal and bundle.trusted_keys, twelve keys, are not.
         let settings = latco_controller::settings::count(Config::declarations());
-        assert_eq!(DECLARED.len() + 10, settings);
+        assert_eq!(DECLARED.len() + 12, settings);
     }
 
     #[test]
