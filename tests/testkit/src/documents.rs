@@ -171,9 +171,9 @@ pub fn command_lines(program: &str) -> Vec<(String, Vec<String>)> {
     for document in documents().iter().filter(|document| !document.is_history()) {
         for block in document.blocks.iter().filter(|block| block.is_shell()) {
             for command in block.commands() {
-                let words: Vec<String> = (command.split_whitespace())
-                    .take_while(|word| !["|", "&&", "&", ">"].contains(word))
-                    .map(|word| word.trim_matches(['\'', '"']).to_owned())
+                // A line that is no shell's words, such as one with an apostrophe, is of no program.
+                let words: Vec<String> = (shlex::split(&command).unwrap_or_default().into_iter())
+                    .take_while(|word| !["|", "&&", "&", ">"].contains(&word.as_str()))
                     .collect();
                 if words.first().is_some_and(|first| first == program) && command.is_ascii() {
                     found.push((format!("{}:{}", document.name(), block.line), words));
