@@ -38,7 +38,7 @@ test-core: onnxruntime ## every test that needs nothing from the network
 	$(TEST)
 
 test-interop: onnxruntime ## tests against ROS 2, CycloneDDS and rosbags from PyPI, and on two hosts
-	$(TEST) --test interop --test end_to_end -- --ignored $$(sh tests/impossible.sh)
+	$(TEST) --test interop --test end_to_end --test cases -- --ignored $$(sh tests/impossible.sh)
 
 test-realtime: onnxruntime ## tests that measure time; nothing else should run beside them
 	$(TEST) --test realtime -- --ignored --test-threads 1

@@ -669,7 +669,7 @@ fn inside(process: u32, command: &[&str]) -> std::process::Command {
 }
 
 #[test]
-#[ignore = "needs network namespaces (unshare, nsenter, veth): cargo test --release --workspace --test cases case_26 -- --ignored"]
+#[ignore = "needs network namespaces: make test-interop"]
 fn case_26_a_node_that_began_before_its_network_finds_the_robot_within_five_seconds_of_it() {
     let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();
