@@ -7,7 +7,9 @@ mod common;
 use std::process::Command;
 use std::time::Duration;
 
-use common::{FakeRobot, Latco, Operator, configuration, eventually, my_turn, wait};
+use common::{
+    FakeRobot, Latco, Operator, configuration, eventually, my_turn, start_controller, wait,
+};
 
 const LONG: Duration = Duration::from_secs(90);
 
@@ -17,18 +19,7 @@ fn robot_and_controller_meet_and_play_an_episode() {
     let folder = tempfile::tempdir().unwrap();
     let config = configuration(folder.path(), "");
     let trace = folder.path().join("trace");
-    let controller = Latco::start(&[
-        "run",
-        "--auto",
-        "--config",
-        config.to_str().unwrap(),
-        "--domain",
-        "21",
-        "--localhost",
-        "--trace",
-        trace.to_str().unwrap(),
-        "--json",
-    ]);
+    let controller = start_controller(&config, 21, &["--trace", trace.to_str().unwrap()]);
     let sim = [
         "sim",
         "--episodes",
@@ -71,16 +62,7 @@ fn trajectories_are_followed_as_well_whatever_the_camera() {
     let _turn = my_turn();
     let folder = tempfile::tempdir().unwrap();
     let config = configuration(folder.path(), "[control]\noutput = \"joint_trajectory\"\n");
-    let controller = Latco::start(&[
-        "run",
-        "--auto",
-        "--config",
-        config.to_str().unwrap(),
-        "--domain",
-        "22",
-        "--localhost",
-        "--json",
-    ]);
+    let controller = start_controller(&config, 22, &[]);
     let large = ["--image-size", "640x480", "--image-transport", "compressed"];
     for camera in [&["--image-size", "32"][..], &large] {
         let sim = ["sim", "--episodes", "1", "--domain", "22", "--localhost"];
@@ -103,16 +85,7 @@ fn jpegs_of_any_size_drive_a_robot_and_damaged_ones_are_reported() {
     let config = configuration(folder.path(), more);
     let mut robot = FakeRobot::new(28);
     robot.compresses = true;
-    let mut controller = Latco::start(&[
-        "run",
-        "--auto",
-        "--config",
-        config.to_str().unwrap(),
-        "--domain",
-        "28",
-        "--localhost",
-        "--json",
-    ]);
+    let mut controller = start_controller(&config, 28, &[]);
     robot.until_moved(&mut controller);
 
     let mut cut = robot.good_jpeg();
@@ -153,16 +126,7 @@ fn fault_05_bad_inputs_are_counted_ignored_and_reported() {
     let folder = tempfile::tempdir().unwrap();
     let config = configuration(folder.path(), "");
     let robot = FakeRobot::new(23);
-    let mut controller = Latco::start(&[
-        "run",
-        "--auto",
-        "--config",
-        config.to_str().unwrap(),
-        "--domain",
-        "23",
-        "--localhost",
-        "--json",
-    ]);
+    let mut controller = start_controller(&config, 23, &[]);
     robot.until_moved(&mut controller);
 
     let mut empty = robot.good_image();
@@ -254,16 +218,7 @@ fn fault_30_sigterm_while_moving_brakes_to_rest_and_says_so() {
                   max_acceleration_rad_s2 = [0.5, 0.5, 0.5]\n";
     let config = configuration(folder.path(), limits);
     let robot = FakeRobot::new(24);
-    let mut controller = Latco::start(&[
-        "run",
-        "--auto",
-        "--config",
-        config.to_str().unwrap(),
-        "--domain",
-        "24",
-        "--localhost",
-        "--json",
-    ]);
+    let mut controller = start_controller(&config, 24, &[]);
     robot.until_moved(&mut controller);
     robot.period();
     let before = robot.commands.lock().unwrap().len();
@@ -329,16 +284,7 @@ fn fault_33_a_stopped_and_continued_controller_notices_that_its_middleware_died(
     let folder = tempfile::tempdir().unwrap();
     let config = configuration(folder.path(), "");
     let robot = FakeRobot::new(26);
-    let mut controller = Latco::start(&[
-        "run",
-        "--auto",
-        "--config",
-        config.to_str().unwrap(),
-        "--domain",
-        "26",
-        "--localhost",
-        "--json",
-    ]);
+    let mut controller = start_controller(&config, 26, &[]);
     robot.until_moved(&mut controller);
     // The threads of rustdds wait in `epoll_wait` nearly always, which a stop interrupts; one that did not at the first does later.
     let died = eventually(LONG, || {
@@ -358,16 +304,7 @@ fn the_services_stop_and_release_the_robot() {
     let folder = tempfile::tempdir().unwrap();
     let config = configuration(folder.path(), "");
     let robot = FakeRobot::new(27);
-    let mut controller = Latco::start(&[
-        "run",
-        "--auto",
-        "--config",
-        config.to_str().unwrap(),
-        "--domain",
-        "27",
-        "--localhost",
-        "--json",
-    ]);
+    let mut controller = start_controller(&config, 27, &[]);
     let mut operator = Operator::new(27);
     robot.until_moved(&mut controller);
 
@@ -405,16 +342,7 @@ fn goal_pictures_come_while_the_robot_moves_and_what_is_none_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let config = configuration(folder.path(), "[goal]\nweight = 1.0\n");
     let robot = FakeRobot::new(46);
-    let mut controller = Latco::start(&[
-        "run",
-        "--auto",
-        "--config",
-        config.to_str().unwrap(),
-        "--domain",
-        "46",
-        "--localhost",
-        "--json",
-    ]);
+    let mut controller = start_controller(&config, 46, &[]);
     robot.until_moved(&mut controller);
     assert_eq!(robot.figure("goal_distance"), None, "there is no goal yet");
 

@@ -35,6 +35,14 @@ use latco_testkit::program::Program;
 pub use latco_testkit::time::{eventually, my_turn, wait};
 use ros2_client::{Message, Name, QosProfile, ServiceMapping, ServiceTypeName};
 
+/// A controller that activates itself, on this domain.
+pub fn start_controller(config: &Path, domain: u16, more: &[&str]) -> Latco {
+    let config = config.to_str().unwrap();
+    let domain = domain.to_string();
+    let base = ["run", "--auto", "--config", config, "--domain", &domain];
+    Latco::start(&[&base[..], &["--localhost", "--json"], more].concat())
+}
+
 /// A `latco` process; killed when dropped.
 pub struct Latco(Program);
 

@@ -6,20 +6,11 @@ mod injection;
 mod middleware;
 mod processes;
 
-use std::path::Path;
 use std::time::Duration;
 
-use crate::common::Latco;
+use crate::common::{Latco, start_controller as run};
 
 const LONG: Duration = Duration::from_secs(90);
-
-/// A controller that activates itself.
-fn run(config: &Path, domain: u16, more: &[&str]) -> Latco {
-    let config = config.to_str().unwrap();
-    let domain = domain.to_string();
-    let base = ["run", "--auto", "--config", config, "--domain", &domain];
-    Latco::start(&[&base[..], &["--localhost", "--json"], more].concat())
-}
 
 /// Resident memory of a process, kB.
 fn memory_kb(process: &Latco) -> u64 {
