@@ -660,12 +660,18 @@ fn case_28_a_full_disk_ends_a_recording_which_can_be_read() {
     assert!(readable > 10 && bag.topic("image").is_some(), "{readable}");
 }
 
-/// `COMMAND` in the network of a process.
-fn inside(process: u32, command: &[&str]) -> std::process::Command {
-    let mut nsenter = std::process::Command::new("nsenter");
-    nsenter.args(["--target", &process.to_string(), "--user", "--net"]);
-    nsenter.args(["--preserve-credentials", "--"]).args(command);
-    nsenter
+/// `PROGRAM` in the network of a process.
+fn inside(process: u32, program: &[&str]) -> std::process::Command {
+    let target = process.to_string();
+    let enter = [
+        "--target",
+        &target,
+        "--user",
+        "--net",
+        "--preserve-credentials",
+        "--",
+    ];
+    command(Path::new("nsenter"), &[&enter, program].concat())
 }
 
 #[test]
@@ -675,13 +681,12 @@ fn case_26_a_node_that_began_before_its_network_finds_the_robot_within_five_seco
     let folder = tempfile::tempdir().unwrap();
     let config = configuration(folder.path(), "");
     let config = config.to_str().unwrap();
-    let shell = |script: &str| {
-        let mut unshare = std::process::Command::new("unshare");
-        unshare.args(["--net", "--map-root-user", "sh", "-c", script]);
-        unshare
-    };
     // A host on which only the loopback interface is up.
-    let mut host = Program::start(&mut shell("ip link set lo up; echo up; exec sleep 120"));
+    const UP: &str = "ip link set lo up; echo up; exec sleep 120";
+    let mut host = Program::start(&mut command(
+        Path::new("unshare"),
+        &["--net", "--map-root-user", "sh", "-c", UP],
+    ));
     host.says("up", LONG);
     let run = [
         env!("CARGO_BIN_EXE_latco"),
@@ -695,13 +700,7 @@ fn case_26_a_node_that_began_before_its_network_finds_the_robot_within_five_seco
     // Another one, on which the robot is, and a cable between them.
     let mut other = Program::start(&mut inside(
         host.id(),
-        &[
-            "unshare",
-            "--net",
-            "sh",
-            "-c",
-            "ip link set lo up; echo up; exec sleep 120",
-        ],
+        &["unshare", "--net", "sh", "-c", UP],
     ));
     other.says("up", LONG);
     let cable = format!(

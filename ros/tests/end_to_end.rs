@@ -4,12 +4,13 @@
 
 mod common;
 
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
 use common::{
     FakeRobot, Latco, Operator, configuration, eventually, my_turn, start_controller, wait,
 };
+use latco_testkit::latco::command;
 
 const LONG: Duration = Duration::from_secs(90);
 
@@ -251,11 +252,6 @@ fn fault_30_sigterm_while_moving_brakes_to_rest_and_says_so() {
 #[ignore = "needs network namespaces: make test-interop"]
 fn two_processes_need_no_multicast() {
     let _turn = my_turn();
-    let lonely = |script: &str| {
-        let mut command = Command::new("unshare");
-        command.args(["--net", "--map-root-user", "sh", "-c", script]);
-        command
-    };
     let folder = tempfile::tempdir().unwrap();
     let config = configuration(folder.path(), "");
     let script = format!(
@@ -265,10 +261,9 @@ fn two_processes_need_no_multicast() {
         latco = env!("CARGO_BIN_EXE_latco"),
         config = config.display()
     );
-    let output = lonely(&format!("timeout 60 sh -c '{script}'"))
-        .current_dir("..")
-        .output()
-        .unwrap();
+    let script = format!("timeout 60 sh -c '{script}'");
+    let alone = ["--net", "--map-root-user", "sh", "-c", &script];
+    let output = command(Path::new("unshare"), &alone).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
         output.status.success(),
