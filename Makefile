@@ -34,8 +34,17 @@ test: test-core test-interop test-realtime ignored ## everything that CI runs
 # The program under test is the one that the tests' own build makes.
 TEST := LATCO_PROGRAM="$(PROGRAMS)/latco" $(CARGO) test --release --locked --workspace
 
+# Robots, bags and nodes mostly wait, one after the other; what computes is tested beside them. A log keeps their lines apart.
+name = $(notdir $(basename $(1)))
+WAITING := $(sort interop $(call name,$(wildcard ros/tests/*.rs)))
+COMPUTING := $(sort $(filter-out $(WAITING),$(call name,$(filter-out tests/loom/%,$(patsubst %/main.rs,%,$(wildcard */tests/*.rs */*/tests/*.rs */tests/*/main.rs */*/tests/*/main.rs))))))
+
 test-core: onnxruntime ## every test that needs nothing from the network
-	$(TEST)
+	$(TEST) --no-run
+	@log=$$(mktemp); \
+	$(TEST) $(WAITING:%=--test %) >$$log 2>&1 & waiting=$$!; \
+	{ $(TEST) --lib --bins $(COMPUTING:%=--test %) && $(TEST) --doc; }; computed=$$?; \
+	wait $$waiting; waited=$$?; cat $$log; rm $$log; exit $$((computed + waited))
 
 test-interop: onnxruntime ## tests against ROS 2, CycloneDDS and rosbags from PyPI, and on two hosts
 	$(TEST) --test interop --test end_to_end --test cases -- --ignored $$(sh tests/impossible.sh)

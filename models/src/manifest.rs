@@ -397,7 +397,12 @@ impl Manifest {
         }
         self.check_values(&mut found);
         if let Some(surprise) = &self.surprise {
-            surprise.check(self.dims.stoch, &mut found);
+            let bytes = self
+                .image
+                .height
+                .saturating_mul(self.image.width)
+                .saturating_mul(3);
+            surprise.check(self.dims.stoch, bytes, &mut found);
         }
         found
     }

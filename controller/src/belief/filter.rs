@@ -264,7 +264,8 @@ impl BeliefFilter {
             Some(expected) if !restarted && steps == 1 => {
                 let picture_error = (self.model.innovation(&mut self.innovation))
                     .map_err(|error| InputError::Model(error.to_string()))?;
-                Some(expected.score(&self.innovation, picture_error))
+                let beyond_seen = expected.beyond_seen(image.pixels);
+                Some(expected.score(&self.innovation, picture_error, beyond_seen))
             }
             _ => None,
         };
@@ -441,6 +442,7 @@ pub(crate) mod tests {
                 hours: 24.0,
                 source: "test".into(),
                 picture: 1.0,
+                seen: None,
                 weights: vec![vec![1.0]],
             }),
             ..manifest()

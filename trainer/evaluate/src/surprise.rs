@@ -169,7 +169,11 @@ impl Filter<'_> {
         *belief = next;
         let squares = self.innovation.iter().map(|v| v * v);
         Ok(Largest {
-            calibrated: self.expected.score(&self.innovation, picture_error),
+            calibrated: (self.expected).score(
+                &self.innovation,
+                picture_error,
+                self.expected.beyond_seen(pixels),
+            ),
             plain: squares.sum::<f32>().sqrt(),
             is_frozen: false,
         })

@@ -351,6 +351,7 @@ mod tests {
                 hours: 1.0,
                 source: String::new(),
                 picture: 1.0,
+                seen: None,
                 weights: Vec::new(),
             },
             trial: SurpriseTrial {

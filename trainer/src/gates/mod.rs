@@ -19,6 +19,7 @@ use latco_models::{Bundle, ExpectedSurprise, gates, manifest};
 
 use crate::fit::dataset::Frames;
 use latent::Latent;
+use surprise::Distances;
 
 pub use auc::auc;
 pub use gate::{Gate, GateError};
@@ -76,8 +77,9 @@ pub fn calibrate_surprise(
     source: &str,
 ) -> Result<ExpectedSurprise, GateError> {
     fits(bundle, held_out)?;
-    let innovations = Latent::new(bundle)?.innovations(held_out)?;
-    surprise::calibrate(&innovations, bundle.manifest(), source)
+    let mut distances = Distances::new(held_out.episodes(), held_out.pixels());
+    distances.add(&mut Latent::new(bundle)?, held_out)?;
+    distances.calibrate(bundle.manifest(), source)
 }
 
 /// Calibrates surprise on so many hours of episodes of the scripted mixture, made anew; `None` for a task that is not simulated.
@@ -92,21 +94,26 @@ pub fn calibrate_surprise_simulated(
 ) -> Result<Option<ExpectedSurprise>, GateError> {
     let manifest = bundle.manifest();
     let mut latent = Latent::new(bundle)?;
-    let (mut innovations, mut steps) = (Vec::new(), 0);
+    let (mut distances, mut steps) = (None, 0);
     for chunk in 0.. {
         let Some(frames) = simulated::surprise_episodes(bundle, chunk)? else {
             return Ok(None);
         };
-        innovations.extend(latent.innovations(&frames)?);
+        let hours_of = |frames: usize| frames as f64 * manifest.control_period_s / 3600.0;
+        let distances = distances.get_or_insert_with(|| {
+            let chunks = (hours / hours_of(frames.len())).ceil() as usize;
+            Distances::new(chunks * frames.episodes(), frames.pixels())
+        });
+        distances.add(&mut latent, &frames)?;
         steps += frames.len();
-        let done = steps as f64 * manifest.control_period_s / 3600.0;
+        let done = hours_of(steps);
         progress(done);
         if done >= hours {
             break;
         }
     }
     let source = format!("scripted mixture on the simulated {}", manifest.task);
-    surprise::calibrate(&innovations, manifest, &source).map(Some)
+    (distances.map(|distances| distances.calibrate(manifest, &source))).transpose()
 }
 
 fn fits(bundle: &Bundle, frames: &Frames) -> Result<(), GateError> {

@@ -5,14 +5,16 @@
 //! distribution (Wilks 1941; Vovk 2012, prop. 2a). A threshold is the k-th largest with the largest k that keeps this within
 //! `1 - CONFIDENCE`; for k = 1 and 0.95 that needs n >= 3 / p.
 
-use latco_models::surprise::{CONFIDENCE, STOPS_PER_HOUR, ScoreKind};
+use latco_models::surprise::{CONFIDENCE, STOPS_PER_HOUR, ScoreKind, SeenRange};
 use latco_models::{ExpectedSurprise, Manifest};
 
 use super::gate::GateError;
+use super::latent::Latent;
+use crate::fit::dataset::Frames;
 
 /// Robots may be slowed without cause so many times as often as stopped.
 const SLOWS_PER_STOP: f64 = 10.0;
-/// One of so many episodes is for the weights.
+/// One of so many episodes is for the weights: the first ones.
 const WEIGHTS_SHARE: usize = 4;
 /// Least number of episodes.
 const LEAST_EPISODES: usize = 20;
@@ -25,76 +27,137 @@ const ROUNDS: usize = 3;
 /// What is added to the diagonal of the second moments, in units of its mean.
 const RIDGE: f64 = 1.0;
 
-/// Calibrates on the innovations and picture errors of episodes, `[episodes][steps][ns + 1]`, each without its first frame.
-///
-/// The picture error is weighted so that on the episodes for the weights its greatest value is as much as that of the innovations.
-///
-/// # Errors
-/// [`GateError::Surprise`] for too few episodes, or values that are not finite or all zero.
-pub(super) fn calibrate(
-    episodes: &[Vec<f32>],
-    manifest: &Manifest,
-    source: &str,
-) -> Result<ExpectedSurprise, GateError> {
-    let stoch = manifest.dims.stoch;
-    if episodes.len() < LEAST_EPISODES {
-        return Err(GateError::Surprise(format!(
-            "expected at least {LEAST_EPISODES} episodes that were not trained on, found {}",
-            episodes.len()
-        )));
+/// What calibration is made of, gathered some episodes at a time.
+pub(super) struct Distances {
+    /// Number of the episodes that are for the weights.
+    for_weights: usize,
+    /// Innovation, picture error and distance from the range that was seen, of all frames but each episode's first,
+    /// `[episodes][steps][ns + 2]`.
+    episodes: Vec<Vec<f32>>,
+    /// The range of the pixels in the episodes for the weights.
+    seen: SeenRange,
+}
+
+impl Distances {
+    /// Makes one of no episode yet, for so many episodes of images of so many bytes.
+    pub(super) fn new(episodes: usize, bytes: usize) -> Self {
+        Self {
+            for_weights: episodes / WEIGHTS_SHARE,
+            episodes: Vec::new(),
+            seen: SeenRange::nothing(bytes),
+        }
     }
-    let is_for_weights = |index: &usize| index % WEIGHTS_SHARE == WEIGHTS_SHARE - 1;
-    let pick = |chosen: bool| {
-        (episodes.iter().enumerate())
-            .filter(move |(index, _)| is_for_weights(index) == chosen)
-            .map(|(_, episode)| episode.as_slice())
-    };
-    let (tail, errors): (Vec<&[f32]>, Vec<f32>) = pick(true)
-        .flat_map(|e| e.chunks_exact(stoch + 1))
-        .map(|row| (&row[..stoch], row[stoch]))
-        .unzip();
-    let mut expected = ExpectedSurprise {
-        score: ScoreKind::Innovation,
-        slow: 0.0,
-        stop: 0.0,
-        false_slows_per_hour: 0.0,
-        false_stops_per_hour: 0.0,
-        episodes: 0,
-        hours: 0.0,
-        source: source.to_owned(),
-        picture: 0.0,
-        weights: weights(&tail, stoch)?,
-    };
-    let greatest = |values: &mut dyn Iterator<Item = f32>| values.fold(0.0, f32::max);
-    let of_innovations = greatest(&mut tail.iter().map(|v| expected.score(v, 0.0)));
-    let of_errors = greatest(&mut errors.iter().copied());
-    if !(of_errors > 0.0 && of_errors.is_finite()) {
-        return Err(GateError::Surprise(
-            "the pictures of priors are not finite, or have no error".to_owned(),
-        ));
+
+    /// Adds all episodes of more than one frame. The first half of those for the weights makes the range of the pixels, the second
+    /// shows how far further ones are from it, and widens it.
+    ///
+    /// # Errors
+    /// [`GateError`].
+    pub(super) fn add(&mut self, latent: &mut Latent, frames: &Frames) -> Result<(), GateError> {
+        let several = (0..frames.episodes()).map(|episode| frames.range(episode));
+        let several = several.filter(|range| range.len() > 1);
+        for (range, rows) in several.zip(latent.innovations(frames)?) {
+            let number = self.episodes.len();
+            let mut episode = Vec::new();
+            let images = range.map(|frame| frames.bytes(&[frame]));
+            let images = images.collect::<Result<Vec<_>, _>>()?;
+            for (row, image) in rows.chunks_exact(latent.stoch + 1).zip(&images[1..]) {
+                let counts = number >= self.for_weights / 2;
+                episode.extend_from_slice(row);
+                episode.push(if counts {
+                    self.seen.distance(image)
+                } else {
+                    0.0
+                });
+            }
+            if number < self.for_weights {
+                images.iter().for_each(|image| self.seen.widen(image));
+            }
+            self.episodes.push(episode);
+        }
+        Ok(())
     }
-    expected.picture = round(f64::from(of_innovations / of_errors)) as f32;
-    let mut steps = 0;
-    let mut largest: Vec<f32> = pick(false)
-        .map(|episode| {
-            // The first frame has no innovation.
-            steps += 1 + episode.len() / (stoch + 1);
-            let rows = episode.chunks_exact(stoch + 1);
-            greatest(&mut rows.map(|row| expected.score(&row[..stoch], row[stoch])))
-        })
-        .collect();
-    largest.sort_unstable_by(|a, b| b.total_cmp(a));
-    let hours = steps as f64 * manifest.control_period_s / 3600.0;
-    let episodes_per_hour = largest.len() as f64 / hours;
-    let threshold = |per_hour: f64| {
-        let (value, share) = threshold(&largest, (per_hour / episodes_per_hour).min(0.5));
-        (value, round(share * episodes_per_hour))
-    };
-    (expected.stop, expected.false_stops_per_hour) = threshold(STOPS_PER_HOUR);
-    (expected.slow, expected.false_slows_per_hour) = threshold(STOPS_PER_HOUR * SLOWS_PER_STOP);
-    expected.episodes = largest.len() as u64;
-    expected.hours = round(hours);
-    Ok(expected)
+
+    /// Calibrates on them. Picture error and distance from the range are weighted so that in the episodes for the weights their
+    /// greatest values are as much as that of the innovations; where no pixel left the range there, the distance counts as if one had
+    /// by one level.
+    ///
+    /// # Errors
+    /// [`GateError::Surprise`] for too few episodes, or values that are not finite or all zero.
+    pub(super) fn calibrate(
+        self,
+        manifest: &Manifest,
+        source: &str,
+    ) -> Result<ExpectedSurprise, GateError> {
+        let stoch = manifest.dims.stoch;
+        if self.episodes.len() < LEAST_EPISODES {
+            return Err(GateError::Surprise(format!(
+                "expected at least {LEAST_EPISODES} episodes that were not trained on, found {}",
+                self.episodes.len()
+            )));
+        }
+        let width = stoch + 2;
+        let (for_weights, others) = self.episodes.split_at(self.for_weights);
+        let rows = || {
+            for_weights
+                .iter()
+                .flat_map(|episode| episode.chunks_exact(width))
+        };
+        let innovations: Vec<&[f32]> = rows().map(|row| &row[..stoch]).collect();
+        let mut expected = ExpectedSurprise {
+            score: ScoreKind::Innovation,
+            slow: 0.0,
+            stop: 0.0,
+            false_slows_per_hour: 0.0,
+            false_stops_per_hour: 0.0,
+            episodes: 0,
+            hours: 0.0,
+            source: source.to_owned(),
+            picture: 0.0,
+            seen: None,
+            weights: weights(&innovations, stoch)?,
+        };
+        let greatest = |values: &mut dyn Iterator<Item = f32>| values.fold(0.0, f32::max);
+        let of_innovations = greatest(&mut innovations.iter().map(|v| expected.score(v, 0.0, 0.0)));
+        let of_errors = greatest(&mut rows().map(|row| row[stoch]));
+        if !(of_errors > 0.0 && of_errors.is_finite()) {
+            return Err(GateError::Surprise(
+                "the pictures of priors are not finite, or have no error".to_owned(),
+            ));
+        }
+        let weight = |of: f32| round(f64::from(of_innovations / of)) as f32;
+        expected.picture = weight(of_errors);
+        let level = 1.0 / (255.0 * self.seen.least.len() as f32);
+        let of_distances = greatest(&mut rows().map(|row| row[stoch + 1])).max(level);
+        let seen_weight = weight(of_distances);
+        let mut steps = 0;
+        let mut largest: Vec<f32> = (others.iter())
+            .map(|episode| {
+                // The first frame has no innovation.
+                steps += 1 + episode.len() / width;
+                let rows = episode.chunks_exact(width);
+                greatest(&mut rows.map(|row| {
+                    expected.score(&row[..stoch], row[stoch], seen_weight * row[stoch + 1])
+                }))
+            })
+            .collect();
+        expected.seen = Some(SeenRange {
+            weight: seen_weight,
+            ..self.seen
+        });
+        largest.sort_unstable_by(|a, b| b.total_cmp(a));
+        let hours = steps as f64 * manifest.control_period_s / 3600.0;
+        let episodes_per_hour = largest.len() as f64 / hours;
+        let threshold = |per_hour: f64| {
+            let (value, share) = threshold(&largest, (per_hour / episodes_per_hour).min(0.5));
+            (value, round(share * episodes_per_hour))
+        };
+        (expected.stop, expected.false_stops_per_hour) = threshold(STOPS_PER_HOUR);
+        (expected.slow, expected.false_slows_per_hour) = threshold(STOPS_PER_HOUR * SLOWS_PER_STOP);
+        expected.episodes = largest.len() as u64;
+        expected.hours = round(hours);
+        Ok(expected)
+    }
 }
 
 /// The least of `sorted` values, the largest first, that at most a share of further ones exceeds, and that share. Where there are
