@@ -24,6 +24,11 @@ const TAIL: f64 = 0.002;
 const LEAST_TAIL: usize = 2;
 /// Number of times that these steps are chosen anew by the weights that came of them.
 const ROUNDS: usize = 3;
+/// How much farther than the few episodes for the weights other ones leave the range of the pixels.
+const BEYOND: f32 = 1.5;
+/// Distance from the range that is nothing, in units of full brightness: two pixels of a thousand that changed altogether, as
+/// when a thing lies where it never lay.
+const NO_DISTANCE: f32 = 0.002;
 /// What is added to the diagonal of the second moments, in units of its mean.
 const RIDGE: f64 = 1.0;
 
@@ -79,8 +84,7 @@ impl Distances {
     }
 
     /// Calibrates on them. Picture error and distance from the range are weighted so that in the episodes for the weights their
-    /// greatest values are as much as that of the innovations; where no pixel left the range there, the distance counts as if one had
-    /// by one level.
+    /// greatest values are as much as that of the innovations; the distance's times [`BEYOND`], or [`NO_DISTANCE`] if that is more.
     ///
     /// # Errors
     /// [`GateError::Surprise`] for too few episodes, or values that are not finite or all zero.
@@ -127,9 +131,8 @@ impl Distances {
         }
         let weight = |of: f32| round(f64::from(of_innovations / of)) as f32;
         expected.picture = weight(of_errors);
-        let level = 1.0 / (255.0 * self.seen.least.len() as f32);
-        let of_distances = greatest(&mut rows().map(|row| row[stoch + 1])).max(level);
-        let seen_weight = weight(of_distances);
+        let of_distances = greatest(&mut rows().map(|row| BEYOND * row[stoch + 1]));
+        let seen_weight = weight(of_distances.max(NO_DISTANCE));
         let mut steps = 0;
         let mut largest: Vec<f32> = (others.iter())
             .map(|episode| {
