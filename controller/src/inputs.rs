@@ -107,7 +107,7 @@ pub enum InputError {
     /// A joint position beyond the joint's limits by more than a margin.
     #[error(
         "joint {joint} is said to be at {position:.3}, which its limits of {lower:.3} to {upper:.3} do not allow: check the \
-         joint states, or set robot.min_position_rad and robot.max_position_rad"
+         joint states and robot.min_position_rad and robot.max_position_rad, or train with data from there: the bundle has been no further"
     )]
     OutsideLimits {
         /// Index of the first such joint.

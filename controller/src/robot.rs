@@ -146,15 +146,16 @@ impl Robot {
             .collect();
         let joints = Limits {
             scale,
-            lower: pick(
-                &section.min_position_rad,
+            // Beyond the bundle's positions the model knows nothing, whatever it promises there.
+            lower: narrower(
+                pick(&section.min_position_rad, &[], f64::NEG_INFINITY),
                 &joints.position_lower_rad,
-                f64::NEG_INFINITY,
+                f64::max,
             ),
-            upper: pick(
-                &section.max_position_rad,
+            upper: narrower(
+                pick(&section.max_position_rad, &[], f64::INFINITY),
                 &joints.position_upper_rad,
-                f64::INFINITY,
+                f64::min,
             ),
             max_velocity,
             max_acceleration,
@@ -295,6 +296,14 @@ fn list(kinds: &[ActionKind]) -> String {
         .map(|kind| kind.name())
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// The limits of the configuration, with those of the bundle as far as these are narrower.
+fn narrower(mut own: JointVec, bundle: &[f64], of: fn(f64, f64) -> f64) -> JointVec {
+    for (own, bundle) in own.iter_mut().zip(bundle) {
+        *own = of(*own, *bundle);
+    }
+    own
 }
 
 /// The limits of what actions command, for joints with these limits. `max_twist` has speed and acceleration of the end effector,

@@ -4,9 +4,10 @@
 
 use std::path::Path;
 
-use latco_controller::Config;
 use latco_controller::config::{LiveSettings, PlannerKind};
 use latco_controller::settings::{Change, ConfigError, Kind, Setting, Settings};
+use latco_controller::{Config, Robot};
+use latco_models::Manifest;
 use toml::Table;
 
 fn errors_of(text: &str) -> Vec<String> {
@@ -332,4 +333,23 @@ fn a_recorded_value_that_decided_and_cannot_be_had_is_refused() {
             }
         }
     }
+}
+
+#[test]
+fn no_joint_goes_where_the_bundle_has_no_data_however_wide_the_configuration_is() {
+    let manifest = "../models/bundles/reach/manifest.toml";
+    let manifest = Manifest::from_toml(&std::fs::read_to_string(manifest).unwrap()).unwrap();
+    let limits = |positions: &str| {
+        let robot = format!("joint_names = [\"joint_1\", \"joint_2\", \"joint_3\"]\n{positions}");
+        let text = format!("[bundle]\npath = \"b\"\n[robot]\n{robot}");
+        let config = Config::from_toml(&text).unwrap();
+        let robot = Robot::new(&config, &manifest).unwrap();
+        [0, 1, 2].map(|joint| robot.limits().position(joint))
+    };
+    let bundle = [(-2.1, 2.1), (-2.8, 2.8), (-2.4, 2.4)];
+    assert_eq!(limits(""), bundle);
+    let wide = "min_position_rad = [-3.1, -3.1, -3.1]\nmax_position_rad = [3.1, 3.1, 3.1]";
+    assert_eq!(limits(wide), bundle);
+    let narrow = "min_position_rad = [-1.0, -3.1, -3.1]\nmax_position_rad = [3.1, 1.0, 3.1]";
+    assert_eq!(limits(narrow), [(-1.0, 2.1), (-2.8, 1.0), (-2.4, 2.4)]);
 }

@@ -1,11 +1,11 @@
 //! Pictures of a plan: its curves, and the film strip of camera, imagination and execution.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::Context as _;
-use latco_bag::BagReader;
-use latco_bag::image::{CameraImage, Converter};
-use latco_bag::recording::Wanted;
+use latco_bag::image::Converter;
+use latco_bag::recording::{Event, Need, Needs, Recording, Wanted};
 use latco_controller::trace::IterationTrace;
 use latco_models::Bundle;
 use latco_pictures::{Curves, FilmStrip, Frame, Panel};
@@ -55,38 +55,42 @@ pub(crate) fn imagine(
     frames.collect()
 }
 
-/// The recorded camera images nearest to the times `due`, not further away than `tolerance_ns`, as the model sees them.
+/// The images on the topic `camera` (empty: as it is found) nearest to the times `due`, not further away than `tolerance_ns`, as the
+/// model sees them.
 pub(crate) fn recorded_frames(
     bundle: &Bundle,
     bag: &Path,
+    camera: &str,
     due: &[i64],
     tolerance_ns: i64,
 ) -> anyhow::Result<Vec<Option<Frame>>> {
     let mut found: Vec<Option<(i64, Frame)>> = vec![None; due.len()];
-    let (width, height) = (
-        bundle.manifest().image.width,
-        bundle.manifest().image.height,
-    );
+    let image = &bundle.manifest().image;
+    let (width, height) = (image.width, image.height);
     let mut converter = Converter::new();
-    let bag = BagReader::open(bag)?;
-    let Ok(camera) = Wanted::default().camera(&bag) else {
-        return Ok(vec![None; due.len()]);
+    let wanted = Wanted {
+        image: camera.to_owned(),
+        ..Wanted::default()
     };
-    for message in bag.messages() {
-        let message = message?;
-        if *message.topic != *camera.name {
-            continue;
-        }
-        let image = CameraImage::decode(&message)?;
-        let stamp = image.header().stamp.to_nanos();
-        for (due, found) in due.iter().zip(&mut found) {
-            let away = (stamp - due).abs();
-            if away <= tolerance_ns && found.as_ref().is_none_or(|(best, _)| away < *best) {
-                let rgb = converter.to_rgb(&image, width as u32, height as u32)?;
-                *found = Some((away, Frame::new(width, height, rgb)?));
+    let needs = Needs {
+        images: Need::May,
+        ..Needs::default()
+    };
+    Recording::open(bag, &wanted, needs)?.events(|event| -> anyhow::Result<_> {
+        if let Event::Image { time_ns, image } = event {
+            for (due, found) in due.iter().zip(&mut found) {
+                let away = (time_ns - due).abs();
+                let is_nearer = found.as_ref().is_none_or(|(best, _)| away < *best);
+                if away <= tolerance_ns
+                    && is_nearer
+                    && let Ok(rgb) = converter.to_rgb(&image, width as u32, height as u32)
+                {
+                    *found = Some((away, Frame::new(width, height, rgb)?));
+                }
             }
         }
-    }
+        Ok(ControlFlow::Continue(()))
+    })?;
     Ok(found
         .into_iter()
         .map(|f| f.map(|(_, frame)| frame))

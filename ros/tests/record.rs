@@ -8,7 +8,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::{FakeRobot, Latco, configuration, eventually, my_turn, network, wait};
-use latco_bag::messages::{Float64, Float64MultiArray, RosMessage, StringMessage};
+use latco_bag::messages::{
+    Float64, Float64MultiArray, Image, JointState, JointTrajectory, RosMessage, StringMessage,
+};
 use latco_bag::{BagError, BagReader};
 use latco_ros::middleware::{NodeBuilder, RunningNode, qos};
 
@@ -118,6 +120,44 @@ fn killed_recorder(format: &str, domain: u16) {
     assert_eq!(json["messages"], numbers.len(), "{json}");
     assert_eq!(json["lost"].as_array().unwrap().len(), 1, "{json}");
     assert!(json["lost"][0].as_str().unwrap().contains("lost"), "{json}");
+}
+
+#[test]
+fn a_robot_whose_topics_have_other_names_is_recorded_without_naming_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("bag");
+    let mut node = NodeBuilder::open(network(34), "/", "arm").unwrap();
+    let images = (node.publisher::<Image>("camera/color/image_raw", qos::commands(), 10)).unwrap();
+    let states = (node.publisher::<JointState>("arm/joint_states", qos::commands(), 10)).unwrap();
+    let level = (node.publisher::<Float64>("tank/level", qos::commands(), 10)).unwrap();
+    // Nobody sends trajectories yet.
+    node.subscribe::<JointTrajectory>("scaled/joint_trajectory", qos::commands(), |_| {})
+        .unwrap();
+    let node = RunningNode::start(node).unwrap();
+    let mut recorder = start(&out, "34", &["--duration-s", "1"]);
+    while recorder.is_running() {
+        images.send(Image::default());
+        states.send(JointState::default());
+        level.send(Float64 { data: 0.0 });
+        wait(Duration::from_millis(20));
+    }
+    let recorded = recorder.end(LONG);
+    drop(node);
+    let json = recorded.assert_code(0).json();
+    let count = |name: &str| {
+        let topics = json["topics"].as_array().unwrap();
+        let found = topics.iter().find(|topic| topic[0] == name);
+        found.map(|topic| topic[2].as_u64().unwrap())
+    };
+    assert!(count("/camera/color/image_raw") > Some(10), "{json}");
+    assert!(count("/arm/joint_states") > Some(10), "{json}");
+    assert_eq!(count("/scaled/joint_trajectory"), Some(0), "{json}");
+    assert_eq!(count("/tank/level"), None, "{json}");
+    assert!(
+        recorded.stderr.contains("no commands came"),
+        "{}",
+        recorded.stderr
+    );
 }
 
 #[test]

@@ -547,6 +547,45 @@ fn a_cut_bag_is_named_and_the_rest_is_used() {
 }
 
 #[test]
+fn a_long_recording_without_marks_is_cut_so_that_parts_can_be_held_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, mark: Option<i64>| {
+        let path = folder.path().join(name);
+        let mut bag = BagWriter::create(&path).unwrap();
+        if let Some(data) = mark {
+            bag.write(topics::EPISODE, 0, &Int64 { data }).unwrap();
+        }
+        for time in (0..250i64).map(|tick| tick * PERIOD_NS) {
+            let command = Float64MultiArray::vector(vec![time as f64]);
+            bag.write(topics::CAMERA_IMAGE, time, &frame(time, 1))
+                .unwrap();
+            bag.write(topics::COMMANDS, time, &command).unwrap();
+        }
+        bag.finish().unwrap();
+        load(&[path], &LoadOptions::default()).unwrap()
+    };
+    let (cut, whole) = (write("unmarked", None), write("marked", Some(0)));
+    let frames = |data: &Dataset| data.episodes.iter().map(Episode::len).collect::<Vec<_>>();
+    assert_eq!(
+        (frames(&cut), frames(&whole)),
+        (vec![84, 84, 82], vec![250])
+    );
+    let actions = |data: &Dataset| -> Vec<f32> {
+        data.episodes
+            .iter()
+            .flat_map(|e| e.actions.clone())
+            .collect()
+    };
+    assert_eq!(actions(&cut), actions(&whole));
+    let problems = cut.problems().join("\n");
+    assert!(
+        problems.contains("no episode marks: cut 2 times"),
+        "{problems}"
+    );
+    assert!(!whole.problems().join("\n").contains("cut"));
+}
+
+#[test]
 fn messages_that_cannot_be_used_are_counted_and_left_out() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dirty");

@@ -79,9 +79,9 @@ crate::settings! {
         /// What the actions command, one an action; checked against the bundle. They are `joint_velocity` alone, or
         /// `joint_position` and `joint_position_change`, or components of a twist (`twist_linear_x` to `twist_angular_z`).
         action_kinds: Vec<ActionKind>;
-        /// Lowest position of each joint.
+        /// Lowest position of each joint; the bundle's holds where it is higher: of a robot of one's own it is that of the data.
         min_position_rad: Vec<f64>, or_infinite;
-        /// Highest position of each joint.
+        /// Highest position of each joint; the bundle's holds where it is lower.
         max_position_rad: Vec<f64>, or_infinite;
         /// Highest speed of each joint; by default the bundle's action scaling.
         max_velocity_rad_s: Vec<f64>, above(0.0);

@@ -13,12 +13,14 @@ use super::network::NetworkArgs;
 use super::output::{print_json, print_line, seconds};
 use crate::middleware::{NodeError, Stop};
 use crate::recorder::{
-    RecordError, RecordOptions, Recorder, discover, discover_all, parse_topic, standard_topics,
+    RecordError, RecordOptions, Recorder, discover, discover_all, parse_topic, usual_topics,
 };
+use latco_bag::messages::{JointState, RosMessage};
+use latco_bag::recording::{COMMANDS, IMAGES};
 use latco_bag::types::TypeFinder;
 use latco_bag::{BagOptions, Compression, Storage, topics as names};
 
-/// Time for which publishers are looked for with `--all`.
+/// Time for which topics are looked for that are not named.
 const ALL_WAIT: Duration = Duration::from_secs(2);
 /// How often it is looked whether the bag can still be written.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -47,7 +49,8 @@ pub(super) struct Record {
     /// Folder of the new bag
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Topics, as NAME or NAME:package/msg/Type [default: camera, joint states, commands, reward, episode, plan, status]
+    /// Topics, as NAME or NAME:package/msg/Type [default: camera, joint states and commands, whatever their names, reward, episode, plan,
+    /// status, journal]
     topics: Vec<String>,
     /// All topics that have a publisher within the first two seconds
     #[arg(long, short, conflicts_with = "topics")]
@@ -117,7 +120,7 @@ impl Record {
         let (topics, unknown) = if self.all {
             (discover_all(&node, ALL_WAIT, stop), Vec::new())
         } else if self.topics.is_empty() {
-            (standard_topics(), Vec::new())
+            (usual_topics(&node, ALL_WAIT, stop), Vec::new())
         } else {
             let named: Vec<_> = self.topics.iter().map(|t| parse_topic(t)).collect();
             let wait = seconds("--wait-s", self.wait_s)?;
@@ -204,6 +207,26 @@ impl Record {
                 tracing::warn!(
                     "topic {topic}: 0 messages came; look at its name, its publisher and its network"
                 );
+            }
+        }
+        if self.topics.is_empty() && summary.messages > 0 {
+            let look = "look at the robot, or name their topic";
+            for (what, types, advice) in [
+                ("camera images", &IMAGES[..], look),
+                ("joint states", &[JointState::TYPE], look),
+                (
+                    "commands",
+                    &COMMANDS,
+                    "name their topic, or train on joint states alone (data.action)",
+                ),
+            ] {
+                let mut of_types = summary
+                    .topics
+                    .iter()
+                    .filter(|(_, ty, _)| types.contains(&&**ty));
+                if of_types.all(|(.., count)| *count == 0) {
+                    tracing::warn!("no {what} came ({}): {advice}", types.join(", "));
+                }
             }
         }
         if summary.messages == 0 && failed == 0 {

@@ -126,7 +126,8 @@ fn film(
         .iter()
         .map(|&step| shown.tick.stamp_ns + step as i64 * trace.period_ns)
         .collect();
-    let recorded = pictures::recorded_frames(bundle, &folder.join(BAG), &due, trace.period_ns / 2)?;
+    let recorded =
+        pictures::recorded_frames(bundle, &folder.join(BAG), "", &due, trace.period_ns / 2)?;
     let film = Film {
         title,
         camera: recorded.first().cloned().flatten().into_iter().collect(),

@@ -1,5 +1,9 @@
 //! The node that records a bag.
 
+mod error;
 mod record;
+mod topics;
 
-pub use record::*;
+pub use error::RecordError;
+pub use record::{RecordOptions, Recorded, Recorder};
+pub use topics::{Topic, discover, discover_all, parse_topic, standard_topics, usual_topics};

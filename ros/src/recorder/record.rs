@@ -13,98 +13,18 @@ use bytes::Bytes;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use latco_bag::types::{NoDefinition, TypeFinder};
 use latco_bag::{BagError, BagOptions, BagSummary, BagWriter, TopicSpec};
-use thiserror::Error;
 
+use super::error::RecordError;
+use super::topics::{Topic, publishers};
 use crate::middleware::offered_qos::Offered;
-use crate::middleware::{
-    Network, NodeBuilder, NodeError, RunningNode, Stop, expand, ros_name, stamp,
-};
+use crate::middleware::{Network, NodeBuilder, RunningNode, expand, stamp};
 
 /// Number of messages that may wait for the disk.
 const QUEUE: usize = 4096;
 /// Number of bytes that may wait for the disk.
 const QUEUE_BYTES: u64 = 64 << 20;
-/// Time for which other publishers are looked for after the first.
-const SETTLE: Duration = Duration::from_millis(500);
 /// Time between two closings of the chunk that is being filled; a killed recorder loses no more than that.
 const FLUSH_EVERY: Duration = Duration::from_secs(2);
-
-/// A topic to record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Topic {
-    /// Name of the topic, relative or absolute.
-    pub name: String,
-    /// Type of the topic, `package/msg/Type`.
-    pub ty: String,
-}
-
-/// The topics that are recorded when none are named: what goes into a controller, what comes out, and how it
-/// goes.
-pub fn standard_topics() -> Vec<Topic> {
-    [
-        ("camera/image_raw", "sensor_msgs/msg/Image"),
-        (
-            "camera/image_raw/compressed",
-            "sensor_msgs/msg/CompressedImage",
-        ),
-        ("joint_states", "sensor_msgs/msg/JointState"),
-        ("joint_trajectory", "trajectory_msgs/msg/JointTrajectory"),
-        ("commands", "std_msgs/msg/Float64MultiArray"),
-        ("reward", "std_msgs/msg/Float64"),
-        ("episode", "std_msgs/msg/Int64"),
-        ("latco/plan", "std_msgs/msg/Float64MultiArray"),
-        ("latco/journal", "std_msgs/msg/UInt8MultiArray"),
-        ("latco/status", "diagnostic_msgs/msg/DiagnosticStatus"),
-    ]
-    .map(|(name, ty)| Topic {
-        name: name.into(),
-        ty: ty.into(),
-    })
-    .to_vec()
-}
-
-/// The reason why there is no recording.
-#[derive(Debug, Error)]
-pub enum RecordError {
-    /// The node could not be made.
-    #[error(transparent)]
-    Node(#[from] NodeError),
-    /// The bag could not be written.
-    #[error(transparent)]
-    Bag(#[from] BagError),
-    /// The text is no message type.
-    #[error("topic {topic}: {source}")]
-    Type {
-        /// Name of the topic.
-        topic: String,
-        /// The error in its type.
-        source: NoDefinition,
-    },
-    /// Publishers do not agree on a type; a topic of a bag has one.
-    #[error(
-        "topic {topic}: expected one type, found publishers of {types:?}; choose one as {topic}:package/msg/Type"
-    )]
-    SeveralTypes {
-        /// Name of the topic.
-        topic: String,
-        /// Types that were announced.
-        types: Vec<String>,
-    },
-    /// Nobody publishes a topic whose type was not given.
-    #[error(
-        "topic {topic}: expected a publisher within {seconds:.0} s to learn its type from, found none; start it first, or \
-         give the type as {topic}:package/msg/Type"
-    )]
-    NoPublisher {
-        /// Name of the topic.
-        topic: String,
-        /// Time for which a publisher was awaited, in seconds.
-        seconds: f64,
-    },
-    /// The operating system gave no thread.
-    #[error("no thread for the recorder: {0}")]
-    Thread(#[from] std::io::Error),
-}
 
 /// Options with which topics are recorded.
 #[derive(Clone, Debug, Default)]
@@ -133,117 +53,6 @@ pub struct Recorded {
     pub summary: BagSummary,
     /// Number of messages that were dropped because the disk did not follow.
     pub dropped: u64,
-}
-
-/// Reads `NAME` or `NAME:TYPE`.
-pub fn parse_topic(text: &str) -> (String, Option<String>) {
-    match text.split_once(':') {
-        Some((name, ty)) => (name.to_owned(), Some(ty.to_owned())),
-        None => (text.to_owned(), None),
-    }
-}
-
-/// Every publisher that is known, as `(topic, type, what it offers)`.
-fn publishers(node: &NodeBuilder) -> Vec<(String, String, Offered)> {
-    let writers = node.context().domain_participant().discovered_writers();
-    writers
-        .iter()
-        .map(|writer| &writer.publication_topic_data)
-        .filter_map(|topic| {
-            let (name, ty) = ros_name(&topic.topic_name, &topic.type_name)?;
-            Some((name, ty, Offered::of(topic)))
-        })
-        .collect()
-}
-
-/// All topics that have a publisher after `time`, with their types. Topics with several types are left out and named in
-/// the log.
-pub fn discover_all(node: &NodeBuilder, time: Duration, stop: &Stop) -> Vec<Topic> {
-    stop.wait(time);
-    let mut found: std::collections::BTreeMap<String, Vec<String>> = Default::default();
-    for (name, ty, _) in publishers(node) {
-        let types = found.entry(name).or_default();
-        if !types.contains(&ty) {
-            types.push(ty);
-        }
-    }
-    let own = node.node().fully_qualified_name();
-    found
-        .into_iter()
-        .filter(|(name, _)| !name.starts_with(&format!("{own}/")))
-        .filter_map(|(name, types)| match &types[..] {
-            [ty] => Some(Topic {
-                name,
-                ty: ty.clone(),
-            }),
-            _ => {
-                let error = RecordError::SeveralTypes { topic: name, types };
-                tracing::warn!(%error, "not recorded");
-                None
-            }
-        })
-        .collect()
-}
-
-/// The types of topics by what their publishers announce, and the topics that stay unknown; waits for them at most `limit`.
-///
-/// # Errors
-/// [`RecordError::NoPublisher`] where all stay unknown, [`RecordError::SeveralTypes`].
-pub fn discover(
-    node: &NodeBuilder,
-    topics: &[(String, Option<String>)],
-    limit: Duration,
-    stop: &Stop,
-) -> Result<(Vec<Topic>, Vec<String>), RecordError> {
-    let deadline = Instant::now() + limit;
-    let mut settled = false;
-    loop {
-        let seen = publishers(node);
-        let (namespace, own) = (node.node().namespace(), node.node().fully_qualified_name());
-        let mut missing = Vec::new();
-        let mut found = Vec::with_capacity(topics.len());
-        for (name, ty) in topics {
-            let wanted = expand(namespace, &own, name);
-            let mut types: Vec<String> = match ty {
-                Some(ty) => vec![ty.clone()],
-                None => (seen.iter())
-                    .filter(|(topic, ..)| *topic == wanted)
-                    .map(|(_, ty, _)| ty.clone())
-                    .collect(),
-            };
-            types.sort_unstable();
-            types.dedup();
-            match &types[..] {
-                [ty] => found.push(Topic {
-                    name: name.clone(),
-                    ty: ty.clone(),
-                }),
-                [] => missing.push(name.clone()),
-                _ => {
-                    return Err(RecordError::SeveralTypes {
-                        topic: name.clone(),
-                        types,
-                    });
-                }
-            }
-        }
-        if missing.is_empty() {
-            if settled || topics.iter().all(|(_, ty)| ty.is_some()) {
-                return Ok((found, missing));
-            }
-            // Another publisher of the same topic may be about to be seen.
-            settled = true;
-            stop.wait(SETTLE);
-        } else if Instant::now() >= deadline || stop.wait(Duration::from_millis(100)) {
-            return match found.is_empty() {
-                true => Err(RecordError::NoPublisher {
-                    topic: missing.join(", "),
-                    seconds: limit.as_secs_f64(),
-                }),
-                false => Ok((found, missing)),
-            };
-        }
-    }
 }
 
 impl Recorder {

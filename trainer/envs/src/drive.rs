@@ -2,11 +2,15 @@
 
 use latco_models::ActionKind;
 
-use crate::arm::{Arm, JOINTS, MAX_VELOCITY_RAD_S, Posture, Shape};
+use crate::arm::{Arm, JOINTS, LAG_S, MAX_VELOCITY_RAD_S, Posture, Shape};
 use crate::steer::joint_speeds;
 
-/// Gain in 1/s of the position control of the joints, whose velocities follow with a lag: it overshoots just not.
-const POSITION_GAIN_PER_S: f64 = 3.0;
+/// Gain of the position control of the joints on the velocity by which they are behind.
+const VELOCITY_GAIN: f64 = 1.0;
+/// Its gain in 1/s on the position by which they are behind. As their velocities follow with a lag, it overshoots just not, and what
+/// they are behind goes down by e in twice the lag over (1 + [`VELOCITY_GAIN`]): within a control period, so that a picture and the
+/// joints tell nearly all of the state, as with the servos of robots.
+const POSITION_GAIN_PER_S: f64 = (1.0 + VELOCITY_GAIN) * (1.0 + VELOCITY_GAIN) / (4.0 * LAG_S);
 /// Speed in 1/s at which a joint comes back from the end of its range while that does not move the tip.
 const CENTRING_PER_S: f64 = 0.15;
 /// Speed of the tip in m/s for the action 1, in either direction of the table.
@@ -88,7 +92,9 @@ impl Drive {
             Self::Position | Self::Change => {
                 assert_eq!(command.len(), JOINTS, "one set-point per joint");
                 std::array::from_fn(|j| {
-                    (command[j] - before[j]) / dt_s
+                    let speed = (command[j] - before[j]) / dt_s;
+                    speed
+                        + VELOCITY_GAIN * (speed - arm.velocities[j])
                         + POSITION_GAIN_PER_S * (command[j] - arm.positions[j])
                 })
             }

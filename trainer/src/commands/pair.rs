@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 
+use latco_envs::Drive;
 use latco_envs::statistics::{mcnemar, paired_interval};
 use serde::{Deserialize, Serialize};
 
@@ -56,8 +57,10 @@ pub(super) fn run(files: [&Path; 2], json: bool) -> anyhow::Result<ExitCode> {
 }
 
 fn compare(a: &Evaluated, b: &Evaluated) -> anyhow::Result<Compared> {
+    // Starts and goals are the same however an arm is driven.
+    let task = |of: &Evaluated| Drive::split(&of.task).0.to_owned();
     let differences: Vec<String> = [
-        ("task", a.task.clone(), b.task.clone()),
+        ("task", task(a), task(b)),
         ("seed", a.seed.to_string(), b.seed.to_string()),
         ("episodes", a.episodes.to_string(), b.episodes.to_string()),
     ]
@@ -85,7 +88,7 @@ fn compare(a: &Evaluated, b: &Evaluated) -> anyhow::Result<Compared> {
     Ok(Compared {
         a: name(a),
         b: name(b),
-        task: a.task.clone(),
+        task: task(a),
         seed: a.seed,
         episodes: a.episodes,
         both: a.episodes - only_a - only_b - neither,

@@ -13,6 +13,17 @@ use super::contract::{BagReport, Episode, EpisodeSink, LoadOptions, Shape};
 use super::error::DataError;
 use super::resample::{Channels, Stream, Tick, ticks};
 
+/// Number of what stands before the first mark of an episode, or in a bag without any.
+const UNMARKED: i64 = -1;
+/// Most frames of an episode there: a robot that is recorded for an hour makes one long recording, of which parts have to be held
+/// out. Several times as many as plans look ahead.
+const UNMARKED_FRAMES: usize = 100;
+
+/// Frames of the equal parts of so many, the last of which may have fewer.
+fn part_frames(frames: usize) -> usize {
+    frames.div_ceil(frames.div_ceil(UNMARKED_FRAMES)).max(1)
+}
+
 /// Reads the episodes of `bag` into `sink`. The first bag with frames decides the image size,
 /// joint names and action width where the options leave them open.
 pub(super) fn episodes(
@@ -53,6 +64,7 @@ pub(super) fn episodes(
         segments: Vec::new(),
         problems: BTreeMap::new(),
         gaps: 0,
+        cut: 0,
         taken: Taken::default(),
     };
     let mut problems = recording.events(|event| {
@@ -80,6 +92,12 @@ pub(super) fn episodes(
         problems.push(format!(
             "{short} episodes with less than {} frames left out",
             options.min_frames
+        ));
+    }
+    if collector.cut > 0 {
+        problems.push(format!(
+            "no episode marks: cut {} times, so that no episode has more than {UNMARKED_FRAMES} frames and some can be held out",
+            collector.cut
         ));
     }
     if collector.gaps > 0 {
@@ -172,6 +190,8 @@ struct Collector<'a> {
     problems: BTreeMap<&'static str, (usize, String)>,
     /// Gaps between images that ended an episode.
     gaps: usize,
+    /// Cuts between images that no mark and no gap separates.
+    cut: usize,
     taken: Taken,
 }
 
@@ -301,7 +321,7 @@ impl Collector<'_> {
     }
 
     fn segment(&mut self) -> &mut Segment {
-        let fresh = self.segment.is_none().then(|| self.new_segment(-1));
+        let fresh = (self.segment.is_none()).then(|| self.new_segment(UNMARKED));
         self.segment
             .get_or_insert_with(|| fresh.expect("made when there is none"))
     }
@@ -331,8 +351,16 @@ impl Collector<'_> {
             // Also where a segment has none of these messages.
             segment.commands.width = shape.action_width;
             segment.joints.width = 2 * shape.joint_names.len();
-            let runs = ticks(&segment.image_times, self.period_ns);
+            let mut runs = ticks(&segment.image_times, self.period_ns);
             self.gaps += runs.len().saturating_sub(1);
+            if segment.number == UNMARKED {
+                let parts = runs
+                    .iter()
+                    .flat_map(|run| run.chunks(part_frames(run.len())));
+                let parts: Vec<Vec<Tick>> = parts.map(<[Tick]>::to_vec).collect();
+                self.cut += parts.len() - runs.len();
+                runs = parts;
+            }
             let by: Vec<f32> = (0..shape.action_width)
                 .map(|action| 1.0 / self.meaning.scale.get(action).copied().unwrap_or(1.0))
                 .collect();

@@ -10,9 +10,9 @@ use crate::reader::{BagReader, TopicInfo};
 use crate::topics;
 
 /// Types of camera images.
-const IMAGES: [&str; 2] = [Image::TYPE, CompressedImage::TYPE];
+pub const IMAGES: [&str; 2] = [Image::TYPE, CompressedImage::TYPE];
 /// Types of what a robot is told to do.
-const COMMANDS: [&str; 4] = [
+pub const COMMANDS: [&str; 4] = [
     Float64MultiArray::TYPE,
     TwistStamped::TYPE,
     JointTrajectory::TYPE,

@@ -35,7 +35,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-pub use choice::{Actions, ChoiceError, Keys, Wanted, described};
+pub use choice::{Actions, COMMANDS, ChoiceError, IMAGES, Keys, Wanted, described};
 use commands::Commands;
 pub use stamps::Stamps;
 

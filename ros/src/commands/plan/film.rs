@@ -62,7 +62,8 @@ pub(super) fn draw(folder: &Path, bundle: &Bundle, drawn: &Drawn<'_>) -> anyhow:
             let due: Vec<i64> = (steps.iter())
                 .map(|&step| stamp_ns + (step as f64 * period_ns) as i64)
                 .collect();
-            let frames = pictures::recorded_frames(bundle, bag, &due, (period_ns / 2.0) as i64)?;
+            let (camera, tolerance_ns) = (&drawn.situation.camera, (period_ns / 2.0) as i64);
+            let frames = pictures::recorded_frames(bundle, bag, camera, &due, tolerance_ns)?;
             frames.into_iter().map_while(|frame| frame).collect()
         }
         (None, None) => Vec::new(),

@@ -70,6 +70,7 @@ impl Source for Simulated {
             picture,
             stamp,
             images: 1,
+            camera: String::new(),
         })
     }
 

@@ -34,6 +34,8 @@ pub(super) struct Situation {
     pub(super) stamp: Time,
     /// Number of images that stepped the belief.
     pub(super) images: usize,
+    /// Topic of the images; empty where they are of no bag.
+    pub(super) camera: String,
 }
 
 /// The robot and the belief filter of a controller.
@@ -184,8 +186,8 @@ pub(super) fn of_bag(
     for remark in remarks {
         tracing::warn!("{remark}");
     }
+    let camera = recording.camera().unwrap_or_default();
     let Some((stamp, pixels)) = newest else {
-        let camera = recording.camera().unwrap_or_default();
         let reason = refused.unwrap_or_else(|| format!("no image on {camera}"));
         bail!(
             "{}: there is no belief to plan from: {reason}",
@@ -201,5 +203,6 @@ pub(super) fn of_bag(
         },
         stamp,
         images,
+        camera: camera.to_owned(),
     })
 }

@@ -1,0 +1,219 @@
+//! Which topics are recorded, and of which types.
+
+use std::time::{Duration, Instant};
+
+use latco_bag::messages::{JointState, RosMessage};
+use latco_bag::recording::{COMMANDS, IMAGES};
+
+use super::error::RecordError;
+use crate::middleware::offered_qos::Offered;
+use crate::middleware::{NodeBuilder, Stop, expand, ros_name};
+
+/// Time for which other publishers are looked for after the first.
+const SETTLE: Duration = Duration::from_millis(500);
+/// How often it is looked for endpoints.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// A topic to record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topic {
+    /// Name of the topic, relative or absolute.
+    pub name: String,
+    /// Type of the topic, `package/msg/Type`.
+    pub ty: String,
+}
+
+/// The topics of a controller whose topics have this project's names: what goes into it, what comes out, and how it goes.
+pub fn standard_topics() -> Vec<Topic> {
+    [
+        ("camera/image_raw", "sensor_msgs/msg/Image"),
+        (
+            "camera/image_raw/compressed",
+            "sensor_msgs/msg/CompressedImage",
+        ),
+        ("joint_states", "sensor_msgs/msg/JointState"),
+        ("joint_trajectory", "trajectory_msgs/msg/JointTrajectory"),
+        ("commands", "std_msgs/msg/Float64MultiArray"),
+        ("reward", "std_msgs/msg/Float64"),
+        ("episode", "std_msgs/msg/Int64"),
+        ("latco/plan", "std_msgs/msg/Float64MultiArray"),
+        ("latco/journal", "std_msgs/msg/UInt8MultiArray"),
+        ("latco/status", "diagnostic_msgs/msg/DiagnosticStatus"),
+    ]
+    .map(|(name, ty)| Topic {
+        name: name.into(),
+        ty: ty.into(),
+    })
+    .to_vec()
+}
+
+/// The topics that are recorded when none are named: [`standard_topics`], and those of a robot whose topics have other names. These
+/// are all joint states, and images and commands where none have a standard name. They are found by their types; while not
+/// all are there under a standard name, it is waited for them for `limit`.
+pub fn usual_topics(node: &NodeBuilder, limit: Duration, stop: &Stop) -> Vec<Topic> {
+    let deadline = Instant::now() + limit;
+    let (namespace, own) = (node.node().namespace(), node.node().fully_qualified_name());
+    let mut usual = standard_topics();
+    let is_standard = |types: &[&str]| -> Vec<String> {
+        let of_types = usual.iter().filter(|topic| types.contains(&&*topic.ty));
+        of_types.map(|t| expand(namespace, &own, &t.name)).collect()
+    };
+    let plans = expand(namespace, &own, "latco/plan");
+    let (images, states) = (is_standard(&IMAGES), is_standard(&[JointState::TYPE]));
+    let mut commands = is_standard(&COMMANDS);
+    commands.retain(|name| *name != plans);
+    let seen = loop {
+        let seen = endpoints(node);
+        let has = |names: &[String]| seen.iter().any(|(name, _)| names.contains(name));
+        let all = has(&images) && has(&states) && has(&commands);
+        if all || Instant::now() >= deadline || stop.wait(LOOK_EVERY) {
+            break seen;
+        }
+    };
+    let has = |names: &[String]| seen.iter().any(|(name, _)| names.contains(name));
+    let (has_images, has_commands) = (has(&images), has(&commands));
+    for (name, ty) in seen {
+        let is_command = COMMANDS.contains(&&*ty);
+        let known = |topic: &&mut Topic| expand(namespace, &own, &topic.name) == name;
+        if let Some(topic) = usual.iter_mut().find(known) {
+            // Such as a twist in place of joint velocities.
+            if is_command {
+                topic.ty = ty;
+            }
+        } else if ty == JointState::TYPE
+            || !has_images && IMAGES.contains(&&*ty)
+            || !has_commands && is_command
+        {
+            tracing::info!(topic = %name, "recorded as well, by its type {ty}");
+            usual.push(Topic { name, ty });
+        }
+    }
+    usual
+}
+
+/// Every topic that somebody publishes, or is about to be told, with its type, each once. A robot takes commands before anybody
+/// sends them.
+fn endpoints(node: &NodeBuilder) -> Vec<(String, String)> {
+    let participant = node.context().domain_participant();
+    let readers = participant.discovered_readers();
+    let readers = readers.iter().filter_map(|reader| {
+        let topic = &reader.subscription_topic_data;
+        ros_name(topic.topic_name(), topic.type_name()).filter(|(_, ty)| COMMANDS.contains(&&**ty))
+    });
+    let writers = publishers(node).into_iter().map(|(name, ty, _)| (name, ty));
+    let mut all: Vec<(String, String)> = writers.chain(readers).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// Reads `NAME` or `NAME:TYPE`.
+pub fn parse_topic(text: &str) -> (String, Option<String>) {
+    match text.split_once(':') {
+        Some((name, ty)) => (name.to_owned(), Some(ty.to_owned())),
+        None => (text.to_owned(), None),
+    }
+}
+
+/// Every publisher that is known, as `(topic, type, what it offers)`.
+pub(super) fn publishers(node: &NodeBuilder) -> Vec<(String, String, Offered)> {
+    let writers = node.context().domain_participant().discovered_writers();
+    writers
+        .iter()
+        .map(|writer| &writer.publication_topic_data)
+        .filter_map(|topic| {
+            let (name, ty) = ros_name(&topic.topic_name, &topic.type_name)?;
+            Some((name, ty, Offered::of(topic)))
+        })
+        .collect()
+}
+
+/// All topics that have a publisher after `time`, with their types. Topics with several types are left out and named in
+/// the log.
+pub fn discover_all(node: &NodeBuilder, time: Duration, stop: &Stop) -> Vec<Topic> {
+    stop.wait(time);
+    let mut found: std::collections::BTreeMap<String, Vec<String>> = Default::default();
+    for (name, ty, _) in publishers(node) {
+        let types = found.entry(name).or_default();
+        if !types.contains(&ty) {
+            types.push(ty);
+        }
+    }
+    let own = node.node().fully_qualified_name();
+    found
+        .into_iter()
+        .filter(|(name, _)| !name.starts_with(&format!("{own}/")))
+        .filter_map(|(name, types)| match &types[..] {
+            [ty] => Some(Topic {
+                name,
+                ty: ty.clone(),
+            }),
+            _ => {
+                let error = RecordError::SeveralTypes { topic: name, types };
+                tracing::warn!(%error, "not recorded");
+                None
+            }
+        })
+        .collect()
+}
+
+/// The types of topics by what their publishers announce, and the topics that stay unknown; waits for them at most `limit`.
+///
+/// # Errors
+/// [`RecordError::NoPublisher`] where all stay unknown, [`RecordError::SeveralTypes`].
+pub fn discover(
+    node: &NodeBuilder,
+    topics: &[(String, Option<String>)],
+    limit: Duration,
+    stop: &Stop,
+) -> Result<(Vec<Topic>, Vec<String>), RecordError> {
+    let deadline = Instant::now() + limit;
+    let mut settled = false;
+    loop {
+        let seen = publishers(node);
+        let (namespace, own) = (node.node().namespace(), node.node().fully_qualified_name());
+        let mut missing = Vec::new();
+        let mut found = Vec::with_capacity(topics.len());
+        for (name, ty) in topics {
+            let wanted = expand(namespace, &own, name);
+            let mut types: Vec<String> = match ty {
+                Some(ty) => vec![ty.clone()],
+                None => (seen.iter())
+                    .filter(|(topic, ..)| *topic == wanted)
+                    .map(|(_, ty, _)| ty.clone())
+                    .collect(),
+            };
+            types.sort_unstable();
+            types.dedup();
+            match &types[..] {
+                [ty] => found.push(Topic {
+                    name: name.clone(),
+                    ty: ty.clone(),
+                }),
+                [] => missing.push(name.clone()),
+                _ => {
+                    return Err(RecordError::SeveralTypes {
+                        topic: name.clone(),
+                        types,
+                    });
+                }
+            }
+        }
+        if missing.is_empty() {
+            if settled || topics.iter().all(|(_, ty)| ty.is_some()) {
+                return Ok((found, missing));
+            }
+            // Another publisher of the same topic may be about to be seen.
+            settled = true;
+            stop.wait(SETTLE);
+        } else if Instant::now() >= deadline || stop.wait(Duration::from_millis(100)) {
+            return match found.is_empty() {
+                true => Err(RecordError::NoPublisher {
+                    topic: missing.join(", "),
+                    seconds: limit.as_secs_f64(),
+                }),
+                false => Ok((found, missing)),
+            };
+        }
+    }
+}
