@@ -27,6 +27,13 @@ command -v dpkg-shlibdeps >/dev/null || {
     echo "package: dpkg-shlibdeps is missing: apt-get install dpkg-dev" >&2
     exit 1
 }
+# What a robot downloads and holds in memory; [profile.dist] in Cargo.toml says what keeps it small.
+most=14000000
+bytes=$(wc -c <"$binary")
+if [ "$name" = latco ] && [ "$bytes" -gt "$most" ]; then
+    echo "package: $binary: expected at most $most bytes, found $bytes; build it by \`make deb\`, and see [profile.dist] in Cargo.toml" >&2
+    exit 1
+fi
 version=$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' "$root/Cargo.toml")
 architecture=$(dpkg --print-architecture)
 
