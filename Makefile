@@ -36,7 +36,7 @@ TEST := LATCO_PROGRAM="$(PROGRAMS)/latco" $(CARGO) test --release --locked --wor
 
 # Robots, bags and nodes mostly wait, one after the other; what computes is tested beside them. A log keeps their lines apart.
 name = $(notdir $(basename $(1)))
-WAITING := $(sort interop $(call name,$(wildcard ros/tests/*.rs)))
+WAITING := $(sort interop runtime $(call name,$(wildcard ros/tests/*.rs)))
 COMPUTING := $(sort $(filter-out $(WAITING),$(call name,$(filter-out tests/loom/%,$(patsubst %/main.rs,%,$(wildcard */tests/*.rs */*/tests/*.rs */tests/*/main.rs */*/tests/*/main.rs))))))
 
 test-core: onnxruntime ## every test that needs nothing from the network

@@ -207,15 +207,20 @@ fn the_planner_thread_prepares_once_for_every_image_that_is_due() {
     let mut bench = Bench::start_with(|_| ());
     wait(Duration::from_millis(200));
     assert_eq!(bench.runtime.warm_ups(), 0, "no image was seen");
-    bench.drive(4);
-    // Nothing follows the last image, for which it prepares all the same, but once.
-    wait(Duration::from_millis(300));
+    // A machine that is busy elsewhere may not come to it before the next image is there.
+    let mut images = 0;
+    while images < 40 && (images == 0 || bench.runtime.warm_ups() == 0) {
+        bench.drive(4);
+        images += 4;
+        // Nothing follows the last image, for which it prepares all the same, but once.
+        wait(Duration::from_millis(300));
+    }
     while let Some(record) = bench.ports.ticks.pop() {
         assert!(matches!(record.tick.image, Some(Ok(_))), "{record:?}");
     }
     let count = bench.runtime.warm_ups();
     bench.runtime.stop();
-    assert!((1..=4).contains(&count), "{count} of 4 images");
+    assert!((1..=images).contains(&count), "{count} of {images} images");
 }
 
 #[test]
