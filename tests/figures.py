@@ -109,6 +109,32 @@ def delay_plot(r):
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
+def time_plot(task, records):
+    """An SVG: the share of solved episodes of each planner over the processor time of a plan, with 95 % intervals."""
+    left, top, width, height = 50, 20, 420, 220
+    times = sorted(records)
+    at = lambda number, value: (left + width * number / (len(times) - 1), top + height * (1 - value))
+    text = lambda x, y, words, more="": f'<text x="{x}" y="{y}" {more}>{words}</text>'
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 290" font-family="sans-serif" font-size="12">',
+             '<rect width="640" height="290" fill="white"/>']
+    for value in (0, 0.25, 0.5, 0.75, 1):
+        y = at(0, value)[1]
+        parts += [f'<path d="M{left} {y:.1f}h{width}" stroke="#ddd"/>', text(left - 8, f"{y + 4:.1f}", f"{value:g}", 'text-anchor="end"')]
+    parts += [text(f"{at(n, 0)[0]:.1f}", top + height + 18, f"{ms:g}", 'text-anchor="middle"') for n, ms in enumerate(times)]
+    parts.append(text(left + width / 2, top + height + 38, f"{task}: processor time of a plan, ms (episodes solved, 95 % intervals)",
+                      'text-anchor="middle"'))
+    for number, (row, colour) in enumerate((("latco", "#d55e00"), ("sampling_only", "#0072b2"), ("cem", "#777"))):
+        found = [next(c for c in records[ms]["cells"] if c["row"] == row) for ms in times]
+        beside = 5 * (number - 1)
+        for n, cell in enumerate(found):
+            x, low = at(n, cell["success_low"])
+            parts.append(f'<path d="M{x + beside:.1f} {low:.1f}V{at(n, cell["success_high"])[1]:.1f}" stroke="{colour}"/>')
+        points = " ".join("{:.1f},{:.1f}".format(*at(n, cell["success"])) for n, cell in enumerate(found))
+        parts += [f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>',
+                  text(left + width + 10, top + 40 + 22 * number, row, f'fill="{colour}"')]
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
 def solver(r):
     text = (f"{r['iteration_ms_median']:.2f} ms (p99 {r['iteration_ms_p99']:.2f}), {r['arithmetic_limit_ratio']:.1f} times the "
             f"arithmetic limit at {r['machine_gmac_per_s']:.0f} GMAC/s; {r['instructions']}")
@@ -175,6 +201,7 @@ def surprise(r):
 
 
 REACH = "models/bundles/reach"
+TIMED, TIMES_MS = ("push",), (2, 5, 10, 30, 60)
 BUNDLES = " ".join(f"models/bundles/{task}" for task in ("key", "lottery", "push", "reach", "stick"))
 SOAK = f"latco bench soak --bundle {REACH} --minutes 60 --rate-hz 125 --budget-ms 3"
 JPEG = "--image-size 640x480 --image-transport compressed"
@@ -193,6 +220,12 @@ GROUPS = {
         "exploitation": ("what plans made from nothing promise / get, and how many of those that promise the reward get it",
                          f"latco-train gates --planner latco --plans 20 --bundle {BUNDLES} --out target/figures/gates --json",
                          exploitation, 10),
+    },
+    "How soon tasks are solved": {
+        f"time-{task}-{ms}": (f"{task.capitalize()}, {ms} ms of processor time a plan", f"latco-train experiment candidates --tasks {task} --settings "
+                              f"equal_time --rows latco,sampling_only,cem --equal-ms {ms} --episodes 30 --out target/figures/time-{task}-{ms} --json",
+                              cells, 4)
+        for task in TIMED for ms in TIMES_MS
     },
     "Simulators of others": {
         name: (f"MetaWorld's reach, {planner}, 40 ms a plan", "latco-train eval --bundle models/bundles/metaworld-reach "
@@ -409,6 +442,10 @@ def main():
         (ROOT / "docs" / "figures.md").write_text(page(records))
         if "planning-delay" in records:
             (ROOT / "docs" / "planning-delay.svg").write_text(delay_plot(records["planning-delay"]["result"]))
+        for task in TIMED:
+            timed = {ms: records[name]["result"] for ms in TIMES_MS if (name := f"time-{task}-{ms}") in records}
+            if len(timed) > 1:
+                (ROOT / "docs" / f"planning-time-{task}.svg").write_text(time_plot(task, timed))
         readme(records)
 
 

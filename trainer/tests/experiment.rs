@@ -58,6 +58,8 @@ const BY_TIME: [&[&str]; 3] = [
         "1",
         "--equal-ms",
         "2",
+        "--rows",
+        "latco,cem",
     ],
     &["lottery", "--quick", "--episodes", "1", "--equal-ms", "2"],
 ];
@@ -290,9 +292,8 @@ fn scripts_for_clusters_run_every_cell_once() {
 
 #[test]
 fn parts_that_cannot_be_are_refused() {
-    let what = BY_ITERATIONS[1];
     let place = Place::new();
-    let refused = |more: &[&str], says: &str| {
+    let refused = |what, more: &[&str], says: &str| {
         let output = place
             .command(what, "refused", more)
             .stderr(Stdio::piped())
@@ -302,8 +303,10 @@ fn parts_that_cannot_be_are_refused() {
         assert_eq!(output.status.code(), Some(2), "{log}");
         assert!(log.contains(says), "{log}");
     };
-    refused(&["--cell", "2/2"], "less than N");
-    refused(&["--merge", "no-such-folder"], "no-such-folder");
+    refused(BY_ITERATIONS[1], &["--cell", "2/2"], "less than N");
+    let merge = ["--merge", "no-such-folder"];
+    refused(BY_ITERATIONS[1], &merge, "no-such-folder");
+    refused(BY_TIME[0], &["--rows", "cemm"], ", grasp, found cemm");
 }
 
 #[test]

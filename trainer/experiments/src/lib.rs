@@ -23,6 +23,7 @@
 //!     common,
 //!     parts: Default::default(),
 //!     tasks: vec!["reach".into()],
+//!     rows: Vec::new(),
 //!     settings: Vec::new(),
 //!     bundles: "models/bundles".into(),
 //!     configs: "configs".into(),
@@ -93,6 +94,14 @@ pub enum ExperimentError {
         /// The task.
         task: String,
         /// Tasks with a map.
+        known: String,
+    },
+    /// The table has no row of that name.
+    #[error("--rows: expected names of {known}, found {row}")]
+    NoRow {
+        /// The name.
+        row: String,
+        /// The rows of the table.
         known: String,
     },
     /// What was started for a cell failed.

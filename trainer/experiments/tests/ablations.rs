@@ -18,6 +18,7 @@ fn cells(bundles: PathBuf) -> Vec<Wanted> {
     let args = Args {
         common: Default::default(),
         parts: Default::default(),
+        rows: Vec::new(),
         settings: vec![Setting::Paper],
         tasks: vec!["key".to_owned()],
         bundles,

@@ -98,6 +98,9 @@ pub struct Args {
     /// name [default: those of the table].
     #[arg(long, value_delimiter = ',')]
     pub tasks: Vec<String>,
+    /// Rows of the table [default: all].
+    #[arg(long, value_delimiter = ',')]
+    pub rows: Vec<String>,
     /// What is held equal: equal_time, paper [default: both, quick equal_time].
     #[arg(long, value_delimiter = ',')]
     pub settings: Vec<Setting>,
@@ -131,7 +134,7 @@ impl Args {
     /// The cells of a table.
     ///
     /// # Errors
-    /// A configuration or the manifest of a bundle cannot be read.
+    /// A configuration or the manifest of a bundle cannot be read, or there is no row of a name.
     pub fn cells(&self, table: &Table) -> Result<Vec<Wanted>, ExperimentError> {
         let usual = || table.tasks.iter().map(|t| (*t).to_owned()).collect();
         let given = Some(self.tasks.clone()).filter(|tasks| !tasks.is_empty());
@@ -146,7 +149,18 @@ impl Args {
                     Setting::EqualTime => rows::at_equal_time(&config, kind, self.equal_ms(table)),
                     Setting::Paper => rows::at_the_papers(&config, kind),
                 };
-                for row in (table.rows)(&of) {
+                let rows = (table.rows)(&of);
+                let is_known = |wanted: &&String| rows.iter().any(|row| row.row == *wanted);
+                if let Some(unknown) = self.rows.iter().find(|wanted| !is_known(wanted)) {
+                    let known: Vec<&str> = rows.iter().map(|row| row.row).collect();
+                    return Err(ExperimentError::NoRow {
+                        row: unknown.clone(),
+                        known: known.join(", "),
+                    });
+                }
+                let is_wanted =
+                    |row: &Row| self.rows.is_empty() || self.rows.iter().any(|r| r == row.row);
+                for row in rows.into_iter().filter(is_wanted) {
                     let folder = self.bundles.join(format!("{name}{}", row.bundle));
                     // The one that has to be trained for a row may not be there.
                     if row.bundle.is_empty() || folder.exists() {

@@ -23,6 +23,7 @@ pub(super) fn as_usage_error(error: ExperimentError) -> anyhow::Error {
         | ExperimentError::Bundle(_)
         | ExperimentError::Config(_)
         | ExperimentError::NoMap { .. }
+        | ExperimentError::NoRow { .. }
         | ExperimentError::NothingToMerge(_)
         | ExperimentError::Another { .. }) => BadInput::new(error.to_string()),
         other => anyhow::Error::new(other),
