@@ -56,6 +56,7 @@ pub mod settings;
 pub mod time;
 pub mod trace;
 
+// What `choices!` is made of.
 pub use axis::Axis;
 pub use belief::model;
 pub use config::Config;
@@ -64,6 +65,8 @@ pub use decorate::Decorator;
 pub use error::{Rehearsal, SetupError, TooSlow};
 pub use execute::{Executor, SetPoint};
 pub use keep_alive::KeepAlive;
+#[doc(hidden)]
+pub use latco_models::named;
 pub use parts::Parts;
 pub use robot::Robot;
 pub use settings::ConfigError;

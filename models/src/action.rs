@@ -2,63 +2,36 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The kind of command that one action stands for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ActionKind {
-    /// Velocity of a joint, rad/s.
-    #[default]
-    JointVelocity,
-    /// Position of a joint, rad. The action is its change from the last one sent, within a control period: a model that had to
-    /// tell where in its whole range a joint is sent would have to resolve a few hundredths of that.
-    JointPosition,
-    /// Change of a joint's position within a control period, rad. It is sent as a position, as that is what controllers take; in
-    /// recordings the commands are the changes.
-    JointPositionChange,
-    /// Velocity of the end effector along x, m/s.
-    TwistLinearX,
-    /// Velocity of the end effector along y, m/s.
-    TwistLinearY,
-    /// Velocity of the end effector along z, m/s.
-    TwistLinearZ,
-    /// Angular velocity of the end effector about x, rad/s.
-    TwistAngularX,
-    /// Angular velocity of the end effector about y, rad/s.
-    TwistAngularY,
-    /// Angular velocity of the end effector about z, rad/s.
-    TwistAngularZ,
+crate::named! {
+    /// The kind of command that one action stands for.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    pub enum ActionKind {
+        /// Velocity of a joint, rad/s.
+        #[default]
+        JointVelocity => "joint_velocity",
+        /// Position of a joint, rad. The action is its change from the last one sent, within a control period: a model that had to
+        /// tell where in its whole range a joint is sent would have to resolve a few hundredths of that.
+        JointPosition => "joint_position",
+        /// Change of a joint's position within a control period, rad. It is sent as a position, as that is what controllers take; in
+        /// recordings the commands are the changes.
+        JointPositionChange => "joint_position_change",
+        /// Velocity of the end effector along x, m/s.
+        TwistLinearX => "twist_linear_x",
+        /// Velocity of the end effector along y, m/s.
+        TwistLinearY => "twist_linear_y",
+        /// Velocity of the end effector along z, m/s.
+        TwistLinearZ => "twist_linear_z",
+        /// Angular velocity of the end effector about x, rad/s.
+        TwistAngularX => "twist_angular_x",
+        /// Angular velocity of the end effector about y, rad/s.
+        TwistAngularY => "twist_angular_y",
+        /// Angular velocity of the end effector about z, rad/s.
+        TwistAngularZ => "twist_angular_z",
+    }
 }
 
 impl ActionKind {
-    /// All kinds; those of a twist stand in the order of `geometry_msgs/Twist`.
-    pub const ALL: [Self; 9] = [
-        Self::JointVelocity,
-        Self::JointPosition,
-        Self::JointPositionChange,
-        Self::TwistLinearX,
-        Self::TwistLinearY,
-        Self::TwistLinearZ,
-        Self::TwistAngularX,
-        Self::TwistAngularY,
-        Self::TwistAngularZ,
-    ];
-
-    /// The word for it in manifests and configurations.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::JointVelocity => "joint_velocity",
-            Self::JointPosition => "joint_position",
-            Self::JointPositionChange => "joint_position_change",
-            Self::TwistLinearX => "twist_linear_x",
-            Self::TwistLinearY => "twist_linear_y",
-            Self::TwistLinearZ => "twist_linear_z",
-            Self::TwistAngularX => "twist_angular_x",
-            Self::TwistAngularY => "twist_angular_y",
-            Self::TwistAngularZ => "twist_angular_z",
-        }
-    }
-
     /// Whether it moves one joint.
     #[must_use]
     pub const fn is_of_joint(self) -> bool {
@@ -86,12 +59,6 @@ impl ActionKind {
     #[must_use]
     pub const fn sends_position(self) -> bool {
         matches!(self, Self::JointPosition | Self::JointPositionChange)
-    }
-}
-
-impl std::fmt::Display for ActionKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
     }
 }
 

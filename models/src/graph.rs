@@ -1,42 +1,35 @@
 //! The five graphs of a bundle and their inputs and outputs.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::{DynamicsKind, Manifest};
 
-/// A graph of a bundle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Graph {
-    /// The filter step: camera image, joints, previous state and action to the posterior.
-    Observe,
-    /// The prior step: states and actions to the prior mean, with what the solver needs for the Jacobian.
-    Dynamics,
-    /// The reward head: states to rewards and their gradients.
-    Reward,
-    /// The rollout: a start state and action sequences to rewards.
-    Rollout,
-    /// The decoder: states to images, for people.
-    Decode,
+crate::named! {
+    /// A graph of a bundle.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    pub enum Graph {
+        /// The filter step: camera image, joints, previous state and action to the posterior.
+        Observe => "observe",
+        /// The prior step: states and actions to the prior mean, with what the solver needs for the Jacobian.
+        Dynamics => "dynamics",
+        /// The reward head: states to rewards and their gradients.
+        Reward => "reward",
+        /// The rollout: a start state and action sequences to rewards.
+        Rollout => "rollout",
+        /// The decoder: states to images, for people.
+        Decode => "decode",
+    }
 }
 
-/// Element type of an input or output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Element {
-    /// A 32-bit float.
-    F32,
-    /// A byte.
-    U8,
-}
-
-impl fmt::Display for Element {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::F32 => "f32",
-            Self::U8 => "u8",
-        })
+crate::named! {
+    /// Element type of an input or output.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Element {
+        /// A 32-bit float.
+        F32 => "f32",
+        /// A byte.
+        U8 => "u8",
     }
 }
 
@@ -63,26 +56,6 @@ impl Port {
 }
 
 impl Graph {
-    /// All graphs, in the order of the data.
-    pub const ALL: [Self; 5] = [
-        Self::Observe,
-        Self::Dynamics,
-        Self::Reward,
-        Self::Rollout,
-        Self::Decode,
-    ];
-
-    /// Name of the graph, as in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Observe => "observe",
-            Self::Dynamics => "dynamics",
-            Self::Reward => "reward",
-            Self::Rollout => "rollout",
-            Self::Decode => "decode",
-        }
-    }
-
     /// Name of the graph's file in the bundle.
     pub fn file(self) -> &'static str {
         match self {
@@ -155,11 +128,5 @@ impl Graph {
                 &[manifest.image.height, manifest.image.width, 3],
             )],
         }
-    }
-}
-
-impl fmt::Display for Graph {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }

@@ -38,6 +38,7 @@ mod graphs;
 mod load_options;
 pub mod manifest;
 mod manifest_file;
+mod named;
 pub mod onnx;
 mod operators;
 mod options;

@@ -5,18 +5,20 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// An execution provider, which computes the graphs. There is no silent fallback: a provider that is not
-/// available is an error.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Provider {
-    /// The CPU, one thread per session.
-    #[default]
-    Cpu,
-    /// NVIDIA CUDA; needs a GPU build of the library.
-    Cuda,
-    /// NVIDIA TensorRT; needs a GPU build of the library.
-    TensorRt,
+crate::named! {
+    /// An execution provider, which computes the graphs. There is no silent fallback: a provider that is not
+    /// available is an error.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Provider {
+        /// The CPU, one thread per session.
+        #[default]
+        Cpu => "cpu",
+        /// NVIDIA CUDA; needs a GPU build of the library.
+        Cuda => "cuda",
+        /// NVIDIA TensorRT; needs a GPU build of the library.
+        TensorRt => "tensorrt",
+    }
 }
 
 impl Provider {
@@ -26,28 +28,12 @@ impl Provider {
     }
 }
 
-impl fmt::Display for Provider {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Cpu => "cpu",
-            Self::Cuda => "cuda",
-            Self::TensorRt => "tensorrt",
-        })
-    }
-}
-
 impl FromStr for Provider {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "cpu" => Ok(Self::Cpu),
-            "cuda" => Ok(Self::Cuda),
-            "tensorrt" => Ok(Self::TensorRt),
-            _ => Err(format!(
-                "unknown provider {text:?}, expected cpu, cuda or tensorrt"
-            )),
-        }
+        let found = Self::ALL.into_iter().find(|one| one.name() == text);
+        found.ok_or_else(|| format!("unknown provider {text:?}, expected cpu, cuda or tensorrt"))
     }
 }
 

@@ -1,12 +1,13 @@
 //! One ONNX Runtime session with fixed shapes and all its buffers made once.
 
+use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 use ort::memory::Allocator;
 use ort::session::{
     HasSelectedOutputs, OutputSelector, RunOptions, Session, SessionInputValue, SessionInputs,
 };
-use ort::value::{DynValue, Tensor};
+use ort::value::{DynValue, PrimitiveTensorElementType, Tensor};
 
 use crate::engine_cache::EngineCache;
 use crate::error::{BundleError, RunError};
@@ -159,30 +160,18 @@ impl BoundSession {
         self.setup_times
     }
 
-    /// The buffer of the input at this position, to be written before [`BoundSession::run`].
-    pub(crate) fn input(&mut self, index: usize) -> &mut [f32] {
-        match &mut self.inputs[index] {
-            SessionInputValue::Owned(value) => {
-                value
-                    .try_extract_tensor_mut()
-                    .expect("the input was made as f32 on the CPU")
-                    .1
-            }
-            _ => unreachable!("inputs are made as owned tensors"),
-        }
-    }
-
-    /// The buffer of an input of bytes at this position, to be written before [`BoundSession::run`].
-    pub(crate) fn input_bytes(&mut self, index: usize) -> &mut [u8] {
-        match &mut self.inputs[index] {
-            SessionInputValue::Owned(value) => {
-                value
-                    .try_extract_tensor_mut()
-                    .expect("the input was made as u8 on the CPU")
-                    .1
-            }
-            _ => unreachable!("inputs are made as owned tensors"),
-        }
+    /// The buffer of the input at this position, to be written before [`BoundSession::run`]. Its elements are those of the
+    /// graph's port, `f32` or `u8`.
+    pub(crate) fn input<T: PrimitiveTensorElementType + Debug>(
+        &mut self,
+        index: usize,
+    ) -> &mut [T] {
+        let SessionInputValue::Owned(value) = &mut self.inputs[index] else {
+            unreachable!("inputs are made as owned tensors");
+        };
+        let (_, buffer) =
+            (value.try_extract_tensor_mut()).expect("the input was made of this type on the CPU");
+        buffer
     }
 
     /// Runs the graph on the contents of the input buffers.
@@ -215,16 +204,17 @@ fn shape_of(port: &Port, batch: usize) -> impl Iterator<Item = i64> + '_ {
 fn zeros(port: &Port, batch: usize) -> ort::Result<DynValue> {
     let shape: Vec<i64> = shape_of(port, batch).collect();
     let allocator = Allocator::default();
-    Ok(match port.element {
-        Element::F32 => {
-            let mut tensor = Tensor::<f32>::new(&allocator, shape)?;
-            tensor.extract_tensor_mut().1.fill(0.0);
-            tensor.into_dyn()
-        }
-        Element::U8 => {
-            let mut tensor = Tensor::<u8>::new(&allocator, shape)?;
-            tensor.extract_tensor_mut().1.fill(0);
-            tensor.into_dyn()
-        }
-    })
+    match port.element {
+        Element::F32 => filled::<f32>(&allocator, shape),
+        Element::U8 => filled::<u8>(&allocator, shape),
+    }
+}
+
+fn filled<T: PrimitiveTensorElementType + Clone + Default + Debug>(
+    allocator: &Allocator,
+    shape: Vec<i64>,
+) -> ort::Result<DynValue> {
+    let mut tensor = Tensor::<T>::new(allocator, shape)?;
+    tensor.extract_tensor_mut().1.fill(T::default());
+    Ok(tensor.into_dyn())
 }

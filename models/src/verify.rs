@@ -118,7 +118,7 @@ fn golden_case(sessions: &Sessions, case: &GoldenCase) -> Result<f32, String> {
     for (index, data) in given.into_iter().enumerate() {
         match data {
             GoldenData::F32(data) => bound.input(index).copy_from_slice(data),
-            GoldenData::U8(data) => bound.input_bytes(index).copy_from_slice(data),
+            GoldenData::U8(data) => bound.input(index).copy_from_slice(data),
         }
     }
     bound.run().map_err(|e| e.reason)?;

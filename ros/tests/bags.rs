@@ -190,7 +190,7 @@ fn a_type_without_definition_is_played_and_a_missing_topic_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let bag_folder = folder.path().join("strange");
     let mut bag = BagWriter::create(&bag_folder).unwrap();
-    bag.write_raw("/tank", "tank_msgs/msg/Level", "", 1, &[0, 1, 0, 0])
+    bag.write_raw("/tank", "tank_msgs/msg/Level", 1, &[0, 1, 0, 0])
         .unwrap();
     bag.write(topics::REWARD, 3, &Float64 { data: 0.0 })
         .unwrap();

@@ -50,7 +50,7 @@ fn copy_late(
                 .unwrap();
         } else {
             writer
-                .write_known(
+                .write_raw(
                     &message.topic,
                     &message.type_name,
                     message.time_ns,
@@ -77,7 +77,7 @@ fn edit_journal(bag: &Path, to: &Path, change: impl FnOnce(&mut Vec<Vec<u8>>)) {
     for message in &messages {
         if !is_journal(&message) {
             writer
-                .write_known(
+                .write_raw(
                     &message.topic,
                     &message.type_name,
                     message.time_ns,

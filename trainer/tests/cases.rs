@@ -573,7 +573,7 @@ fn follower_state(bag: &mut BagWriter, time: i64) {
     .unwrap();
     // The message has more behind what is read.
     let bytes = [cdr::encode(&state).unwrap(), vec![0; 64]].concat();
-    bag.write_raw(topic, ty, "", time, &bytes).unwrap();
+    bag.write_raw(topic, ty, time, &bytes).unwrap();
 }
 
 #[test]

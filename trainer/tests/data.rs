@@ -397,7 +397,7 @@ fn with_images(original: &Path, copy: &Path, mut write: impl FnMut(&mut BagWrite
             write(&mut bag, message.time_ns, message.decode().unwrap());
         } else {
             let (topic, ty) = (&message.topic, &message.type_name);
-            bag.write_known(topic, ty, message.time_ns, &message.data)
+            bag.write_raw(topic, ty, message.time_ns, &message.data)
                 .unwrap();
         }
     }

@@ -5,7 +5,7 @@ use heapless::Vec;
 use crate::kernels::lanes::padded;
 use crate::multipliers::{self, mean_sqrt};
 use crate::problem::{Change, LinearProblem, LinearSolver, PlanFaults, Scales};
-use crate::workspace::{Parts, total};
+use crate::workspace::{Parts, take_parts, total};
 use crate::{
     Crew, Dims, InequalityRows, LayoutError, MAX_PLANS, Model, Multipliers, Plan, PlanFault,
     Predictions, Quantity, Scalar, Settings, SetupError, Shape, StepError, StepReport,
@@ -84,43 +84,12 @@ impl<'a, S: Scalar> Work<'a, S> {
 
     fn split(shape: &Shape, arena: &'a mut [S]) -> Self {
         let mut parts = Parts::new(arena);
-        let [
-            rewards,
-            dynamics_violations,
-            action_violations,
-            residuals,
-            defects,
-            gradients,
-            anchor_defect,
-            step_states,
-            step_actions,
-            new_states,
-            new_actions,
-            inequalities,
-            inequality_slopes,
-            inequality_multipliers,
-            active,
-            goal_residuals,
-        ] = Self::lens(shape).map(|len| parts.take(len));
-        Self {
-            rewards,
-            dynamics_violations,
-            action_violations,
-            residuals,
-            defects,
-            gradients,
-            anchor_defect,
-            step_states,
-            step_actions,
-            new_states,
-            new_actions,
-            inequalities,
-            inequality_slopes,
-            inequality_multipliers,
-            active,
-            goal_residuals,
-            scratch: parts.rest(),
-        }
+        take_parts!(parts, Self::lens(shape), Self {
+            rewards, dynamics_violations, action_violations, residuals, defects, gradients, anchor_defect, step_states,
+            step_actions, new_states, new_actions, inequalities, inequality_slopes, inequality_multipliers, active,
+            goal_residuals;
+            scratch: parts.rest()
+        })
     }
 }
 

@@ -14,6 +14,15 @@ pub(crate) fn total(lens: impl IntoIterator<Item = usize>) -> usize {
     LANES + lens.into_iter().map(padded).sum::<usize>()
 }
 
+/// Makes a struct of the parts of an arena: the named fields, of the lengths that stand in the same order, and after `;` any others.
+macro_rules! take_parts {
+    ($parts:ident, $lens:expr, $Name:ident { $($field:ident),+ $(; $($rest:tt)*)? }) => {{
+        let [$($field),+] = $lens.map(|len| $parts.take(len));
+        $Name { $($field,)+ $($($rest)*)? }
+    }};
+}
+pub(crate) use take_parts;
+
 impl<'a, S> Parts<'a, S> {
     pub(crate) fn new(arena: &'a mut [S]) -> Self {
         let skipped = Self::skipped(arena);

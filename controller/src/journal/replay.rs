@@ -13,27 +13,17 @@ use crate::error::SetupError;
 use crate::inputs::{ImageInput, Inputs, JointInput};
 use crate::time::{FrozenClock, Time};
 
-/// The part of a step in which a replay first differs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stage {
-    /// The image is missing or another one.
-    Image,
-    /// The posterior differs.
-    Belief,
-    /// The plan differs.
-    Plan,
-}
-
-impl Stage {
-    /// The name of the stage in reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Image => "image",
-            Self::Belief => "belief",
-            Self::Plan => "plan",
-        }
+latco_models::named! {
+    /// The part of a step in which a replay first differs.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+    #[serde(rename_all = "snake_case")]
+    pub enum Stage {
+        /// The image is missing or another one.
+        Image => "image",
+        /// The posterior differs.
+        Belief => "belief",
+        /// The plan differs.
+        Plan => "plan",
     }
 }
 

@@ -2,41 +2,32 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The reason why a planner stopped.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum StopCause {
-    /// The plan obeys the model to the tolerance and no longer changes in value.
-    Converged,
-    /// All iterations that were asked for are done.
-    #[default]
-    IterationBudget,
-    /// The next iteration would have overrun the deadline.
-    TimeBudget,
-    /// There was no better plan for the configured number of iterations.
-    Stalled,
-    /// A number in the solve was not finite; the best plan before it is kept.
-    NonFinite,
-    /// The linear system was not positive definite; the best plan before it is kept.
-    FactorisationFailed,
-    /// The model could not be evaluated; the best plan before it is kept.
-    ModelFailed,
+latco_models::named! {
+    /// The reason why a planner stopped.
+    #[derive(
+        Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+    )]
+    #[serde(rename_all = "snake_case")]
+    pub enum StopCause {
+        /// The plan obeys the model to the tolerance and no longer changes in value.
+        Converged => "converged",
+        /// All iterations that were asked for are done.
+        #[default]
+        IterationBudget => "iteration_budget",
+        /// The next iteration would have overrun the deadline.
+        TimeBudget => "time_budget",
+        /// There was no better plan for the configured number of iterations.
+        Stalled => "stalled",
+        /// A number in the solve was not finite; the best plan before it is kept.
+        NonFinite => "non_finite",
+        /// The linear system was not positive definite; the best plan before it is kept.
+        FactorisationFailed => "factorisation_failed",
+        /// The model could not be evaluated; the best plan before it is kept.
+        ModelFailed => "model_failed",
+    }
 }
 
 impl StopCause {
-    /// All stop causes.
-    pub const ALL: [Self; 7] = [
-        Self::Converged,
-        Self::IterationBudget,
-        Self::TimeBudget,
-        Self::Stalled,
-        Self::NonFinite,
-        Self::FactorisationFailed,
-        Self::ModelFailed,
-    ];
-
     /// Whether the solve ended as it should.
     #[must_use]
     pub fn was_successful(self) -> bool {
@@ -45,50 +36,24 @@ impl StopCause {
             Self::NonFinite | Self::FactorisationFailed | Self::ModelFailed
         )
     }
-
-    /// The name of the cause in reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Converged => "converged",
-            Self::IterationBudget => "iteration_budget",
-            Self::TimeBudget => "time_budget",
-            Self::Stalled => "stalled",
-            Self::NonFinite => "non_finite",
-            Self::FactorisationFailed => "factorisation_failed",
-            Self::ModelFailed => "model_failed",
-        }
-    }
 }
 
-/// The start of a plan.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StartKind {
-    /// No motion at all; nothing promised more.
-    #[default]
-    StandingStill,
-    /// The previous plan, shifted by the elapsed time.
-    Shifted,
-    /// States and actions from a unit Gaussian.
-    Gaussian,
-    /// One of the best sampled action sequences, and the states it leads to.
-    Sampled,
-    /// Actions uniform within their limits.
-    Uniform,
-}
-
-impl StartKind {
-    /// The name of the start in reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::StandingStill => "standing_still",
-            Self::Shifted => "shifted",
-            Self::Gaussian => "gaussian",
-            Self::Sampled => "sampled",
-            Self::Uniform => "uniform",
-        }
+latco_models::named! {
+    /// The start of a plan.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    pub enum StartKind {
+        /// No motion at all; nothing promised more.
+        #[default]
+        StandingStill => "standing_still",
+        /// The previous plan, shifted by the elapsed time.
+        Shifted => "shifted",
+        /// States and actions from a unit Gaussian.
+        Gaussian => "gaussian",
+        /// One of the best sampled action sequences, and the states it leads to.
+        Sampled => "sampled",
+        /// Actions uniform within their limits.
+        Uniform => "uniform",
     }
 }
 

@@ -6,52 +6,31 @@
 
 use std::time::Duration;
 
-/// What is done, from the mildest to the most severe. What a milder one does, a more severe one does as well.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum Action {
-    /// The newest plan is followed.
-    #[default]
-    Nothing,
-    /// Somebody is told.
-    Warn,
-    /// The robot moves at [`SLOW`] times the speed of the plan.
-    Slow,
-    /// The plan that is followed already is followed to its end; no other is taken.
-    HoldPlan,
-    /// The robot is braked within its limits and held. It goes on by itself.
-    Stop,
-    /// The robot is braked within its limits and held until a person resets it.
-    LatchedStop,
+latco_models::named! {
+    /// What is done, from the mildest to the most severe. What a milder one does, a more severe one does as well.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    #[repr(u8)]
+    pub enum Action {
+        /// The newest plan is followed.
+        #[default]
+        Nothing => "none",
+        /// Somebody is told.
+        Warn => "warn",
+        /// The robot moves at [`SLOW`] times the speed of the plan.
+        Slow => "slow",
+        /// The plan that is followed already is followed to its end; no other is taken.
+        HoldPlan => "hold_plan",
+        /// The robot is braked within its limits and held. It goes on by itself.
+        Stop => "stop",
+        /// The robot is braked within its limits and held until a person resets it.
+        LatchedStop => "latched_stop",
+    }
 }
 
 /// Share of the plan's speed at which a robot moves slowly.
 pub const SLOW: f64 = 0.5;
 
 impl Action {
-    /// All of them, from the mildest to the most severe.
-    pub const ALL: [Self; 6] = [
-        Self::Nothing,
-        Self::Warn,
-        Self::Slow,
-        Self::HoldPlan,
-        Self::Stop,
-        Self::LatchedStop,
-    ];
-
-    /// The name as it stands in reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Nothing => "none",
-            Self::Warn => "warn",
-            Self::Slow => "slow",
-            Self::HoldPlan => "hold_plan",
-            Self::Stop => "stop",
-            Self::LatchedStop => "latched_stop",
-        }
-    }
-
     /// Whether the robot is braked and held.
     #[must_use]
     pub fn is_stop(self) -> bool {
@@ -59,48 +38,50 @@ impl Action {
     }
 }
 
-/// A reason to stop the robot or to move it with more care, in the order of severity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum StopReason {
-    /// No new plan came when one was expected; the one before is followed.
-    PlanLate,
-    /// The newest image is older than half of its limit.
-    CameraLate,
-    /// The joint states are older than half of their limit.
-    JointsLate,
-    /// What the camera shows is not what the model predicts.
-    Surprising,
-    /// The newest plan failed the check before it is followed.
-    PlanRefused,
-    /// The newest plan is at its end, or no longer valid.
-    PlanEnded,
-    /// There is no plan yet: none was made since the start, the reset or the clock's jump.
-    NoPlan,
-    /// No joint states came since the start, the reset or the clock's jump.
-    NoJoints,
-    /// The camera showed what the model did not predict; it lasts until a reset, see [`super::surprise`].
-    Surprised,
-    /// Images come, and the belief takes none of them.
-    ImagesUnused,
-    /// No image comes any more.
-    CameraSilent,
-    /// No joint states come any more.
-    JointsSilent,
-    /// The clock stands still while the machine's own runs on.
-    ClockSilent,
-    /// The robot moves by its joint states, and the picture stays the same.
-    ImageFrozen,
-    /// The joints are not where the commands should have brought them.
-    NotFollowing,
-    /// The planner thread has not taken an image for too long, or does not come to an end with it.
-    PlannerStalled,
-    /// The planner gave up after repeated failures.
-    PlannerFailed,
-    /// The controller is inactive or being stopped.
-    Deactivated,
-    /// The emergency stop is latched.
-    EmergencyStop,
+latco_models::named! {
+    /// A reason to stop the robot or to move it with more care, in the order of severity.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    #[repr(u8)]
+    pub enum StopReason {
+        /// No new plan came when one was expected; the one before is followed.
+        PlanLate => "plan_late",
+        /// The newest image is older than half of its limit.
+        CameraLate => "camera_late",
+        /// The joint states are older than half of their limit.
+        JointsLate => "joints_late",
+        /// What the camera shows is not what the model predicts.
+        Surprising => "surprising",
+        /// The newest plan failed the check before it is followed.
+        PlanRefused => "plan_refused",
+        /// The newest plan is at its end, or no longer valid.
+        PlanEnded => "plan_ended",
+        /// There is no plan yet: none was made since the start, the reset or the clock's jump.
+        NoPlan => "no_plan",
+        /// No joint states came since the start, the reset or the clock's jump.
+        NoJoints => "no_joints",
+        /// The camera showed what the model did not predict; it lasts until a reset, see [`super::surprise`].
+        Surprised => "surprised",
+        /// Images come, and the belief takes none of them.
+        ImagesUnused => "images_unused",
+        /// No image comes any more.
+        CameraSilent => "camera_silent",
+        /// No joint states come any more.
+        JointsSilent => "joints_silent",
+        /// The clock stands still while the machine's own runs on.
+        ClockSilent => "clock_silent",
+        /// The robot moves by its joint states, and the picture stays the same.
+        ImageFrozen => "image_frozen",
+        /// The joints are not where the commands should have brought them.
+        NotFollowing => "not_following",
+        /// The planner thread has not taken an image for too long, or does not come to an end with it.
+        PlannerStalled => "planner_stalled",
+        /// The planner gave up after repeated failures.
+        PlannerFailed => "planner_failed",
+        /// The controller is inactive or being stopped.
+        Deactivated => "deactivated",
+        /// The emergency stop is latched.
+        EmergencyStop => "emergency_stop",
+    }
 }
 
 /// What happens when a reason interrupts the motion more than [`FLAPS`] times within [`WINDOW`].
@@ -135,55 +116,6 @@ pub struct Rule {
 }
 
 impl StopReason {
-    /// All of them, from the least to the most severe.
-    pub const ALL: [Self; 19] = [
-        Self::PlanLate,
-        Self::CameraLate,
-        Self::JointsLate,
-        Self::Surprising,
-        Self::PlanRefused,
-        Self::PlanEnded,
-        Self::NoPlan,
-        Self::NoJoints,
-        Self::Surprised,
-        Self::ImagesUnused,
-        Self::CameraSilent,
-        Self::JointsSilent,
-        Self::ClockSilent,
-        Self::ImageFrozen,
-        Self::NotFollowing,
-        Self::PlannerStalled,
-        Self::PlannerFailed,
-        Self::Deactivated,
-        Self::EmergencyStop,
-    ];
-
-    /// The name as it stands in reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::PlanLate => "plan_late",
-            Self::CameraLate => "camera_late",
-            Self::JointsLate => "joints_late",
-            Self::Surprising => "surprising",
-            Self::PlanRefused => "plan_refused",
-            Self::PlanEnded => "plan_ended",
-            Self::NoPlan => "no_plan",
-            Self::NoJoints => "no_joints",
-            Self::Surprised => "surprised",
-            Self::ImagesUnused => "images_unused",
-            Self::CameraSilent => "camera_silent",
-            Self::JointsSilent => "joints_silent",
-            Self::ClockSilent => "clock_silent",
-            Self::ImageFrozen => "image_frozen",
-            Self::NotFollowing => "not_following",
-            Self::PlannerStalled => "planner_stalled",
-            Self::PlannerFailed => "planner_failed",
-            Self::Deactivated => "deactivated",
-            Self::EmergencyStop => "emergency_stop",
-        }
-    }
-
     /// What is done about it. Silences end by themselves, also the seventh one, after a time; what speaks of a broken sensor,
     /// robot or model is left to a person when it comes again and again.
     #[must_use]

@@ -22,38 +22,21 @@ macro_rules! choices {
             )+
         }
     ) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, ::serde::Serialize, ::serde::Deserialize)]
-        pub enum $type {
-            $(
-                $(#[doc = $doc])+
-                #[serde(rename = $name)]
-                $variant,
-            )+
-        }
-
-        impl $type {
-            /// All of them, in the order of their declaration.
-            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$variant),+];
-
-            /// The word for it in configurations and reports.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $name,)+
-                }
+        $crate::named! {
+            $(#[$meta])*
+            #[derive(Clone, Copy, Debug, PartialEq, Eq, ::serde::Serialize, ::serde::Deserialize)]
+            pub enum $type {
+                $(
+                    $(#[doc = $doc])+
+                    #[serde(rename = $name)]
+                    $variant => $name,
+                )+
             }
         }
 
         impl Default for $type {
             fn default() -> Self {
                 Self::ALL[0]
-            }
-        }
-
-        impl ::std::fmt::Display for $type {
-            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-                f.write_str(self.name())
             }
         }
 

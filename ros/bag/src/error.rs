@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::cdr::CdrError;
-use crate::messages::UnknownType;
 
 /// Why a bag, or a part of it, cannot be written or read.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -210,14 +209,6 @@ pub enum BagError {
         topic: String,
         /// The encoder's error.
         source: CdrError,
-    },
-    /// The topic's type has no definition in this crate.
-    #[error("topic `{topic}`: {source}")]
-    UnknownType {
-        /// Topic concerned.
-        topic: String,
-        /// The error that names the type and the known ones.
-        source: UnknownType,
     },
 }
 

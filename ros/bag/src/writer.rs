@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use crate::cdr;
 use crate::error::BagError;
-use crate::messages::{RosMessage, definition_of};
+use crate::messages::RosMessage;
 use crate::metadata::{self, About, TopicSummary};
 use crate::reader::{BagMessage, BagReader};
 use crate::storage::mcap_write::McapWriter;
 use crate::storage::sqlite_write::SqliteWriter;
 use crate::storage::{Channel, Compression, FileWriter, ROS2MSG, Storage, TopicSpec};
-use crate::types::type_hash;
+use crate::types::{TypeFinder, type_hash};
 
 /// The format in which a bag is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -163,12 +163,7 @@ impl BagWriter {
     /// # Errors
     /// [`BagError::TypeChanged`], [`BagError::Write`].
     pub fn announce<M: RosMessage>(&mut self, topic: &str) -> Result<(), BagError> {
-        self.announce_topic(&TopicSpec {
-            name: topic,
-            type_name: M::TYPE,
-            definition: M::DEFINITION,
-            offered_qos: "",
-        })
+        self.of_known_type(topic, M::TYPE).map(|_| ())
     }
 
     /// Announces a topic of any type.
@@ -176,7 +171,10 @@ impl BagWriter {
     /// # Errors
     /// [`BagError::TypeChanged`], [`BagError::Write`].
     pub fn announce_topic(&mut self, topic: &TopicSpec<'_>) -> Result<(), BagError> {
-        self.topic(topic).map(|_| ())
+        match self.known(topic.name, topic.type_name)? {
+            Some(_) => Ok(()),
+            None => self.add_topic(topic).map(|_| ()),
+        }
     }
 
     /// Appends a message that was published at `time_ns` (nanoseconds since the epoch).
@@ -196,13 +194,13 @@ impl BagWriter {
                 topic: topic.to_owned(),
                 source,
             })
-            .and_then(|()| self.write_raw(topic, M::TYPE, M::DEFINITION, time_ns, &buffer));
+            .and_then(|()| self.write_raw(topic, M::TYPE, time_ns, &buffer));
         self.buffer = buffer;
         result
     }
 
-    /// Appends a message of any type as CDR with its encapsulation header; `definition` is the
-    /// `ros2msg` text of its type.
+    /// Appends a message of any type as CDR with its encapsulation header. The definition of a standard type is put into the
+    /// bag; any other is given by [`Self::announce_topic`], or not known.
     ///
     /// # Errors
     /// [`BagError::TypeChanged`], [`BagError::NegativeTime`], [`BagError::Write`].
@@ -210,16 +208,10 @@ impl BagWriter {
         &mut self,
         topic: &str,
         type_name: &str,
-        definition: &str,
         time_ns: i64,
         cdr: &[u8],
     ) -> Result<(), BagError> {
-        let index = self.topic(&TopicSpec {
-            name: topic,
-            type_name,
-            definition,
-            offered_qos: "",
-        })?;
+        let index = self.of_known_type(topic, type_name)?;
         self.append(index, (time_ns, time_ns), cdr)
     }
 
@@ -244,24 +236,6 @@ impl BagWriter {
             Some((first, last)) => (first.min(time_ns), last.max(time_ns)),
         });
         Ok(())
-    }
-
-    /// Appends a message like [`Self::write_raw`], of a type that this crate has the definition of.
-    ///
-    /// # Errors
-    /// As those of [`Self::write_raw`], and [`BagError::UnknownType`].
-    pub fn write_known(
-        &mut self,
-        topic: &str,
-        type_name: &str,
-        time_ns: i64,
-        cdr: &[u8],
-    ) -> Result<(), BagError> {
-        let definition = definition_of(type_name).map_err(|source| BagError::UnknownType {
-            topic: topic.to_owned(),
-            source,
-        })?;
-        self.write_raw(topic, type_name, definition, time_ns, cdr)
     }
 
     /// Closes the chunk in work (commits what is not yet committed), so that nothing written so far is lost if the program dies.
@@ -324,31 +298,48 @@ impl BagWriter {
             .map_err(|source| BagError::io(path, "writing", source))
     }
 
-    /// Index of the topic in `self.topics`; announces it first if it is new.
-    fn topic(&mut self, spec: &TopicSpec<'_>) -> Result<usize, BagError> {
-        let of_name = |topic: &Topic| *topic.channel.topic == *spec.name;
-        if let Some(index) = self.topics.iter().position(of_name) {
-            let recorded = &self.topics[index].channel.type_name;
-            if **recorded != *spec.type_name {
-                return Err(BagError::TypeChanged {
-                    topic: spec.name.to_owned(),
-                    recorded: recorded.to_string(),
-                    given: spec.type_name.to_owned(),
-                });
-            }
+    /// Index of a topic whose type may be a standard one; announces it first if it is new.
+    fn of_known_type(&mut self, name: &str, type_name: &str) -> Result<usize, BagError> {
+        if let Some(index) = self.known(name, type_name)? {
             return Ok(index);
         }
+        let definition = TypeFinder::built_in().definition(type_name);
+        self.add_topic(&TopicSpec {
+            name,
+            type_name,
+            definition: &definition.unwrap_or_default(),
+            offered_qos: "",
+        })
+    }
+
+    /// Index of a topic that was announced, with this type.
+    fn known(&self, name: &str, type_name: &str) -> Result<Option<usize>, BagError> {
+        let of_name = |topic: &Topic| *topic.channel.topic == *name;
+        let Some(index) = self.topics.iter().position(of_name) else {
+            return Ok(None);
+        };
+        let recorded = &self.topics[index].channel.type_name;
+        if **recorded != *type_name {
+            return Err(BagError::TypeChanged {
+                topic: name.to_owned(),
+                recorded: recorded.to_string(),
+                given: type_name.to_owned(),
+            });
+        }
+        Ok(Some(index))
+    }
+
+    fn add_topic(&mut self, spec: &TopicSpec<'_>) -> Result<usize, BagError> {
         let type_hash = type_hash(spec.type_name, spec.definition).unwrap_or_default();
+        let language = match spec.definition.is_empty() {
+            true => "",
+            false => ROS2MSG,
+        };
         self.add(Arc::new(Channel {
             topic: spec.name.into(),
             type_name: spec.type_name.into(),
             definition: spec.definition.into(),
-            language: if spec.definition.is_empty() {
-                ""
-            } else {
-                ROS2MSG
-            }
-            .into(),
+            language: language.into(),
             encoding: "cdr".into(),
             about: Channel::about(spec.offered_qos, &type_hash),
         }))

@@ -101,7 +101,7 @@ fn case_03_messages_that_rosbag2_compressed_are_known_by_their_first_bytes() {
                 0 => cdr,
                 _ => zstd::encode_all(&cdr[..], 3).unwrap(),
             };
-            bag.write_known("/a", "std_msgs/msg/Int64", number, &bytes)
+            bag.write_raw("/a", "std_msgs/msg/Int64", number, &bytes)
                 .unwrap();
         }
         bag.finish().unwrap();

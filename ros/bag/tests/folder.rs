@@ -198,9 +198,9 @@ fn messages_compressed_by_rosbag2_are_read() {
     let cdr = latco_bag::cdr::encode(&Int64 { data: 3 }).unwrap();
     let packed = zstd::encode_all(&cdr[..], 3).unwrap();
     let ty = "std_msgs/msg/Int64";
-    writer.write_known("/a", ty, 1, &packed).unwrap();
-    writer.write_known("/a", ty, 2, &packed[..5]).unwrap();
-    writer.write_known("/a", ty, 3, &packed).unwrap();
+    writer.write_raw("/a", ty, 1, &packed).unwrap();
+    writer.write_raw("/a", ty, 2, &packed[..5]).unwrap();
+    writer.write_raw("/a", ty, 3, &packed).unwrap();
     writer.finish().unwrap();
     let metadata = bag.join("metadata.yaml");
     let text = std::fs::read_to_string(&metadata)

@@ -305,16 +305,7 @@ fn wrong_uses_of_the_writer_are_refused_with_the_reason() {
         "{error}"
     );
     let raw = cdr::encode(&Int64 { data: 1 }).unwrap();
-    let error = bag
-        .write_known("/b", "nav_msgs/msg/Path", 7, &raw)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("nav_msgs/msg/Path") && error.contains("sensor_msgs/msg/Image"),
-        "{error}"
-    );
-    bag.write_known("/b", "std_msgs/msg/Int64", 7, &raw)
-        .unwrap();
+    bag.write_raw("/b", "std_msgs/msg/Int64", 7, &raw).unwrap();
     bag.finish().unwrap();
 
     let messages = read_all(&path);

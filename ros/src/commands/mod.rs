@@ -30,6 +30,12 @@ mod solve;
 mod top;
 #[cfg(not(feature = "sim"))]
 mod without_sim;
+#[cfg(not(feature = "sim"))]
+use without_sim as demo;
+#[cfg(not(feature = "sim"))]
+use without_sim as report;
+#[cfg(not(feature = "sim"))]
+use without_sim as sim;
 
 use std::process::ExitCode;
 
@@ -53,20 +59,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// The main job in one go: simulated robot and controller over DDS, film strip, curves, bag, table
-    #[cfg(feature = "sim")]
     Demo(demo::Demo),
-    /// Simulated robot and controller in one go (not in this build)
-    #[cfg(not(feature = "sim"))]
-    Demo(without_sim::WithoutSim),
     /// Run the controller node
     Run(run::Run),
-    /// Run the simulated robot with a camera, as a node
-    #[cfg(feature = "sim")]
     Sim(sim::Sim),
-    /// The simulated robot with a camera, as a node (not in this build)
-    #[cfg(not(feature = "sim"))]
-    Sim(without_sim::WithoutSim),
     /// Record topics into a bag until Ctrl-C
     Record(record::Record),
     /// Play a bag onto its topics, with the recorded timing
@@ -75,12 +71,7 @@ enum Command {
     Top(top::Top),
     /// Put a recording through the controller again, without middleware, and compare the decisions
     Replay(replay::Replay),
-    /// Write one HTML file that explains a recorded run
-    #[cfg(feature = "sim")]
     Report(report::Report),
-    /// One HTML file that explains a recorded run (not in this build)
-    #[cfg(not(feature = "sim"))]
-    Report(without_sim::WithoutSim),
     /// Make one plan: table, curves, film strip
     Plan(plan::Plan),
     /// Solve a dumped planning problem again and compare bit for bit
@@ -99,25 +90,16 @@ impl Cli {
         log::start(ros.log_level);
         let done = match self.command {
             Command::Run(command) => command.run(ros, stop),
-            #[cfg(feature = "sim")]
             Command::Sim(command) => command.run(ros, stop),
-            #[cfg(not(feature = "sim"))]
-            Command::Sim(command) => command.run("latco sim"),
             _ if ros.is_given() => Err(Failure::usage(anyhow::anyhow!(
                 "--ros-args: only latco run and latco sim take ROS arguments"
             ))),
-            #[cfg(feature = "sim")]
             Command::Demo(command) => command.run(stop),
-            #[cfg(not(feature = "sim"))]
-            Command::Demo(command) => command.run("latco demo"),
             Command::Record(command) => command.run(stop),
             Command::Play(command) => command.run(stop),
             Command::Top(command) => command.run(stop),
             Command::Replay(command) => command.run(),
-            #[cfg(feature = "sim")]
             Command::Report(command) => command.run(),
-            #[cfg(not(feature = "sim"))]
-            Command::Report(command) => command.run("latco report"),
             Command::Plan(command) => command.run(),
             Command::Solve(command) => command.run(),
             Command::Model(command) => command.run(stop),

@@ -1,26 +1,43 @@
-//! Commands that a build without the feature `sim` lacks.
+//! Commands that a build without the feature `sim` lacks; each takes any arguments and refuses.
 
 use std::ffi::OsString;
 
 use clap::Args;
 
 use super::failure::Failure;
+use crate::managed::arguments::RosArguments;
+use crate::middleware::Stop;
 
-/// A command that needs the simulated robots, the exporter or the pictures; it takes any arguments and refuses.
-#[derive(Debug, Args)]
-#[command(disable_help_flag = true)]
-pub(super) struct WithoutSim {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    arguments: Vec<OsString>,
+/// Declares what stands for a command.
+macro_rules! refused {
+    ($($(#[$doc:meta])* $Name:ident($($given:ty),*) = $command:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Args)]
+        #[command(disable_help_flag = true)]
+        pub(super) struct $Name {
+            #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+            arguments: Vec<OsString>,
+        }
+
+        impl $Name {
+            /// # Errors
+            /// An error in any case, with the way to a build that has the command.
+            pub(super) fn run(self $(, _: $given)*) -> Result<(), Failure> {
+                tracing::debug!(arguments = ?self.arguments, "ignored");
+                Err(needs_sim($command))
+            }
+        }
+    )*};
 }
-
-impl WithoutSim {
-    /// # Errors
-    /// An error in any case, with the way to a build that has the command.
-    pub(super) fn run(self, command: &str) -> Result<(), Failure> {
-        tracing::debug!(arguments = ?self.arguments, "ignored");
-        Err(needs_sim(command))
-    }
+refused! {
+    /// Simulated robot and controller in one go (not in this build)
+    Demo(&Stop) = "latco demo";
+    /// The simulated robot with a camera, as a node (not in this build)
+    Sim(&RosArguments, &Stop) = "latco sim";
+    /// One HTML file that explains a recorded run (not in this build)
+    Report() = "latco report";
+    /// Time of one LatCo iteration (not in this build)
+    SolverBench(&Stop) = "latco bench solver";
 }
 
 /// The error of something that needs the feature `sim`.

@@ -18,11 +18,6 @@ pub struct ClockMessage {
 
 impl RosMessage for ClockMessage {
     const TYPE: &'static str = "rosgraph_msgs/msg/Clock";
-    const DEFINITION: &'static str = concat!(
-        "builtin_interfaces/Time clock\n",
-        "================================================================================\n",
-        "MSG: builtin_interfaces/Time\nint32 sec\nuint32 nanosec\n",
-    );
 }
 
 /// The clock of a configured controller.

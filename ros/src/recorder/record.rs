@@ -315,13 +315,6 @@ impl Writing {
 
     fn write(&mut self, message: &Incoming) -> Result<(), BagError> {
         let record = &self.records[message.topic];
-        let (ty, definition) = (&record.ty, &record.definition);
-        (self.bag).write_raw(
-            &record.name,
-            ty,
-            definition,
-            message.time_ns,
-            &message.payload,
-        )
+        (self.bag).write_raw(&record.name, &record.ty, message.time_ns, &message.payload)
     }
 }

@@ -10,8 +10,8 @@ use std::process::Command;
 use latco_bag::messages::{
     Bool, CompressedImage, DiagnosticArray, DiagnosticStatus, Duration, Empty, Float32, Float64,
     Float64MultiArray, Header, Image, Int64, JointState, JointTrajectory, JointTrajectoryPoint,
-    KeyValue, MultiArrayDimension, MultiArrayLayout, RosMessage, SUPPORTED, StringMessage, Time,
-    TwistStamped, UInt8MultiArray,
+    KeyValue, MultiArrayDimension, MultiArrayLayout, RosMessage, StringMessage, Time, TwistStamped,
+    UInt8MultiArray,
 };
 use latco_bag::types::{TypeFinder, type_hash};
 use latco_bag::{BagMessage, BagOptions, BagReader, BagWriter, Compression, Storage, cdr, topics};
@@ -192,9 +192,28 @@ fn rosbags_reads_our_bags_and_we_read_its() {
             ..
         } = write(&ours, options(storage, compression));
         bag.finish().unwrap();
-        for (type_name, _) in SUPPORTED {
+        for type_name in [
+            Time::TYPE,
+            Duration::TYPE,
+            Header::TYPE,
+            Empty::TYPE,
+            Bool::TYPE,
+            Int64::TYPE,
+            Float32::TYPE,
+            Float64::TYPE,
+            StringMessage::TYPE,
+            Float64MultiArray::TYPE,
+            UInt8MultiArray::TYPE,
+            Image::TYPE,
+            CompressedImage::TYPE,
+            JointState::TYPE,
+            JointTrajectory::TYPE,
+            TwistStamped::TYPE,
+            DiagnosticStatus::TYPE,
+            DiagnosticArray::TYPE,
+        ] {
             assert!(
-                topics.values().any(|topic| topic["type"] == *type_name),
+                topics.values().any(|topic| topic["type"] == type_name),
                 "{type_name} is not tried"
             );
         }

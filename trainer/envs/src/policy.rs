@@ -38,35 +38,24 @@ pub trait Policy: Send + Debug {
     fn describe(&self) -> String;
 }
 
-/// The kinds of policies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PolicyKind {
-    /// Way-points in a share of the episodes ([`Habits`](crate::Habits)) and random motion in the others, to
-    /// collect data.
-    Mixture,
-    /// Goal and decoys in turn, with dwell times and action noise.
-    Waypoints,
-    /// Correlated random actions.
-    Random,
-    /// Straight to the goal, where it stays, without noise: the best that a planner could do. It is not for
-    /// training data.
-    Expert,
+latco_models::named! {
+    /// The kinds of policies.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum PolicyKind {
+        /// Way-points in a share of the episodes ([`Habits`](crate::Habits)) and random motion in the others, to
+        /// collect data.
+        Mixture => "mixture",
+        /// Goal and decoys in turn, with dwell times and action noise.
+        Waypoints => "waypoints",
+        /// Correlated random actions.
+        Random => "random",
+        /// Straight to the goal, where it stays, without noise: the best that a planner could do. It is not for
+        /// training data.
+        Expert => "expert",
+    }
 }
 
 impl PolicyKind {
-    /// All kinds of policies.
-    pub const ALL: [Self; 4] = [Self::Mixture, Self::Waypoints, Self::Random, Self::Expert];
-
-    /// The name on the command line and in configurations.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Mixture => "mixture",
-            Self::Waypoints => "waypoints",
-            Self::Random => "random",
-            Self::Expert => "expert",
-        }
-    }
-
     /// Makes a policy of this kind.
     pub fn make(self) -> Box<dyn Policy> {
         Box::new(Scripted {

@@ -1,36 +1,18 @@
 //! The kinds of reward that a robot pays.
 
-use std::fmt;
 use std::str::FromStr;
 
 use crate::error::EnvError;
 
-/// The kinds of reward that [`Robot::reward`](crate::Robot::reward) pays.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum RewardKind {
-    /// Pays for the result alone: for most tasks 1 where the task is solved, else 0.
-    #[default]
-    Sparse,
-    /// Pays for every part of the way: for most tasks minus the way that is left, in m.
-    Dense,
-}
-
-impl RewardKind {
-    /// All kinds of rewards.
-    pub const ALL: [Self; 2] = [Self::Sparse, Self::Dense];
-
-    /// The name on the command line and in configurations.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sparse => "sparse",
-            Self::Dense => "dense",
-        }
-    }
-}
-
-impl fmt::Display for RewardKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+latco_models::named! {
+    /// The kinds of reward that [`Robot::reward`](crate::Robot::reward) pays.
+    #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+    pub enum RewardKind {
+        /// Pays for the result alone: for most tasks 1 where the task is solved, else 0.
+        #[default]
+        Sparse => "sparse",
+        /// Pays for every part of the way: for most tasks minus the way that is left, in m.
+        Dense => "dense",
     }
 }
 

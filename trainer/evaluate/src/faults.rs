@@ -19,7 +19,7 @@ use crate::{EvaluateError, Options, check_fit, wilson_interval};
 const ROUNDING: f64 = 1e-6;
 
 /// One episode with a fault, and without.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct FaultyEpisode {
     /// Seed of the robot, of the fault's beginning and of its random numbers.
     pub seed: u64,
@@ -203,13 +203,7 @@ fn run(
         seed,
         fault: fault.map_or("none", |fault| fault.kind.name),
         from_s,
-        struck: 0,
-        success: false,
-        success_without: false,
-        rest_s: None,
-        stops: Vec::new(),
-        shares: [0.0; 3],
-        non_finite: 0,
+        ..FaultyEpisode::default()
     };
     for _ in 0..robot.episode_steps() {
         for _ in 0..faulty.ticks_per_period() {

@@ -3,55 +3,30 @@
 use chacha20::ChaCha8Rng;
 use rand::RngExt;
 
-/// A fault of the camera or the scene.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ImageFault {
-    /// All pixels are black.
-    Black,
-    /// All pixels are random.
-    Noise,
-    /// A black square covers half of the picture, in its middle.
-    HalfCovered,
-    /// A black square covers a quarter of the picture, in its middle.
-    QuarterCovered,
-    /// The picture is moved to the right by an eighth of its width, as when the camera was pushed; the edge is repeated.
-    Shifted,
-    /// Red and blue have changed places.
-    SwappedColours,
-    /// The picture is half as bright.
-    Dark,
-    /// The picture is that from before the fault.
-    Frozen,
+latco_models::named! {
+    /// A fault of the camera or the scene.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum ImageFault {
+        /// All pixels are black.
+        Black => "black",
+        /// All pixels are random.
+        Noise => "noise",
+        /// A black square covers half of the picture, in its middle.
+        HalfCovered => "half_covered",
+        /// A black square covers a quarter of the picture, in its middle.
+        QuarterCovered => "quarter_covered",
+        /// The picture is moved to the right by an eighth of its width, as when the camera was pushed; the edge is repeated.
+        Shifted => "shifted",
+        /// Red and blue have changed places.
+        SwappedColours => "swapped_colours",
+        /// The picture is half as bright.
+        Dark => "dark",
+        /// The picture is that from before the fault.
+        Frozen => "frozen",
+    }
 }
 
 impl ImageFault {
-    /// All faults, in the order of reports.
-    pub const ALL: [Self; 8] = [
-        Self::Black,
-        Self::Noise,
-        Self::HalfCovered,
-        Self::QuarterCovered,
-        Self::Shifted,
-        Self::SwappedColours,
-        Self::Dark,
-        Self::Frozen,
-    ];
-
-    /// The name in reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Black => "black",
-            Self::Noise => "noise",
-            Self::HalfCovered => "half_covered",
-            Self::QuarterCovered => "quarter_covered",
-            Self::Shifted => "shifted",
-            Self::SwappedColours => "swapped_colours",
-            Self::Dark => "dark",
-            Self::Frozen => "frozen",
-        }
-    }
-
     /// Spoils a picture `[side, side, 3]`; `before` is the one from before the fault.
     pub fn spoil(self, pixels: &mut [u8], before: &[u8], side: usize, rng: &mut ChaCha8Rng) {
         match self {

@@ -180,6 +180,16 @@ pub struct Episode {
     pub touches: Option<Touches>,
 }
 
+impl Episode {
+    /// Takes what the robot came to after a step.
+    fn note(&mut self, robot: &dyn Robot) {
+        self.rewards.push(robot.reward());
+        self.episode_return += robot.reward();
+        self.success |= robot.success();
+        self.success_at_end = robot.success();
+    }
+}
+
 /// The results of all episodes. The field names are those of `latco-train eval --json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Evaluation {
@@ -247,7 +257,7 @@ pub fn evaluate_by(
     config: &Config,
     options: &Options,
     clock: &dyn Clock,
-    mut progress: impl FnMut(&Episode) -> ControlFlow<()>,
+    progress: impl FnMut(&Episode) -> ControlFlow<()>,
 ) -> Result<Evaluation, EvaluateError> {
     let image = &bundle.manifest().image;
     let mut robot = latco_envs::make(&options.task, image.width)?;
@@ -261,9 +271,7 @@ pub fn evaluate_by(
     };
     let mut closed_loop = ClosedLoop::new(&config, bundle)?;
     closed_loop.learn_times(clock);
-    let mut episodes = Vec::new();
-    for number in 0..u64::from(options.episodes) {
-        let seed = latco_envs::EVALUATION_SEED + options.seed + number;
+    let episodes = episodes(options, progress, |seed| {
         let mut episode = undisturbed(robot.as_mut(), |robot| {
             run_episode(&mut closed_loop, robot, seed, clock, options.keep_out)
         })?;
@@ -273,12 +281,8 @@ pub fn evaluate_by(
             })?;
             episode.expert_success = Some(expert);
         }
-        let flow = progress(&episode);
-        episodes.push(episode);
-        if flow.is_break() {
-            break;
-        }
-    }
+        Ok(episode)
+    })?;
     Ok(summarise(
         options,
         robot.task(),
@@ -294,27 +298,39 @@ pub fn evaluate_by(
 pub fn evaluate_policy(
     policy: PolicyKind,
     options: &Options,
-    mut progress: impl FnMut(&Episode) -> ControlFlow<()>,
+    progress: impl FnMut(&Episode) -> ControlFlow<()>,
 ) -> Result<Evaluation, EvaluateError> {
     let mut robot = latco_envs::make(&options.task, latco_envs::DEFAULT_IMAGE_SIZE)?;
     if policy == PolicyKind::Expert {
         check_expert(robot.as_ref())?;
     }
+    let episodes = episodes(options, progress, |seed| {
+        undisturbed(robot.as_mut(), |robot| drive(policy, robot, seed))
+    })?;
+    let options = Options {
+        expert: false,
+        ..options.clone()
+    };
+    Ok(summarise(&options, robot.task(), policy.name(), &episodes))
+}
+
+/// Runs the episodes of these options by their seeds, until `progress` ends them.
+fn episodes(
+    options: &Options,
+    mut progress: impl FnMut(&Episode) -> ControlFlow<()>,
+    mut run: impl FnMut(u64) -> Result<Episode, EnvError>,
+) -> Result<Vec<Episode>, EnvError> {
     let mut episodes = Vec::new();
     for number in 0..u64::from(options.episodes) {
         let seed = latco_envs::EVALUATION_SEED + options.seed + number;
-        let episode = undisturbed(robot.as_mut(), |robot| drive(policy, robot, seed))?;
+        let episode = run(seed)?;
         let flow = progress(&episode);
         episodes.push(episode);
         if flow.is_break() {
             break;
         }
     }
-    let options = Options {
-        expert: false,
-        ..options.clone()
-    };
-    Ok(summarise(&options, robot.task(), policy.name(), &episodes))
+    Ok(episodes)
 }
 
 /// Checks that there is an expert for the task of the robot.
@@ -401,10 +417,7 @@ fn run_episode(
                 episode.predicted_return = f64::from(plan.predicted_return);
             }
         }
-        episode.rewards.push(robot.reward());
-        episode.episode_return += robot.reward();
-        episode.success |= robot.success();
-        episode.success_at_end = robot.success();
+        episode.note(robot);
     }
     if let Some(touches) = &mut episode.touches {
         touches.held_back = closed_loop.executor_counts().held_back;
@@ -426,10 +439,7 @@ fn drive(policy: PolicyKind, robot: &mut dyn Robot, seed: u64) -> Episode {
     for _ in 0..robot.episode_steps() {
         policy.act(robot, &mut action);
         robot.step(&action);
-        episode.rewards.push(robot.reward());
-        episode.episode_return += robot.reward();
-        episode.success |= robot.success();
-        episode.success_at_end = robot.success();
+        episode.note(robot);
         if robot.failure().is_some() {
             break;
         }

@@ -7,7 +7,7 @@ use latco_trainer::fit::config::FitConfig;
 use latco_trainer::fit::dataset::Frames;
 use latco_trainer::source;
 
-use super::shell::BadInput;
+use super::shell::{BadInput, OrBadInput};
 
 /// The bags that bundles are measured on.
 #[derive(clap::Args)]
@@ -53,7 +53,7 @@ impl MeasuredOn {
                 self.held_out
             )));
         }
-        let mut config = FitConfig::parse("").map_err(|e| BadInput::new(e.to_string()))?;
+        let mut config = FitConfig::parse("").or_bad_input()?;
         config.held_out = self.held_out;
         config.data.task.clone_from(&manifest.task);
         config.data.control_period_s = manifest.control_period_s;
@@ -91,5 +91,5 @@ pub(super) fn name_of(folder: &Path, manifest: &Manifest) -> String {
 
 /// Loads and checks a bundle.
 pub(super) fn load(folder: &Path) -> anyhow::Result<Bundle> {
-    Bundle::load(folder, &LoadOptions::default()).map_err(|e| BadInput::new(e.to_string()))
+    Bundle::load(folder, &LoadOptions::default()).or_bad_input()
 }

@@ -9,7 +9,7 @@ use latco_trainer::card::{CARD_FILE, markdown};
 use latco_trainer::report::Report;
 
 use super::bundles::name_of;
-use super::shell::BadInput;
+use super::shell::{BadInput, OrBadInput};
 
 /// Arguments of `latco-train card`.
 #[derive(clap::Args)]
@@ -26,7 +26,7 @@ pub(crate) struct Args {
 
 /// Writes the card.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let manifest = read_manifest(&args.bundle).map_err(|e| BadInput::new(e.to_string()))?;
+    let manifest = read_manifest(&args.bundle).or_bad_input()?;
     let run = args.run.as_deref().map(Report::read).transpose();
     let run = run.map_err(|error| BadInput::new(format!("--run: {error:#}")))?;
     let mut evaluations = Vec::new();

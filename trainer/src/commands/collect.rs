@@ -9,7 +9,6 @@ use std::time::Instant;
 use anyhow::Context;
 use clap::ValueEnum;
 use latco_bag::BagWriter;
-use latco_controller::Config;
 use latco_envs::{DEFAULT_IMAGE_SIZE, EVALUATION_SEED, Policy, PolicyKind, RewardKind, Robot};
 use latco_evaluate::{PlannerPolicy, check_fit};
 use latco_models::Bundle;
@@ -18,7 +17,7 @@ use latco_trainer::data::record::EpisodeRecorder;
 use serde::Serialize;
 
 use super::collected::{Settings, complete_bag, prepare_folder};
-use super::shell::{BadInput, print_json, stop_flag};
+use super::shell::{BadInput, OrBadInput, configuration, print_json, stop_flag};
 use latco_trainer::progress::Progress;
 
 /// Simulated time between two episodes, ns.
@@ -118,16 +117,12 @@ fn make_policy(args: &Args, robot: &dyn Robot) -> anyhow::Result<(Box<dyn Policy
 }
 
 fn planner_policy(args: &Args, robot: &dyn Robot) -> anyhow::Result<(Box<dyn Policy>, String)> {
-    let bad = |error: &dyn std::fmt::Display| BadInput::new(error.to_string());
     let path = (args.bundle.as_ref())
         .ok_or_else(|| BadInput::new("--policy planner: expected --bundle, found none"))?;
-    let bundle = Bundle::load(path, &Default::default()).map_err(|e| bad(&e))?;
-    check_fit(&bundle, robot).map_err(|e| bad(&e))?;
-    let config = match &args.config {
-        Some(path) => Config::load(path).map_err(|e| bad(&e))?,
-        None => Config::default(),
-    };
-    let policy = PlannerPolicy::new(&config, &bundle).map_err(|e| bad(&e))?;
+    let bundle = Bundle::load(path, &Default::default()).or_bad_input()?;
+    check_fit(&bundle, robot).or_bad_input()?;
+    let config = configuration(args.config.as_deref())?;
+    let policy = PlannerPolicy::new(&config, &bundle).or_bad_input()?;
     // The weights decide the bags, so their sum is part of the settings.
     let weights = &bundle.manifest().files["dynamics.onnx"].sha256;
     let name = format!(

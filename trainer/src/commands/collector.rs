@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context;
 use latco_trainer::online::{Exchange, collect};
 
-use super::shell::BadInput;
+use super::shell::{BadInput, OrBadInput};
 
 /// Arguments of `latco-train collector`.
 #[derive(clap::Args)]
@@ -37,7 +37,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             args.name
         )));
     }
-    let exchange = Exchange::open(&args.exchange).map_err(|e| BadInput::new(e.to_string()))?;
+    let exchange = Exchange::open(&args.exchange).or_bad_input()?;
     let stop = super::shell::stop_flag()?;
     if args.until_stdin_closes {
         let stop: Arc<AtomicBool> = stop.clone();

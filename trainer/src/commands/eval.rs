@@ -3,8 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
 use latco_controller::config::PlannerKind;
@@ -18,7 +17,7 @@ use latco_evaluate::{
 use latco_faults::Faults;
 use latco_models::{Bundle, Provider, Providers};
 
-use super::shell::{BadInput, print_json};
+use super::shell::{BadInput, OrBadInput, configuration, go_on, print_json, stop_flag};
 use latco_trainer::progress::Progress;
 
 /// Arguments of `latco-train eval`.
@@ -85,9 +84,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             is_told: !args.untold,
         }),
     };
-    let interrupted = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted))
-        .context("cannot take Ctrl-C")?;
+    let interrupted = stop_flag()?;
     let Some(folder) = &args.bundle else {
         let policy = args.policy.context("clap asks for a bundle or a policy")?;
         let mut progress = Progress::new("episodes", u64::from(args.episodes));
@@ -97,10 +94,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         report(&evaluation, &options, None, args.json)?;
         return Ok(ExitCode::SUCCESS);
     };
-    let mut config = match &args.config {
-        Some(path) => Config::load(path).map_err(|e| BadInput::new(e.to_string()))?,
-        None => Config::default(),
-    };
+    let mut config = configuration(args.config.as_deref())?;
     if let Some(kind) = args.planner {
         config.planner.kind = kind;
     }
@@ -108,8 +102,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(providers) = args.provider {
         config.bundle.providers = providers;
     }
-    let bundle = Bundle::load(folder, &config.bundle.load_options())
-        .map_err(|e| BadInput::new(e.to_string()))?;
+    let bundle = Bundle::load(folder, &config.bundle.load_options()).or_bad_input()?;
     for shortcoming in latco_models::gates::shortcomings(bundle.manifest()) {
         tracing::warn!("{}: {shortcoming}", folder.display());
     }
@@ -134,11 +127,7 @@ fn see(
         done += 1;
         solved += u32::from(episode.success);
         progress.advance(1, &format!("{solved} of {done} solved"));
-        if interrupted.load(Ordering::Relaxed) {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        go_on(interrupted)
     }
 }
 
@@ -226,16 +215,12 @@ fn with_faults(
     interrupted: &AtomicBool,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let faults = Faults::load(file).map_err(|e| BadInput::new(e.to_string()))?;
+    let faults = Faults::load(file).or_bad_input()?;
     let mut progress = Progress::new("episodes", u64::from(options.episodes));
     let clock = MonotonicClock::starting_at(Time(0));
     let evaluation = evaluate_faults(bundle, config, options, &faults, &clock, |episode| {
         progress.advance(1, episode.fault);
-        if interrupted.load(Ordering::Relaxed) {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        go_on(interrupted)
     })
     .map_err(bad_input)?;
     progress.finish();

@@ -12,7 +12,7 @@ use latco_trainer::fit::trained::Model;
 use latco_trainer::gates::Gate;
 use latco_trainer::report::{REPORT_FILE, Report};
 
-use super::shell::{BadInput, print_json};
+use super::shell::{BadInput, OrBadInput, print_json};
 
 /// Arguments of `latco-train export`.
 #[derive(clap::Args)]
@@ -37,7 +37,7 @@ pub(crate) struct Args {
 
 /// Makes the bundle.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let checkpoint = Checkpoint::load(&args.run).map_err(|e| BadInput::new(e.to_string()))?;
+    let checkpoint = Checkpoint::load(&args.run).or_bad_input()?;
     if checkpoint.stage == Stage::Autoencoder {
         return Err(BadInput::new(format!(
             "{}: expected a run whose world model has begun, found one in its autoencoder stage; \

@@ -18,7 +18,7 @@ use latco_trainer::rssm::device::Backend;
 use latco_trainer::source::{self, Source};
 use latco_trainer::{card, page};
 
-use super::shell::{BadInput, print_json, stop_flag};
+use super::shell::{BadInput, OrBadInput, print_json, stop_flag};
 
 /// Arguments of `latco-train fit`.
 #[derive(clap::Args)]
@@ -67,7 +67,7 @@ enum Place {
 
 /// Trains, measures and exports.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let mut config = FitConfig::read(&args.config).map_err(|e| BadInput::new(e.to_string()))?;
+    let mut config = FitConfig::read(&args.config).or_bad_input()?;
     if let Some(task) = args.task {
         config.data.task = task;
     }
@@ -75,9 +75,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Place::Cpu => Backend::Cpu,
         Place::Wgpu => Backend::Wgpu,
     };
-    let device = backend.device().map_err(|e| BadInput::new(e.to_string()))?;
+    let device = backend.device().or_bad_input()?;
     // What is needed at the end is looked for before hours of learning.
-    latco_models::runtime::load().map_err(|e| BadInput::new(e.to_string()))?;
+    latco_models::runtime::load().or_bad_input()?;
     super::shell::check_writable(&args.out)?;
     let stop = stop_flag()?;
     tracing::info!("reading bags");
@@ -85,7 +85,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let base = match &args.from {
         None => None,
         Some(folder) => {
-            let base = Checkpoint::load(folder).map_err(|e| BadInput::new(e.to_string()))?;
+            let base = Checkpoint::load(folder).or_bad_input()?;
             // The weights were learned with these.
             source.facts.joints_mean.clone_from(&base.facts.joints_mean);
             source.facts.joints_std.clone_from(&base.facts.joints_std);

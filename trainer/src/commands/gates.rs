@@ -13,7 +13,7 @@ use latco_pictures::{Curves, Panel};
 use latco_trainer::gates::{self, Gate};
 
 use super::bundles::{MeasuredOn, load, name_of};
-use super::shell::{BadInput, print, print_json};
+use super::shell::{OrBadInput, print, print_json};
 
 /// Arguments of `latco-train gates`.
 #[derive(clap::Args)]
@@ -49,7 +49,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         let manifest = if args.measure {
             measure(folder, &args)?
         } else {
-            read_manifest(folder).map_err(|e| BadInput::new(e.to_string()))?
+            read_manifest(folder).or_bad_input()?
         };
         let curve = match args.planner {
             Some(kind) => gates::exploitation(&load(folder)?, kind, args.plans)?,

@@ -1,11 +1,8 @@
 //! `latco-train goals`: plans to goal pictures on the simulated robot, in process.
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 
-use latco_controller::Config;
 use latco_controller::config::PlannerKind;
 use latco_evaluate::{
     GoalEpisode, GoalEvaluation, GoalOptions, Judge, evaluate_goals, wilson_interval,
@@ -14,7 +11,7 @@ use latco_experiments::table::{Table, count, fixed, interval, text};
 use latco_trainer::progress::Progress;
 
 use super::bundles::load;
-use super::shell::{BadInput, print, print_json, stop_flag};
+use super::shell::{OrBadInput, configuration, go_on, print, print_json, stop_flag};
 
 /// Arguments of `latco-train goals`.
 #[derive(clap::Args)]
@@ -66,10 +63,7 @@ pub(crate) struct Args {
 /// Plans to goal pictures.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let bundle = load(&args.bundle)?;
-    let mut config = match &args.config {
-        Some(path) => Config::load(path).map_err(|e| BadInput::new(e.to_string()))?,
-        None => Config::default(),
-    };
+    let mut config = configuration(args.config.as_deref())?;
     config.planner.seed = args.seed;
     if let Some(iterations) = args.iterations {
         let latco = &mut config.planner.latco;
@@ -102,12 +96,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             };
             let cell = evaluate_goals(&bundle, &config, &options, |_| {
                 progress.advance(1, &format!("{kind}, {steps} steps"));
-                match stop.load(Ordering::Relaxed) {
-                    true => ControlFlow::Break(()),
-                    false => ControlFlow::Continue(()),
-                }
+                go_on(&stop)
             })
-            .map_err(|e| BadInput::new(e.to_string()))?;
+            .or_bad_input()?;
             found.push(cell);
         }
     }

@@ -12,7 +12,7 @@ use latco_trainer::lerobot::{ActionKind, LeRobot, Wanted};
 use latco_trainer::progress::Progress;
 
 use super::bag_series::BagSeries;
-use super::shell::{BadInput, print_json};
+use super::shell::{BadInput, OrBadInput, print_json};
 
 /// Arguments of `latco-train import` that are about LeRobot data sets alone.
 #[derive(clap::Args)]
@@ -60,7 +60,7 @@ pub(crate) fn run(
         joint_names,
         degrees: args.degrees,
     };
-    let data = LeRobot::open(root, &wanted).map_err(|error| BadInput::new(error.to_string()))?;
+    let data = LeRobot::open(root, &wanted).or_bad_input()?;
     let tasks = data.tasks();
     if tasks.len() > 1 {
         tracing::warn!(

@@ -28,12 +28,7 @@ pub(crate) struct Args {
     #[arg(long, group = "rule", value_name = "N")]
     last_seconds: Option<f64>,
     /// Topic of the camera images [default: camera/image_raw, else the only one].
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "",
-        hide_default_value = true
-    )]
+    #[arg(long, value_name = "NAME", default_value_t, hide_default_value = true)]
     image: String,
     /// One JSON object on standard output.
     #[arg(long)]

@@ -10,7 +10,7 @@ use latco_trainer::online::{
     self, ExchangeError, OnlineConfig, Options, RunSettings, StateError, Summary,
 };
 
-use super::shell::{BadInput, print_json};
+use super::shell::{BadInput, OrBadInput, print_json};
 
 /// Number of collectors that may end by themselves before the run is given up.
 const RESTARTS: u32 = 10;
@@ -51,8 +51,7 @@ pub(crate) struct Args {
 
 /// Runs to the end, or until stopped.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
-    let bad = |error: &dyn std::fmt::Display| BadInput::new(error.to_string());
-    let config = OnlineConfig::read(&args.config).map_err(|e| bad(&e))?;
+    let config = OnlineConfig::read(&args.config).or_bad_input()?;
     if config.fit.data.image_size == 0 {
         return Err(BadInput::new(
             "data.image_size: expected the size of the pictures that collectors make, found 0",
@@ -63,7 +62,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         None => None,
         Some(path) => {
             // Checked here, used by the collectors.
-            Config::load(path).map_err(|e| bad(&e))?;
+            Config::load(path).or_bad_input()?;
             let text = std::fs::read_to_string(path);
             Some(text.with_context(|| format!("reading {}", path.display()))?)
         }

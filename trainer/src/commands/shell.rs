@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
+use latco_controller::Config;
 
 /// A flag that Ctrl-C and a request to terminate set.
 pub(crate) fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
@@ -25,8 +26,9 @@ pub(crate) fn go_on(stop: &AtomicBool) -> ControlFlow<()> {
 }
 
 /// Bad usage or bad input: ends the program with status 2. Make one with
-/// `return Err(BadInput::new(..))` or attach it with `.context(BadInput(..))`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// `return Err(BadInput::new(..))`, attach it with `.context(BadInput(..))`, or say `.or_bad_input()` of another error.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub(crate) struct BadInput(pub(crate) String);
 
 impl BadInput {
@@ -37,13 +39,23 @@ impl BadInput {
     }
 }
 
-impl std::fmt::Display for BadInput {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.0)
+/// What says of an error that it is one of the user's.
+pub(crate) trait OrBadInput<T> {
+    /// The same with a [`BadInput`] of the error's message.
+    fn or_bad_input(self) -> anyhow::Result<T>;
+}
+
+impl<T, E: std::fmt::Display> OrBadInput<T> for Result<T, E> {
+    fn or_bad_input(self) -> anyhow::Result<T> {
+        self.map_err(|error| BadInput::new(error.to_string()))
     }
 }
 
-impl std::error::Error for BadInput {}
+/// The robot configuration in a file; the built-in one without.
+pub(crate) fn configuration(file: Option<&Path>) -> anyhow::Result<Config> {
+    file.map_or_else(|| Ok(Config::default()), Config::load)
+        .or_bad_input()
+}
 
 /// Prints the one JSON object of a command that was run with `--json`.
 #[allow(clippy::print_stdout)]

@@ -118,17 +118,39 @@ fn calibrate(folder: &Path, args: &Args) -> anyhow::Result<ExpectedSurprise> {
         return gates::calibrate_surprise(&bundle, &held_out, "held-out episodes").map_err(refused);
     }
     let hours = args.hours.unwrap_or(32.0);
-    let mut progress = Progress::new("minutes", (hours * 60.0).ceil() as u64);
-    let mut before = 0;
+    let mut driven = Driven::new(hours);
     let task = bundle.manifest().task.clone();
     let calibrated = gates::calibrate_surprise_simulated(&bundle, hours, |done| {
-        let minutes = ((done * 60.0) as u64).min((hours * 60.0) as u64);
-        progress.advance(minutes - before, &task);
-        before = minutes;
+        driven.advance(done, &task);
     })
     .map_err(refused)?;
-    progress.finish();
+    driven.progress.finish();
     calibrated.ok_or_else(|| MeasuredOn::missing(folder, &task))
+}
+
+/// The progress of so many hours of driving, in minutes.
+struct Driven {
+    hours: f64,
+    progress: Progress,
+    minutes: u64,
+}
+
+impl Driven {
+    fn new(hours: f64) -> Self {
+        let progress = Progress::new("minutes", (hours * 60.0).ceil() as u64);
+        Self {
+            hours,
+            progress,
+            minutes: 0,
+        }
+    }
+
+    /// So many hours are done in all.
+    fn advance(&mut self, done: f64, note: &str) {
+        let minutes = (done.min(self.hours) * 60.0) as u64;
+        self.progress.advance(minutes - self.minutes, note);
+        self.minutes = minutes;
+    }
 }
 
 /// One bundle with its trial.
@@ -156,17 +178,14 @@ fn try_all(args: &Args) -> anyhow::Result<ExitCode> {
             kind.map_err(|e| BadInput::new(format!("--driver: {e}, or planner")))?
                 .make()
         };
-        let mut progress = Progress::new("minutes", (hours * 60.0).ceil() as u64);
-        let mut before = 0;
+        let mut driven = Driven::new(hours);
         let name = name_of(folder, bundle.manifest());
         let trial = try_surprise(&bundle, policy.as_mut(), &options, |done| {
-            let minutes = ((done * 60.0) as u64).min((hours * 60.0) as u64);
-            progress.advance(minutes - before, &name);
-            before = minutes;
+            driven.advance(done, &name);
             go_on(&stop)
         })
         .map_err(|e| BadInput::new(format!("{}: {e}", folder.display())))?;
-        progress.finish();
+        driven.progress.finish();
         let expected = bundle.manifest().surprise.clone();
         tried.extend(expected.map(|expected| Tried {
             name,

@@ -44,28 +44,13 @@ pub(crate) struct Args {
     #[arg(long, default_value = "camera")]
     camera: String,
     /// Topic of the camera images [default: camera/image_raw, else the only one].
-    #[arg(
-        long,
-        value_name = "TOPIC",
-        default_value = "",
-        hide_default_value = true
-    )]
+    #[arg(long, value_name = "NAME", default_value_t, hide_default_value = true)]
     image: String,
     /// Topic of the joint states [default: joint_states, else the only one].
-    #[arg(
-        long,
-        value_name = "TOPIC",
-        default_value = "",
-        hide_default_value = true
-    )]
+    #[arg(long, value_name = "NAME", default_value_t, hide_default_value = true)]
     joint_states: String,
     /// Topic of the commands [default: commands, joint_trajectory, else the only one].
-    #[arg(
-        long,
-        value_name = "TOPIC",
-        default_value = "",
-        hide_default_value = true
-    )]
+    #[arg(long, value_name = "NAME", default_value_t, hide_default_value = true)]
     commands: String,
     /// One JSON object on standard output.
     #[arg(long)]

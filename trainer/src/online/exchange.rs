@@ -62,7 +62,7 @@ pub enum Phase {
 }
 
 /// What a collector says of an episode beside its bag.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EpisodeFacts {
     /// Name of the collector.
     pub collector: String,

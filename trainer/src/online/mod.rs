@@ -363,12 +363,7 @@ fn foreign(name: &str) -> EpisodeFacts {
     EpisodeFacts {
         collector: name.to_owned(),
         policy: "from elsewhere".to_owned(),
-        generation: 0,
-        seed: 0,
-        solved: false,
-        episode_return: 0.0,
-        steps: 0,
-        finished_unix_s: 0.0,
+        ..EpisodeFacts::default()
     }
 }
 

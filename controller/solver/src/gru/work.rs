@@ -5,7 +5,7 @@ use crate::Scalar;
 use crate::crew::{Cut, MAX_PARTS};
 use crate::kernels::lanes::{LANES, padded};
 use crate::kernels::packed::{pack, pack_triple, packed_len, triple_len};
-use crate::workspace::{Parts, total};
+use crate::workspace::{Parts, take_parts, total};
 
 /// The arena of a Jacobian: what all parts read, and what each has of its own.
 pub(super) struct Work<'a, S> {
@@ -129,54 +129,25 @@ impl<'a, S: Scalar> Work<'a, S> {
 
     pub(super) fn split(sizes: &GruSizes, shape: &Shape, arena: &'a mut [S]) -> Self {
         let mut memory = Parts::new(arena);
-        let [input, mean_t, units] = shared_lens(sizes, shape).map(|len| memory.take(len));
-        let parts = (0..shape.parts).map(|p| {
-            let [deter_first, deter, hidden_first, hidden] = ranges(sizes, shape, p);
-            let [
-                prior_t,
-                recurrent_t,
-                gru_input_t,
-                input_t,
-                update,
-                reset,
-                candidate_input,
-                candidate_state,
-                prior,
-                mean,
-                state,
-                own_units,
-                share,
-                gates,
-                panels,
-            ] = part_lens(sizes, shape, p).map(|len| memory.take(len));
-            Part {
-                deter_first,
-                deter,
-                hidden_first,
-                hidden,
-                prior_t,
-                recurrent_t,
-                gru_input_t,
-                input_t,
-                update,
-                reset,
-                candidate_input,
-                candidate_state,
-                prior,
-                mean,
-                state,
-                own_units,
-                share,
-                gates,
-                panels,
-            }
-        });
-        Self {
-            shared: Shared {
+        let shared = take_parts!(
+            memory,
+            shared_lens(sizes, shape),
+            Shared {
                 input,
                 mean_t,
-                units,
-            },
+                units
+            }
+        );
+        let parts = (0..shape.parts).map(|p| {
+            let [deter_first, deter, hidden_first, hidden] = ranges(sizes, shape, p);
+            take_parts!(memory, part_lens(sizes, shape, p), Part {
+                prior_t, recurrent_t, gru_input_t, input_t, update, reset, candidate_input, candidate_state, prior, mean,
+                state, own_units, share, gates, panels;
+                deter_first, deter, hidden_first, hidden
+            })
+        });
+        Self {
+            shared,
             parts: parts.collect(),
         }
     }

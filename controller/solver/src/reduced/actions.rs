@@ -13,7 +13,7 @@ use super::layout::{block, rows_through};
 use crate::kernels::cholesky;
 use crate::kernels::vector::{add_row_product, add_scaled, dot};
 use crate::problem::{LinearProblem, PlanFaults, excess};
-use crate::workspace::Parts;
+use crate::workspace::{Parts, take_parts};
 use crate::{MAX_PLANS, Scalar, Shape};
 
 /// The part of the system that concerns the actions, of each plan.
@@ -51,17 +51,10 @@ impl<'a, S: Scalar> ActionSystem<'a, S> {
     }
 
     pub(super) fn split(shape: &Shape, parts: &mut Parts<'a, S>) -> Self {
-        let [inverse, gradient, factor, solved, vector, outer] =
-            Self::lens(shape).map(|len| parts.take(len));
-        Self {
-            inverse,
-            gradient,
-            factor,
-            solved,
-            vector,
-            outer,
-            coupled: [false; MAX_PLANS],
-        }
+        take_parts!(parts, Self::lens(shape), Self {
+            inverse, gradient, factor, solved, vector, outer;
+            coupled: [false; MAX_PLANS]
+        })
     }
 
     /// Writes 1 to `active` for every inequality that the changes `[N, H, na]` of the actions would leave violated, and 0 for

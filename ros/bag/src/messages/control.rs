@@ -2,11 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::definitions::{
-    definition, diagnostic_array, diagnostic_status, duration, header, joint_trajectory,
-    joint_trajectory_point, key_value, time, twist, twist_stamped, vector3,
-};
-use super::message::RosMessage;
 use super::standard::{Duration, Header};
 
 /// `geometry_msgs/msg/Vector3`.
@@ -59,17 +54,6 @@ pub struct TwistStamped {
     pub twist: Twist,
 }
 
-impl RosMessage for TwistStamped {
-    const TYPE: &'static str = "geometry_msgs/msg/TwistStamped";
-    const DEFINITION: &'static str = definition!(
-        twist_stamped!();
-        "std_msgs/Header" => header!();
-        "builtin_interfaces/Time" => time!();
-        "geometry_msgs/Twist" => twist!();
-        "geometry_msgs/Vector3" => vector3!();
-    );
-}
-
 /// `trajectory_msgs/msg/JointTrajectoryPoint`; arrays in the order of the joint names.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct JointTrajectoryPoint {
@@ -96,17 +80,6 @@ pub struct JointTrajectory {
     pub points: Vec<JointTrajectoryPoint>,
 }
 
-impl RosMessage for JointTrajectory {
-    const TYPE: &'static str = "trajectory_msgs/msg/JointTrajectory";
-    const DEFINITION: &'static str = definition!(
-        joint_trajectory!();
-        "std_msgs/Header" => header!();
-        "builtin_interfaces/Time" => time!();
-        "trajectory_msgs/JointTrajectoryPoint" => joint_trajectory_point!();
-        "builtin_interfaces/Duration" => duration!();
-    );
-}
-
 /// The beginning of `control_msgs/msg/JointTrajectoryControllerState`, which all distributions have in common: what a
 /// controller that follows a trajectory aims at, and where the robot is. It is only read.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -119,11 +92,6 @@ pub struct FollowerState {
     pub reference: JointTrajectoryPoint,
     /// Where the robot is (`actual`, later `feedback`).
     pub feedback: JointTrajectoryPoint,
-}
-
-impl RosMessage for FollowerState {
-    const TYPE: &'static str = "control_msgs/msg/JointTrajectoryControllerState";
-    const DEFINITION: &'static str = "";
 }
 
 /// `diagnostic_msgs/msg/KeyValue`.
@@ -161,12 +129,6 @@ impl DiagnosticStatus {
     pub const STALE: u8 = 3;
 }
 
-impl RosMessage for DiagnosticStatus {
-    const TYPE: &'static str = "diagnostic_msgs/msg/DiagnosticStatus";
-    const DEFINITION: &'static str =
-        definition!(diagnostic_status!(); "diagnostic_msgs/KeyValue" => key_value!());
-}
-
 /// `diagnostic_msgs/msg/DiagnosticArray`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiagnosticArray {
@@ -174,15 +136,4 @@ pub struct DiagnosticArray {
     pub header: Header,
     /// One status per part.
     pub status: Vec<DiagnosticStatus>,
-}
-
-impl RosMessage for DiagnosticArray {
-    const TYPE: &'static str = "diagnostic_msgs/msg/DiagnosticArray";
-    const DEFINITION: &'static str = definition!(
-        diagnostic_array!();
-        "std_msgs/Header" => header!();
-        "builtin_interfaces/Time" => time!();
-        "diagnostic_msgs/DiagnosticStatus" => diagnostic_status!();
-        "diagnostic_msgs/KeyValue" => key_value!();
-    );
 }

@@ -10,11 +10,9 @@
 //! ```
 
 mod control;
-mod definitions;
 mod message;
 mod sensor;
 mod standard;
-mod supported;
 
 pub use control::{
     DiagnosticArray, DiagnosticStatus, FollowerState, JointTrajectory, JointTrajectoryPoint,
@@ -26,4 +24,3 @@ pub use standard::{
     Bool, Duration, Empty, Float32, Float64, Float64MultiArray, Header, Int64, MultiArrayDimension,
     MultiArrayLayout, StringMessage, Time, UInt8MultiArray,
 };
-pub use supported::{SUPPORTED, UnknownType, definition_of};

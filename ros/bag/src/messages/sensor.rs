@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::definitions::{compressed_image, definition, header, image, joint_state, time};
-use super::message::RosMessage;
 use super::standard::Header;
 
 /// `sensor_msgs/msg/Image`. Check it with [`crate::image::validate`] before use.
@@ -41,15 +39,6 @@ impl Image {
     }
 }
 
-impl RosMessage for Image {
-    const TYPE: &'static str = "sensor_msgs/msg/Image";
-    const DEFINITION: &'static str = definition!(
-        image!();
-        "std_msgs/Header" => header!();
-        "builtin_interfaces/Time" => time!();
-    );
-}
-
 /// `sensor_msgs/msg/CompressedImage`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CompressedImage {
@@ -60,15 +49,6 @@ pub struct CompressedImage {
     /// The compressed file.
     #[serde(with = "serde_bytes")]
     pub data: Vec<u8>,
-}
-
-impl RosMessage for CompressedImage {
-    const TYPE: &'static str = "sensor_msgs/msg/CompressedImage";
-    const DEFINITION: &'static str = definition!(
-        compressed_image!();
-        "std_msgs/Header" => header!();
-        "builtin_interfaces/Time" => time!();
-    );
 }
 
 /// `sensor_msgs/msg/JointState`. Check it with [`crate::joints::JointStates`] before use.
@@ -84,13 +64,4 @@ pub struct JointState {
     pub velocity: Vec<f64>,
     /// Efforts in Nm or N; may be empty.
     pub effort: Vec<f64>,
-}
-
-impl RosMessage for JointState {
-    const TYPE: &'static str = "sensor_msgs/msg/JointState";
-    const DEFINITION: &'static str = definition!(
-        joint_state!();
-        "std_msgs/Header" => header!();
-        "builtin_interfaces/Time" => time!();
-    );
 }

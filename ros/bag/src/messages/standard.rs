@@ -2,11 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::definitions::{
-    definition, duration, header, multi_array_dimension, multi_array_layout, time,
-};
-use super::message::RosMessage;
-
 const NANOSECONDS: i64 = 1_000_000_000;
 
 /// `builtin_interfaces/msg/Time`.
@@ -31,11 +26,6 @@ impl Time {
     }
 }
 
-impl RosMessage for Time {
-    const TYPE: &'static str = "builtin_interfaces/msg/Time";
-    const DEFINITION: &'static str = definition!(time!());
-}
-
 /// `builtin_interfaces/msg/Duration`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Duration {
@@ -56,11 +46,6 @@ impl Duration {
     pub fn to_nanos(self) -> i64 {
         i64::from(self.sec) * NANOSECONDS + i64::from(self.nanosec)
     }
-}
-
-impl RosMessage for Duration {
-    const TYPE: &'static str = "builtin_interfaces/msg/Duration";
-    const DEFINITION: &'static str = definition!(duration!());
 }
 
 fn split(nanoseconds: i64) -> (i32, u32) {
@@ -92,11 +77,6 @@ impl Header {
     }
 }
 
-impl RosMessage for Header {
-    const TYPE: &'static str = "std_msgs/msg/Header";
-    const DEFINITION: &'static str = definition!(header!(); "builtin_interfaces/Time" => time!());
-}
-
 /// `std_msgs/msg/Empty`; on the wire it has one unused byte, as ROS 2 generates it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Empty {
@@ -104,70 +84,23 @@ pub struct Empty {
     pub structure_needs_at_least_one_member: u8,
 }
 
-impl RosMessage for Empty {
-    const TYPE: &'static str = "std_msgs/msg/Empty";
-    // Not an empty text: in a bag, that means that the definition is not known.
-    const DEFINITION: &'static str = "# No fields.\n";
+/// Declares the messages of one value, as `NAME: TYPE = ROS_NAME`.
+macro_rules! values {
+    ($($Name:ident: $Value:ty = $name:literal $(, $Derived:ident)*;)*) => {$(
+        #[doc = concat!("`std_msgs/msg/", $name, "`.")]
+        #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize $(, $Derived)*)]
+        pub struct $Name {
+            /// The value.
+            pub data: $Value,
+        }
+    )*};
 }
-
-/// `std_msgs/msg/Bool`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bool {
-    /// The value.
-    pub data: bool,
-}
-
-impl RosMessage for Bool {
-    const TYPE: &'static str = "std_msgs/msg/Bool";
-    const DEFINITION: &'static str = "bool data\n";
-}
-
-/// `std_msgs/msg/Int64`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Int64 {
-    /// The value.
-    pub data: i64,
-}
-
-impl RosMessage for Int64 {
-    const TYPE: &'static str = "std_msgs/msg/Int64";
-    const DEFINITION: &'static str = "int64 data\n";
-}
-
-/// `std_msgs/msg/Float32`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Float32 {
-    /// The value.
-    pub data: f32,
-}
-
-impl RosMessage for Float32 {
-    const TYPE: &'static str = "std_msgs/msg/Float32";
-    const DEFINITION: &'static str = "float32 data\n";
-}
-
-/// `std_msgs/msg/Float64`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Float64 {
-    /// The value.
-    pub data: f64,
-}
-
-impl RosMessage for Float64 {
-    const TYPE: &'static str = "std_msgs/msg/Float64";
-    const DEFINITION: &'static str = "float64 data\n";
-}
-
-/// `std_msgs/msg/String`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StringMessage {
-    /// The value.
-    pub data: String,
-}
-
-impl RosMessage for StringMessage {
-    const TYPE: &'static str = "std_msgs/msg/String";
-    const DEFINITION: &'static str = "string data\n";
+values! {
+    Bool: bool = "Bool", Copy, Eq;
+    Int64: i64 = "Int64", Copy, Eq;
+    Float32: f32 = "Float32", Copy;
+    Float64: f64 = "Float64", Copy;
+    StringMessage: String = "String", Eq;
 }
 
 /// `std_msgs/msg/MultiArrayDimension`.
@@ -209,15 +142,6 @@ impl Float64MultiArray {
     }
 }
 
-impl RosMessage for Float64MultiArray {
-    const TYPE: &'static str = "std_msgs/msg/Float64MultiArray";
-    const DEFINITION: &'static str = definition!(
-        "# Values and their arrangement.\nstd_msgs/MultiArrayLayout layout\nfloat64[] data\n";
-        "std_msgs/MultiArrayLayout" => multi_array_layout!();
-        "std_msgs/MultiArrayDimension" => multi_array_dimension!();
-    );
-}
-
 /// `std_msgs/msg/UInt8MultiArray`: bytes that only their makers read, such as the controller's
 /// journal.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -227,15 +151,6 @@ pub struct UInt8MultiArray {
     /// The bytes.
     #[serde(with = "serde_bytes")]
     pub data: Vec<u8>,
-}
-
-impl RosMessage for UInt8MultiArray {
-    const TYPE: &'static str = "std_msgs/msg/UInt8MultiArray";
-    const DEFINITION: &'static str = definition!(
-        "# Bytes and their arrangement.\nstd_msgs/MultiArrayLayout layout\nuint8[] data\n";
-        "std_msgs/MultiArrayLayout" => multi_array_layout!();
-        "std_msgs/MultiArrayDimension" => multi_array_dimension!();
-    );
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::parse::{Base, DefinitionError, fields};
-use crate::messages::SUPPORTED;
 
 /// Fields of the standard types, by sections `MSG: package/Name`.
 const STANDARD: &str = include_str!("standard.msgs");
@@ -124,9 +123,6 @@ impl TypeFinder {
             .find_map(|folder| std::fs::read(folder.join(&file)).ok());
         if let Some(bytes) = found {
             return Ok(String::from_utf8_lossy(&bytes).replace("\r\n", "\n"));
-        }
-        if let Some((_, definition)) = SUPPORTED.iter().find(|(name, _)| *name == used) {
-            return Ok(definition.split(RULE).next().unwrap_or_default().to_owned());
         }
         standard()
             .get(used)

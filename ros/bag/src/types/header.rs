@@ -83,7 +83,6 @@ fn end_of_string(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::messages::SUPPORTED;
 
     #[test]
     fn messages_with_a_header_are_known_by_their_type() {
@@ -91,7 +90,9 @@ mod tests {
         let known = |name: &str| has_header(&types, name, "ros2msg", "");
         assert!(known("sensor_msgs/msg/Image") && known("geometry_msgs/msg/TwistStamped"));
         assert!(!known("std_msgs/msg/Float64"));
-        assert_eq!(SUPPORTED.iter().filter(|(name, _)| known(name)).count(), 6);
+        assert!(
+            known("sensor_msgs/msg/JointState") && known("trajectory_msgs/msg/JointTrajectory")
+        );
         // The text beside a known type does not count.
         let text = "std_msgs/Header header\n";
         assert!(!has_header(&types, "std_msgs/msg/Int64", "ros2msg", text));

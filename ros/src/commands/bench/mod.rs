@@ -33,7 +33,7 @@ use clap::{Args, Subcommand};
 
 use super::failure::Failure;
 #[cfg(not(feature = "sim"))]
-use super::without_sim::WithoutSim;
+use super::without_sim as solver;
 use crate::middleware::Stop;
 
 /// Measure the planner on this machine
@@ -45,11 +45,7 @@ pub(super) struct Bench {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    #[cfg(feature = "sim")]
     Solver(Box<solver::SolverBench>),
-    /// Time of one LatCo iteration (not in this build)
-    #[cfg(not(feature = "sim"))]
-    Solver(WithoutSim),
     Tick(tick::TickBench),
     Loop(control_loop::LoopBench),
     Soak(soak::SoakBench),
@@ -60,10 +56,7 @@ enum What {
 impl Bench {
     pub(super) fn run(self, stop: &Stop) -> Result<(), Failure> {
         match self.what {
-            #[cfg(feature = "sim")]
             What::Solver(command) => command.run(stop),
-            #[cfg(not(feature = "sim"))]
-            What::Solver(command) => command.run("latco bench solver"),
             What::Tick(command) => command.run(stop),
             What::Loop(command) => command.run(stop),
             What::Soak(command) => command.run(stop),

@@ -70,7 +70,7 @@ pub(super) struct SoakBench {
 }
 
 /// The figures; the field names are those of `latco bench soak --json`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Figures {
     minutes: f64,
     rate_hz: f64,
@@ -159,31 +159,12 @@ impl SoakBench {
         let length = latco_controller::time::span(self.minutes * 60.0);
         let (mut jitter, mut times) = (Histogram::new(), Histogram::new());
         let mut figures = Figures {
-            minutes: 0.0,
             rate_hz: self.rate_hz,
-            ticks: 0,
-            late: 0,
-            non_finite: 0,
-            failed_plans: 0,
             allocations: Some(0),
-            jitter_ms_p50: 0.0,
-            jitter_ms_p999: 0.0,
-            tick_ms_p999: 0.0,
             busy: self.busy,
             realtime_priority,
             command_rate_hz: self.command_rate_hz,
-            commands: 0,
-            command_jitter_ms_p50: 0.0,
-            command_jitter_ms_p999: 0.0,
-            command_jitter_ms_max: 0.0,
-            rss_bytes: 0,
-            rss_growth_bytes: 0,
-            max_velocity_rad_s: 0.0,
-            max_acceleration_rad_s2: 0.0,
-            max_jerk_rad_s3: 0.0,
-            max_velocity_share: 0.0,
-            max_acceleration_share: 0.0,
-            max_jerk_share: 0.0,
+            ..Figures::default()
         };
         let (mut began, mut said) = (Instant::now(), Instant::now());
         let (mut next, mut before, mut rss) = (Instant::now(), None, 0);

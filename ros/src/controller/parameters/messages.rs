@@ -36,18 +36,6 @@ impl ParameterEvent {
 
 impl RosMessage for ParameterEvent {
     const TYPE: &'static str = "rcl_interfaces/msg/ParameterEvent";
-    const DEFINITION: &'static str = concat!(
-        "builtin_interfaces/Time stamp\nstring node\nrcl_interfaces/Parameter[] new_parameters\n",
-        "rcl_interfaces/Parameter[] changed_parameters\nrcl_interfaces/Parameter[] deleted_parameters\n",
-        "================================================================================\n",
-        "MSG: builtin_interfaces/Time\nint32 sec\nuint32 nanosec\n",
-        "================================================================================\n",
-        "MSG: rcl_interfaces/Parameter\nstring name\nrcl_interfaces/ParameterValue value\n",
-        "================================================================================\n",
-        "MSG: rcl_interfaces/ParameterValue\nuint8 type\nbool bool_value\nint64 integer_value\n",
-        "float64 double_value\nstring string_value\nbyte[] byte_array_value\nbool[] bool_array_value\n",
-        "int64[] integer_array_value\nfloat64[] double_array_value\nstring[] string_array_value\n",
-    );
 }
 
 /// Converts a value from a message; it is not set where the message's type is none that there is.

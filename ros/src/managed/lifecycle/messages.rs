@@ -91,14 +91,6 @@ impl TransitionEvent {
 
 impl RosMessage for TransitionEvent {
     const TYPE: &'static str = "lifecycle_msgs/msg/TransitionEvent";
-    const DEFINITION: &'static str = concat!(
-        "uint64 timestamp\nlifecycle_msgs/Transition transition\nlifecycle_msgs/State start_state\n",
-        "lifecycle_msgs/State goal_state\n",
-        "================================================================================\n",
-        "MSG: lifecycle_msgs/Transition\nuint8 id\nstring label\n",
-        "================================================================================\n",
-        "MSG: lifecycle_msgs/State\nuint8 id\nstring label\n",
-    );
 }
 
 /// Request of `lifecycle_msgs/srv/ChangeState`.

@@ -12,7 +12,7 @@ use latco_evaluate::{Episode, Evaluation, Options, Promises, summarise};
 use latco_trainer::progress::Progress;
 
 use super::eval::print_table;
-use super::shell::{BadInput, check_writable, print_json, stop_flag};
+use super::shell::{OrBadInput, check_writable, print_json, stop_flag};
 use drive::{Driver, Place};
 use recorded::Recorded;
 
@@ -86,7 +86,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn drive_all(args: &Args, file: &std::path::Path) -> anyhow::Result<Vec<Measured>> {
-    let config = Config::load(file).map_err(|e| BadInput::new(e.to_string()))?;
+    let config = Config::load(file).or_bad_input()?;
     let planners = match &args.planner[..] {
         [] => vec![config.planner.kind],
         given => given.to_vec(),
