@@ -21,3 +21,6 @@ fi
 
 command -v chromium >/dev/null 2>&1 ||
     leave_out the_page_of_a "there is no Chromium (apt-get install chromium)"
+
+# Five to ten minutes each: docs/my-robot.md, followed for three robots.
+leave_out is_driven_as_my_robot_md_says "it trains three models; run it by its name"

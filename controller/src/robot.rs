@@ -69,7 +69,7 @@ impl Robot {
         if !section.joint_names.is_empty() && section.joint_names != *names {
             errors.push(format!(
                 "robot.joint_names is {:?}, the bundle was trained with {names:?} (the order \
-                 counts)",
+                 counts): write them and the lists of limits in its order, or train with data.joints in yours",
                 section.joint_names
             ));
         }

@@ -95,7 +95,8 @@ impl Executor {
     #[must_use]
     pub fn new(config: &Config, robot: &Robot, plans: latest::Reader<Plan>) -> Self {
         let budget = (config.planner.budget_ms).map(|ms| crate::time::span(ms * 1e-3));
-        let mut monitors = Monitors::new(robot.joint_limits(), robot.has_joint_states(), budget);
+        let (limits, moved) = (robot.joint_limits(), robot.moved_joints());
+        let mut monitors = Monitors::new(limits, moved, robot.has_joint_states(), budget);
         monitors.set_limits(
             config.timeouts.camera_ms * 1e-3,
             config.timeouts.joints_ms * 1e-3,
@@ -343,9 +344,12 @@ impl Executor {
         }
     }
 
-    /// While the robot has rested for some time, the positions that would be sent are those where the joints are.
+    /// While the robot has rested for some time, and where none are known, the positions that would be sent are those where the
+    /// joints are.
     fn begin_at_rest(&mut self, mode: Mode, elapsed_s: f64) {
-        if self.rested_s > REST_HOLDS_S && self.monitors.knows_joints() {
+        // After measurements were forgotten in motion there is nothing from which positions could go on.
+        let is_unknown = self.commands.iter().any(|command| !command.is_finite());
+        if (self.rested_s > REST_HOLDS_S || is_unknown) && self.monitors.knows_joints() {
             self.robot.stay_at(&self.positions, &mut self.commands);
         }
         self.rested_s = if matches!(mode, Mode::Follow { .. }) || !self.motion.is_rest() {
@@ -803,6 +807,25 @@ mod tests {
     }
 
     #[test]
+    fn positions_go_on_from_the_joints_where_measurements_were_forgotten_in_motion() {
+        let mut bench = Bench::of(&robot::tests::of_kind(50.0, ActionKind::JointPosition));
+        bench.publish([1.0, -0.5]);
+        for _ in 0..20 {
+            bench.tick();
+        }
+        bench.executor.forget_measurements();
+        bench.blind_tick();
+        bench.positions = [-0.5, 0.5];
+        bench.publish([1.0, -0.5]);
+        for _ in 0..10 {
+            let point = bench.tick();
+            for (command, position) in point.commands.iter().zip(&bench.positions) {
+                assert!((command - position).abs() < 0.05, "{point:?}");
+            }
+        }
+    }
+
+    #[test]
     fn changes_of_positions_move_the_joints_as_their_velocities_do_and_send_positions() {
         let mut bench = Bench::of(&robot::tests::of_kind(
             f64::INFINITY,
@@ -827,10 +850,13 @@ mod tests {
             f64::INFINITY,
             ActionKind::TwistLinearX,
         ));
-        bench.publish([1.0, -1.0]);
         let still = bench.positions;
-        for _ in 0..30 {
-            bench.positions = still;
+        for tick in 0..120 {
+            if tick % 10 == 0 {
+                bench.publish([1.0, -1.0]);
+            }
+            // Whoever turns the twist into joint velocities moves them as far as this.
+            bench.positions = still.map(|position| position + 0.8 * f64::from(tick) / 120.0);
             let point = bench.tick();
             assert!(matches!(point.mode, Mode::Follow { .. }), "{point:?}");
             assert_eq!(point.commands.as_slice(), [0.5, -1.0]);

@@ -60,9 +60,10 @@ pub struct Monitors {
 }
 
 impl Monitors {
-    /// Monitors that know of nothing yet; a robot without joint states has no silence of them.
+    /// Monitors that know of nothing yet; a robot without joint states has no silence of them. Whether joints follow is watched of the
+    /// first `moved`, which actions move one by one; the others follow something else.
     #[must_use]
-    pub fn new(limits: &Limits, has_joints: bool, budget: Option<Duration>) -> Self {
+    pub fn new(limits: &Limits, moved: usize, has_joints: bool, budget: Option<Duration>) -> Self {
         Self {
             camera_limit_s: f64::INFINITY,
             joints_limit_s: f64::INFINITY,
@@ -77,7 +78,7 @@ impl Monitors {
             surprise: Surprise::Expected,
             planner_behind: Duration::ZERO,
             picture: FrozenPicture::new(limits),
-            tracking: Tracking::new(limits),
+            tracking: Tracking::new(limits, moved),
         }
     }
 
@@ -201,8 +202,8 @@ struct Tracking {
 }
 
 impl Tracking {
-    fn new(limits: &Limits) -> Self {
-        let joints = 0..limits.joints();
+    fn new(limits: &Limits, moved: usize) -> Self {
+        let joints = 0..limits.joints().min(moved);
         Self {
             limit: joints
                 .clone()
@@ -250,7 +251,7 @@ mod tests {
 
     /// Joints of +-1 rad, 0.5 and 0.8 rad/s.
     fn monitors() -> Monitors {
-        let mut monitors = Monitors::new(&limits(), true, Some(Duration::from_millis(60)));
+        let mut monitors = Monitors::new(&limits(), 2, true, Some(Duration::from_millis(60)));
         monitors.set_limits(1.0, 0.5);
         monitors
     }

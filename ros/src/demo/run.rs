@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use latco_bag::messages::{RosMessage as _, TwistStamped};
 use latco_models::Bundle;
 
 use super::error::DemoError;
@@ -57,10 +58,16 @@ pub fn run(options: &DemoOptions, stop: &Stop) -> Result<Report, DemoError> {
         move |topic: &str, payload: &[u8]| watch(&seen, topic, payload)
     };
     let node = Recorder::node(options.network, "/")?;
+    let mut topics = standard_topics();
+    let kinds = bundle.manifest().action.kinds();
+    if kinds.iter().any(|kind| kind.twist_axis().is_some()) {
+        let commands = topics.iter_mut().filter(|topic| topic.name == "commands");
+        commands.for_each(|topic| topic.ty = TwistStamped::TYPE.to_owned());
+    }
     let recorder = Recorder::start(
         node,
         &options.out.join(BAG),
-        &standard_topics(),
+        &topics,
         &RecordOptions::default(),
         tap,
     )?;

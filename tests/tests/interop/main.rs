@@ -17,6 +17,7 @@ mod environments;
 mod heard;
 mod hosts;
 mod lifecycle;
+mod makers;
 mod peers;
 mod replayed;
 mod robot;

@@ -5,8 +5,9 @@ Usage: rclpy_robot.py WORLD SEED EPISODES
 WORLD is the program world.rs, which has the arm and what the camera sees; everything in ROS is here. The controller
 behaves as the documentation of ros2_control's joint_trajectory_controller says: a new trajectory replaces the one in
 work; a stamp of zero means now; from the state in work it goes on to the first point that is not past; between points
-it interpolates by time_from_start (cubic with velocities); after the last it holds that position. Commands
+it interpolates by time_from_start (cubic with velocities, else linear); after the last it holds that position. Commands
 are velocities: feed-forward and a proportional part. Says one line of JSON: {"episodes": [{"solved", "steps"}], ...}.
+Robots with other names and habits are in makers_robot.py.
 """
 
 import array
@@ -67,48 +68,53 @@ def seconds(stamp) -> float:
 
 
 class Camera(Node):
-    """Images at the control period."""
+    """Images, by default at the control period; `encode` makes the bytes of their encoding from rgb8."""
 
-    def __init__(self, world: World):
+    def __init__(self, world: World, topic="camera/image_raw", period_s=None, encoding="rgb8", encode=bytes):
         super().__init__("camera")
-        self._world = world
-        self._images = self.create_publisher(Image, "camera/image_raw", qos_profile_sensor_data)
-        self.create_timer(world.period_s, self.show)
+        self._world, self._encoding, self._encode = world, encoding, encode
+        self._images = self.create_publisher(Image, topic, qos_profile_sensor_data)
+        self.create_timer(period_s or world.period_s, self.show)
 
     def show(self) -> None:
         """One image, stamped before it is taken."""
-        message = Image(height=PIXELS, width=PIXELS, encoding="rgb8", step=3 * PIXELS)
+        message = Image(height=PIXELS, width=PIXELS, encoding=self._encoding)
         message.header.stamp = self.get_clock().now().to_msg()
         message.header.frame_id = "camera"
-        message.data = array.array("B", self._world.render())
+        message.data = array.array("B", self._encode(self._world.render()))
+        message.step = len(message.data) // PIXELS
         self._images.publish(message)
 
 
 class JointStateBroadcaster(Node):
-    """Joint states at 50 Hz."""
+    """Joint states at 50 Hz, by default of all joints in their order."""
 
-    def __init__(self, world: World):
-        super().__init__("joint_state_broadcaster")
-        self._world = world
-        self._states = self.create_publisher(JointState, "joint_states", qos_profile_sensor_data)
+    def __init__(self, world: World, topic="joint_states", names=None, has_velocities=True):
+        super().__init__(topic.replace("/", "_"))
+        self._world, self._names, self._has_velocities = world, names or world.names, has_velocities
+        self._places = [world.names.index(name) for name in self._names]
+        self._states = self.create_publisher(JointState, topic, qos_profile_sensor_data)
         self.create_timer(0.02, self.say)
 
     def say(self) -> None:
         """Where the joints are."""
-        message = JointState(name=self._world.names, position=self._world.positions, velocity=self._world.velocities)
+        message = JointState(name=self._names, position=[self._world.positions[place] for place in self._places])
+        if self._has_velocities:
+            message.velocity = [self._world.velocities[place] for place in self._places]
         message.header.stamp = self.get_clock().now().to_msg()
         self._states.publish(message)
 
 
 class JointTrajectoryController(Node):
-    """Follows trajectories at 100 Hz."""
+    """Follows trajectories at 100 Hz, of all joints or of those with these names."""
 
-    def __init__(self, world: World):
+    def __init__(self, world: World, topic="joint_trajectory", names=None):
         super().__init__("joint_trajectory_controller")
-        self._world = world
+        self._world, self._names = world, names or world.names
+        self._places = [world.names.index(name) for name in self._names]
         self.accepted = self.refused = 0
         self.hold()
-        self.create_subscription(JointTrajectory, "joint_trajectory", self.take, RELIABLE)
+        self.create_subscription(JointTrajectory, topic, self.take, RELIABLE)
         self._last = self.now()
         self.create_timer(0.01, self.update)
 
@@ -118,8 +124,8 @@ class JointTrajectoryController(Node):
 
     def hold(self) -> None:
         """Where the robot is now."""
-        zeros = [0.0] * len(self._world.names)
-        self._points = [(self.now(), list(self._world.positions), zeros)]
+        zeros = [0.0] * len(self._names)
+        self._points = [(self.now(), [self._world.positions[place] for place in self._places], zeros)]
 
     def take(self, message: JointTrajectory) -> None:
         """A new trajectory replaces the one in work."""
@@ -127,21 +133,22 @@ class JointTrajectoryController(Node):
         begin = seconds(message.header.stamp) or now
         times = [begin + seconds(p.time_from_start) for p in message.points]
         usable = (
-            sorted(message.joint_names) == sorted(self._world.names)
+            sorted(message.joint_names) == sorted(self._names)
             and times
             and all(a < b for a, b in zip(times, times[1:]))
             and times[-1] > now
             and not any(message.points[-1].velocities)
-            and all(len(p.positions) == len(p.velocities) == len(message.joint_names) for p in message.points)
+            and all(len(p.positions) == len(message.joint_names) for p in message.points)
+            and all(len(p.velocities) in (0, len(message.joint_names)) for p in message.points)
         )
         if not usable:
             self.refused += 1
             self.get_logger().warning(f"refused: {message}")
             return
         self.accepted += 1
-        order = [message.joint_names.index(name) for name in self._world.names]
+        order = [message.joint_names.index(name) for name in self._names]
         points = [
-            (time, [p.positions[i] for i in order], [p.velocities[i] for i in order])
+            (time, [p.positions[i] for i in order], [p.velocities[i] for i in order] if p.velocities else None)
             for time, p in zip(times, message.points)
         ]
         if times[0] > now:
@@ -150,7 +157,7 @@ class JointTrajectoryController(Node):
 
     def desired(self, now: float) -> tuple[list[float], list[float]]:
         """Positions and velocities of the trajectory in work."""
-        zeros = [0.0] * len(self._world.names)
+        zeros = [0.0] * len(self._names)
         later = next((k for k, point in enumerate(self._points) if point[0] > now), None)
         if later is None:
             return self._points[-1][1], zeros
@@ -158,6 +165,9 @@ class JointTrajectoryController(Node):
             return self._points[0][1], zeros
         (t0, p0, v0), (t1, p1, v1) = self._points[later - 1 : later + 1]
         span, s = t1 - t0, (now - t0) / (t1 - t0)
+        if v0 is None or v1 is None:
+            speeds = [(b - a) / span for a, b in zip(p0, p1)]
+            return [a + s * (b - a) for a, b in zip(p0, p1)], speeds
         positions, velocities = [], []
         for a, b, m, n in zip(p0, p1, v0, v1):
             m, n = m * span, n * span
@@ -169,8 +179,9 @@ class JointTrajectoryController(Node):
     def update(self) -> None:
         """The arm moves on to now."""
         now = self.now()
-        positions, velocities = self.desired(now)
-        command = [v + GAIN_PER_S * (p - x) for p, v, x in zip(positions, velocities, self._world.positions)]
+        command = [0.0] * len(self._world.names)
+        for place, p, v in zip(self._places, *self.desired(now)):
+            command[place] = v + GAIN_PER_S * (p - self._world.positions[place])
         self._world.advance(min(max(now - self._last, 1e-4), 0.1), command)
         self._last = now
 
