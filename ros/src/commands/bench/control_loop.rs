@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use latco_controller::Config;
+use latco_controller::config::SurpriseAction;
 use latco_models::Bundle;
 use serde::Serialize;
 
@@ -108,6 +109,8 @@ impl LoopBench {
         config.planner.latco.iterations_cold = 1;
         config.planner.latco.iterations_warm = 1;
         config.trace.journal = false;
+        // Its pictures are noise, which no model knows.
+        config.control.surprise = SurpriseAction::Warn;
         config
     }
 
