@@ -49,9 +49,10 @@ pub fn standard_topics() -> Vec<Topic> {
 
 /// The topics that are recorded when none are named: [`standard_topics`], and those of a robot whose topics have other names. These
 /// are all joint states, and images and commands where none have a standard name. They are found by their types; while not
-/// all are there under a standard name, it is waited for them for `limit`.
+/// all are there under a standard name, it is waited for them for `limit`, or for a second where nobody is there at all.
 pub fn usual_topics(node: &NodeBuilder, limit: Duration, stop: &Stop) -> Vec<Topic> {
-    let deadline = Instant::now() + limit;
+    let began = Instant::now();
+    let deadline = began + limit;
     let (namespace, own) = (node.node().namespace(), node.node().fully_qualified_name());
     let mut usual = standard_topics();
     let is_standard = |types: &[&str]| -> Vec<String> {
@@ -66,7 +67,9 @@ pub fn usual_topics(node: &NodeBuilder, limit: Duration, stop: &Stop) -> Vec<Top
         let seen = endpoints(node);
         let has = |names: &[String]| seen.iter().any(|(name, _)| names.contains(name));
         let all = has(&images) && has(&states) && has(&commands);
-        if all || Instant::now() >= deadline || stop.wait(LOOK_EVERY) {
+        // Where nobody is there yet, whoever comes is recorded from the beginning.
+        let alone = began.elapsed() >= 2 * SETTLE && publishers(node).is_empty();
+        if all || alone || Instant::now() >= deadline || stop.wait(LOOK_EVERY) {
             break seen;
         }
     };

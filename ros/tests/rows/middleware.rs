@@ -200,7 +200,8 @@ fn regions_that_are_moved_while_the_robot_moves_are_checked_counted_and_replayed
     let bag = folder.path().join("bag");
     let bag = bag.to_str().unwrap();
     let ends = ["--domain", "132", "--localhost"];
-    let recorder = Latco::start(&[&["record", "--out", bag][..], &ends].concat());
+    let mut recorder = Latco::start(&[&["record", "--out", bag][..], &ends].concat());
+    recorder.says("recording", LONG);
     let mut controller = run(&config, 132, &[]);
     let robot = FakeRobot::new(132);
     let mut node = NodeBuilder::open(network(132), "/", "watcher").unwrap();
