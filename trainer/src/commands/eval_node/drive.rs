@@ -82,6 +82,11 @@ impl Driver {
         record.arg(&bag);
         record.args(["--episodes", &self.episodes.to_string()]);
         let mut recorder = Process::start("recorder", record, folder)?;
+        // It begins its bag when it listens; what comes before is lost to it.
+        let deadline = Instant::now() + Duration::from_secs(START_S);
+        while !bag.exists() && Instant::now() < deadline && recorder.ended()?.is_none() {
+            pause();
+        }
         let mut run = self.command(&self.latco);
         run.args(["run", "--auto", "--until-stdin-closes", "--config"]);
         run.arg(&self.config).arg("--state-dir").arg(folder);
