@@ -114,7 +114,7 @@ def furnish(folder, short):
 def shortened(command):
     """The command with few episodes."""
     command = re.sub(r"--episodes (\d+)", lambda n: f"--episodes {min(int(n[1]), SHORT_EPISODES)}", command)
-    return command + " --episodes 1" if " experiment " in command and "--quick" in command else command
+    return command + " --episodes 1" if re.search(r" experiment .*--quick| goals ", command) and "--episodes" not in command else command
 
 
 def finish(process, command, began):
