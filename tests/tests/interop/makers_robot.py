@@ -20,9 +20,8 @@ from dataclasses import dataclass, field
 import numpy
 import rclpy
 from builtin_interfaces.msg import Duration
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy_robot import RELIABLE, Camera, JointStateBroadcaster, JointTrajectoryController, World
+from rclpy_robot import RELIABLE, Camera, JointStateBroadcaster, JointTrajectoryController, World, spin
 from std_msgs.msg import Bool, Float64, Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
@@ -300,14 +299,7 @@ def main(program: str, name: str) -> None:
         controller = PositionController(arm, maker.positions)
     nodes = [JointStateBroadcaster(arm, *states) for states in maker.states]
     nodes += [Camera(arm, maker.image, maker.image_period_s, maker.encoding, maker.encode)]
-    executor = SingleThreadedExecutor()
-    for node in [*nodes, controller, Operator(arm, maker, controller)]:
-        executor.add_node(node)
-    print("ready", flush=True)
-    try:
-        executor.spin()
-    except ExternalShutdownException:
-        pass
+    spin([*nodes, controller, Operator(arm, maker, controller)])
 
 
 if __name__ == "__main__":

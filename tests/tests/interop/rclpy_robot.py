@@ -223,6 +223,18 @@ class Episodes(Node):
             self.begin()
 
 
+def spin(nodes):
+    """Says that the robot is ready, and runs its nodes until it is ended."""
+    executor = SingleThreadedExecutor()
+    for node in nodes:
+        executor.add_node(node)
+    print("ready", flush=True)
+    try:
+        executor.spin()
+    except ExternalShutdownException:
+        pass
+
+
 def main(program: str, seed: int, episodes: int) -> None:
     """Until all episodes are over."""
     world = World(program)
@@ -230,14 +242,7 @@ def main(program: str, seed: int, episodes: int) -> None:
     rclpy.init()
     controller = JointTrajectoryController(world)
     judge = Episodes(world, controller, seed, episodes)
-    executor = SingleThreadedExecutor()
-    for node in (Camera(world), JointStateBroadcaster(world), controller, judge):
-        executor.add_node(node)
-    print("ready", flush=True)
-    try:
-        executor.spin()
-    except ExternalShutdownException:
-        pass
+    spin([Camera(world), JointStateBroadcaster(world), controller, judge])
     trajectories = {"accepted": controller.accepted, "refused": controller.refused}
     print(json.dumps({"episodes": judge.results, "trajectories": trajectories}), flush=True)
 

@@ -77,7 +77,7 @@ pub fn calibrate_surprise(
     source: &str,
 ) -> Result<ExpectedSurprise, GateError> {
     fits(bundle, held_out)?;
-    let mut distances = Distances::new(held_out.episodes(), held_out.pixels());
+    let mut distances = Distances::new(surprise::several(held_out).count(), held_out.pixels());
     distances.add(&mut Latent::new(bundle)?, held_out)?;
     distances.calibrate(bundle.manifest(), source)
 }

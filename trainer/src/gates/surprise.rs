@@ -5,6 +5,8 @@
 //! distribution (Wilks 1941; Vovk 2012, prop. 2a). A threshold is the k-th largest with the largest k that keeps this within
 //! `1 - CONFIDENCE`; for k = 1 and 0.95 that needs n >= 3 / p.
 
+use std::ops::Range;
+
 use latco_models::surprise::{CONFIDENCE, STOPS_PER_HOUR, ScoreKind, SeenRange};
 use latco_models::{ExpectedSurprise, Manifest};
 
@@ -32,6 +34,12 @@ const NO_DISTANCE: f32 = 0.002;
 /// What is added to the diagonal of the second moments, in units of its mean.
 const RIDGE: f64 = 1.0;
 
+/// The frames of each episode of more than one frame: of a single one nothing can be surprising.
+pub(super) fn several(frames: &Frames) -> impl Iterator<Item = Range<usize>> {
+    let ranges = (0..frames.episodes()).map(|episode| frames.range(episode));
+    ranges.filter(|range| range.len() > 1)
+}
+
 /// What calibration is made of, gathered some episodes at a time.
 pub(super) struct Distances {
     /// Number of the episodes that are for the weights.
@@ -44,7 +52,7 @@ pub(super) struct Distances {
 }
 
 impl Distances {
-    /// Makes one of no episode yet, for so many episodes of images of so many bytes.
+    /// Makes one of no episode yet, for so many episodes of more than one frame, of images of so many bytes.
     pub(super) fn new(episodes: usize, bytes: usize) -> Self {
         Self {
             for_weights: episodes / WEIGHTS_SHARE,
@@ -59,15 +67,13 @@ impl Distances {
     /// # Errors
     /// [`GateError`].
     pub(super) fn add(&mut self, latent: &mut Latent, frames: &Frames) -> Result<(), GateError> {
-        let several = (0..frames.episodes()).map(|episode| frames.range(episode));
-        let several = several.filter(|range| range.len() > 1);
-        for (range, rows) in several.zip(latent.innovations(frames)?) {
+        for (range, rows) in several(frames).zip(latent.innovations(frames)?) {
             let number = self.episodes.len();
+            let counts = number >= self.for_weights / 2;
             let mut episode = Vec::new();
             let images = range.map(|frame| frames.bytes(&[frame]));
             let images = images.collect::<Result<Vec<_>, _>>()?;
             for (row, image) in rows.chunks_exact(latent.stoch + 1).zip(&images[1..]) {
-                let counts = number >= self.for_weights / 2;
                 episode.extend_from_slice(row);
                 episode.push(if counts {
                     self.seen.distance(image)
