@@ -177,6 +177,37 @@ fn a_new_episode_takes_the_plan_away() {
 
 /// Without it a GPU lowers its clock in a pause, which only the latency of the first plan after one shows, on a GPU.
 #[test]
+fn what_waited_when_an_episode_began_is_not_taken_for_its_scene() {
+    let mut bench = Bench::start();
+    for place in [0.0, 0.9, -0.9] {
+        bench.runtime.new_episode();
+        for _ in 0..5 {
+            let stamp = bench.clock.now();
+            let joints = &mut bench.ports.joints;
+            joints.send(stamp, &[place; 3], &[0.0; 3]).unwrap();
+            let pixels = &[stamp.0.to_le_bytes()[3]; 32 * 32 * 3];
+            bench.ports.images.send(stamp, 32, 32, pixels).unwrap();
+            wait(Duration::from_millis(100));
+        }
+        // The planner thread sleeps until the next image or beginning: these wait.
+        for _ in 0..5 {
+            let stamp = bench.clock.now();
+            let joints = &mut bench.ports.joints;
+            joints.send(stamp, &[place; 3], &[0.0; 3]).unwrap();
+            wait(Duration::from_millis(2));
+        }
+    }
+    let records: Vec<_> = std::iter::from_fn(|| bench.ports.ticks.pop()).collect();
+    assert_eq!(records.len(), 15);
+    for record in &records {
+        assert!(matches!(record.tick.image, Some(Ok(_))), "{record:?}");
+    }
+    assert_eq!(records[14].counts.impossible, 0, "{records:?}");
+    let report = bench.runtime.stop();
+    assert_eq!(report.executor.unwrap().refused_joints, 0, "{report:?}");
+}
+
+#[test]
 fn fault_20_while_it_waits_the_planner_thread_keeps_a_gpu_awake_if_asked_to() {
     // On the CPU provider only when the configuration says so.
     let bench = Bench::start();

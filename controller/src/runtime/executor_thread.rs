@@ -155,7 +155,8 @@ impl ExecutorThread {
         } else if !active {
             self.executor.hold();
         }
-        if self.joints.update() {
+        let begun = episode + self.shared.timeline.load(Ordering::SeqCst);
+        if self.joints.update() && self.joints.value().begun >= begun {
             // Refusals are counted by the executor.
             let _ = self.executor.joints(&self.joints.value().input(), now);
         }

@@ -85,7 +85,7 @@ impl PlannerThread {
                 self.controller.set_goal(goal.map(|goal| &*goal.belief));
                 self.note_goal();
             }
-            self.take_joints();
+            self.take_joints(episode + self.timeline);
             while let Some((time, velocities)) = self.sent.pop() {
                 self.controller.record_sent(time, &velocities);
                 self.note(|| Event::Sent { time, velocities });
@@ -93,7 +93,9 @@ impl PlannerThread {
             while let Some((time, decision)) = self.decisions.pop() {
                 self.note(|| Event::decided(time, decision));
             }
-            if self.images.update() && self.shared.active.load(Ordering::SeqCst) {
+            let is_new =
+                self.images.update() && self.images.value().begun >= episode + self.timeline;
+            if is_new && self.shared.active.load(Ordering::SeqCst) {
                 self.step();
             }
             self.shared.waiting_ns.store(0, Ordering::SeqCst);
@@ -179,9 +181,14 @@ impl PlannerThread {
         }
     }
 
-    fn take_joints(&mut self) {
+    /// Takes the joint states that waited. Those from before the beginning `begun` are left: a robot may be put elsewhere between
+    /// two episodes, and what it then measures could not be believed beside them.
+    fn take_joints(&mut self, begun: u64) {
         let now = self.clock.now();
         while let Some(sample) = self.joints.pop() {
+            if sample.begun < begun {
+                continue;
+            }
             let inputs = Inputs {
                 image: None,
                 joints: Some(sample.input()),

@@ -78,6 +78,8 @@ impl TickRecord {
 
 /// An image on its way to the planner thread.
 pub(super) struct ImageBuffer {
+    /// [`Shared::beginnings`] when it came.
+    pub(super) begun: u64,
     pub(super) stamp: Time,
     pub(super) width: usize,
     pub(super) height: usize,
@@ -98,6 +100,8 @@ impl ImageBuffer {
 /// Joint states on their way to a thread.
 #[derive(Clone, Debug, Default)]
 pub(super) struct JointSample {
+    /// [`Shared::beginnings`] when they came.
+    pub(super) begun: u64,
     pub(super) stamp: Time,
     pub(super) positions: JointVec,
     pub(super) velocities: JointVec,
@@ -182,6 +186,7 @@ impl ImageIntake for ImagePort {
             });
         }
         let buffer = self.buffer.value_mut();
+        buffer.begun = self.shared.beginnings();
         buffer.stamp = stamp;
         buffer.width = width;
         buffer.height = height;
@@ -238,8 +243,7 @@ impl JointIntake for JointPort {
             positions,
             velocities,
         };
-        let begun = self.shared.episodes.load(Ordering::SeqCst)
-            + self.shared.timeline.load(Ordering::SeqCst);
+        let begun = self.shared.beginnings();
         if begun != self.begun {
             self.begun = begun;
             self.gate.forget();
@@ -253,6 +257,7 @@ impl JointIntake for JointPort {
                 .collect::<JointVec>()
         };
         let sample = JointSample {
+            begun,
             stamp,
             positions: vec(positions),
             velocities: vec(velocities),
@@ -288,6 +293,7 @@ pub(super) fn make(
 ) -> Made {
     let (width, height) = controller.image_size();
     let (image_writer, images) = latest::channel(|| ImageBuffer {
+        begun: 0,
         stamp: Time(0),
         width,
         height,

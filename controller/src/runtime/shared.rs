@@ -62,6 +62,12 @@ impl Shared {
         u64::try_from(self.started.elapsed().as_nanos()).map_or(u64::MAX, |ns| ns.max(1))
     }
 
+    /// How often belief and measurements were to begin anew, by an episode or another time line. What was sent before the newest
+    /// is of another scene.
+    pub(super) fn beginnings(&self) -> u64 {
+        self.episodes.load(Ordering::SeqCst) + self.timeline.load(Ordering::SeqCst)
+    }
+
     /// Time since `mark` was set to the machine's time; none where it is 0.
     pub(super) fn since(&self, mark: &AtomicU64) -> Option<Duration> {
         let ns = mark.load(Ordering::SeqCst);
