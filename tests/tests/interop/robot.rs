@@ -48,4 +48,8 @@ fn a_robot_of_rclpy_nodes_is_driven_to_its_goals() {
         assert_eq!(figures[refused], 0, "{figures}");
     }
     assert_eq!(figures["resets"], 3, "{figures}");
+    // The arm is put elsewhere between episodes: what it measures then is believed, and nothing there is a surprise.
+    let last = figures["last_image_error"].as_str().unwrap();
+    assert!(!last.contains("older than the image"), "{figures}");
+    assert_ne!(figures["surprise"]["level"], "stop", "{figures}");
 }
