@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 use crossbeam::channel;
 use crossbeam::queue::ArrayQueue;
 
-use super::ports::JointSample;
+use super::ports::{JointSample, SentCommands};
 use super::shared::{CommandSink, Shared};
 use crate::config::{LiveSettings, OutputKind};
 use crate::constraints::Middles;
 use crate::execute::{Chunk, Executor, ExecutorCounts, Mode, SetPoint, StopReason};
-use crate::inputs::JointVec;
 use crate::latest;
 use crate::priority;
 use crate::safety::clock_watch::{ClockState, ClockWatch};
@@ -36,7 +35,7 @@ pub(super) struct ExecutorThread {
     pub(super) joints: latest::Reader<JointSample>,
     /// Where the regions are that the robot is braked in front of.
     pub(super) regions: latest::Reader<Middles>,
-    pub(super) sent: Arc<ArrayQueue<(Time, JointVec)>>,
+    pub(super) sent: Arc<ArrayQueue<SentCommands>>,
     pub(super) sink: Box<dyn CommandSink>,
     pub(super) output: OutputKind,
     pub(super) rate_hz: f64,
@@ -182,7 +181,11 @@ impl ExecutorThread {
             self.decided = point.decision;
             self.decisions.force_push((now, point.decision));
         }
-        self.sent.force_push((point.time, point.commands.clone()));
+        self.sent.force_push(SentCommands {
+            begun,
+            time: point.time,
+            commands: point.commands.clone(),
+        });
         let at_rest = point.velocities.iter().all(|&v| v == 0.0);
         self.shared
             .at_rest

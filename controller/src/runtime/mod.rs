@@ -48,7 +48,7 @@ use crossbeam::queue::ArrayQueue;
 use crate::config::{Config, LiveSettings};
 use crate::controller::Controller;
 use crate::execute::{Executor, ExecutorCounts};
-use crate::inputs::{InputCounts, JointVec};
+use crate::inputs::InputCounts;
 use crate::latest;
 use crate::safety::clock_watch::ClockWatch;
 use crate::safety::{Decision, StopLatch};
@@ -135,7 +135,7 @@ impl Runtime {
             warm_ups: AtomicU64::new(0),
         });
         let (plan_writer, plan_reader) = latest::channel(|| controller.empty_plan());
-        let sent = Arc::new(ArrayQueue::<(Time, JointVec)>::new(4096));
+        let sent = Arc::new(ArrayQueue::<ports::SentCommands>::new(4096));
         let decisions = Arc::new(ArrayQueue::<(Time, Decision)>::new(256));
         let (wake, woken) = channel::bounded(1);
         // Nothing is ever sent; a channel without room would allocate whenever the executor waits for several.

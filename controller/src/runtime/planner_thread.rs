@@ -9,12 +9,12 @@ use crossbeam::channel::{self as channel, RecvTimeoutError};
 use crossbeam::queue::ArrayQueue;
 
 use super::dump_thread::DumpPort;
-use super::ports::{ImageBuffer, JointSample, PlanRecord, TickRecord};
+use super::ports::{ImageBuffer, JointSample, PlanRecord, SentCommands, TickRecord};
 use super::shared::Shared;
 use crate::config::LiveSettings;
 use crate::constraints::Middles;
 use crate::controller::Controller;
-use crate::inputs::{InputCounts, Inputs, JointVec};
+use crate::inputs::{InputCounts, Inputs};
 use crate::journal::{Event, JournalWriter};
 use crate::keep_alive::KeepAlive;
 use crate::latest;
@@ -35,7 +35,7 @@ pub(super) struct PlannerThread {
     pub(super) live: latest::Reader<LiveSettings>,
     pub(super) images: latest::Reader<ImageBuffer>,
     pub(super) joints: Arc<ArrayQueue<JointSample>>,
-    pub(super) sent: Arc<ArrayQueue<(Time, JointVec)>>,
+    pub(super) sent: Arc<ArrayQueue<SentCommands>>,
     /// Queue of what the executor decided about faults.
     pub(super) decisions: Arc<ArrayQueue<(Time, Decision)>>,
     pub(super) plans: latest::Writer<Plan>,
@@ -85,16 +85,13 @@ impl PlannerThread {
                 self.controller.set_goal(goal.map(|goal| &*goal.belief));
                 self.note_goal();
             }
-            self.take_joints(episode + self.timeline);
-            while let Some((time, velocities)) = self.sent.pop() {
-                self.controller.record_sent(time, &velocities);
-                self.note(|| Event::Sent { time, velocities });
-            }
+            let begun = episode + self.timeline;
+            self.take_joints(begun);
+            self.take_sent(begun);
             while let Some((time, decision)) = self.decisions.pop() {
                 self.note(|| Event::decided(time, decision));
             }
-            let is_new =
-                self.images.update() && self.images.value().begun >= episode + self.timeline;
+            let is_new = self.images.update() && self.images.value().begun >= begun;
             if is_new && self.shared.active.load(Ordering::SeqCst) {
                 self.step();
             }
@@ -178,6 +175,20 @@ impl PlannerThread {
         let middles = self.regions.value().clone();
         if !middles.is_empty() {
             self.note(|| Event::Regions { middles });
+        }
+    }
+
+    /// Takes what was sent to the robot since the beginning `begun`.
+    fn take_sent(&mut self, begun: u64) {
+        while let Some(sent) = self.sent.pop() {
+            if sent.begun < begun {
+                continue;
+            }
+            self.controller.record_sent(sent.time, &sent.commands);
+            self.note(|| Event::Sent {
+                time: sent.time,
+                velocities: sent.commands,
+            });
         }
     }
 

@@ -117,6 +117,14 @@ impl JointSample {
     }
 }
 
+/// What was sent to the robot, on its way to the planner thread.
+pub(super) struct SentCommands {
+    /// [`Shared::beginnings`] as the executor knew it then.
+    pub(super) begun: u64,
+    pub(super) time: Time,
+    pub(super) commands: JointVec,
+}
+
 /// Where images go in: the planner thread's port, or what stands before it.
 pub trait ImageIntake: Send {
     /// Takes a tightly packed rgb8 image.

@@ -13,7 +13,7 @@ use super::network::NetworkArgs;
 use super::output::{print_json, print_line, seconds};
 use crate::middleware::{NodeError, Stop};
 use crate::recorder::{
-    RecordError, RecordOptions, Recorder, discover, discover_all, parse_topic, usual_topics,
+    RecordError, RecordOptions, Recorder, UsualTopics, discover, discover_all, parse_topic,
 };
 use latco_bag::messages::{JointState, RosMessage};
 use latco_bag::recording::{COMMANDS, IMAGES};
@@ -117,10 +117,12 @@ impl Record {
             }
             error => Failure::failed(error),
         };
-        let (topics, unknown) = if self.all {
+        let usual =
+            (!self.all && self.topics.is_empty()).then(|| UsualTopics::look(&node, ALL_WAIT, stop));
+        let (topics, unknown) = if let Some(usual) = &usual {
+            (usual.topics.clone(), Vec::new())
+        } else if self.all {
             (discover_all(&node, ALL_WAIT, stop), Vec::new())
-        } else if self.topics.is_empty() {
-            (usual_topics(&node, ALL_WAIT, stop), Vec::new())
         } else {
             let named: Vec<_> = self.topics.iter().map(|t| parse_topic(t)).collect();
             let wait = seconds("--wait-s", self.wait_s)?;
@@ -141,7 +143,16 @@ impl Record {
                 }
             }
         };
-        let recorder = Recorder::start(node, &self.out, &topics, &options, tap).map_err(failure)?;
+        let mut recorder =
+            Recorder::start(node, &self.out, &topics, &options, tap.clone()).map_err(failure)?;
+        // A robot that comes later may have other names, too.
+        let mut looking = match usual {
+            Some(usual) if !usual.is_complete => {
+                let node = Recorder::looking_node(network, &self.namespace);
+                Some((usual, node.map_err(failure)?))
+            }
+            _ => None,
+        };
         for topic in &unknown {
             tracing::warn!(
                 "topic {topic}: nobody publishes it, and its type is not known: not recorded; look at its name, or give its type"
@@ -161,6 +172,16 @@ impl Record {
                 || recorder.is_broken()
             {
                 break;
+            }
+            if let Some((mut usual, node)) = looking.take() {
+                let more = usual.look_again(&node);
+                let node = if more.is_empty() {
+                    node
+                } else {
+                    recorder.add(node, &more, tap.clone()).map_err(failure)?;
+                    Recorder::looking_node(network, &self.namespace).map_err(failure)?
+                };
+                looking = (!usual.is_complete).then_some((usual, node));
             }
             if told.elapsed() >= TELL_EVERY {
                 told = Instant::now();

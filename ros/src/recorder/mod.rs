@@ -6,4 +6,4 @@ mod topics;
 
 pub use error::RecordError;
 pub use record::{RecordOptions, Recorded, Recorder};
-pub use topics::{Topic, discover, discover_all, parse_topic, standard_topics, usual_topics};
+pub use topics::{Topic, UsualTopics, discover, discover_all, parse_topic, standard_topics};

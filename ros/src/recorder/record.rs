@@ -37,13 +37,39 @@ pub struct RecordOptions {
 
 /// A recording that is under way.
 pub struct Recorder {
-    node: Option<RunningNode>,
+    nodes: Vec<RunningNode>,
+    feed: Option<Feed>,
+    types: TypeFinder,
     writer: Option<JoinHandle<Result<BagSummary, BagError>>>,
     written: Arc<AtomicU64>,
-    dropped: Arc<AtomicU64>,
     failed: Arc<AtomicU64>,
     broken: Arc<AtomicBool>,
     without_definition: Vec<String>,
+}
+
+/// Where messages wait for the disk.
+#[derive(Clone)]
+struct Feed {
+    sender: Sender<Incoming>,
+    /// Number of bytes that wait.
+    waiting: Arc<AtomicU64>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Feed {
+    fn put(&self, topic: &Arc<TopicRecord>, payload: Bytes) {
+        let bytes = payload.len() as u64;
+        let room = self.waiting.fetch_add(bytes, Ordering::Relaxed) + bytes <= QUEUE_BYTES;
+        let incoming = Incoming {
+            topic: topic.clone(),
+            time_ns: stamp::now_ns(),
+            payload,
+        };
+        if !room || self.sender.try_send(incoming).is_err() {
+            self.waiting.fetch_sub(bytes, Ordering::Relaxed);
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// The outcome of a recording.
@@ -64,6 +90,14 @@ impl Recorder {
         Ok(NodeBuilder::open(network, namespace, "recorder")?)
     }
 
+    /// Opens a node that looks for topics while another one records, for [`Recorder::add`].
+    ///
+    /// # Errors
+    /// [`RecordError::Node`] when the node cannot be made.
+    pub fn looking_node(network: Network, namespace: &str) -> Result<NodeBuilder, RecordError> {
+        Ok(NodeBuilder::open(network, namespace, "recorder_looking")?)
+    }
+
     /// Starts to record `topics` into the new bag `folder`. `tap` sees every message on the reactor thread (topic as
     /// recorded, CDR with header) and must not block.
     ///
@@ -78,75 +112,26 @@ impl Recorder {
         options: &RecordOptions,
         tap: impl FnMut(&str, &[u8]) + Send + Clone + 'static,
     ) -> Result<Self, RecordError> {
-        let offered = publishers(&node);
-        let mut records = Vec::with_capacity(topics.len());
-        let mut without_definition = Vec::new();
-        for topic in topics {
-            let definition = match options.types.definition(&topic.ty) {
-                Ok(text) => text,
-                Err(source @ NoDefinition::Name(_)) => {
-                    return Err(RecordError::Type {
-                        topic: topic.name.clone(),
-                        source,
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(
-                        topic = %topic.name, %error,
-                        "recorded without its definition: who reads the bag must have it; source its workspace or give \
-                         its folder with --types"
-                    );
-                    without_definition.push(topic.name.clone());
-                    String::new()
-                }
-            };
-            let (namespace, own) = (node.node().namespace(), node.node().fully_qualified_name());
-            let name = expand(namespace, &own, &topic.name);
-            let offered: Vec<Offered> = (offered.iter())
-                .filter(|(topic, ..)| *topic == name)
-                .map(|(_, _, offered)| *offered)
-                .collect();
-            records.push(TopicRecord {
-                name: name.into(),
-                ty: topic.ty.clone(),
-                definition,
-                offered,
-            });
-        }
         let (sender, queue) = bounded::<Incoming>(QUEUE);
-        let waiting = Arc::new(AtomicU64::new(0));
-        let written = Arc::new(AtomicU64::new(0));
-        let dropped = Arc::new(AtomicU64::new(0));
-        let failed = Arc::new(AtomicU64::new(0));
-        let broken = Arc::new(AtomicBool::new(false));
-        for (index, (topic, record)) in topics.iter().zip(&records).enumerate() {
-            let name = record.name.clone();
-            let sender: Sender<Incoming> = sender.clone();
-            let (waiting, dropped, mut tap) = (waiting.clone(), dropped.clone(), tap.clone());
-            let listen = Offered::to_listen(Offered::common(&record.offered));
-            node.subscribe_raw(&topic.name, &topic.ty, listen, move |payload| {
-                let time_ns = stamp::now_ns();
-                tap(&name, &payload);
-                let bytes = payload.len() as u64;
-                let room = waiting.fetch_add(bytes, Ordering::Relaxed) + bytes <= QUEUE_BYTES;
-                let incoming = Incoming {
-                    topic: index,
-                    time_ns,
-                    payload,
-                };
-                if !room || sender.try_send(incoming).is_err() {
-                    waiting.fetch_sub(bytes, Ordering::Relaxed);
-                    dropped.fetch_add(1, Ordering::Relaxed);
-                }
-            })?;
+        let feed = Feed {
+            sender,
+            waiting: Arc::default(),
+            dropped: Arc::default(),
+        };
+        let mut without_definition = Vec::new();
+        let records = described(&node, topics, &options.types, &mut without_definition)?;
+        subscribe(&mut node, &records, &feed, &tap)?;
+        let mut bag = BagWriter::create_with(folder, options.bag)?;
+        let (failed, broken) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
+        let written = Arc::<AtomicU64>::default();
+        // Also what stays without messages is listed.
+        for record in &records {
+            record.announce(&mut bag)?;
         }
-        let bag = BagWriter::create_with(folder, options.bag)?;
-        // Only the subscriptions hold senders now: the writer ends when the node is taken down.
-        drop(sender);
         let writing = Writing {
             bag,
-            records,
-            waiting,
+            announced: records,
+            waiting: feed.waiting.clone(),
             written: written.clone(),
             failed: failed.clone(),
             broken: broken.clone(),
@@ -154,16 +139,34 @@ impl Recorder {
         let writer = std::thread::Builder::new()
             .name("recorder".into())
             .spawn(move || writing.run(&queue))?;
-        let node = RunningNode::start(node)?;
         Ok(Self {
-            node: Some(node),
+            nodes: vec![RunningNode::start(node)?],
+            feed: Some(feed),
+            types: options.types.clone(),
             writer: Some(writer),
             written,
-            dropped,
             failed,
             broken,
             without_definition,
         })
+    }
+
+    /// Records more topics from now on, by a node of their own; `tap` as for [`Recorder::start`].
+    ///
+    /// # Errors
+    /// [`RecordError`]; what is recorded already goes on.
+    pub fn add(
+        &mut self,
+        mut node: NodeBuilder,
+        topics: &[Topic],
+        tap: impl FnMut(&str, &[u8]) + Send + Clone + 'static,
+    ) -> Result<(), RecordError> {
+        let records = described(&node, topics, &self.types, &mut self.without_definition)?;
+        if let Some(feed) = &self.feed {
+            subscribe(&mut node, &records, feed, &tap)?;
+            self.nodes.push(RunningNode::start(node)?);
+        }
+        Ok(())
     }
 
     /// The topics whose types have no known definition.
@@ -178,7 +181,8 @@ impl Recorder {
 
     /// Number of messages dropped so far because the disk did not follow.
     pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+        let dropped = self.feed.as_ref().map(|feed| &feed.dropped);
+        dropped.map_or(0, |dropped| dropped.load(Ordering::Relaxed))
     }
 
     /// Number of messages that could not be written so far.
@@ -196,7 +200,8 @@ impl Recorder {
     /// # Errors
     /// [`BagError`] when the file cannot be completed.
     pub fn finish(mut self) -> Result<Recorded, BagError> {
-        drop(self.node.take());
+        let dropped = self.feed.as_ref().map(|feed| feed.dropped.clone());
+        self.silence();
         let summary = match self.writer.take().map(JoinHandle::join) {
             Some(Ok(summary)) => summary?,
             Some(Err(_)) | None => {
@@ -208,14 +213,20 @@ impl Recorder {
         };
         Ok(Recorded {
             summary,
-            dropped: self.dropped.load(Ordering::Relaxed),
+            dropped: dropped.map_or(0, |dropped| dropped.load(Ordering::Relaxed)),
         })
+    }
+
+    /// Takes the nodes down; with the last sender the writer ends.
+    fn silence(&mut self) {
+        self.nodes.clear();
+        self.feed = None;
     }
 }
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        drop(self.node.take());
+        self.silence();
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
         }
@@ -224,15 +235,84 @@ impl Drop for Recorder {
 
 /// A topic, and what the bag says about it.
 struct TopicRecord {
-    name: Arc<str>,
+    name: String,
     ty: String,
     definition: String,
     offered: Vec<Offered>,
 }
 
+impl TopicRecord {
+    fn announce(&self, bag: &mut BagWriter) -> Result<(), BagError> {
+        bag.announce_topic(&TopicSpec {
+            name: &self.name,
+            type_name: &self.ty,
+            definition: &self.definition,
+            offered_qos: &Offered::to_text(&self.offered),
+        })
+    }
+}
+
+/// What the bag says about each topic; those without a definition are appended to `without_definition`.
+fn described(
+    node: &NodeBuilder,
+    topics: &[Topic],
+    types: &TypeFinder,
+    without_definition: &mut Vec<String>,
+) -> Result<Vec<Arc<TopicRecord>>, RecordError> {
+    let offered = publishers(node);
+    let mut records = Vec::with_capacity(topics.len());
+    for topic in topics {
+        let definition = match types.definition(&topic.ty) {
+            Ok(text) => text,
+            Err(source @ NoDefinition::Name(_)) => {
+                return Err(RecordError::Type {
+                    topic: topic.name.clone(),
+                    source,
+                });
+            }
+            Err(error) => {
+                tracing::warn!(
+                    topic = %topic.name, %error,
+                    "recorded without its definition: who reads the bag must have it; source its workspace or give \
+                     its folder with --types"
+                );
+                without_definition.push(topic.name.clone());
+                String::new()
+            }
+        };
+        let (namespace, own) = (node.node().namespace(), node.node().fully_qualified_name());
+        let name = expand(namespace, &own, &topic.name);
+        let offered = offered.iter().filter(|(topic, ..)| *topic == name);
+        records.push(Arc::new(TopicRecord {
+            offered: offered.map(|(_, _, offered)| *offered).collect(),
+            name,
+            ty: topic.ty.clone(),
+            definition,
+        }));
+    }
+    Ok(records)
+}
+
+/// Lets `node` feed the writer.
+fn subscribe(
+    node: &mut NodeBuilder,
+    records: &[Arc<TopicRecord>],
+    feed: &Feed,
+    tap: &(impl FnMut(&str, &[u8]) + Send + Clone + 'static),
+) -> Result<(), RecordError> {
+    for record in records {
+        let listen = Offered::to_listen(Offered::common(&record.offered));
+        let (of, feed, mut tap) = (record.clone(), feed.clone(), tap.clone());
+        node.subscribe_raw(&record.name, &record.ty, listen, move |payload| {
+            tap(&of.name, &payload);
+            feed.put(&of, payload);
+        })?;
+    }
+    Ok(())
+}
+
 struct Incoming {
-    /// Number of the topic among all.
-    topic: usize,
+    topic: Arc<TopicRecord>,
     time_ns: i64,
     payload: Bytes,
 }
@@ -240,7 +320,8 @@ struct Incoming {
 /// The writing thread.
 struct Writing {
     bag: BagWriter,
-    records: Vec<TopicRecord>,
+    /// The topics that the bag has.
+    announced: Vec<Arc<TopicRecord>>,
     waiting: Arc<AtomicU64>,
     written: Arc<AtomicU64>,
     failed: Arc<AtomicU64>,
@@ -251,12 +332,7 @@ impl Writing {
     /// Writes messages until the last sender is gone.
     fn run(mut self, queue: &Receiver<Incoming>) -> Result<BagSummary, BagError> {
         let mut flushed = Instant::now();
-        // Also what stays without messages is listed.
-        let mut broken = self.announce().err();
-        if let Some(error) = &broken {
-            self.fail(error);
-            self.broken.store(true, Ordering::Relaxed);
-        }
+        let mut broken = None;
         loop {
             match queue.recv_deadline(flushed + FLUSH_EVERY) {
                 Ok(message) => {
@@ -301,20 +377,12 @@ impl Writing {
         }
     }
 
-    fn announce(&mut self) -> Result<(), BagError> {
-        for record in &self.records {
-            self.bag.announce_topic(&TopicSpec {
-                name: &record.name,
-                type_name: &record.ty,
-                definition: &record.definition,
-                offered_qos: &Offered::to_text(&record.offered),
-            })?;
-        }
-        Ok(())
-    }
-
     fn write(&mut self, message: &Incoming) -> Result<(), BagError> {
-        let record = &self.records[message.topic];
-        (self.bag).write_raw(&record.name, &record.ty, message.time_ns, &message.payload)
+        let topic = &message.topic;
+        if !(self.announced.iter()).any(|announced| Arc::ptr_eq(announced, topic)) {
+            topic.announce(&mut self.bag)?;
+            self.announced.push(topic.clone());
+        }
+        (self.bag).write_raw(&topic.name, &topic.ty, message.time_ns, &message.payload)
     }
 }

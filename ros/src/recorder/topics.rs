@@ -11,6 +11,8 @@ use crate::middleware::{NodeBuilder, Stop, expand, ros_name};
 
 /// Time for which other publishers are looked for after the first.
 const SETTLE: Duration = Duration::from_millis(500);
+/// The types of what a model is trained on: images, joint states, commands.
+const KINDS: [&[&str]; 3] = [&IMAGES, &[JointState::TYPE], &COMMANDS];
 /// How often it is looked for endpoints.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -47,51 +49,90 @@ pub fn standard_topics() -> Vec<Topic> {
     .to_vec()
 }
 
-/// The topics that are recorded when none are named: [`standard_topics`], and those of a robot whose topics have other names. These
-/// are all joint states, and images and commands where none have a standard name. They are found by their types; while not
-/// all are there under a standard name, it is waited for them for `limit`, or for a second where nobody is there at all.
-pub fn usual_topics(node: &NodeBuilder, limit: Duration, stop: &Stop) -> Vec<Topic> {
-    let began = Instant::now();
-    let deadline = began + limit;
-    let (namespace, own) = (node.node().namespace(), node.node().fully_qualified_name());
-    let mut usual = standard_topics();
-    let is_standard = |types: &[&str]| -> Vec<String> {
-        let of_types = usual.iter().filter(|topic| types.contains(&&*topic.ty));
-        of_types.map(|t| expand(namespace, &own, &t.name)).collect()
-    };
-    let plans = expand(namespace, &own, "latco/plan");
-    let (images, states) = (is_standard(&IMAGES), is_standard(&[JointState::TYPE]));
-    let mut commands = is_standard(&COMMANDS);
-    commands.retain(|name| *name != plans);
-    let seen = loop {
-        let seen = endpoints(node);
-        let has = |names: &[String]| seen.iter().any(|(name, _)| names.contains(name));
-        let all = has(&images) && has(&states) && has(&commands);
-        // Where nobody is there yet, whoever comes is recorded from the beginning.
-        let alone = began.elapsed() >= 2 * SETTLE && publishers(node).is_empty();
-        if all || alone || Instant::now() >= deadline || stop.wait(LOOK_EVERY) {
-            break seen;
-        }
-    };
-    let has = |names: &[String]| seen.iter().any(|(name, _)| names.contains(name));
-    let (has_images, has_commands) = (has(&images), has(&commands));
-    for (name, ty) in seen {
-        let is_command = COMMANDS.contains(&&*ty);
-        let known = |topic: &&mut Topic| expand(namespace, &own, &topic.name) == name;
-        if let Some(topic) = usual.iter_mut().find(known) {
-            // Such as a twist in place of joint velocities.
-            if is_command {
-                topic.ty = ty;
+/// What is recorded when no topics are named.
+pub struct UsualTopics {
+    /// [`standard_topics`], and those of a robot whose topics have other names: all joint states, and images and commands where none
+    /// have a standard name. They are found by their types.
+    pub topics: Vec<Topic>,
+    /// Whether somebody was seen for images, joint states and commands each.
+    pub is_complete: bool,
+}
+
+impl UsualTopics {
+    /// Looks for them: while not all are there under a standard name, it waits for `limit`, or for a second where nobody is there
+    /// at all. Who comes later is found by [`look_again`](Self::look_again).
+    pub fn look(node: &NodeBuilder, limit: Duration, stop: &Stop) -> Self {
+        let began = Instant::now();
+        let deadline = began + limit;
+        let mut usual = Self {
+            topics: standard_topics(),
+            is_complete: false,
+        };
+        let seen = loop {
+            let seen = endpoints(node);
+            let all = usual.has_standard(node, &seen) == [true; 3];
+            // Where nobody is there yet, whoever comes is recorded from the beginning.
+            let alone = began.elapsed() >= 2 * SETTLE && publishers(node).is_empty();
+            if all || alone || Instant::now() >= deadline || stop.wait(LOOK_EVERY) {
+                break seen;
             }
-        } else if ty == JointState::TYPE
-            || !has_images && IMAGES.contains(&&*ty)
-            || !has_commands && is_command
-        {
-            tracing::info!(topic = %name, "recorded as well, by its type {ty}");
-            usual.push(Topic { name, ty });
+        };
+        for topic in &mut usual.topics {
+            let name = full_name(node, topic);
+            let is_command =
+                |(seen, ty): &&(String, String)| *seen == name && COMMANDS.contains(&&**ty);
+            // Such as a twist in place of joint velocities.
+            if let Some((_, ty)) = seen.iter().find(is_command) {
+                topic.ty.clone_from(ty);
+            }
         }
+        usual.add(node, seen);
+        usual
     }
-    usual
+
+    /// Looks for those that are not among them yet, adds them, and returns them.
+    pub fn look_again(&mut self, node: &NodeBuilder) -> Vec<Topic> {
+        self.add(node, endpoints(node))
+    }
+
+    fn add(&mut self, node: &NodeBuilder, seen: Vec<(String, String)>) -> Vec<Topic> {
+        let standard = self.has_standard(node, &seen);
+        let mut has = standard;
+        let mut added = Vec::new();
+        for (name, ty) in seen {
+            let Some(kind) = KINDS.iter().position(|kind| kind.contains(&&*ty)) else {
+                continue;
+            };
+            let mut names = self.topics.iter().map(|topic| full_name(node, topic));
+            let is_known = names.any(|known| known == name);
+            if !is_known && (!standard[kind] || KINDS[kind] == [JointState::TYPE]) {
+                tracing::info!(topic = %name, "recorded as well, by its type {ty}");
+                added.push(Topic { name, ty });
+                has[kind] = true;
+            }
+        }
+        self.topics.extend(added.iter().cloned());
+        self.is_complete |= has == [true; 3];
+        added
+    }
+
+    /// Of which [`KINDS`] somebody is there under a standard name.
+    fn has_standard(&self, node: &NodeBuilder, seen: &[(String, String)]) -> [bool; 3] {
+        let names: Vec<_> = standard_topics()
+            .into_iter()
+            .filter(|topic| topic.name != "latco/plan")
+            .map(|topic| full_name(node, &topic))
+            .collect();
+        KINDS.map(|kind| {
+            let mut seen = seen.iter();
+            seen.any(|(name, ty)| kind.contains(&&**ty) && names.contains(name))
+        })
+    }
+}
+
+fn full_name(node: &NodeBuilder, topic: &Topic) -> String {
+    let node = node.node();
+    expand(node.namespace(), &node.fully_qualified_name(), &topic.name)
 }
 
 /// Every topic that somebody publishes, or is about to be told, with its type, each once. A robot takes commands before anybody

@@ -58,7 +58,8 @@ impl User {
         let mut command = python_command(&python, &script, &arguments, maker.domain);
         let mut robot = Program::start_listening(&mut command);
         robot.says("ready", LIMIT);
-        let folder = tempfile::tempdir().unwrap();
+        let mut folder = tempfile::tempdir().unwrap();
+        folder.disable_cleanup(true);
         Self {
             maker,
             folder,
