@@ -23,6 +23,8 @@ pub struct Robot {
     limits: Limits,
     /// The limits of the joints whose state is known.
     joints: Limits,
+    /// Those with the positions that a joint can have: a robot may be where its bundle has never been.
+    possible: Limits,
 }
 
 /// An error for a configuration and a bundle that are not about the same robot.
@@ -163,7 +165,13 @@ impl Robot {
             max_tracking_error: pick(&section.max_tracking_error_rad, &behind, f64::INFINITY),
             velocity_scale: section.velocity_scale,
         };
+        let possible = Limits {
+            lower: pick(&section.min_position_rad, &joints.lower, f64::NEG_INFINITY),
+            upper: pick(&section.max_position_rad, &joints.upper, f64::INFINITY),
+            ..joints.clone()
+        };
         let robot = Self {
+            possible,
             names: names.clone(),
             limits: limits_of(&axes, &joints, &section.max_twist),
             axes,
@@ -240,7 +248,7 @@ impl Robot {
 
     /// Makes a gate for its joint states that has seen nothing yet.
     pub(crate) fn gate(&self) -> MeasurementGate {
-        MeasurementGate::new(self.joints.clone(), FUTURE_STAMP_S)
+        MeasurementGate::new(self.possible.clone(), FUTURE_STAMP_S)
     }
 
     /// Writes the speeds that a normalised action stands for, one an action: of joints in rad/s, of a twist in m/s and rad/s.
@@ -377,7 +385,27 @@ pub(crate) mod tests {
             names: vec!["base".into(), "elbow".into()],
             limits: limits_of(&axes, &joints, &[]),
             axes,
+            possible: joints.clone(),
             joints,
+        }
+    }
+
+    #[test]
+    fn a_robot_that_is_where_its_bundle_has_never_been_is_believed_and_not_sent_there() {
+        let manifest = crate::belief::tests::manifest();
+        let mut config = Config::default();
+        for (limit, is_believed) in [(None, false), (Some(3.1), true)] {
+            config.robot.min_position_rad = limit.iter().map(|limit| -limit).collect();
+            config.robot.max_position_rad = limit.into_iter().collect();
+            let robot = Robot::new(&config, &manifest).unwrap();
+            assert_eq!(robot.limits().position(0), (-1.0, 1.0));
+            let stamp = crate::time::Time::from_seconds(1.0);
+            let sample = crate::inputs::JointInput {
+                stamp,
+                positions: &[1.5],
+                velocities: &[0.0],
+            };
+            assert_eq!(robot.gate().admit(&sample, stamp).is_ok(), is_believed);
         }
     }
 }

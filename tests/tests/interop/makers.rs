@@ -58,8 +58,7 @@ impl User {
         let mut command = python_command(&python, &script, &arguments, maker.domain);
         let mut robot = Program::start_listening(&mut command);
         robot.says("ready", LIMIT);
-        let mut folder = tempfile::tempdir().unwrap();
-        folder.disable_cleanup(true);
+        let folder = tempfile::tempdir().unwrap();
         Self {
             maker,
             folder,
