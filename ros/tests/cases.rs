@@ -18,7 +18,7 @@ use latco_bag::messages::{
 use latco_bag::{BagReader, BagWriter};
 use latco_ros::controller::ros_clock::ClockMessage;
 use latco_ros::middleware::{NodeBuilder, RunningNode, qos, stamp};
-use latco_testkit::latco::command;
+use latco_testkit::latco::{command, in_network_of};
 use latco_testkit::program::Program;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -660,20 +660,6 @@ fn case_28_a_full_disk_ends_a_recording_which_can_be_read() {
     assert!(readable > 10 && bag.topic("image").is_some(), "{readable}");
 }
 
-/// `PROGRAM` in the network of a process.
-fn inside(process: u32, program: &[&str]) -> std::process::Command {
-    let target = process.to_string();
-    let enter = [
-        "--target",
-        &target,
-        "--user",
-        "--net",
-        "--preserve-credentials",
-        "--",
-    ];
-    command(Path::new("nsenter"), &[&enter, program].concat())
-}
-
 #[test]
 #[ignore = "needs network namespaces: make test-interop"]
 fn case_26_a_node_that_began_before_its_network_finds_the_robot_within_five_seconds_of_it() {
@@ -695,13 +681,10 @@ fn case_26_a_node_that_began_before_its_network_finds_the_robot_within_five_seco
         "--config",
         config,
     ];
-    let mut node = Program::start(&mut inside(host.id(), &run));
+    let mut node = Program::start(in_network_of(&host).args(run));
     node.says("waiting for images", LONG);
     // Another one, on which the robot is, and a cable between them.
-    let mut other = Program::start(&mut inside(
-        host.id(),
-        &["unshare", "--net", "sh", "-c", UP],
-    ));
+    let mut other = Program::start(in_network_of(&host).args(["unshare", "--net", "sh", "-c", UP]));
     other.says("up", LONG);
     let cable = format!(
         "ip link add eth type veth peer name eth netns {} && ip addr add 10.78.0.1/24 dev eth && ip link set eth up && \
@@ -709,12 +692,13 @@ fn case_26_a_node_that_began_before_its_network_finds_the_robot_within_five_seco
         other.id()
     );
     let far = "ip addr add 10.78.0.2/24 dev eth && ip link set eth up && ip route add 224.0.0.0/4 dev eth";
-    let status = |mut command: std::process::Command| assert!(command.status().unwrap().success());
-    status(inside(
-        host.id(),
-        &["sh", "-c", &format!("{cable}; sleep 0")],
-    ));
-    status(inside(other.id(), &["sh", "-c", far]));
+    for (host, script) in [
+        (&host, format!("{cable}; sleep 0")),
+        (&other, far.to_owned()),
+    ] {
+        let ended = in_network_of(host).args(["sh", "-c", &script]).status();
+        assert!(ended.unwrap().success(), "{script}");
+    }
     let began = std::time::Instant::now();
     let sim = [
         env!("CARGO_BIN_EXE_latco"),
@@ -724,7 +708,7 @@ fn case_26_a_node_that_began_before_its_network_finds_the_robot_within_five_seco
         "--image-size",
         "32",
     ];
-    let _robot = Program::start(&mut inside(other.id(), &sim));
+    let _robot = Program::start(in_network_of(&other).args(sim));
     node.says("begins again", LONG);
     node.says("the first plan is made", LONG);
     let took = began.elapsed();

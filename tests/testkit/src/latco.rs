@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::paths::{target, workspace};
+use crate::program::Program;
 use crate::run::run;
 
 /// The program `latco`: the one that `LATCO_PROGRAM` names, else built by Cargo if need be.
@@ -59,6 +60,20 @@ pub fn command(program: &Path, arguments: &[&str]) -> Command {
     command.current_dir(workspace()).args(arguments);
     without_ros(&mut command);
     command
+}
+
+/// `nsenter` into the namespaces of user and network of a process; it becomes the program whose arguments follow.
+pub fn in_network_of(process: &Program) -> Command {
+    let target = process.id().to_string();
+    let enter = [
+        "--preserve-credentials",
+        "--user",
+        "--net",
+        "--target",
+        &target,
+        "--",
+    ];
+    command(Path::new("nsenter"), &enter)
 }
 
 /// `PYTHON SCRIPT ARGUMENTS` with this DDS domain, on the loopback interface only.

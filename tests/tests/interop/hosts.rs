@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
+use latco_testkit::latco::in_network_of;
 use latco_testkit::program::Program;
 use latco_testkit::run::run;
 use latco_testkit::time::wait;
@@ -45,22 +46,24 @@ impl TwoHosts {
             "lo",
         ]))?;
         let first = kept(Command::new("unshare").args(["--net", "--map-root-user"]));
-        let second = kept(entering(&first).args(["unshare", "--net"]));
-        let middle = kept(entering(&first).args(["unshare", "--net"]));
+        let second = kept(in_network_of(&first).args(["unshare", "--net"]));
+        let middle = kept(in_network_of(&first).args(["unshare", "--net"]));
         wait(Duration::from_millis(300));
         let mut hosts = [first, second];
         for (index, host) in hosts.iter().enumerate() {
             let inside = format!("end{index}");
             let namespace = middle.id().to_string();
             let pair = ["type", "veth", "peer", "name", &inside, "netns", &namespace];
-            run(entering(host).args(["ip", "link", "add", "eth"]).args(pair))?;
-            run(entering(&middle).args(["ip", "link", "set", &inside, "up", "promisc", "on"]))?;
+            run(in_network_of(host)
+                .args(["ip", "link", "add", "eth"])
+                .args(pair))?;
+            run(in_network_of(&middle).args(["ip", "link", "set", &inside, "up", "promisc", "on"]))?;
             let up = UP
                 .replace("ADDRESS", &format!("10.77.0.{}", index + 1))
                 .replace("OFFLOAD", &script("no_offload.py").to_string_lossy());
-            run(entering(host).args(["sh", "-c", &up]))?;
+            run(in_network_of(host).args(["sh", "-c", &up]))?;
         }
-        let mut command = entering(&middle);
+        let mut command = in_network_of(&middle);
         command.arg("python3").arg("-u").arg(script("cable.py"));
         command.args(["end0", "end1", &delay_ms.to_string(), &seed.to_string()]);
         let mut cable = Program::start_listening(&mut command);
@@ -75,7 +78,7 @@ impl TwoHosts {
 
     /// Starts a program on a host.
     pub fn start(&self, host: usize, command: &Command) -> Program {
-        let mut inside = entering(&self.hosts[host]);
+        let mut inside = in_network_of(&self.hosts[host]);
         inside.arg(command.get_program()).args(command.get_args());
         for (name, value) in command.get_envs() {
             match value {
@@ -110,18 +113,4 @@ fn kept(command: &mut Command) -> Program {
     let kept = Program::start(command.args(["sleep", "600"]));
     wait(Duration::from_millis(300));
     kept
-}
-
-/// `nsenter` into the namespaces of a process; it becomes the program whose arguments follow.
-fn entering(host: &Program) -> Command {
-    let mut command = Command::new("nsenter");
-    let target = host.id().to_string();
-    command.args([
-        "--preserve-credentials",
-        "--user",
-        "--net",
-        "--target",
-        &target,
-    ]);
-    command
 }
