@@ -22,6 +22,8 @@ use latco_bag::{BagOptions, Compression, Storage, topics as names};
 
 /// Time for which topics are looked for that are not named.
 const ALL_WAIT: Duration = Duration::from_secs(2);
+/// How often it is looked whether images come before it is said that they are recorded.
+const HEAR_EVERY: Duration = Duration::from_millis(20);
 /// How often it is looked whether the bag can still be written.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How often the number of messages is told.
@@ -117,10 +119,9 @@ impl Record {
             }
             error => Failure::failed(error),
         };
-        let usual =
-            (!self.all && self.topics.is_empty()).then(|| UsualTopics::look(&node, ALL_WAIT, stop));
-        let (topics, unknown) = if let Some(usual) = &usual {
-            (usual.topics.clone(), Vec::new())
+        let is_usual = !self.all && self.topics.is_empty();
+        let (topics, unknown) = if is_usual {
+            (UsualTopics::certain(), Vec::new())
         } else if self.all {
             (discover_all(&node, ALL_WAIT, stop), Vec::new())
         } else {
@@ -146,19 +147,27 @@ impl Record {
         let mut recorder =
             Recorder::start(node, &self.out, &topics, &options, tap.clone()).map_err(failure)?;
         // A robot that comes later may have other names, too.
-        let mut looking = match usual {
-            Some(usual) if !usual.is_complete => {
-                let node = Recorder::looking_node(network, &self.namespace);
-                Some((usual, node.map_err(failure)?))
+        let looking_node = || Recorder::looking_node(network, &self.namespace).map_err(failure);
+        let mut looking = None;
+        if is_usual {
+            let node = looking_node()?;
+            let usual = UsualTopics::look(&node, ALL_WAIT, stop);
+            let mut more = usual.topics.clone();
+            more.retain(|topic| !topics.contains(topic));
+            recorder.add(node, &more, tap.clone()).map_err(failure)?;
+            if !usual.is_complete {
+                looking = Some((usual, looking_node()?));
             }
-            _ => None,
-        };
+        }
+        // Who is told that it records may begin at once.
+        let by = Instant::now() + ALL_WAIT;
+        while !recorder.hears(&IMAGES) && Instant::now() < by && !stop.wait(HEAR_EVERY) {}
         for topic in &unknown {
             tracing::warn!(
                 "topic {topic}: nobody publishes it, and its type is not known: not recorded; look at its name, or give its type"
             );
         }
-        tracing::info!(bag = %self.out.display(), topics = topics.len(), "recording; Ctrl-C ends it");
+        tracing::info!(bag = %self.out.display(), topics = recorder.topics(), "recording; Ctrl-C ends it");
         let began = Instant::now();
         let mut told = began;
         loop {
@@ -179,7 +188,7 @@ impl Record {
                     node
                 } else {
                     recorder.add(node, &more, tap.clone()).map_err(failure)?;
-                    Recorder::looking_node(network, &self.namespace).map_err(failure)?
+                    looking_node()?
                 };
                 looking = (!usual.is_complete).then_some((usual, node));
             }

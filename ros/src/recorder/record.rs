@@ -38,6 +38,7 @@ pub struct RecordOptions {
 /// A recording that is under way.
 pub struct Recorder {
     nodes: Vec<RunningNode>,
+    records: Vec<Arc<TopicRecord>>,
     feed: Option<Feed>,
     types: TypeFinder,
     writer: Option<JoinHandle<Result<BagSummary, BagError>>>,
@@ -57,13 +58,23 @@ struct Feed {
 }
 
 impl Feed {
+    /// Has the topic listed though nothing may come on it.
+    fn announce(&self, topic: &Arc<TopicRecord>) {
+        // Where there is no room its first message announces it.
+        let _ = self.sender.try_send(Incoming {
+            topic: topic.clone(),
+            time_ns: 0,
+            payload: None,
+        });
+    }
+
     fn put(&self, topic: &Arc<TopicRecord>, payload: Bytes) {
         let bytes = payload.len() as u64;
         let room = self.waiting.fetch_add(bytes, Ordering::Relaxed) + bytes <= QUEUE_BYTES;
         let incoming = Incoming {
             topic: topic.clone(),
             time_ns: stamp::now_ns(),
-            payload,
+            payload: Some(payload),
         };
         if !room || self.sender.try_send(incoming).is_err() {
             self.waiting.fetch_sub(bytes, Ordering::Relaxed);
@@ -130,7 +141,7 @@ impl Recorder {
         }
         let writing = Writing {
             bag,
-            announced: records,
+            announced: records.clone(),
             waiting: feed.waiting.clone(),
             written: written.clone(),
             failed: failed.clone(),
@@ -141,6 +152,7 @@ impl Recorder {
             .spawn(move || writing.run(&queue))?;
         Ok(Self {
             nodes: vec![RunningNode::start(node)?],
+            records,
             feed: Some(feed),
             types: options.types.clone(),
             writer: Some(writer),
@@ -164,9 +176,28 @@ impl Recorder {
         let records = described(&node, topics, &self.types, &mut self.without_definition)?;
         if let Some(feed) = &self.feed {
             subscribe(&mut node, &records, feed, &tap)?;
+            for record in &records {
+                feed.announce(record);
+            }
             self.nodes.push(RunningNode::start(node)?);
         }
+        self.records.extend(records);
         Ok(())
+    }
+
+    /// Number of topics that are recorded.
+    pub fn topics(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether something came on every topic of these types that had a publisher when it was subscribed to.
+    pub fn hears(&self, types: &[&str]) -> bool {
+        let mut records = self.records.iter();
+        records.all(|record| {
+            !types.contains(&&*record.ty)
+                || record.offered.is_empty()
+                || record.is_heard.load(Ordering::Relaxed)
+        })
     }
 
     /// The topics whose types have no known definition.
@@ -239,6 +270,7 @@ struct TopicRecord {
     ty: String,
     definition: String,
     offered: Vec<Offered>,
+    is_heard: AtomicBool,
 }
 
 impl TopicRecord {
@@ -288,6 +320,7 @@ fn described(
             name,
             ty: topic.ty.clone(),
             definition,
+            is_heard: AtomicBool::new(false),
         }));
     }
     Ok(records)
@@ -304,6 +337,7 @@ fn subscribe(
         let listen = Offered::to_listen(Offered::common(&record.offered));
         let (of, feed, mut tap) = (record.clone(), feed.clone(), tap.clone());
         node.subscribe_raw(&record.name, &record.ty, listen, move |payload| {
+            of.is_heard.store(true, Ordering::Relaxed);
             tap(&of.name, &payload);
             feed.put(&of, payload);
         })?;
@@ -314,7 +348,8 @@ fn subscribe(
 struct Incoming {
     topic: Arc<TopicRecord>,
     time_ns: i64,
-    payload: Bytes,
+    /// The message; none where the topic is only to be announced.
+    payload: Option<Bytes>,
 }
 
 /// The writing thread.
@@ -336,15 +371,16 @@ impl Writing {
         loop {
             match queue.recv_deadline(flushed + FLUSH_EVERY) {
                 Ok(message) => {
-                    self.waiting
-                        .fetch_sub(message.payload.len() as u64, Ordering::Relaxed);
+                    let bytes = message.payload.as_ref().map_or(0, Bytes::len);
+                    self.waiting.fetch_sub(bytes as u64, Ordering::Relaxed);
                     if broken.is_some() {
                         self.failed.fetch_add(1, Ordering::Relaxed);
                         continue;
                     }
                     match self.write(&message) {
                         Ok(()) => {
-                            self.written.fetch_add(1, Ordering::Relaxed);
+                            let messages = u64::from(message.payload.is_some());
+                            self.written.fetch_add(messages, Ordering::Relaxed);
                         }
                         Err(error) => {
                             self.fail(&error);
@@ -383,6 +419,9 @@ impl Writing {
             topic.announce(&mut self.bag)?;
             self.announced.push(topic.clone());
         }
-        (self.bag).write_raw(&topic.name, &topic.ty, message.time_ns, &message.payload)
+        match &message.payload {
+            Some(payload) => (self.bag).write_raw(&topic.name, &topic.ty, message.time_ns, payload),
+            None => Ok(()),
+        }
     }
 }

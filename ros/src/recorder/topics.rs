@@ -59,11 +59,17 @@ pub struct UsualTopics {
 }
 
 impl UsualTopics {
-    /// Looks for them: while not all are there under a standard name, it waits for `limit`, or for a second where nobody is there
-    /// at all. Who comes later is found by [`look_again`](Self::look_again).
+    /// Those that need not be looked for: the standard ones but commands, of which a robot may take another type, such as a twist.
+    pub fn certain() -> Vec<Topic> {
+        let mut topics = standard_topics();
+        topics.retain(|topic| topic.name == "latco/plan" || !COMMANDS.contains(&&*topic.ty));
+        topics
+    }
+
+    /// Looks for them: while not all are there under a standard name, it waits for `limit`. Who comes later is found by
+    /// [`look_again`](Self::look_again).
     pub fn look(node: &NodeBuilder, limit: Duration, stop: &Stop) -> Self {
-        let began = Instant::now();
-        let deadline = began + limit;
+        let deadline = Instant::now() + limit;
         let mut usual = Self {
             topics: standard_topics(),
             is_complete: false,
@@ -71,9 +77,7 @@ impl UsualTopics {
         let seen = loop {
             let seen = endpoints(node);
             let all = usual.has_standard(node, &seen) == [true; 3];
-            // Where nobody is there yet, whoever comes is recorded from the beginning.
-            let alone = began.elapsed() >= 2 * SETTLE && publishers(node).is_empty();
-            if all || alone || Instant::now() >= deadline || stop.wait(LOOK_EVERY) {
+            if all || Instant::now() >= deadline || stop.wait(LOOK_EVERY) {
                 break seen;
             }
         };
@@ -86,17 +90,25 @@ impl UsualTopics {
                 topic.ty.clone_from(ty);
             }
         }
-        usual.add(node, seen);
+        let standard = usual.has_standard(node, &seen);
+        usual.add(node, seen, standard);
         usual
     }
 
     /// Looks for those that are not among them yet, adds them, and returns them.
     pub fn look_again(&mut self, node: &NodeBuilder) -> Vec<Topic> {
-        self.add(node, endpoints(node))
+        // Whoever listens to commands under a standard name now may be this recorder.
+        let writers: Vec<_> = written(node).collect();
+        let standard = self.has_standard(node, &writers);
+        self.add(node, endpoints(node), standard)
     }
 
-    fn add(&mut self, node: &NodeBuilder, seen: Vec<(String, String)>) -> Vec<Topic> {
-        let standard = self.has_standard(node, &seen);
+    fn add(
+        &mut self,
+        node: &NodeBuilder,
+        seen: Vec<(String, String)>,
+        standard: [bool; 3],
+    ) -> Vec<Topic> {
         let mut has = standard;
         let mut added = Vec::new();
         for (name, ty) in seen {
@@ -144,11 +156,15 @@ fn endpoints(node: &NodeBuilder) -> Vec<(String, String)> {
         let topic = &reader.subscription_topic_data;
         ros_name(topic.topic_name(), topic.type_name()).filter(|(_, ty)| COMMANDS.contains(&&**ty))
     });
-    let writers = publishers(node).into_iter().map(|(name, ty, _)| (name, ty));
-    let mut all: Vec<(String, String)> = writers.chain(readers).collect();
+    let mut all: Vec<(String, String)> = written(node).chain(readers).collect();
     all.sort_unstable();
     all.dedup();
     all
+}
+
+/// Every topic that somebody publishes, with its type.
+fn written(node: &NodeBuilder) -> impl Iterator<Item = (String, String)> {
+    publishers(node).into_iter().map(|(name, ty, _)| (name, ty))
 }
 
 /// Reads `NAME` or `NAME:TYPE`.
