@@ -296,8 +296,13 @@ fn an_inactive_runtime_rests_sleeps_and_begins_anew() {
     assert_eq!(points(&bench), asleep, "no set-points while it sleeps");
     assert!(bench.ports.ticks.is_empty(), "no plans while inactive");
 
-    // The last plan is still valid by its time, but from before.
+    // The last plan is still valid by its time, but from before, as are the joint states.
     bench.runtime.set_active(true);
+    wait(Duration::from_millis(50));
+    assert_eq!(bench.last_mode(), Some(Mode::Stop(StopReason::NoJoints)));
+    let stamp = bench.clock.now();
+    let joints = &mut bench.ports.joints;
+    joints.send(stamp, &[0.0; 3], &[0.0; 3]).unwrap();
     wait(Duration::from_millis(50));
     assert_eq!(bench.last_mode(), Some(Mode::Stop(StopReason::NoPlan)));
     bench.drive(4);
