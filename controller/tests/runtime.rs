@@ -175,7 +175,6 @@ fn a_new_episode_takes_the_plan_away() {
     assert!(matches!(bench.last_mode(), Some(Mode::Follow { .. })));
 }
 
-/// Without it a GPU lowers its clock in a pause, which only the latency of the first plan after one shows, on a GPU.
 #[test]
 fn what_waited_when_an_episode_began_is_not_taken_for_its_scene() {
     let mut bench = Bench::start();
@@ -207,6 +206,7 @@ fn what_waited_when_an_episode_began_is_not_taken_for_its_scene() {
     assert_eq!(report.executor.unwrap().refused_joints, 0, "{report:?}");
 }
 
+/// Without it a GPU lowers its clock in a pause, which only the latency of the first plan after one shows, on a GPU.
 #[test]
 fn fault_20_while_it_waits_the_planner_thread_keeps_a_gpu_awake_if_asked_to() {
     // On the CPU provider only when the configuration says so.

@@ -43,6 +43,7 @@ pub struct Recorder {
     types: TypeFinder,
     writer: Option<JoinHandle<Result<BagSummary, BagError>>>,
     written: Arc<AtomicU64>,
+    dropped: Arc<AtomicU64>,
     failed: Arc<AtomicU64>,
     broken: Arc<AtomicBool>,
     without_definition: Vec<String>,
@@ -58,10 +59,10 @@ struct Feed {
 }
 
 impl Feed {
-    /// Has the topic listed though nothing may come on it.
+    /// Has the topic listed, before its first message; waits for room.
     fn announce(&self, topic: &Arc<TopicRecord>) {
-        // Where there is no room its first message announces it.
-        let _ = self.sender.try_send(Incoming {
+        // A writer that is gone is noticed at the end.
+        let _ = self.sender.send(Incoming {
             topic: topic.clone(),
             time_ns: 0,
             payload: None,
@@ -129,6 +130,7 @@ impl Recorder {
             waiting: Arc::default(),
             dropped: Arc::default(),
         };
+        let dropped = feed.dropped.clone();
         let mut without_definition = Vec::new();
         let records = described(&node, topics, &options.types, &mut without_definition)?;
         subscribe(&mut node, &records, &feed, &tap)?;
@@ -141,7 +143,6 @@ impl Recorder {
         }
         let writing = Writing {
             bag,
-            announced: records.clone(),
             waiting: feed.waiting.clone(),
             written: written.clone(),
             failed: failed.clone(),
@@ -157,6 +158,7 @@ impl Recorder {
             types: options.types.clone(),
             writer: Some(writer),
             written,
+            dropped,
             failed,
             broken,
             without_definition,
@@ -175,10 +177,10 @@ impl Recorder {
     ) -> Result<(), RecordError> {
         let records = described(&node, topics, &self.types, &mut self.without_definition)?;
         if let Some(feed) = &self.feed {
-            subscribe(&mut node, &records, feed, &tap)?;
             for record in &records {
                 feed.announce(record);
             }
+            subscribe(&mut node, &records, feed, &tap)?;
             self.nodes.push(RunningNode::start(node)?);
         }
         self.records.extend(records);
@@ -212,8 +214,7 @@ impl Recorder {
 
     /// Number of messages dropped so far because the disk did not follow.
     pub fn dropped(&self) -> u64 {
-        let dropped = self.feed.as_ref().map(|feed| &feed.dropped);
-        dropped.map_or(0, |dropped| dropped.load(Ordering::Relaxed))
+        self.dropped.load(Ordering::Relaxed)
     }
 
     /// Number of messages that could not be written so far.
@@ -231,7 +232,6 @@ impl Recorder {
     /// # Errors
     /// [`BagError`] when the file cannot be completed.
     pub fn finish(mut self) -> Result<Recorded, BagError> {
-        let dropped = self.feed.as_ref().map(|feed| feed.dropped.clone());
         self.silence();
         let summary = match self.writer.take().map(JoinHandle::join) {
             Some(Ok(summary)) => summary?,
@@ -244,7 +244,7 @@ impl Recorder {
         };
         Ok(Recorded {
             summary,
-            dropped: dropped.map_or(0, |dropped| dropped.load(Ordering::Relaxed)),
+            dropped: self.dropped(),
         })
     }
 
@@ -355,8 +355,6 @@ struct Incoming {
 /// The writing thread.
 struct Writing {
     bag: BagWriter,
-    /// The topics that the bag has.
-    announced: Vec<Arc<TopicRecord>>,
     waiting: Arc<AtomicU64>,
     written: Arc<AtomicU64>,
     failed: Arc<AtomicU64>,
@@ -415,13 +413,9 @@ impl Writing {
 
     fn write(&mut self, message: &Incoming) -> Result<(), BagError> {
         let topic = &message.topic;
-        if !(self.announced.iter()).any(|announced| Arc::ptr_eq(announced, topic)) {
-            topic.announce(&mut self.bag)?;
-            self.announced.push(topic.clone());
-        }
         match &message.payload {
             Some(payload) => (self.bag).write_raw(&topic.name, &topic.ty, message.time_ns, payload),
-            None => Ok(()),
+            None => topic.announce(&mut self.bag),
         }
     }
 }

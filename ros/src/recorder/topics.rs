@@ -11,6 +11,8 @@ use crate::middleware::{NodeBuilder, Stop, expand, ros_name};
 
 /// Time for which other publishers are looked for after the first.
 const SETTLE: Duration = Duration::from_millis(500);
+/// The topic of plans, which has a type of commands and is none.
+const PLANS: &str = "latco/plan";
 /// The types of what a model is trained on: images, joint states, commands.
 const KINDS: [&[&str]; 3] = [&IMAGES, &[JointState::TYPE], &COMMANDS];
 /// How often it is looked for endpoints.
@@ -38,7 +40,7 @@ pub fn standard_topics() -> Vec<Topic> {
         ("commands", "std_msgs/msg/Float64MultiArray"),
         ("reward", "std_msgs/msg/Float64"),
         ("episode", "std_msgs/msg/Int64"),
-        ("latco/plan", "std_msgs/msg/Float64MultiArray"),
+        (PLANS, "std_msgs/msg/Float64MultiArray"),
         ("latco/journal", "std_msgs/msg/UInt8MultiArray"),
         ("latco/status", "diagnostic_msgs/msg/DiagnosticStatus"),
     ]
@@ -62,7 +64,7 @@ impl UsualTopics {
     /// Those that need not be looked for: the standard ones but commands, of which a robot may take another type, such as a twist.
     pub fn certain() -> Vec<Topic> {
         let mut topics = standard_topics();
-        topics.retain(|topic| topic.name == "latco/plan" || !COMMANDS.contains(&&*topic.ty));
+        topics.retain(|topic| topic.name == PLANS || !COMMANDS.contains(&&*topic.ty));
         topics
     }
 
@@ -74,11 +76,11 @@ impl UsualTopics {
             topics: standard_topics(),
             is_complete: false,
         };
-        let seen = loop {
+        let (seen, standard) = loop {
             let seen = endpoints(node);
-            let all = usual.has_standard(node, &seen) == [true; 3];
-            if all || Instant::now() >= deadline || stop.wait(LOOK_EVERY) {
-                break seen;
+            let standard = has_standard(node, &seen);
+            if standard == [true; 3] || Instant::now() >= deadline || stop.wait(LOOK_EVERY) {
+                break (seen, standard);
             }
         };
         for topic in &mut usual.topics {
@@ -90,7 +92,6 @@ impl UsualTopics {
                 topic.ty.clone_from(ty);
             }
         }
-        let standard = usual.has_standard(node, &seen);
         usual.add(node, seen, standard);
         usual
     }
@@ -99,8 +100,7 @@ impl UsualTopics {
     pub fn look_again(&mut self, node: &NodeBuilder) -> Vec<Topic> {
         // Whoever listens to commands under a standard name now may be this recorder.
         let writers: Vec<_> = written(node).collect();
-        let standard = self.has_standard(node, &writers);
-        self.add(node, endpoints(node), standard)
+        self.add(node, endpoints(node), has_standard(node, &writers))
     }
 
     fn add(
@@ -127,19 +127,19 @@ impl UsualTopics {
         self.is_complete |= has == [true; 3];
         added
     }
+}
 
-    /// Of which [`KINDS`] somebody is there under a standard name.
-    fn has_standard(&self, node: &NodeBuilder, seen: &[(String, String)]) -> [bool; 3] {
-        let names: Vec<_> = standard_topics()
-            .into_iter()
-            .filter(|topic| topic.name != "latco/plan")
-            .map(|topic| full_name(node, &topic))
-            .collect();
-        KINDS.map(|kind| {
-            let mut seen = seen.iter();
-            seen.any(|(name, ty)| kind.contains(&&**ty) && names.contains(name))
-        })
-    }
+/// Of which [`KINDS`] somebody is there under a standard name.
+fn has_standard(node: &NodeBuilder, seen: &[(String, String)]) -> [bool; 3] {
+    let names: Vec<_> = standard_topics()
+        .into_iter()
+        .filter(|topic| topic.name != PLANS)
+        .map(|topic| full_name(node, &topic))
+        .collect();
+    KINDS.map(|kind| {
+        let mut seen = seen.iter();
+        seen.any(|(name, ty)| kind.contains(&&**ty) && names.contains(name))
+    })
 }
 
 fn full_name(node: &NodeBuilder, topic: &Topic) -> String {

@@ -81,10 +81,14 @@ impl Driver {
         record.args(["record", "--until-stdin-closes", "--out"]);
         record.arg(&bag);
         record.args(["--episodes", &self.episodes.to_string()]);
+        // Whatever else is logged, it is to say when it listens to everything: what comes before is lost to it.
+        record.env("RUST_LOG", "info");
         let mut recorder = Process::start("recorder", record, folder)?;
-        // It begins its bag when it listens; what comes before is lost to it.
         let deadline = Instant::now() + Duration::from_secs(START_S);
-        while !bag.exists() && Instant::now() < deadline && recorder.ended()?.is_none() {
+        while !recorder.says("recording;")
+            && Instant::now() < deadline
+            && recorder.ended()?.is_none()
+        {
             pause();
         }
         let mut run = self.command(&self.latco);
@@ -199,6 +203,10 @@ impl Process {
 
     fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         (self.child.try_wait()).with_context(|| format!("waiting for the {}", self.name))
+    }
+
+    fn says(&self, words: &str) -> bool {
+        std::fs::read_to_string(&self.log).is_ok_and(|log| log.contains(words))
     }
 
     /// Asks the process to end, and waits for it.
