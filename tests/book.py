@@ -80,7 +80,7 @@ def blocks():
 
 def start(command, folder, **more):
     """A command in its folder: what works on the code runs in the repository."""
-    where = ROOT if command.startswith(("cargo ", "make ", "python3 ")) else folder
+    where = ROOT if command.startswith(("cargo ", "make ", "python3 ", "cd ")) else folder
     library = ROOT / ".cache/onnxruntime/cpu/libonnxruntime.so"
     environment = {**os.environ, "PATH": f"{TARGET / 'release'}:{os.environ['PATH']}", "ROS_DOMAIN_ID": "97", "ROS_LOCALHOST_ONLY": "1",
                    "STATE_DIRECTORY": str(folder / "state"), "ORT_DYLIB_PATH": os.environ.get("ORT_DYLIB_PATH", str(library))}
@@ -100,6 +100,8 @@ def furnish(folder, short):
     for setting, instead in FASTER:
         faster = re.sub(setting, instead, faster, flags=re.M)
     (folder / "faster.toml").write_text(faster)
+    # A bundle of one's own.
+    shutil.copytree(ROOT / "models/bundles/reach", folder / "runs/mine/bundle", dirs_exist_ok=True)
     if (folder / "my-bag").is_dir():
         shutil.copytree(folder / "my-bag", folder / "undisturbed-bags/my-bag", dirs_exist_ok=True)
     if not short:

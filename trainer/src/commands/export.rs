@@ -30,6 +30,9 @@ pub(crate) struct Args {
     /// run that learned both.
     #[arg(long, value_name = "HEAD")]
     plan_with: Option<RewardKind>,
+    /// Number of steps of the bundle's plans (`horizon`), instead of the run's. Gates are to be measured anew.
+    #[arg(long, value_name = "STEPS")]
+    horizon: Option<usize>,
     /// One JSON object on standard output.
     #[arg(long)]
     json: bool,
@@ -65,6 +68,12 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             gates.clear();
         }
         model.config.model.plan_with = head;
+    }
+    if let Some(horizon) = args.horizon {
+        if horizon != model.config.horizon {
+            gates.clear();
+        }
+        model.config.horizon = horizon;
     }
     (model.config.check()).map_err(|e| BadInput::new(format!("{}: {e}", args.run.display())))?;
     let worst = export(&model, &gates, &args.out)?;

@@ -8,6 +8,7 @@ use clap::Args;
 use latco_controller::inputs::JointVec;
 use latco_controller::time::MonotonicClock;
 use latco_controller::{Config, priority};
+use nix::time::ClockId;
 use serde::Serialize;
 
 use super::bundle::BundleArgs;
@@ -76,6 +77,10 @@ struct Figures {
     rate_hz: f64,
     ticks: u64,
     late: u64,
+    /// The longest time of a tick, in ms.
+    tick_ms_max: f64,
+    /// Processor time in ms that the host of a virtual machine took away, summed over the processors.
+    stolen_ms: u64,
     /// Number of ticks whose plan or command had a number that is not finite.
     non_finite: u64,
     /// Number of solves that failed.
@@ -168,6 +173,7 @@ impl SoakBench {
         };
         let (mut began, mut said) = (Instant::now(), Instant::now());
         let (mut next, mut before, mut rss) = (Instant::now(), None, 0);
+        let (mut stolen_before, mut stolen_at_begin) = (stolen_ms(), 0);
         for number in 0_u64.. {
             if number.is_multiple_of(EPISODE) {
                 camera.begin(self.bundle.seed.wrapping_add(number / EPISODE));
@@ -176,6 +182,7 @@ impl SoakBench {
             if number == WARM_UP {
                 (began, before, rss) = (Instant::now(), None, resident_bytes()?);
                 commands.count_from_now();
+                stolen_at_begin = stolen_before;
                 next = began;
             }
             let done = began.elapsed() >= length || self.ticks == Some(figures.ticks);
@@ -185,11 +192,13 @@ impl SoakBench {
             if paced.is_some() && stop.wait_until(next) {
                 break;
             }
-            let start = Instant::now();
+            let (start, ran) = (Instant::now(), thread_time());
             let allocated = allocations::count();
             let tick = camera.tick(&clock);
             commands.follow(camera.controller().plan());
             let (end, now_allocated) = (Instant::now(), allocations::count());
+            let (ran, stolen) = (thread_time() - ran, stolen_ms());
+            let began_late = start.saturating_duration_since(next);
             let due = next + period;
             next = if paced.is_some() && end < due + period {
                 due
@@ -209,11 +218,24 @@ impl SoakBench {
             before = Some(mark);
             if number >= WARM_UP {
                 figures.ticks += 1;
-                figures.late += u64::from(if paced.is_some() {
-                    end > due
-                } else {
-                    took > period
-                });
+                let is_late = match paced {
+                    Some(_) => end > due,
+                    None => took > period,
+                };
+                if is_late {
+                    figures.late += 1;
+                    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+                    tracing::warn!(
+                        of_episode = number % EPISODE,
+                        took_ms = ms(took),
+                        ran_ms = ms(ran),
+                        began_late_ms = ms(began_late),
+                        stolen_ms = stolen - stolen_before,
+                        belief_ms = ms(tick.belief_time),
+                        plan_ms = ms(tick.plan_time),
+                        "a late tick"
+                    );
+                }
                 figures.non_finite += u64::from(!is_finite(camera));
                 figures.failed_plans +=
                     u64::from(tick.plan.is_none_or(|p| !p.stop.was_successful()));
@@ -225,6 +247,7 @@ impl SoakBench {
                     jitter.add(deviation);
                 }
             }
+            stolen_before = stolen;
             camera.advance();
             if said.elapsed() >= SAY_EVERY {
                 said = Instant::now();
@@ -263,6 +286,8 @@ impl SoakBench {
         figures.jitter_ms_p50 = jitter.percentile_ms(0.5);
         figures.jitter_ms_p999 = jitter.percentile_ms(0.999);
         figures.tick_ms_p999 = times.percentile_ms(0.999);
+        figures.tick_ms_max = times.percentile_ms(1.0);
+        figures.stolen_ms = stolen_before - stolen_at_begin;
         Ok(figures)
     }
 }
@@ -274,6 +299,23 @@ fn is_finite(camera: &Camera) -> bool {
         .iter()
         .chain(&plan.states)
         .all(|value| value.is_finite())
+}
+
+/// Processor time that the calling thread has used.
+fn thread_time() -> Duration {
+    let time = ClockId::CLOCK_THREAD_CPUTIME_ID.now();
+    time.map_or(Duration::ZERO, Duration::from)
+}
+
+/// Processor time in ms that the host took away from all processors since the start of the machine, by `/proc/stat`, which counts
+/// in hundredths of a second; 0 where it does not say.
+fn stolen_ms() -> u64 {
+    let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let hundredths = text
+        .split_whitespace()
+        .nth(8)
+        .and_then(|ticks| ticks.parse::<u64>().ok());
+    10 * hundredths.unwrap_or(0)
 }
 
 /// The size of the resident set in bytes, from `/proc/self/statm`.
