@@ -102,8 +102,9 @@ def furnish(folder, short):
     (folder / "faster.toml").write_text(faster)
     # A bundle of one's own.
     shutil.copytree(ROOT / "models/bundles/reach", folder / "runs/mine/bundle", dirs_exist_ok=True)
-    if (folder / "my-bag").is_dir():
-        shutil.copytree(folder / "my-bag", folder / "undisturbed-bags/my-bag", dirs_exist_ok=True)
+    # Bags in which nothing disturbed the robot: those that the document on training collects.
+    if (folder / "runs/reach-data").is_dir():
+        shutil.copytree(folder / "runs/reach-data", folder / "undisturbed-bags", dirs_exist_ok=True)
     if not short:
         return
     shutil.copytree(ROOT / "models/bundles", folder / "models/bundles", dirs_exist_ok=True)

@@ -6,7 +6,7 @@ use latco_models::{Bundle, Manifest, RunError};
 
 use crate::belief::{BeliefFilter, Observed};
 use crate::config::Config;
-use crate::constraints::{Constraints, Place};
+use crate::constraints::{Constraints, Motion, Place};
 use crate::error::SetupError;
 use crate::inputs::{InputCounts, InputError, Inputs, JointVec};
 use crate::keep_alive::KeepAlive;
@@ -73,6 +73,8 @@ pub struct Controller {
     goal_weight: f32,
     filter: BeliefFilter,
     constraints: Option<Constraints>,
+    /// How the regions moved that plans keep out of.
+    regions: Motion,
     surprise: SurpriseMonitor,
     planner: Box<dyn Planner>,
     plan: Plan,
@@ -135,6 +137,7 @@ impl Controller {
         Ok(Self {
             filter: BeliefFilter::new(config, manifest, &robot, filter),
             constraints: Constraints::new(config, robot.limits(), manifest.control_period_s),
+            regions: Motion::default(),
             robot,
             period,
             lead: config.control.lead_periods,
@@ -438,6 +441,8 @@ impl Controller {
             (Some(constraints), Some(positions)) => {
                 let committed = if self.lead > 0 { &*self.committed } else { &[] };
                 constraints.start_from(positions, committed);
+                self.regions.note(stamp, &constraints.middles());
+                constraints.foresee(&self.regions, stamp);
                 Some(&*constraints)
             }
             _ => None,

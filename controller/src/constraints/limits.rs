@@ -4,15 +4,19 @@ use latco_solver::{Inequalities, InequalityRows};
 use serde::{Deserialize, Serialize};
 
 use super::chain::Chain;
+use super::motion::Motion;
 use super::region::{Middles, Place, Region, Solid};
 use crate::config::{Config, MAX_REGIONS};
 use crate::inputs::{JointVec, MAX_JOINTS};
 use crate::safety::Limits;
+use crate::time::Time;
 
 /// What an action sequence is worth less for each m (or rad) and step by which it violates its constraints.
 const PENALTY: f64 = 100.0;
 /// Distance in m (or rad) at which the brake stops the robot: joints are not measured any better.
 const CLEARANCE: f64 = 0.01;
+/// Time in s beyond which a region that moves is planned for as one that has come to rest: nobody knows where it goes then.
+const FORESEEN_S: f64 = 1.0;
 /// Violation in m or rad that costs nothing: the solver's tolerance.
 const TOLERANCE: f64 = 1e-3;
 
@@ -37,6 +41,10 @@ pub struct Constraints {
     start: JointVec,
     /// How far the action 1 moves each joint in a step, rad.
     step: JointVec,
+    /// Time of a step in s.
+    period: f64,
+    /// Time in s from when the regions are where they are to when the plan begins.
+    lead: f64,
 }
 
 /// Number of inequalities at each step of plans with this configuration.
@@ -65,10 +73,12 @@ impl Constraints {
         let place = |v: &[f64]| [v[0], v[1], v[2]];
         let of_box = |v: &[f64]| Region {
             middle: place(v),
+            velocity: [0.0; 3],
             solid: Solid::Box([0.5 * v[3], 0.5 * v[4], 0.5 * v[5]]),
         };
         let balls = section.balls_m.chunks_exact(4).map(|v| Region {
             middle: place(v),
+            velocity: [0.0; 3],
             solid: Solid::Ball(v[3]),
         });
         let boxes = section.boxes_m.chunks_exact(6).map(of_box);
@@ -87,6 +97,8 @@ impl Constraints {
             bounds: bounds.collect(),
             start: (0..joints).map(|_| 0.0).collect(),
             step: limits.scale.iter().map(|scale| scale * period_s).collect(),
+            period: period_s,
+            lead: 0.0,
         })
     }
 
@@ -109,12 +121,20 @@ impl Constraints {
         }
     }
 
+    /// Sets how fast the regions move at a time, by where they were before.
+    pub fn foresee(&mut self, motion: &Motion, time: Time) {
+        for (number, region) in self.regions.iter_mut().enumerate() {
+            region.velocity = motion.velocity(time, number, region.middle);
+        }
+    }
+
     /// Sets where the joints are when the plan begins: at `positions` in rad, and then moved by `action` for one step each.
     pub fn start_from(&mut self, positions: &[f64], actions: &[f32]) {
         let mut start: JointVec = positions.iter().copied().take(self.step.len()).collect();
         for action in actions.chunks_exact(self.step.len()) {
             self.advance(&mut start, action);
         }
+        self.lead = (actions.len() / self.step.len()) as f64 * self.period;
         self.start = start;
     }
 
@@ -125,8 +145,14 @@ impl Constraints {
         }
     }
 
-    /// Calls `take` with value and slope of every inequality, with the joints at `positions` in rad and `margin` in m.
-    fn each(&self, positions: &[f64], margin: f64, mut take: impl FnMut(f64, &Slope)) {
+    /// The time in s from now to the end of a step of the plan, as far as regions are foreseen.
+    fn ahead(&self, step: usize) -> f64 {
+        FORESEEN_S.min(self.lead + (step + 1) as f64 * self.period)
+    }
+
+    /// Calls `take` with value and slope of every inequality, with the joints at `positions` in rad, the regions where they are
+    /// in `ahead` s, and `margin` in m.
+    fn each(&self, positions: &[f64], ahead: f64, margin: f64, mut take: impl FnMut(f64, &Slope)) {
         let mut slope = [0.0; MAX_JOINTS];
         for (joint, &(low, high)) in self.bounds.iter().enumerate() {
             for (sign, value) in [
@@ -149,7 +175,7 @@ impl Constraints {
             }
             take(distance + margin, &slope);
         }
-        for region in &self.regions {
+        for region in self.regions.iter().map(|region| region.after(ahead)) {
             for link in 0..=last {
                 if !region.is_there() {
                     take(-1.0, &[0.0; MAX_JOINTS]);
@@ -172,9 +198,9 @@ impl Constraints {
     pub fn penalty(&self, actions: &[f32]) -> f32 {
         let mut positions = self.start.clone();
         let mut sum = 0.0;
-        for action in actions.chunks_exact(self.step.len()) {
+        for (step, action) in actions.chunks_exact(self.step.len()).enumerate() {
             self.advance(&mut positions, action);
-            self.each(&positions, self.margin, |value, _| {
+            self.each(&positions, self.ahead(step), self.margin, |value, _| {
                 sum += (value - TOLERANCE).max(0.0);
             });
         }
@@ -190,7 +216,7 @@ impl Constraints {
     #[must_use]
     pub fn allowed_share(&self, positions: &[f64], velocities: &[f64], stop_s: f64) -> f64 {
         let mut share: f64 = 1.0;
-        self.each(positions, CLEARANCE, |value, slope| {
+        self.each(positions, 0.0, CLEARANCE, |value, slope| {
             let toward: f64 = slope.iter().zip(velocities).map(|(s, v)| s * v).sum();
             let nearer = toward * stop_s;
             if toward > 0.0 && nearer > -value {
@@ -212,9 +238,9 @@ impl Inequalities<f32> for Constraints {
         let na = self.step.len();
         let mut values = rows.values.iter_mut();
         let mut slopes = rows.slopes.chunks_exact_mut(na);
-        for action in actions.chunks_exact(na) {
+        for (step, action) in actions.chunks_exact(na).enumerate() {
             self.advance(&mut positions, action);
-            self.each(&positions, self.margin, |value, slope| {
+            self.each(&positions, self.ahead(step), self.margin, |value, slope| {
                 let (Some(to), Some(row)) = (values.next(), slopes.next()) else {
                     return;
                 };
@@ -308,12 +334,30 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_region_is_kept_away_from_where_it_will_be() {
+        let mut constraints = constraints();
+        let still = [0.0; 16];
+        let mut motion = Motion::default();
+        let coming = |ms: i64| [1.5, 0.5 + 0.4e-3 * (500 - ms) as f64, 0.0];
+        for ms in (0..=500).step_by(100) {
+            motion.note(Time(ms * 1_000_000), &[coming(ms)].into_iter().collect());
+        }
+        constraints.foresee(&motion, Time(500_000_000));
+        assert!(constraints.penalty(&still) > 1.0);
+        // It is as near as that only in 0.8 s: a robot that was told so late is not braked yet.
+        assert_eq!(constraints.allowed_share(&[0.0; 2], &[0.1; 2], 0.1), 1.0);
+        motion = Motion::default();
+        constraints.foresee(&motion, Time(500_000_000));
+        assert_eq!(constraints.penalty(&still), 0.0);
+    }
+
+    #[test]
     fn an_arm_that_is_braked_by_the_share_never_reaches_the_region() {
         let constraints = constraints();
         let (mut positions, velocities) = ([0.0, 0.0], [0.5, 0.8]);
         let gap = |positions: &[f64]| {
             let mut largest = f64::NEG_INFINITY;
-            constraints.each(positions, 0.0, |value, _| largest = largest.max(value));
+            constraints.each(positions, 0.0, 0.0, |value, _| largest = largest.max(value));
             -largest
         };
         for _ in 0..1000 {

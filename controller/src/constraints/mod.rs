@@ -5,8 +5,10 @@
 
 mod chain;
 mod limits;
+mod motion;
 mod region;
 
 pub use chain::Chain;
 pub use limits::{Constraints, rows};
+pub use motion::Motion;
 pub use region::{Middles, Place, Region, Solid};

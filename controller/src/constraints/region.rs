@@ -27,11 +27,22 @@ pub enum Solid {
 pub struct Region {
     /// The middle; not finite for a region that is away.
     pub middle: Place,
+    /// The velocity of the middle in m/s.
+    pub velocity: Place,
     /// The shape.
     pub solid: Solid,
 }
 
 impl Region {
+    /// The region where it will be in so many seconds, if it goes on as it moves now.
+    #[must_use]
+    pub fn after(&self, seconds: f64) -> Self {
+        Self {
+            middle: add(self.middle, scaled(self.velocity, seconds)),
+            ..*self
+        }
+    }
+
     /// Whether the region is anywhere.
     #[must_use]
     pub fn is_there(&self) -> bool {
@@ -138,10 +149,12 @@ mod tests {
 
     const BALL: Region = Region {
         middle: [0.2, -0.1, 0.3],
+        velocity: [0.0; 3],
         solid: Solid::Ball(0.25),
     };
     const BOX: Region = Region {
         middle: [0.2, -0.1, 0.3],
+        velocity: [0.0; 3],
         solid: Solid::Box([0.1, 0.3, 0.2]),
     };
 

@@ -16,8 +16,8 @@ use latco_models::{Bundle, RewardHead, RunError};
 
 use super::batch::Iterate;
 use super::contract::{PlanRequest, Planner};
-use super::deadline::{Quantum, QuantumTimer, Rounds};
-use super::decisions::Decisions;
+use super::deadline::{Quantum, QuantumTimer, RoundTimers, Rounds};
+use super::decisions::{Decisions, RoundCounts};
 use super::goal::Goal;
 use super::incumbent::Incumbent;
 use super::optimiser::{Optimiser, Outcome, Schedule, Step};
@@ -42,7 +42,7 @@ pub struct Anytime<O> {
     prior: Option<PriorSteps>,
     /// Timers for one plan, and for several that are iterated together.
     timers: [Timers; 2],
-    rounds_timer: QuantumTimer,
+    round_timers: RoundTimers,
     end_timer: QuantumTimer,
     has_previous: bool,
     plans: Vec<Progress>,
@@ -156,7 +156,7 @@ impl<O: Optimiser> Anytime<O> {
                 .then(|| PriorSteps::new(bundle, sizes))
                 .transpose()?,
             timers: [Timers::default(); 2],
-            rounds_timer: QuantumTimer::default(),
+            round_timers: RoundTimers::default(),
             end_timer: QuantumTimer::default(),
             has_previous: false,
             plans: Vec::with_capacity(most_plans),
@@ -178,11 +178,11 @@ impl<O: Optimiser> Anytime<O> {
 
     /// Makes the base; returns the number of iterations by which it may be improved.
     fn start(&mut self, call: &mut Call<'_>, shift: Option<Shift>) -> Result<u32, RunError> {
-        let mut timer = self.rounds_timer;
-        let mut rounds = Rounds::new(&mut timer, call.request, call.clock, call.began);
+        let mut timers = self.round_timers;
+        let mut rounds = Rounds::new(&mut timers, call.request, call.clock, call.began);
         let limit = self.start_in(&mut rounds, call, shift);
-        self.decisions.sampling_rounds = rounds.done();
-        self.rounds_timer = timer;
+        self.decisions.sampling_rounds = rounds.counts().packed();
+        self.round_timers = timers;
         limit
     }
 
@@ -484,14 +484,14 @@ impl<O: Optimiser> Planner for Anytime<O> {
             return;
         };
         self.timers = [Timers::default(); 2];
-        (self.rounds_timer, self.end_timer) = Default::default();
+        (self.round_timers, self.end_timer) = Default::default();
         let state = vec![0.0; self.sizes.state];
         let mut solution = Solution::new(&self.sizes);
         let mut trace = PlanTrace::with_capacity(1);
         // Of an iteration of many parts a few have to do.
         let is_parted = self.optimiser.parts() > 1;
         let decisions = Decisions {
-            sampling_rounds: 1,
+            sampling_rounds: RoundCounts { full: 1, small: 1 }.packed(),
             parts: LEARNT_QUANTA,
             out_of_time_after: Some(if is_parted { 0 } else { LEARNT_QUANTA }),
         };

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Recorded", into = "Recorded")]
 pub struct Decisions {
-    /// Number of rounds of sampled action sequences before the first iteration for which there was time;
-    /// without any, noise took their place. It is 0 for a planner without such rounds.
+    /// Rounds of sampled action sequences before the first iteration for which there was time: the number of full ones, and
+    /// 1024 times that of small ones, which came after them. Without any, noise took their place. It is 0 for a planner
+    /// without such rounds.
     pub sampling_rounds: u32,
     /// Number of parts that were done of the iteration that there was no time to complete. It is 0 for a
     /// planner whose iterations have one part.
@@ -15,6 +16,33 @@ pub struct Decisions {
     /// Number of iterations after which another one would have overrun the deadline; `None` when time did not
     /// end the solve.
     pub out_of_time_after: Option<u32>,
+}
+
+/// Number of small rounds is counted in these units ([`Decisions::sampling_rounds`]): there are at most 1000 rounds.
+const SMALL: u32 = 1024;
+
+/// Number of rounds of sampling of either size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct RoundCounts {
+    pub(super) full: u32,
+    pub(super) small: u32,
+}
+
+impl RoundCounts {
+    /// Both as one number ([`Decisions::sampling_rounds`]).
+    pub(super) const fn packed(self) -> u32 {
+        self.full + SMALL * self.small
+    }
+}
+
+impl Decisions {
+    /// The rounds of sampling by their size.
+    pub(super) const fn rounds(self) -> RoundCounts {
+        RoundCounts {
+            full: self.sampling_rounds % SMALL,
+            small: self.sampling_rounds / SMALL,
+        }
+    }
 }
 
 /// Decisions as journals and dumps have them, with one number for rounds and parts: no planner has

@@ -15,7 +15,7 @@ use super::super::optimiser::{Optimiser, Outcome, Schedule, Step};
 use super::super::report::{StartKind, StopCause};
 use super::super::rollout::{PriorSteps, Valuation};
 use super::super::solution::PlanSizes;
-use super::super::starts::{Sampler, start_fresh};
+use super::super::starts::{Sampler, small_round, start_fresh};
 use super::super::threads::{Threads, threads};
 use super::super::warm_start::{Shift, start_warm};
 use super::gaussian::Gaussians;
@@ -206,10 +206,12 @@ impl<S: States> Collocation<S> {
             if sampled == 0 {
                 return Ok(None);
             }
-            let sequences = settings.sampling.samples as usize;
-            let valuation = states.sequence_valuation(bundle, sizes, sequences)?;
             let (limit, sampling) = (manifest.action.limit, settings.sampling);
-            Ok(Some(Sampler::new(valuation, sizes, limit, sampling)))
+            let valuation = |sequences| states.sequence_valuation(bundle, sizes, sequences);
+            let full = valuation(sampling.samples as usize)?;
+            let small = small_round(sampling.samples).filter(|_| S::HAS_SMALL_ROUNDS);
+            let small = small.map(valuation).transpose()?;
+            Ok(Some(Sampler::new(full, small, sizes, limit, sampling)))
         };
         Ok(Self {
             lanes: Lanes {
@@ -243,7 +245,7 @@ impl<S: States> Collocation<S> {
             return Ok(false);
         };
         if rounds.done() == 0 {
-            S::draw_for_sequences(sampler.valuation_mut(), &mut self.noise);
+            draw::<S>(sampler, &mut self.noise);
         }
         let shifted = (!self.starts.is_empty()).then_some(&*self.batch.plan_mut(0).actions);
         sampler.sample(request, shifted, &mut self.noise, rounds)?;
@@ -288,6 +290,11 @@ impl<S: States> Collocation<S> {
     }
 }
 
+/// Draws the noise that the valuations of sampled sequences need.
+fn draw<S: States>(sampler: &mut Sampler<S::Valuation>, noise: &mut Noise) {
+    (sampler.valuations_mut()).for_each(|valuation| S::draw_for_sequences(valuation, noise));
+}
+
 /// The mean of at least one number.
 fn mean(values: &[f32]) -> f32 {
     values.iter().sum::<f32>() / values.len() as f32
@@ -307,7 +314,7 @@ impl<S: States> Optimiser for Collocation<S> {
     fn begin(&mut self, goal: Option<&Goal>) {
         self.starts.clear();
         if let Some(sampler) = &mut self.sampler {
-            sampler.valuation_mut().set_goal(goal);
+            (sampler.valuations_mut()).for_each(|valuation| valuation.set_goal(goal));
         }
         self.lanes.is_together = false;
         self.states.draw(&mut self.noise);
@@ -333,7 +340,7 @@ impl<S: States> Optimiser for Collocation<S> {
         if self.settings.warm_sampling
             && let Some(sampler) = &mut self.sampler
         {
-            S::draw_for_sequences(sampler.valuation_mut(), &mut self.noise);
+            draw::<S>(sampler, &mut self.noise);
             if sampler.beats(request, plan.actions, &mut self.noise, rounds)? {
                 sampler.start(0, request.state, prior, &mut plan)?;
                 kind = StartKind::Sampled;

@@ -19,6 +19,7 @@ impl States for Means {
     type Valuation = ActionRollout;
 
     const VALUES_SHIFTED: bool = false;
+    const HAS_SMALL_ROUNDS: bool = true;
 
     fn model(&self, bundle: &Bundle, shape: Shape) -> Result<OnnxModel, SetupError> {
         OnnxModel::new(bundle, shape)

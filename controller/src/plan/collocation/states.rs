@@ -18,6 +18,8 @@ pub trait States: Send {
 
     /// Whether the shifted plan has to be valued among the fresh ones before they are iterated.
     const VALUES_SHIFTED: bool;
+    /// Whether a few sequences are valued where there is no time for all of them.
+    const HAS_SMALL_ROUNDS: bool;
 
     /// Makes the model for the plans of `shape`.
     ///

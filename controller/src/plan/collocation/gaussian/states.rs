@@ -38,6 +38,7 @@ impl States for Gaussians {
 
     /// The deviations of a shifted plan's states are those of the valuation.
     const VALUES_SHIFTED: bool = true;
+    const HAS_SMALL_ROUNDS: bool = false;
 
     fn model(&self, bundle: &Bundle, shape: Shape) -> Result<Self::Model, SetupError> {
         let samples = self.settings.samples as usize;
